@@ -1,0 +1,1 @@
+"""Data: the embedded world, real-video datasets, video reading and writing."""

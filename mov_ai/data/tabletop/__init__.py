@@ -1,0 +1,1 @@
+"""`tabletop`, the embedded world: everything about every clip is known."""

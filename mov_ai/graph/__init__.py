@@ -1,0 +1,29 @@
+"""Scene graphs and layouts: schema, validation, JSON, conversions, drawing."""
+
+from mov_ai.graph.layout import BOX_FIELDS, Layout, Track
+from mov_ai.graph.schema import (
+    ALLEN_RELATIONS,
+    ATTRIBUTE_KINDS,
+    EDGE_TYPES,
+    MAX_NODES,
+    NODE_TYPES,
+    Edge,
+    Interval,
+    Node,
+    SceneGraph,
+)
+
+__all__ = [
+    "ALLEN_RELATIONS",
+    "ATTRIBUTE_KINDS",
+    "BOX_FIELDS",
+    "EDGE_TYPES",
+    "MAX_NODES",
+    "NODE_TYPES",
+    "Edge",
+    "Interval",
+    "Layout",
+    "Node",
+    "SceneGraph",
+    "Track",
+]

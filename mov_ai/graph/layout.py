@@ -1,0 +1,147 @@
+"""The layout: one box track per entity instance, frame by frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mov_ai.errors import UsageError
+from mov_ai.graph.files import parse_json, read_json, write_json
+
+VERSION = 1
+#: What the six numbers of a box mean. x, y: centre; w, h: size (fractions of the frame, y down); depth: 0 is
+#: nearest, larger is farther; visibility: 0 absent or out of the frame, 1 wholly there (occlusion not counted).
+BOX_FIELDS = ("x", "y", "w", "h", "depth", "visibility")
+_RANGES = {
+    "x": (-2.0, 3.0),
+    "y": (-2.0, 3.0),
+    "w": (0.0, 4.0),
+    "h": (0.0, 4.0),
+    "depth": (0.0, 100.0),
+    "visibility": (0.0, 1.0),
+}
+
+
+@dataclass
+class Track:
+    """The boxes of one instance of an entity.
+
+    Attributes:
+        entity: id of the entity node.
+        boxes: float32 (frames, 6), columns as `BOX_FIELDS`; a row of NaN is a box not given, to be filled in.
+        instance: 0 ... count-1 for entities with a count.
+        label: for readers only.
+    """
+
+    entity: str
+    boxes: np.ndarray
+    instance: int = 0
+    label: str = ""
+
+
+@dataclass
+class Layout:
+    """Box tracks for the entities of a scene graph."""
+
+    frames: int
+    tracks: list[Track] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every box is given."""
+        return all(np.isfinite(track.boxes).all() for track in self.tracks)
+
+    def track(self, entity: str, instance: int = 0) -> Track | None:
+        """The track of an entity's instance, or None."""
+        for track in self.tracks:
+            if track.entity == entity and track.instance == instance:
+                return track
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dictionary; boxes not given are null."""
+        tracks = []
+        for track in self.tracks:
+            boxes = [None if np.isnan(row).any() else [round(float(v), 5) for v in row] for row in track.boxes]
+            entry: dict[str, Any] = {"entity": track.entity}
+            if track.instance:
+                entry["instance"] = track.instance
+            if track.label:
+                entry["label"] = track.label
+            tracks.append({**entry, "boxes": boxes})
+        return {"version": VERSION, "frames": self.frames, "fields": list(BOX_FIELDS), "tracks": tracks}
+
+    def save(self, path: str | Path) -> None:
+        """Write the layout as a JSON file, all or nothing. Raises MovAIError if it cannot be written."""
+        write_json(path, self.to_dict())
+
+    @classmethod
+    def from_dict(cls, value: Any, source: str = "layout") -> Layout:
+        """Build and validate a layout from parsed JSON.
+
+        Raises:
+            UsageError: `source: path: what was expected; what was found`.
+        """
+        if not isinstance(value, dict) or not isinstance(value.get("tracks"), list):
+            raise UsageError(f"{source}: expected an object with 'version', 'frames' and 'tracks'")
+        for key in value:
+            if key not in ("version", "frames", "fields", "tracks"):
+                raise UsageError(f"{source}: expected only the keys version, frames, fields, tracks; found {key!r}")
+        if value.get("version") != VERSION:
+            raise UsageError(f"{source}: version: expected {VERSION}; found {value.get('version')!r}")
+        frames = value.get("frames")
+        if not isinstance(frames, int) or isinstance(frames, bool) or not 1 <= frames <= 1024:
+            raise UsageError(f"{source}: frames: expected a whole number from 1 to 1024; found {frames!r}")
+        if value.get("fields", list(BOX_FIELDS)) != list(BOX_FIELDS):
+            raise UsageError(f"{source}: fields: expected {list(BOX_FIELDS)}; found {value['fields']!r}")
+        tracks = [_track_from_dict(raw, frames, f"{source}: tracks[{i}]") for i, raw in enumerate(value["tracks"])]
+        keys = [(track.entity, track.instance) for track in tracks]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise UsageError(f"{source}: tracks: expected one track per entity instance; found {key} twice")
+        return cls(frames, tracks)
+
+    @classmethod
+    def from_json(cls, text: str, source: str = "layout") -> Layout:
+        """Read a layout from JSON text. Raises UsageError as `from_dict`."""
+        return cls.from_dict(parse_json(text, source), source)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Layout:
+        """Read a layout file. Raises UsageError as `from_dict`, and if the file cannot be read."""
+        return cls.from_dict(read_json(path), str(path))
+
+
+def _track_from_dict(raw: Any, frames: int, path: str) -> Track:
+    if not isinstance(raw, dict) or not isinstance(raw.get("entity"), str) or not raw["entity"]:
+        raise UsageError(f"{path}: expected an object with 'entity' (a node id) and 'boxes'")
+    for key in raw:
+        if key not in ("entity", "instance", "label", "boxes"):
+            raise UsageError(f"{path}: expected only the keys entity, instance, label, boxes; found {key!r}")
+    instance, label, rows = raw.get("instance", 0), raw.get("label", ""), raw.get("boxes")
+    if not isinstance(instance, int) or isinstance(instance, bool) or instance < 0:
+        raise UsageError(f"{path}.instance: expected a whole number from 0; found {instance!r}")
+    if not isinstance(label, str):
+        raise UsageError(f"{path}.label: expected a string; found {label!r}")
+    if not isinstance(rows, list) or len(rows) != frames:
+        found = f"{len(rows)} entries" if isinstance(rows, list) else repr(rows)
+        raise UsageError(f"{path}.boxes: expected {frames} entries, one a frame (null where not given); found {found}")
+    boxes = np.full((frames, len(BOX_FIELDS)), np.nan, dtype=np.float32)
+    for f, row in enumerate(rows):
+        if row is not None:
+            boxes[f] = _box_from_list(row, f"{path}.boxes[{f}]")
+    return Track(raw["entity"], boxes, instance, label)
+
+
+def _box_from_list(row: Any, path: str) -> list[float]:
+    if not isinstance(row, list) or len(row) != len(BOX_FIELDS):
+        raise UsageError(f"{path}: expected {len(BOX_FIELDS)} numbers [{', '.join(BOX_FIELDS)}] or null; found {row!r}")
+    for name, value in zip(BOX_FIELDS, row, strict=True):
+        low, high = _RANGES[name]
+        # NaN fails the comparison, and so do numbers of any size (math.isfinite would overflow on a huge whole number).
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not low <= value <= high:
+            raise UsageError(f"{path}.{name}: expected a number from {low:g} to {high:g}; found {value!r}")
+    return [float(v) for v in row]

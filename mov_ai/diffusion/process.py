@@ -1,0 +1,80 @@
+"""Rectified flow: noising, what a network predicts, and how a prediction becomes clean latents."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+PREDICTIONS = ("preconditioned", "velocity", "epsilon", "sample")
+
+
+def mixed_noise(shape: tuple[int, ...], shared: float, generator: torch.Generator) -> Tensor:
+    """Unit Gaussian noise whose frames share a part (mixed noise model of PYoCo, arXiv 2305.10474).
+
+    Drawn on the CPU, so that a seed means the same noise on every device.
+
+    Args:
+        shape: (batch, frames, channels, height, width).
+        shared: share of the variance that is common to all frames, in [0, 1].
+        generator: a CPU generator.
+
+    Returns:
+        float32, of that shape, on the CPU.
+    """
+    batch, _, *rest = shape
+    common = torch.randn((batch, 1, *rest), generator=generator)
+    own = torch.randn(shape, generator=generator)
+    return shared**0.5 * common + (1 - shared) ** 0.5 * own
+
+
+def add_noise(clean: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
+    """x_t = (1 - sigma) x_0 + sigma noise (rectified flow, arXiv 2209.03003).
+
+    Args:
+        clean, noise: (batch, ...).
+        sigma: (batch,) in [0, 1].
+    """
+    sigma = _like(sigma, clean)
+    return (1 - sigma) * clean + sigma * noise
+
+
+def input_scale(sigma: Tensor) -> Tensor:
+    """1 / sqrt((1 - sigma)^2 + sigma^2): brings x_t back to unit variance; (batch,)."""
+    return ((1 - sigma) ** 2 + sigma**2).rsqrt()
+
+
+def output_scale(sigma: Tensor) -> Tensor:
+    """How far clean latents lie from their linear estimate: sigma / sqrt((1 - sigma)^2 + sigma^2); (batch,).
+
+    The preconditioning of EDM (arXiv 2206.00364) for the path of `add_noise` and unit-variance data: the network's output is
+    of unit variance at every sigma.
+    """
+    return sigma * input_scale(sigma)
+
+
+def to_clean(output: Tensor, noisy: Tensor, sigma: Tensor, prediction: str) -> Tensor:
+    """Clean latents from a network's output.
+
+    Args:
+        output, noisy: (batch, ...).
+        sigma: (batch,) in (0, 1].
+        prediction: what the output means: "preconditioned" (EDM's form), "velocity" (noise - x_0), "epsilon" or "sample".
+
+    Raises:
+        ValueError: for another prediction.
+    """
+    s = _like(sigma, noisy)
+    if prediction == "preconditioned":
+        scale = _like(input_scale(sigma), noisy)
+        return (1 - s) * scale**2 * noisy + s * scale * output
+    if prediction == "velocity":
+        return noisy - s * output
+    if prediction == "epsilon":
+        return (noisy - s * output) / (1 - s).clamp(min=1e-2)
+    if prediction == "sample":
+        return output
+    raise ValueError(f"prediction: expected one of {', '.join(PREDICTIONS)}, found {prediction!r}")
+
+
+def _like(sigma: Tensor, x: Tensor) -> Tensor:
+    return sigma.view(-1, *[1] * (x.ndim - 1))

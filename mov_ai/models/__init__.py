@@ -1,0 +1,1 @@
+"""The networks: attention, denoiser, cascade, codec, planner, conditioning."""

@@ -1,0 +1,198 @@
+"""Attention: backends, rotary positions, and the spatial, temporal and cross-modal attentions of TSAM."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from functools import cache
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mov_ai.errors import UsageError
+
+BACKENDS = ("auto", "xformers", "sdpa", "math")
+
+
+@cache
+def _xformers_installed() -> bool:
+    return importlib.util.find_spec("xformers") is not None
+
+
+def choose_backend(wanted: str, device: torch.device) -> str:
+    """The backend that will be used: the only place that decides.
+
+    `auto` is xformers on CUDA when it is installed; on the CPU `math` while gradients are recorded (the CPU's fused
+    attention is slow backwards on many short sequences, most of all in bf16); else `sdpa`.
+
+    Raises:
+        UsageError: for an unknown name, or for xformers where it cannot run.
+    """
+    if wanted not in BACKENDS:
+        raise UsageError(f"attention.backend: expected one of {', '.join(BACKENDS)}; found {wanted!r}")
+    usable = device.type == "cuda" and _xformers_installed()
+    if wanted == "xformers" and not usable:
+        raise UsageError("attention.backend: xformers needs CUDA and the [gpu] extra; use auto, sdpa or math")
+    if wanted == "auto":
+        if usable:
+            return "xformers"
+        return "math" if device.type == "cpu" and torch.is_grad_enabled() else "sdpa"
+    return wanted
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, backend: str) -> Tensor:
+    """softmax(q k^T / sqrt(d) + bias) v.
+
+    Args:
+        query: (batch, heads, n, d).
+        key, value: (batch, heads, m, d).
+        bias: broadcastable to (batch, heads, n, m), added to the logits, or None.
+        backend: see `choose_backend`.
+
+    Returns:
+        (batch, heads, n, d).
+    """
+    chosen = choose_backend(backend, query.device)
+    if bias is not None:
+        bias = bias.to(query.dtype)
+    if chosen == "xformers":
+        import xformers.ops
+
+        full = None if bias is None else bias.expand(*query.shape[:-1], key.shape[-2])
+        tensors = [t.transpose(1, 2) for t in (query, key, value)]
+        return xformers.ops.memory_efficient_attention(*tensors, attn_bias=full).transpose(1, 2)
+    if chosen == "sdpa":
+        return functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+    logits = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+    return (logits if bias is None else logits + bias).softmax(-1) @ value
+
+
+def rotary(positions: Tensor, width: int, base: float = 100.0) -> Tensor:
+    """Angles of rotary position embedding (RoFormer, arXiv 2104.09864) over several axes.
+
+    The width is shared out evenly among the axes.
+
+    Args:
+        positions: (n, axes) coordinates in tokens.
+        width: channels of a head; must be a multiple of 2 * axes.
+
+    Returns:
+        (2, n, width / 2): cosines and sines.
+
+    Raises:
+        ValueError: if the width cannot be shared out.
+    """
+    axes = positions.shape[-1]
+    if width % (2 * axes):
+        raise ValueError(
+            f"rotary: a head of {width} channels cannot be shared out among {axes} axes; use a multiple of {2 * axes}"
+        )
+    pairs = width // (2 * axes)
+    frequency = base ** (-torch.arange(pairs, device=positions.device, dtype=torch.float32) / pairs)
+    angle = rearrange(positions.float()[..., None] * frequency, "n a p -> n (a p)")
+    return torch.stack([angle.cos(), angle.sin()])
+
+
+def rotate(x: Tensor, angles: Tensor) -> Tensor:
+    """Turn the channel pairs of queries or keys; x: (batch, heads, n, d), angles as `rotary`."""
+    first, second = x.float().chunk(2, -1)
+    cos, sin = angles
+    return torch.cat([first * cos - second * sin, first * sin + second * cos], -1).to(x.dtype)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention of tokens among themselves, with rotary positions and normalised queries and keys."""
+
+    def __init__(self, dim: int, heads: int, backend: str = "auto") -> None:
+        super().__init__()
+        self.heads, self.backend = heads, backend
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.norm_query, self.norm_key = nn.RMSNorm(dim // heads, eps=1e-6), nn.RMSNorm(dim // heads, eps=1e-6)
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor, angles: Tensor, bias: Tensor | None = None) -> Tensor:
+        """x: (batch, n, dim); angles as `rotary`; bias broadcastable to (batch, heads, n, n). Returns x's shape."""
+        query, key, value = rearrange(self.qkv(x), "b n (three h d) -> three b h n d", three=3, h=self.heads)
+        query, key = rotate(self.norm_query(query), angles), rotate(self.norm_key(key), angles)
+        return self.out(rearrange(attend(query, key, value, bias, self.backend), "b h n d -> b n (h d)"))
+
+
+class CrossAttention(nn.Module):
+    """Video tokens look at text tokens and graph nodes."""
+
+    def __init__(self, dim: int, heads: int, backend: str = "auto") -> None:
+        super().__init__()
+        self.heads, self.backend = heads, backend
+        self.query, self.key_value, self.out = nn.Linear(dim, dim), nn.Linear(dim, 2 * dim), nn.Linear(dim, dim)
+        self.norm_query, self.norm_key = nn.RMSNorm(dim // heads, eps=1e-6), nn.RMSNorm(dim // heads, eps=1e-6)
+
+    def forward(self, x: Tensor, context: Tensor, bias: Tensor) -> Tensor:
+        """x: (batch, frames, n, dim); context: (batch, m, dim); bias: (batch, frames, m). Returns x's shape."""
+        frames = x.shape[1]
+        query = self.norm_query(rearrange(self.query(x), "b f n (h d) -> b h (f n) d", h=self.heads))
+        key, value = rearrange(self.key_value(context), "b m (two h d) -> two b h m d", two=2, h=self.heads)
+        # Every place of a frame sees the context through the same bias.
+        spread = bias[:, None, :, None, :].expand(-1, 1, -1, x.shape[2], -1)
+        spread = rearrange(spread, "b one f n m -> b one (f n) m")
+        mixed = attend(query, self.norm_key(key), value, spread, self.backend)
+        return self.out(rearrange(mixed, "b h (f n) d -> b f n (h d)", f=frames))
+
+
+def interval_bias(interval: Tensor, frames: int, softness: float, floor: float = -9.0) -> Tensor:
+    """How strongly each node speaks in each frame, as a logit bias with soft edges.
+
+    log(sigmoid((t - start) / s) sigmoid((end - t) / s)), at least `floor`, for the frame's middle t and softness s; edges
+    at 0 and at 1 are left open, so that a node that always holds has a bias of 0.
+
+    Args:
+        interval: (batch, m, 2) on [0, 1].
+        frames: number of frames.
+        softness: s, a share of the clip; about one frame is sensible.
+
+    Returns:
+        (batch, frames, m), at most 0.
+    """
+    time = (torch.arange(frames, device=interval.device) + 0.5) / frames
+    time = time[None, :, None]
+    start, end = interval[:, None, :, 0], interval[:, None, :, 1]
+    rise = functional.logsigmoid((time - start) / softness).masked_fill(start <= 0, 0.0)
+    fall = functional.logsigmoid((end - time) / softness).masked_fill(end >= 1, 0.0)
+    return (rise + fall).clamp(min=floor)
+
+
+def window_partition(x: Tensor, window: int, shift: int) -> tuple[Tensor, Tensor | None]:
+    """Cut a grid of tokens into windows (Swin, arXiv 2103.14030), so that attention stays as wide as it was trained.
+
+    Args:
+        x: (n, h, w, dim); h and w multiples of `window`.
+        shift: tokens to roll up and left first; 0 for none.
+
+    Returns:
+        (n * windows, window * window, dim), and a bias (windows, tokens, tokens) that keeps rolled-in tokens apart, or None.
+    """
+    height, width = x.shape[1:3]
+    bias = None
+    if shift:
+        x = x.roll((-shift, -shift), (1, 2))
+        rows = (torch.arange(height, device=x.device) >= height - shift).long()
+        columns = (torch.arange(width, device=x.device) >= width - shift).long()
+        region = rows[:, None] * 2 + columns[None, :]
+        flat = rearrange(region, "(a p) (b q) -> (a b) (p q)", p=window, q=window)
+        bias = torch.zeros(*flat.shape, flat.shape[-1], device=x.device)
+        bias = bias.masked_fill(flat[:, :, None] != flat[:, None, :], -1e4)
+    return rearrange(x, "n (a p) (b q) d -> (n a b) (p q) d", p=window, q=window), bias
+
+
+def window_merge(windows: Tensor, window: int, shift: int, height: int, width: int) -> Tensor:
+    """Undo `window_partition`; returns (n, height, width, dim)."""
+    x = rearrange(
+        windows,
+        "(n a b) (p q) d -> n (a p) (b q) d",
+        a=height // window,
+        b=width // window,
+        p=window,
+        q=window,
+    )
+    return x.roll((shift, shift), (1, 2)) if shift else x

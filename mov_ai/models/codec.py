@@ -1,0 +1,171 @@
+"""The codec: frames to latents one by one, latents to frames with a look at the neighbouring frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+FACTOR = 8
+
+
+@dataclass(frozen=True)
+class CodecConfig:
+    """Sizes of the codec.
+
+    Attributes:
+        latent_channels: channels of a latent.
+        widths: channels at 1/8, 1/4 and 1/2 of the frame's size.
+        blocks: residual blocks at 1/8, 1/4 and 1/2 in the decoder; the encoder has those of 1/8 and 1/4.
+        mean, std: per latent channel, measured on training clips; latents are standardised with them.
+    """
+
+    latent_channels: int = 8
+    widths: tuple[int, int, int] = (128, 64, 32)
+    blocks: tuple[int, int, int] = (2, 2, 1)
+    mean: tuple[float, ...] = (0.0,) * 8
+    std: tuple[float, ...] = (1.0,) * 8
+
+
+class _Residual(nn.Module):
+    """Two 3x3 convolutions beside the identity. No normalisation: statistics of a crop are not those of a frame."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)
+
+    def forward(self, x: Tensor) -> Tensor:  # (n, width, h, w)
+        return x + self.second(functional.silu(self.first(functional.silu(x))))
+
+
+class _TemporalResidual(nn.Module):
+    """Each place sees itself one frame before and one after; the first and last frame see themselves twice."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(3 * width, width, 1)
+        self.out = nn.Conv2d(width, width, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, x: Tensor, frames: int) -> Tensor:  # (batch * frames, width, h, w)
+        video = rearrange(functional.silu(x), "(b f) c h w -> b f c h w", f=frames)
+        before = torch.cat([video[:, :1], video[:, :-1]], 1)
+        after = torch.cat([video[:, 1:], video[:, -1:]], 1)
+        mixed = self.mix(rearrange([before, video, after], "n b f c h w -> (b f) (n c) h w"))
+        return x + self.out(functional.silu(mixed))
+
+
+class VideoCodec(nn.Module):
+    """A convolutional autoencoder, 8 times down in height and width.
+
+    Latents are standardised: about zero mean and unit variance per channel on the world's clips.
+    """
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        self.config = config
+        deep, middle, shallow = config.widths
+        self.encoder = nn.Sequential(
+            nn.PixelUnshuffle(4),
+            nn.Conv2d(48, middle, 3, padding=1),
+            *(_Residual(middle) for _ in range(config.blocks[1])),
+            nn.Conv2d(middle, deep, 3, stride=2, padding=1),
+            *(_Residual(deep) for _ in range(config.blocks[0])),
+            nn.SiLU(),
+            nn.Conv2d(deep, config.latent_channels, 3, padding=1),
+        )
+        self.stem = nn.Conv2d(config.latent_channels, deep, 3, padding=1)
+        self.deep = nn.ModuleList(_Residual(deep) for _ in range(config.blocks[0]))
+        self.deep_time = _TemporalResidual(deep)
+        self.to_middle = nn.Sequential(nn.Conv2d(deep, 4 * middle, 3, padding=1), nn.PixelShuffle(2))
+        self.middle = nn.ModuleList(_Residual(middle) for _ in range(config.blocks[1]))
+        self.middle_time = _TemporalResidual(middle)
+        self.to_shallow = nn.Sequential(nn.Conv2d(middle, 4 * shallow, 3, padding=1), nn.PixelShuffle(2))
+        self.shallow = nn.Sequential(*(_Residual(shallow) for _ in range(config.blocks[2])), nn.SiLU())
+        self.to_frames = nn.Sequential(nn.Conv2d(shallow, 12, 3, padding=1), nn.PixelShuffle(2))
+        self.register_buffer("mean", torch.tensor(config.mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(config.std).view(1, -1, 1, 1), persistent=False)
+
+    def forward(self, video: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Reconstruct a video, as training does.
+
+        Args:
+            video: as `encode`.
+            noise: added to the standardised latents, of their shape; it makes the decoder forgive small errors.
+
+        Returns:
+            The reconstruction, (batch, frames, 3, height, width), and the latents before the noise.
+        """
+        latents = self.encode(video)
+        return self.decode(latents if noise is None else latents + noise), latents
+
+    def standardise(self, mean: Tensor, std: Tensor) -> None:
+        """Measure once: fold the statistics of the present latents, (channels,) each, into `config`."""
+        new_mean = self.mean.flatten() + mean.to(self.mean) * self.std.flatten()
+        new_std = std.to(self.std) * self.std.flatten()
+        self.config = replace(self.config, mean=tuple(new_mean.tolist()), std=tuple(new_std.tolist()))
+        self.mean.copy_(new_mean.view_as(self.mean))
+        self.std.copy_(new_std.view_as(self.std))
+
+    def encode(self, video: Tensor) -> Tensor:
+        """Frames to latents.
+
+        Args:
+            video: (batch, frames, 3, height, width) in [-1, 1]; height and width multiples of 8.
+
+        Returns:
+            (batch, frames, channels, height / 8, width / 8), standardised.
+
+        Raises:
+            ValueError: if a size is not a multiple of 8.
+        """
+        if video.shape[-1] % FACTOR or video.shape[-2] % FACTOR:
+            raise ValueError(
+                f"codec: expected height and width that are multiples of {FACTOR}, got {tuple(video.shape)}"
+            )
+        frames = video.shape[1]
+        flat = rearrange(video, "b f c h w -> (b f) c h w").contiguous(memory_format=torch.channels_last)
+        latents = (self.encoder(flat) - self.mean) / self.std
+        return rearrange(latents, "(b f) c h w -> b f c h w", f=frames).contiguous()
+
+    def features(self, latents: Tensor) -> Tensor:
+        """The decoder's activations at 1/8 of the size; latents: (n, channels, h, w). Returns (n, width, h, w)."""
+        x = self.stem(latents.contiguous(memory_format=torch.channels_last) * self.std + self.mean)
+        for block in self.deep:
+            x = block(x)
+        return x
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents to frames.
+
+        Args:
+            latents: (batch, frames, channels, h, w), standardised.
+
+        Returns:
+            (batch, frames, 3, 8 h, 8 w), about [-1, 1], not clamped.
+        """
+        frames = latents.shape[1]
+        x = self.features(rearrange(latents, "b f c h w -> (b f) c h w"))
+        x = self.to_middle(self.deep_time(x, frames))
+        for block in self.middle:
+            x = block(x)
+        x = self.to_shallow(self.middle_time(x, frames))
+        video = self.to_frames(self.shallow(x))
+        return rearrange(video, "(b f) c h w -> b f c h w", f=frames)
+
+
+def to_unit(frames: Tensor) -> Tensor:
+    """uint8 (..., h, w, 3) in [0, 255] to float (..., 3, h, w) in [-1, 1]."""
+    return rearrange(frames, "... h w c -> ... c h w").float() / 127.5 - 1
+
+
+def to_bytes(video: Tensor) -> Tensor:
+    """Float (..., 3, h, w) in [-1, 1] to uint8 (..., h, w, 3), clamped and rounded."""
+    return rearrange(((video + 1) * 127.5).round().clamp(0, 255).to(torch.uint8), "... c h w -> ... h w c")

@@ -1,0 +1,162 @@
+"""Saving and loading one network: a folder with config.json and model.safetensors."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import nn
+
+from mov_ai.errors import MovAIError, UsageError
+from mov_ai.graph.files import read_json, write_bytes, write_json
+
+#: Changes when a network's file can no longer be read by this code.
+SCHEMA = 1
+CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+_PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def save_component(module: nn.Module, directory: str | Path, dtype: torch.dtype = torch.float16) -> None:
+    """Write a network that has a dataclass `config`.
+
+    Args:
+        module: the network.
+        directory: made if absent.
+        dtype: floating-point weights are stored in it; half precision halves the file.
+
+    Raises:
+        MovAIError: if the folder cannot be written.
+    """
+    directory = Path(directory)
+    config: Any = module.config
+    tensors = {
+        name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).detach().cpu().contiguous()
+        for name, tensor in module.state_dict().items()
+    }
+    header = {"schema": SCHEMA, "network": type(module).__name__, "config": dataclasses.asdict(config)}
+    write_bytes(directory / WEIGHTS_FILE, save(tensors))
+    write_json(directory / CONFIG_FILE, header)
+
+
+def load_component(network: type[Module], config_type: type, directory: str | Path) -> Module:
+    """Read a network written by `save_component`, in float32 and evaluation mode.
+
+    Raises:
+        UsageError: if the folder holds no such network, a pickle, another network or another schema.
+        MovAIError: if the weights are truncated or of another size.
+    """
+    directory = Path(directory)
+    if directory.suffix in _PICKLES or (directory.is_dir() and not (directory / WEIGHTS_FILE).exists()):
+        pickles = (
+            [directory] if directory.suffix in _PICKLES else [p for p in directory.iterdir() if p.suffix in _PICKLES]
+        )
+        if pickles:
+            raise UsageError(f"{pickles[0]}: a pickle, and pickles are never loaded; convert it to {WEIGHTS_FILE}")
+    if not (directory / CONFIG_FILE).exists():
+        raise UsageError(
+            f"{directory}: expected a folder with {CONFIG_FILE} and {WEIGHTS_FILE} of a {network.__name__}"
+        )
+    header = read_json(directory / CONFIG_FILE)
+    if not isinstance(header, dict) or header.get("schema") != SCHEMA:
+        found = header.get("schema") if isinstance(header, dict) else header
+        raise UsageError(
+            f"{directory / CONFIG_FILE}: schema: expected {SCHEMA}, found {found!r}; train or convert it anew"
+        )
+    if header.get("network") != network.__name__:
+        raise UsageError(
+            f"{directory / CONFIG_FILE}: network: expected {network.__name__}, found {header.get('network')!r}"
+        )
+    config = config_from_dict(config_type, header.get("config"), str(directory / CONFIG_FILE))
+    with torch.device("meta"):
+        module = network(config)
+    tensors = load_weights(directory / WEIGHTS_FILE)
+    fit_weights(module, tensors, str(directory / WEIGHTS_FILE))
+    for name, buffer in network(config).named_buffers():
+        # Buffers that are not stored were made on the meta device and hold nothing yet.
+        owner, _, leaf = name.rpartition(".")
+        target = module.get_submodule(owner)
+        if getattr(target, leaf).is_meta:
+            setattr(target, leaf, buffer)
+    return module.eval()
+
+
+def load_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a safetensors file.
+
+    Raises:
+        UsageError: if it is not there or is a pickle.
+        MovAIError: if it is truncated or damaged.
+    """
+    try:
+        head = path.read_bytes()[:2] if path.stat().st_size < 16 else _head(path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); give a checkpoint that exists") from None
+    if head in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+        raise UsageError(f"{path}: a pickle in disguise, and pickles are never loaded; convert it to safetensors")
+    try:
+        return load_file(path)
+    except (SafetensorError, ValueError, json.JSONDecodeError) as error:
+        raise MovAIError(f"{path}: not a whole safetensors file ({error}); fetch or train it again") from None
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(2)
+
+
+def fit_weights(module: nn.Module, tensors: dict[str, torch.Tensor], source: str) -> None:
+    """Put tensors into a module, as float32 where floating point.
+
+    Raises:
+        MovAIError: naming the first tensor that is missing, left over or of another shape.
+    """
+    expected = module.state_dict()
+    for name in expected:
+        if name not in tensors:
+            raise MovAIError(f"{source}: the tensor {name!r} is missing; the file is of another network or size")
+        if tensors[name].shape != expected[name].shape:
+            shapes = f"expected {tuple(expected[name].shape)}, found {tuple(tensors[name].shape)}"
+            raise MovAIError(f"{source}: {name}: {shapes}; the file is of another size")
+    for name in tensors:
+        if name not in expected:
+            raise MovAIError(
+                f"{source}: the tensor {name!r} is not part of the network; the file is of another network"
+            )
+    floats = {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+    module.load_state_dict(floats, assign=True)
+    for parameter in module.parameters():
+        parameter.requires_grad_(True)
+
+
+def config_from_dict(config_type: type, value: Any, source: str) -> Any:
+    """A config dataclass (nested ones too) from parsed JSON.
+
+    Raises:
+        UsageError: naming an unknown or a missing key.
+    """
+    if not isinstance(value, dict):
+        raise UsageError(f"{source}: config: expected an object, found {value!r}")
+    known = {f.name: f for f in dataclasses.fields(config_type)}
+    hints = get_type_hints(config_type)
+    for key in value:
+        if key not in known:
+            raise UsageError(f"{source}: config: {key!r} is not a setting of {config_type.__name__}")
+    values: dict[str, Any] = {}
+    for key, entry in value.items():
+        hint = hints[key]
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            values[key] = config_from_dict(hint, entry, source)
+        elif get_origin(hint) is tuple or tuple in [get_origin(a) for a in get_args(hint)]:
+            values[key] = tuple(entry) if isinstance(entry, list) else entry
+        else:
+            values[key] = entry
+    try:
+        return config_type(**values)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{source}: config: {error}") from None

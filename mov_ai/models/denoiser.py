@@ -1,0 +1,293 @@
+"""TSAM: the temporal-spatial attention denoiser."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mov_ai.diffusion.process import PREDICTIONS, input_scale, to_clean
+from mov_ai.models.attention import CrossAttention, SelfAttention, interval_bias, rotary, window_merge, window_partition
+from mov_ai.models.conditioning import (
+    LIGHTS,
+    SETTINGS,
+    Conditioning,
+    GraphEncoder,
+    GraphEncoderConfig,
+    LayoutPainter,
+    TextEmbedding,
+)
+
+#: Heights and widths of the cascade's stages, in pixels.
+STAGES = (128, 256, 512)
+
+
+@dataclass(frozen=True)
+class DenoiserConfig:
+    """Sizes and switches of TSAM.
+
+    Attributes:
+        latent_channels: channels of the codec's latents.
+        dim, heads, depth, mlp_ratio: of the transformer.
+        patch: latent cells along each side of a token.
+        stem: channels of the convolutions before and after the transformer.
+        window: spatial attention looks at windows of this many tokens a side; at the first stage that is the whole frame.
+        combine: "sequence" (spatial, temporal, cross one after another) or "parallel" (side by side with learned gates).
+        interval_gating: bias cross-attention by the nodes' intervals; False is plain cross-attention.
+        softness: softness of the intervals' edges, as a share of the clip.
+        prediction: see `mov_ai.diffusion.process.to_clean`.
+        backend: see `mov_ai.models.attention.choose_backend`.
+        text, graph, layout: False leaves a source of conditioning out of the network's input.
+    """
+
+    latent_channels: int = 8
+    dim: int = 192
+    heads: int = 16
+    depth: int = 6
+    mlp_ratio: float = 3.0
+    patch: int = 2
+    stem: int = 64
+    window: int = 8
+    combine: str = "sequence"
+    interval_gating: bool = True
+    softness: float = 0.03
+    prediction: str = "preconditioned"
+    backend: str = "auto"
+    text: bool = True
+    graph: bool = True
+    layout: bool = True
+    graph_encoder: GraphEncoderConfig = field(default_factory=GraphEncoderConfig)
+
+    def __post_init__(self) -> None:
+        if self.dim % self.heads or (self.dim // self.heads) % 4:
+            raise ValueError(
+                f"denoiser: dim / heads must be a multiple of 4 for rotary positions, got {self.dim} / {self.heads}"
+            )
+        if self.combine not in ("sequence", "parallel"):
+            raise ValueError(f"denoiser: combine: expected 'sequence' or 'parallel', got {self.combine!r}")
+        if self.prediction not in PREDICTIONS:
+            raise ValueError(f"denoiser: prediction: expected one of {', '.join(PREDICTIONS)}, got {self.prediction!r}")
+
+
+class _ConvResidual(nn.Module):
+    """Two 3x3 convolutions on the latent grid, frame by frame; local detail is cheaper here than in attention."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)
+
+    def forward(self, x: Tensor) -> Tensor:  # (n, width, h, w)
+        return x + self.second(functional.silu(self.first(functional.silu(x))))
+
+
+class TSAMBlock(nn.Module):
+    """Spatial attention, temporal attention, cross-modal attention and an MLP, normalised adaptively.
+
+    The modulation is one shared projection plus a learned table for each block (PixArt-alpha, arXiv 2310.00426).
+    """
+
+    MODULATIONS = 9
+
+    def __init__(self, config: DenoiserConfig) -> None:
+        super().__init__()
+        self.config = config
+        dim, heads, backend = config.dim, config.heads, config.backend
+        self.spatial = SelfAttention(dim, heads, backend)
+        self.temporal = SelfAttention(dim, heads, backend)
+        self.cross = CrossAttention(dim, heads, backend)
+        hidden = int(dim * config.mlp_ratio)
+        self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(approximate="tanh"), nn.Linear(hidden, dim))
+        self.norms = nn.ModuleList(nn.LayerNorm(dim, eps=1e-6, elementwise_affine=False) for _ in range(4))
+        self.table = nn.Parameter(torch.zeros(self.MODULATIONS, dim))
+        # Only "parallel" needs gates between the three attentions; they start equal.
+        self.mix = nn.Parameter(torch.zeros(3)) if config.combine == "parallel" else None
+
+    def forward(self, x: Tensor, vector: Tensor, context: Tensor, bias: Tensor, shift: int) -> Tensor:
+        """One block.
+
+        Args:
+            x: (batch, frames, height, width, dim).
+            vector: (batch, 9, dim), the shared modulation.
+            context: (batch, m, dim), text tokens and graph nodes.
+            bias: (batch, frames, m), see `interval_bias`.
+            shift: by how much the spatial windows are shifted.
+        """
+        shift_s, scale_s, gate_s, shift_t, scale_t, gate_t, shift_m, scale_m, gate_m = (vector + self.table).unbind(1)
+        if self.mix is None:
+            x = x + gate_s[:, None, None, None] * self._spatial(_modulate(self.norms[0](x), shift_s, scale_s), shift)
+            x = x + gate_t[:, None, None, None] * self._temporal(_modulate(self.norms[1](x), shift_t, scale_t))
+            x = x + self._cross(self.norms[2](x), context, bias)
+        else:
+            weight = 3 * self.mix.softmax(0)
+            spatial = gate_s[:, None, None, None] * self._spatial(_modulate(self.norms[0](x), shift_s, scale_s), shift)
+            temporal = gate_t[:, None, None, None] * self._temporal(_modulate(self.norms[1](x), shift_t, scale_t))
+            x = (
+                x
+                + weight[0] * spatial
+                + weight[1] * temporal
+                + weight[2] * self._cross(self.norms[2](x), context, bias)
+            )
+        return x + gate_m[:, None, None, None] * self.mlp(_modulate(self.norms[3](x), shift_m, scale_m))
+
+    def _spatial(self, x: Tensor, shift: int) -> Tensor:
+        batch, frames, height, width, _ = x.shape
+        window = math.gcd(math.gcd(height, width), self.config.window)
+        windows, bias = window_partition(rearrange(x, "b f h w d -> (b f) h w d"), window, shift)
+        places = torch.cartesian_prod(*[torch.arange(window, device=x.device)] * 2).view(-1, 2)
+        angles = rotary(places, self.config.dim // self.config.heads)
+        if bias is not None:
+            bias = bias.repeat(batch * frames, 1, 1)[:, None]
+        merged = window_merge(self.spatial(windows, angles, bias), window, shift, height, width)
+        return rearrange(merged, "(b f) h w d -> b f h w d", b=batch)
+
+    def _temporal(self, x: Tensor) -> Tensor:
+        batch, frames, height, width, _ = x.shape
+        places = torch.arange(frames, device=x.device)[:, None]
+        angles = rotary(places, self.config.dim // self.config.heads)
+        lines = rearrange(x, "b f h w d -> (b h w) f d")
+        return rearrange(self.temporal(lines, angles), "(b h w) f d -> b f h w d", b=batch, h=height, w=width)
+
+    def _cross(self, x: Tensor, context: Tensor, bias: Tensor) -> Tensor:
+        height = x.shape[2]
+        mixed = self.cross(rearrange(x, "b f h w d -> b f (h w) d"), context, bias)
+        return rearrange(mixed, "b f (h w) d -> b f h w d", h=height)
+
+
+def _modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    return x * (1 + scale[:, None, None, None]) + shift[:, None, None, None]
+
+
+class TSAMDenoiser(nn.Module):
+    """Noisy latents, graph, layout and text in; clean latents out.
+
+    Convolutions see the latents, the painted layout and, from the second stage on, the earlier stage's video; the
+    transformer works on patches of them; convolutions put the patches together again.
+    """
+
+    def __init__(self, config: DenoiserConfig) -> None:
+        super().__init__()
+        self.config = config
+        dim, stem = config.dim, config.stem
+        self.painter = LayoutPainter()
+        # Noisy latents, the earlier stage's latents, the painting, and where the cell lies in the frame.
+        self.into = nn.Conv2d(2 * config.latent_channels + LayoutPainter.channels() + 2, stem, 3, padding=1)
+        self.before = nn.Sequential(_ConvResidual(stem), _ConvResidual(stem))
+        self.embed = nn.Linear(stem * config.patch**2, dim)
+        self.blocks = nn.ModuleList(TSAMBlock(config) for _ in range(config.depth))
+        self.norm = nn.LayerNorm(dim, eps=1e-6, elementwise_affine=False)
+        self.final = nn.Linear(dim, 2 * dim)
+        self.unembed = nn.Linear(dim, stem * config.patch**2)
+        self.after = nn.Sequential(_ConvResidual(stem), _ConvResidual(stem), nn.SiLU())
+        self.out = nn.Conv2d(stem, config.latent_channels, 3, padding=1)
+        self.text = TextEmbedding(dim)
+        self.graph = GraphEncoder(config.graph_encoder)
+        self.from_graph = nn.Linear(config.graph_encoder.dim, dim)
+        self.null = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
+        self.noise = nn.Sequential(nn.Linear(128, dim), nn.SiLU(), nn.Linear(dim, dim))
+        self.stage = nn.Embedding(len(STAGES), dim)
+        self.setting = nn.Embedding(len(SETTINGS), dim)
+        self.light = nn.Embedding(len(LIGHTS), dim)
+        self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(dim, TSAMBlock.MODULATIONS * dim))
+        self._initialise()
+
+    def _initialise(self) -> None:
+        # Gates start small, so that each block begins near the identity.
+        nn.init.normal_(self.modulation[1].weight, std=0.02)
+        nn.init.zeros_(self.modulation[1].bias)
+        for block in self.blocks:
+            with torch.no_grad():
+                block.table[[2, 5, 8]] = 0.2
+            nn.init.normal_(block.cross.out.weight, std=0.01)
+        nn.init.zeros_(self.final.weight)
+        nn.init.zeros_(self.final.bias)
+        nn.init.normal_(self.out.weight, std=0.01)
+        nn.init.zeros_(self.out.bias)
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.3 if module.embedding_dim <= 16 else 0.02)
+
+    def forward(
+        self,
+        noisy: Tensor,
+        sigma: Tensor,
+        stage: Tensor,
+        low: Tensor,
+        window: Tensor,
+        condition: Conditioning,
+    ) -> Tensor:
+        """Clean latents.
+
+        Args:
+            noisy: (batch, frames, channels, h, w) latents at noise level sigma.
+            sigma: (batch,) in (0, 1].
+            stage: (batch,) index into `STAGES`.
+            low: as noisy: the earlier stage's video, enlarged and encoded; zeros at the first stage.
+            window: (batch, 4) left, top, width, height of the part of the frame that is worked on, in [0, 1].
+            condition: what to show.
+
+        Returns:
+            (batch, frames, channels, h, w).
+
+        Raises:
+            ValueError: if h or w is not a multiple of the patch.
+        """
+        batch, frames, _, height, width = noisy.shape
+        patch = self.config.patch
+        if height % patch or width % patch:
+            raise ValueError(f"denoiser: expected latents whose sides are multiples of {patch}, got {height} x {width}")
+        local = self._stem(noisy * input_scale(sigma).view(-1, 1, 1, 1, 1), low, window, condition)
+        x = rearrange(local, "(b f) c (h p) (w q) -> b f h w (c p q)", b=batch, p=patch, q=patch)
+        x = self.embed(x)
+        vector = self._vector(sigma, stage, condition)
+        modulation = self.modulation(vector).view(batch, TSAMBlock.MODULATIONS, -1)
+        context, bias = self._context(condition, frames)
+        wide = max(x.shape[2], x.shape[3]) > self.config.window
+        for i, block in enumerate(self.blocks):
+            x = block(x, modulation, context, bias, self.config.window // 2 if wide and i % 2 else 0)
+        shift, scale = self.final(functional.silu(vector)).chunk(2, -1)
+        x = self.unembed(_modulate(self.norm(x), shift, scale))
+        x = rearrange(x, "b f h w (c p q) -> (b f) c (h p) (w q)", p=patch, q=patch)
+        output = self.out(self.after((local + x).contiguous(memory_format=torch.channels_last)))
+        output = rearrange(output, "(b f) c h w -> b f c h w", b=batch)
+        return to_clean(output, noisy, sigma, self.config.prediction)
+
+    def _stem(self, noisy: Tensor, low: Tensor, window: Tensor, condition: Conditioning) -> Tensor:
+        batch, frames, _, height, width = noisy.shape
+        painting = self.painter(condition, height, width, window)
+        if not self.config.layout:
+            painting = torch.zeros_like(painting)
+        left, top, wide, tall = window.unbind(-1)
+        x = left[:, None] + wide[:, None] * (torch.arange(width, device=noisy.device) + 0.5) / width
+        y = top[:, None] + tall[:, None] * (torch.arange(height, device=noisy.device) + 0.5) / height
+        place = torch.stack([x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)], 1) * 2 - 1
+        place = place[:, None].expand(-1, frames, -1, -1, -1)
+        joined = rearrange(torch.cat([noisy, low, painting, place], 2), "b f c h w -> (b f) c h w")
+        return self.before(self.into(joined.contiguous(memory_format=torch.channels_last)))
+
+    def _vector(self, sigma: Tensor, stage: Tensor, c: Conditioning) -> Tensor:
+        frequency = torch.exp(torch.linspace(0, math.log(1000.0), 64, device=sigma.device))
+        angle = sigma[:, None] * frequency
+        scene = (self.setting(c.setting) + self.light(c.light)) * (c.keep_graph & self.config.graph)[:, None]
+        return self.noise(torch.cat([angle.sin(), angle.cos()], -1)) + self.stage(stage) + scene
+
+    def _context(self, c: Conditioning, frames: int) -> tuple[Tensor, Tensor]:
+        """Null token, text tokens and graph nodes, (batch, m, dim), and their bias, (batch, frames, m)."""
+        batch = len(c)
+        nodes = self.from_graph(self.graph(c))
+        context = torch.cat([self.null.expand(batch, -1, -1), self.text(c.words), nodes], 1)
+        absent = -1e4
+        null = torch.zeros(batch, frames, 1, device=context.device)
+        words = ((c.words == 0) | ~(c.keep_text & self.config.text)[:, None]).float() * absent
+        hidden = (~c.node_mask | ~(c.keep_graph & self.config.graph)[:, None]).float() * absent
+        gates = torch.zeros(batch, frames, nodes.shape[1], device=context.device)
+        if self.config.interval_gating:
+            gates = interval_bias(c.node_interval, frames, self.config.softness)
+        spread = words[:, None].expand(-1, frames, -1)
+        return context, torch.cat([null, spread, gates + hidden[:, None]], -1)

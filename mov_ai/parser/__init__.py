@@ -1,0 +1,1 @@
+"""Caption parser: from a sentence to a scene graph."""

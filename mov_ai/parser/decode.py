@@ -1,0 +1,466 @@
+"""From the network's probabilities to a scene graph that is valid whatever the text."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+
+from mov_ai.data.tabletop.grammar import inflect, relation_end
+from mov_ai.data.tabletop.lexicon import DIRECTED_VERBS, MOTION_VERBS, SHAPES, motion_of
+from mov_ai.data.tabletop.scene import change_time
+from mov_ai.errors import UsageError
+from mov_ai.graph import MAX_NODES, Edge, Interval, Node, SceneGraph
+from mov_ai.parser.network import DIRECTIONS, LINKS, ORDERS, ROLES
+from mov_ai.parser.token_graph import TokenGraph
+
+_NUMBERS = [
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+]
+#: Words that say how many. Vague ones get the smallest number that they may mean.
+NUMBER_WORDS = {word: i + 1 for i, word in enumerate(_NUMBERS)} | {
+    "a": 1, "an": 1, "pair": 2, "couple": 2, "both": 2, "some": 3, "several": 3, "few": 3, "many": 5, "dozen": 12,
+}  # fmt: skip
+_PRONOUNS = ("it", "they", "them", "he", "she", "him", "her", "one", "ones", "this", "that", "these", "those", "itself")
+#: A link that no argument takes for itself is still used if it is at least this likely.
+_WEAK = 0.15
+_MAX_COUNT = 1000
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The network's probabilities for one text; N tokens, M chosen ones.
+
+    Attributes:
+        role: (N, roles).
+        direction: (N, directions).
+        left: (N, MAX_LEFT + 1).
+        negated: (N,).
+        chosen: (M,), ascending token numbers; entities, events, attributes, numbers and manners.
+        link: (M, M, links), source first.
+        order: (M, M, orders).
+    """
+
+    role: np.ndarray
+    direction: np.ndarray
+    left: np.ndarray
+    negated: np.ndarray
+    chosen: np.ndarray
+    link: np.ndarray
+    order: np.ndarray
+
+
+def choose(role: np.ndarray) -> np.ndarray:
+    """The tokens whose pairs matter: ascending numbers; role is (N, roles)."""
+    kinds = role.argmax(-1)
+    unpaired = [ROLES.index(name) for name in ("none", "setting", "light")]
+    return np.flatnonzero(~np.isin(kinds, unpaired))
+
+
+def check_size(count: int) -> None:
+    """Refuse a graph that is larger than the schema allows.
+
+    Raises:
+        UsageError: it names the limit.
+    """
+    if count > MAX_NODES:
+        raise UsageError(
+            f"the text describes {count} things, events and attributes; a scene graph holds at most {MAX_NODES} nodes: "
+            "shorten the text or split it into several prompts"
+        )
+
+
+def decode(text: str, tokens: TokenGraph, scores: Scores) -> SceneGraph:
+    """Build the graph that the probabilities speak for.
+
+    Raises:
+        UsageError: if it would have more than `MAX_NODES` nodes.
+    """
+    return _Decoder(text, tokens, scores).graph()
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _verb_forms() -> dict[str, str]:
+    verbs = [verb for verbs in MOTION_VERBS.values() for verb in verbs] + list(DIRECTED_VERBS)
+    forms = ("base", "present", "past", "participle", "gerund")
+    return {inflect(verb, form): verb for form in forms for verb in reversed(verbs)} | {"leaped": "leap"}
+
+
+@cache
+def _noun_forms() -> dict[str, str]:
+    nouns = [noun for nouns in SHAPES.values() for noun in nouns]
+    return {form: noun for noun in nouns for form in (noun, noun + "s", noun + "es")}
+
+
+def _undouble(stem: str) -> str:
+    if len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] not in "lsfz":
+        return stem[:-1]
+    # "glid(ing)" wants its e back, "jump(ing)" does not: one vowel before one of these consonants.
+    if re.search(r"[^aeiou][aeiou][cdgkmpstvz]$|[aeiou]r?[cgvsz]$|[^aeiou]l$", stem) and not stem.endswith("ss"):
+        return stem + "e"
+    return stem
+
+
+def verb_lemma(word: str, lemma: str, tag: str) -> str:
+    """The lemma of a verb; taggers often take an unusual verb for a noun, and then its lemma cannot be relied on."""
+    if word in _verb_forms():
+        return _verb_forms()[word]
+    trusted = lemma[:2] == word[:2] and lemma.isalpha()
+    if tag.startswith("V") and trusted and (lemma != word or tag in ("VB", "VBP")):
+        return lemma
+    if word.endswith("ing") and len(word) > 5:
+        return _undouble(word[:-3])
+    if tag.startswith("NN") and trusted and lemma != word:
+        return lemma
+    if word.endswith("ed") and len(word) > 4:
+        return _undouble(word[:-2])
+    if word.endswith("s") and not word.endswith("ss") and len(word) > 3:
+        return _singular(word)
+    return lemma if trusted else word
+
+
+def _singular(word: str) -> str:
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("ches", "shes", "xes", "sses", "oes")):
+        return word[:-2]
+    return word[:-1]
+
+
+def noun_lemma(word: str, lemma: str, tag: str) -> str:
+    """The lemma of a noun."""
+    if word in _noun_forms():
+        return _noun_forms()[word]
+    if tag not in ("NNS", "NNPS"):
+        return word
+    if lemma != word and lemma[:2] == word[:2]:
+        return lemma
+    return _singular(word) if word.endswith("s") else word
+
+
+# -- decoding ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Entity:
+    """All mentions of one thing: token numbers, in the order of the text."""
+
+    mentions: list[int]
+    id: str = ""
+
+
+@dataclass
+class _Event:
+    token: int
+    id: str = ""
+    rank: int = 0
+    interval: Interval = (0.0, 1.0)
+    arguments: list[tuple[_Entity, str, float]] = field(default_factory=list)
+
+
+@dataclass
+class _Attribute:
+    token: int
+    label: str
+    kind: str
+    owners: list[tuple[_Entity, float]]
+    event: _Event | None
+    id: str = ""
+
+
+class _Decoder:
+    """Reads one text's scores; token numbers everywhere, `place` maps them to rows of the pair scores."""
+
+    def __init__(self, text: str, tokens: TokenGraph, scores: Scores) -> None:
+        self.text, self.tokens, self.scores = text, tokens, scores
+        self.kinds = [ROLES[k] for k in scores.role.argmax(-1)]
+        self.place = {int(token): row for row, token in enumerate(scores.chosen)}
+        chosen = [int(token) for token in scores.chosen]
+        self.entities = self._entities([t for t in chosen if self.kinds[t] == "entity"])
+        self.events = [_Event(t) for t in chosen if self.kinds[t] == "event"]
+        self._order_events()
+        for event in self.events:
+            event.arguments = self._arguments(event)
+        self.attributes = self._attributes([t for t in chosen if self.kinds[t].startswith("attribute")])
+
+    def _link(self, source: int, target: int, name: str) -> float:
+        return float(self.scores.link[self.place[source], self.place[target], LINKS.index(name)])
+
+    def _best_link(self, source: int, target: int) -> str:
+        return LINKS[int(self.scores.link[self.place[source], self.place[target]].argmax())]
+
+    def _entities(self, found: list[int]) -> list[_Entity]:
+        entities: list[_Entity] = []
+        of: dict[int, _Entity] = {}
+        for token in found:
+            earlier = [(self._link(token, other, "coref"), other) for other in of]
+            best, other = max(earlier, default=(0.0, -1))
+            if best > 0.5:
+                of[token] = of[other]
+                of[token].mentions.append(token)
+            else:
+                of[token] = _Entity([token])
+                entities.append(of[token])
+        return entities
+
+    def _order_events(self) -> None:
+        """Give each event its step: events at the same time share one; steps are equal parts of the clip."""
+        count = len(self.events)
+        if count == 0:
+            return
+        rows = [self.place[event.token] for event in self.events]
+        order = self.scores.order[np.ix_(rows, rows)]  # (events, events, orders)
+        index = {name: ORDERS.index(name) for name in ORDERS}
+        earlier = order[..., index["before"]] + order[..., index["meets"]]
+        earlier = (earlier + (order[..., index["after"]] + order[..., index["met by"]]).T) / 2
+        same = (order[..., index["equal"]] + order[..., index["equal"]].T) / 2
+        group = list(range(count))
+        for i, j in itertools.combinations(range(count), 2):
+            if same[i, j] > max(earlier[i, j], earlier[j, i]):
+                group = [group[i] if g == group[j] else g for g in group]
+        # Steps in the order of who comes before most others; the text's own order breaks ties.
+        wins = {
+            g: sum(np.sign(earlier[i, j] - earlier[j, i]) for i in range(count) if group[i] == g for j in range(count))
+            / group.count(g)
+            for g in set(group)
+        }
+        ranked = sorted(wins, key=lambda g: (-wins[g], g))
+        for event, g in zip(self.events, group, strict=True):
+            event.rank = ranked.index(g)
+            event.interval = (round(event.rank / len(ranked), 4), round((event.rank + 1) / len(ranked), 4))
+
+    def _arguments(self, event: _Event) -> list[tuple[_Entity, str, float]]:
+        """Who takes part in an event: (entity, edge type, probability)."""
+        names = ("agent", "patient", "instrument", "location")
+        found = []
+        for entity in self.entities:
+            best = max((self._link(event.token, m, name), name) for m in entity.mentions for name in names)
+            if any(self._best_link(event.token, m) in names for m in entity.mentions):
+                found.append((entity, best[1], best[0]))
+        if not any(name in ("agent", "patient") for _, name, _ in found) and self.entities:
+            options = [
+                (self._link(event.token, mention, name), i, name)
+                for i, entity in enumerate(self.entities)
+                for mention in entity.mentions
+                for name in ("agent", "patient")
+            ]
+            probability, i, name = max(options)
+            if probability > _WEAK and all(entity is not self.entities[i] for entity, _, _ in found):
+                found.append((self.entities[i], name, probability))
+        return found
+
+    def _attributes(self, found: list[int]) -> list[_Attribute]:
+        result: list[_Attribute] = []
+        for token in found:
+            event = self._cause(token)
+            owners = self._owners(token, event)
+            if not owners:
+                continue
+            attribute = _Attribute(token, self.tokens.words[token], self.kinds[token].split(":")[1], owners, event)
+            if event is None and any(self._same(attribute, other) for other in result):
+                continue
+            result.append(attribute)
+        return result
+
+    def _cause(self, token: int) -> _Event | None:
+        """The event that brings an attribute about, if one does."""
+        options = [(self._link(event.token, token, "result"), i) for i, event in enumerate(self.events)]
+        best, i = max(options, default=(0.0, -1))
+        return self.events[i] if best > 0.5 else None
+
+    def _owners(self, token: int, event: _Event | None) -> list[tuple[_Entity, float]]:
+        if event is not None:
+            # What an event brings about belongs to who takes part in it.
+            owners = [(entity, p) for entity, name, p in event.arguments if name in ("agent", "patient")]
+            if owners:
+                return owners
+        options = [
+            (max(self._link(mention, token, "has_attribute") for mention in entity.mentions), i)
+            for i, entity in enumerate(self.entities)
+        ]
+        if not options:
+            return []
+        best, i = max(options)
+        return [(self.entities[i], best)] if best > _WEAK else []
+
+    def _same(self, attribute: _Attribute, other: _Attribute) -> bool:
+        """Whether an attribute only says again what another said of the same entity."""
+        shared = any(a is b for a, _ in attribute.owners for b, _ in other.owners)
+        return shared and attribute.label == other.label and attribute.kind == other.kind
+
+    # -- nodes ---------------------------------------------------------------------------------------------------------
+
+    def _span(self, token: int, left: int = 0) -> tuple[int, int]:
+        spans = self.tokens.spans
+        return int(spans[max(token - left, 0), 0]), int(spans[token, 1])
+
+    def _confidence(self, token: int) -> float:
+        return round(float(self.scores.role[token].max()), 4)
+
+    def _entity_node(self, entity: _Entity) -> Node:
+        tokens = self.tokens
+        head = next((m for m in entity.mentions if tokens.words[m] not in _PRONOUNS), entity.mentions[0])
+        left = int(self.scores.left[head].argmax())
+        while left and self.kinds[head - left] != "none":
+            left -= 1
+        label = noun_lemma(tokens.words[head], tokens.lemmas[head], tokens.tags[head])
+        if left:
+            label = " ".join([*tokens.words[max(head - left, 0) : head], label])
+        return Node(
+            entity.id,
+            "entity",
+            label,
+            self._span(head, left),
+            self._confidence(head),
+            negated=bool(self.scores.negated[head] > 0.5),
+            count=self._count(entity, head, label),
+        )
+
+    def _count(self, entity: _Entity, head: int, label: str) -> int:
+        numbers = [t for t in self.place if self.kinds[t] == "number"]
+        options = [(self._link(mention, t, "number"), t) for mention in entity.mentions for t in numbers]
+        best, token = max(options, default=(0.0, -1))
+        if best > 0.5:
+            word = self.tokens.words[token]
+            if word.isdecimal() and len(word) < 5:
+                return min(max(int(word), 1), _MAX_COUNT)
+            if word in NUMBER_WORDS:
+                return NUMBER_WORDS[word]
+        word = self.tokens.words[head]
+        return 2 if self.tokens.tags[head] in ("NNS", "NNPS") and not label.endswith(word) else 1
+
+    def _event_node(self, event: _Event) -> Node:
+        tokens, token = self.tokens, event.token
+        manners = [t for t in self.place if self.kinds[t] == "manner"]
+        best, manner = max(((self._link(token, t, "manner"), t) for t in manners), default=(0.0, -1))
+        return Node(
+            event.id,
+            "event",
+            verb_lemma(tokens.words[token], tokens.lemmas[token], tokens.tags[token]),
+            self._span(token),
+            self._confidence(token),
+            negated=bool(self.scores.negated[token] > 0.5),
+            direction=DIRECTIONS[int(self.scores.direction[token].argmax())],
+            manner=tokens.words[manner] if best > 0.5 else None,
+            interval=event.interval,
+        )
+
+    def _scene_node(self) -> Node:
+        fields = {}
+        for name in ("setting", "light"):
+            tokens = [t for t, kind in enumerate(self.kinds) if kind == name]
+            if tokens:
+                best = max(tokens, key=lambda t: float(self.scores.role[t].max()))
+                fields[name] = self.tokens.words[best]
+        return Node("n0", "scene", "scene", **fields)
+
+    # -- edges ---------------------------------------------------------------------------------------------------------
+
+    def _attribute_edges(self) -> list[Edge]:
+        edges = []
+        for attribute in self.attributes:
+            for owner, probability in attribute.owners:
+                interval = self._holds(attribute, owner)
+                edges.append(
+                    Edge(owner.id, attribute.id, "has_attribute", None, interval, round(min(probability, 1.0), 4))
+                )
+        return edges
+
+    def _holds(self, attribute: _Attribute, owner: _Entity) -> Interval:
+        """When an entity has an attribute: an event that brings another of its kind about ends it."""
+        start = change_time(attribute.event.interval) if attribute.event else 0.0
+        ends = [
+            change_time(other.event.interval)
+            for other in self.attributes
+            if other.event is not None
+            and other.kind == attribute.kind
+            and any(entity is owner for entity, _ in other.owners)
+        ]
+        return start, min((end for end in ends if end > start), default=1.0)
+
+    def _relations(self) -> list[Edge]:
+        edges = []
+        for a, b in itertools.permutations(self.entities, 2):
+            options = [(m, n) for m in a.mentions for n in b.mentions]
+            pairs = np.stack([self.scores.link[self.place[m], self.place[n]] for m, n in options])
+            best, kind = np.unravel_index(pairs.argmax(), pairs.shape)
+            for row, pair in enumerate(pairs):
+                if LINKS[int(pair.argmax())].startswith("spatial:"):
+                    best, kind = row, pair.argmax()
+            name = LINKS[int(kind)]
+            if name.startswith("spatial:"):
+                done = [
+                    (motion_of(self._event_node(event).label, self._direction(event)) or "", event.interval)
+                    for event in self.events
+                    if any(entity is a or entity is b for entity, _, _ in event.arguments)
+                ]
+                probability = round(float(pairs[best, kind]), 4)
+                edges.append(Edge(a.id, b.id, "spatial", name.split(":")[1], (0.0, relation_end(done)), probability))
+        return edges
+
+    def _direction(self, event: _Event) -> str | None:
+        return DIRECTIONS[int(self.scores.direction[event.token].argmax())]
+
+    def _temporal(self) -> list[Edge]:
+        edges = []
+        for first, second in itertools.pairwise(sorted(self.events, key=lambda e: (e.rank, e.token))):
+            pair = self.scores.order[self.place[first.token], self.place[second.token]]
+            label = "equal" if first.rank == second.rank else "before"
+            if label == "before" and pair[ORDERS.index("meets")] > pair[ORDERS.index("before")]:
+                label = "meets"
+            probability = round(float(pair[ORDERS.index(label)]), 4)
+            edges.append(Edge(first.id, second.id, "temporal", label, confidence=probability))
+        return edges
+
+    def graph(self) -> SceneGraph:
+        """The whole graph, validated."""
+        parts: list[tuple[int, _Entity | _Event | _Attribute]] = [
+            *((entity.mentions[0], entity) for entity in self.entities),
+            *((event.token, event) for event in self.events),
+            *((attribute.token, attribute) for attribute in self.attributes),
+        ]
+        check_size(1 + len(parts))
+        nodes = [self._scene_node()]
+        edges: list[Edge] = []
+        for number, (_, part) in enumerate(sorted(parts, key=lambda pair: pair[0]), start=1):
+            part.id = f"n{number}"
+            if isinstance(part, _Attribute):
+                span = self._span(part.token)
+                negated = bool(self.scores.negated[part.token] > 0.5)
+                confidence = self._confidence(part.token)
+                nodes.append(Node(part.id, "attribute", part.label, span, confidence, negated, kind=part.kind))
+                continue
+            nodes.append(self._entity_node(part) if isinstance(part, _Entity) else self._event_node(part))
+            edges.append(Edge("n0", part.id, "contains"))
+        for event in self.events:
+            for entity, name, probability in event.arguments:
+                edges.append(Edge(event.id, entity.id, name, confidence=round(min(probability, 1.0), 4)))
+        edges += [*self._attribute_edges(), *self._relations(), *self._temporal()]
+        graph = SceneGraph(self.text, nodes, edges)
+        graph.validate()
+        return graph

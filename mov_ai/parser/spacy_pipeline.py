@@ -1,0 +1,87 @@
+"""Loading of the spaCy pipeline that turns a caption into tokens, tags, lemmas and dependencies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mov_ai.errors import UsageError
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+EMBEDDED_PIPELINE = Path(__file__).resolve().parents[1] / "assets" / "spacy_ewt"
+"""Folder of the pipeline that ships with mov_ai (trained by ``python -m mov_ai.training.spacy_ewt``)."""
+
+UNUSED_COMPONENTS = (
+    "ner",
+    "entity_linker",
+    "entity_ruler",
+    "span_ruler",
+    "spancat",
+    "textcat",
+    "textcat_multilabel",
+    "coref",
+)
+"""Components of common pipelines that the caption parser never reads; a caption is faster without them."""
+
+
+def load_spacy(name: str | Path | None = None) -> Language:
+    """Load a spaCy pipeline that gives UPOS tags, lemmas and a dependency tree.
+
+    The embedded pipeline labels dependencies as Universal Dependencies does (``nsubj``, ``obl``, ``case``,
+    the root as spaCy's ``ROOT``) and needs neither the network nor another package. spaCy's own English
+    pipelines (``en_core_web_*``) use ClearNLP labels (``prep``, ``pobj``, ``dobj``) instead.
+
+    Args:
+        name: None for the embedded pipeline, the name of an installed pipeline package
+            (``en_core_web_sm``), or the path of a pipeline folder.
+
+    Returns:
+        A new ``Language``, without the components in ``UNUSED_COMPONENTS``. Every call reads the disk
+        again, so keep the result.
+
+    Raises:
+        UsageError: spaCy is not installed, the pipeline cannot be found or read, or it has no parser.
+    """
+    try:
+        # spaCy costs about a second to import; commands that parse nothing must not pay for it.
+        import spacy
+    except ImportError as error:
+        raise UsageError("spaCy is not installed; install it with `pip install 'spacy>=3.7,<4'`") from error
+
+    if name is None:
+        target: str | Path = EMBEDDED_PIPELINE
+        if not (EMBEDDED_PIPELINE / "meta.json").is_file():
+            raise UsageError(
+                f"the embedded spaCy pipeline is missing from {EMBEDDED_PIPELINE}; "
+                "reinstall mov_ai, or train it with `python -m mov_ai.training.spacy_ewt`"
+            )
+    else:
+        target = name
+
+    try:
+        nlp = spacy.load(target, exclude=list(UNUSED_COMPONENTS))
+    except OSError as error:
+        # E050 (no such package or folder) and a folder without config.cfg both arrive as OSError.
+        if name is None:
+            raise UsageError(f"the embedded spaCy pipeline in {target} cannot be read: {error}") from error
+        raise UsageError(
+            f"spaCy pipeline {str(name)!r} was not found: "
+            "it is neither an installed package nor a pipeline folder. "
+            f"Install it with `python -m spacy download {name}`, "
+            "or leave the name out to use the embedded pipeline"
+        ) from error
+    except (ImportError, ValueError) as error:
+        # It needs a package that is absent (spacy-transformers, for one), or another version of spaCy.
+        raise UsageError(
+            f"spaCy pipeline {str(target)!r} cannot be loaded here: {error}. "
+            "Install what it needs, or leave the name out to use the embedded pipeline"
+        ) from error
+
+    if "parser" not in nlp.pipe_names:
+        raise UsageError(
+            f"spaCy pipeline {str(target)!r} has no dependency parser (it has {', '.join(nlp.pipe_names)}); "
+            "use one that has, such as en_core_web_sm, or leave the name out to use the embedded pipeline"
+        )
+    return nlp

@@ -1,0 +1,1 @@
+"""Training: one loop, one checkpoint format, one objective per trainable network."""

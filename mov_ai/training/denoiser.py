@@ -1,0 +1,194 @@
+"""Training TSAM, all stages of the cascade with one network, on cached latents."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from mov_ai.diffusion.process import add_noise, mixed_noise, output_scale
+from mov_ai.diffusion.sampling import sample
+from mov_ai.errors import UsageError
+from mov_ai.models.codec import CodecConfig, VideoCodec, to_bytes
+from mov_ai.models.component import WEIGHTS_FILE, load_component, save_component
+from mov_ai.models.denoiser import DenoiserConfig, TSAMDenoiser
+from mov_ai.training.latents import LatentCache, LatentSample
+from mov_ai.training.losses import (
+    LossWeights,
+    denoise_loss,
+    object_weight,
+    perceptual_loss,
+    semantic_loss,
+    temporal_loss,
+)
+from mov_ai.training.objective import Objective, Progress
+
+#: Below this share of noise the error is no longer scaled up: there the network would be drilled on rounding.
+_SCALE_FLOOR = 0.15
+
+
+class DenoiserObjective(Objective):
+    """The composite loss on noisy latents of random clips, stages and noise levels.
+
+    Args:
+        codec: folder of the trained codec.
+        cache: folder for encoded clips.
+        clips, late: see `LatentCache`.
+        stage_shares: how often each stage is drawn.
+        late_start: highest noise level of the later stages, which start from the earlier stage's video.
+        low_noise: largest deviation of the noise on the earlier stage's latents; it makes up for generated ones' faults.
+        shared_noise: see `mov_ai.diffusion.process.mixed_noise`.
+        drop_text, drop_graph, drop_layout: how often each is left out, independently.
+        workers: processes that encode clips.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        batch_size: int = 8,
+        codec: str = "mov_ai/assets/tiny/codec",
+        cache: str = "cache/latents",
+        clips: int = 3000,
+        late: float = 0.35,
+        validation_clips: int = 50,
+        stage_shares: tuple[float, float, float] = (0.6, 0.2, 0.2),
+        late_start: float = 0.7,
+        low_noise: float = 0.3,
+        shared_noise: float = 0.5,
+        drop_text: float = 0.3,
+        drop_graph: float = 0.08,
+        drop_layout: float = 0.05,
+        workers: int = 2,
+        loss: LossWeights | None = None,
+        model: DenoiserConfig | None = None,
+    ) -> None:
+        self.seed, self.batch_size = seed, batch_size
+        self.stage_shares, self.late_start, self.low_noise = tuple(stage_shares), late_start, low_noise
+        self.shared_noise, self.workers = shared_noise, workers
+        self.drop_text, self.drop_graph, self.drop_layout = drop_text, drop_graph, drop_layout
+        self.weights = loss or LossWeights()
+        self.codec_directory = Path(codec)
+        weights = self.codec_directory / WEIGHTS_FILE
+        if not weights.exists():
+            raise UsageError(
+                f"{weights}: no trained codec there; run experiment=tiny/codec first or set objective.codec"
+            )
+        digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
+        folder = Path(cache) / f"{digest}_{late:g}"
+        self._train = LatentCache(folder, self.codec_directory, "train", clips, late)
+        self._validation = LatentCache(folder, self.codec_directory, "validation", validation_clips, late)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self._module = TSAMDenoiser(model or DenoiserConfig()).to(memory_format=torch.channels_last)
+        self._codec = load_component(VideoCodec, CodecConfig, self.codec_directory).requires_grad_(False)
+        self._codec = self._codec.to(memory_format=torch.channels_last)
+
+    def prepare(self, device: torch.device, progress: Progress) -> None:
+        self._train.prepare(progress, self.workers)
+        self._validation.prepare(progress, self.workers)
+        self._codec.to(device)
+
+    def module(self) -> TSAMDenoiser:
+        return self._module
+
+    def batch(self, step: int) -> dict[str, Any]:
+        rng = np.random.default_rng([self.seed, step])
+        # One stage a batch: their noise ranges differ.
+        stage = int(rng.choice(3, p=self.stage_shares))
+        places = self._train.index[stage]
+        drawn = self._train.get([places[int(i)] for i in rng.integers(len(places), size=self.batch_size)])
+        drops = torch.from_numpy(
+            rng.random((3, self.batch_size)) < [[self.drop_text], [self.drop_graph], [self.drop_layout]]
+        )
+        return self._pack(drawn, drops)
+
+    @staticmethod
+    def _pack(drawn: LatentSample, drops: Tensor) -> dict[str, Any]:
+        return {
+            "latents": drawn.latents,
+            "low": drawn.low,
+            "window": drawn.window,
+            "stage": drawn.stage,
+            "condition": drawn.condition.drop(*drops).tensors(),
+        }
+
+    def loss(
+        self, module: torch.nn.Module, batch: dict[str, Any], generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, float | Tensor]]:
+        from mov_ai.models.conditioning import Conditioning
+
+        clean, low, window, stage = (batch[name] for name in ("latents", "low", "window", "stage"))
+        condition = Conditioning(**batch["condition"])
+        noise = mixed_noise(tuple(clean.shape), self.shared_noise, generator).to(clean)
+        # Logit-normal noise levels (Stable Diffusion 3, arXiv 2403.03206), a little towards high noise.
+        sigma = torch.sigmoid(torch.randn(len(clean), generator=generator) * 1.2 + 0.4).to(clean)
+        late = (stage > 0).to(clean)
+        sigma = (sigma * (1 - late * (1 - self.late_start))).clamp(min=0.02)
+        blur = torch.rand(len(clean), generator=generator).to(clean) * self.low_noise * late
+        low = low + blur.view(-1, 1, 1, 1, 1) * torch.randn(tuple(low.shape), generator=generator).to(low)
+        predicted = module(add_noise(clean, noise, sigma), sigma, stage, low, window, condition).float()
+        weight = object_weight(condition, *clean.shape[-2:], window, self.weights.objects)
+        terms: dict[str, Tensor] = {
+            "denoise": denoise_loss(predicted, clean, output_scale(sigma).clamp(min=_SCALE_FLOOR), weight)
+        }
+        total = terms["denoise"]
+        if self.weights.temporal:
+            terms["temporal"] = temporal_loss(predicted, clean, weight)
+            total = total + self.weights.temporal * terms["temporal"]
+        if self.weights.semantic:
+            terms["semantic"] = semantic_loss(predicted, clean, condition, window)
+            total = total + self.weights.semantic * terms["semantic"]
+        if self.weights.perceptual:
+            frames = torch.randperm(clean.shape[1], generator=generator)[:2]
+            terms["perceptual"] = perceptual_loss(predicted, clean, self._codec, frames)
+            total = total + self.weights.perceptual * terms["perceptual"]
+        return total, {name: term.detach() for name, term in terms.items()}
+
+    def validate(self, module: torch.nn.Module) -> dict[str, float]:
+        figures = {}
+        device = next(module.parameters()).device
+        for stage in range(3):
+            places = self._validation.index[stage][:12]
+            if not places:
+                continue
+            drawn = self._validation.get(places)
+            batch = _moved(self._pack(drawn, torch.zeros(3, len(places), dtype=torch.bool)), device)
+            generator = torch.Generator().manual_seed(1)
+            _, terms = self.loss(module, batch, generator)
+            figures |= {f"{name}_{stage}": float(value) for name, value in terms.items()}
+        return figures
+
+    def sample_sheet(self, module: torch.nn.Module) -> PIL.Image.Image:
+        """Validation clips from noise at the first stage; each is shown above what it should be."""
+        device = next(module.parameters()).device
+        drawn = self._validation.get(self._validation.index[0][:6])
+        batch = _moved(self._pack(drawn, torch.zeros(3, 6, dtype=torch.bool)), device)
+        clean = batch["latents"]
+        noise = mixed_noise(tuple(clean.shape), self.shared_noise, torch.Generator().manual_seed(0)).to(device)
+        from mov_ai.models.conditioning import Conditioning
+
+        condition = Conditioning(**batch["condition"])
+
+        def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
+            return module(noisy, sigma, batch["stage"], batch["low"], batch["window"], condition)
+
+        made = sample(denoise, noise, 8)
+        rows = []
+        for video in (made, clean):
+            pixels = to_bytes(self._codec.decode(video)[:, ::3])
+            rows.append(rearrange(pixels, "b f h w c -> b h (f w) c"))
+        return PIL.Image.fromarray(rearrange(torch.stack(rows, 1), "b two h w c -> (b two h) w c").cpu().numpy())
+
+    def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
+        save_component(module, directory)
+
+
+def _moved(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    moved = {name: value.to(device) for name, value in batch.items() if isinstance(value, Tensor)}
+    return {**moved, "condition": {name: t.to(device) for name, t in batch["condition"].items()}}

@@ -1,0 +1,199 @@
+"""Latents of the world's clips, encoded once and kept on disk: what the denoiser trains on."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from einops import rearrange
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+from torch.nn import functional
+
+from mov_ai.data.tabletop.lexicon import MATERIALS
+from mov_ai.data.tabletop.render import render
+from mov_ai.data.tabletop.scene import FRAMES, Scene, simulate
+from mov_ai.data.tabletop.world import caption_and_layout
+from mov_ai.graph.files import write_bytes
+from mov_ai.models.codec import FACTOR, CodecConfig, VideoCodec, to_unit
+from mov_ai.models.component import load_component
+from mov_ai.models.conditioning import Appearance, Conditioning, collate, condition, drawn_entities
+from mov_ai.models.denoiser import STAGES
+from mov_ai.training.objective import Progress
+
+CHUNK = 50
+#: Latent cells along a side of every training sample: the whole frame at the first stage, a crop later.
+GRID = STAGES[0] // FACTOR
+#: Pixels rendered around a crop and cut off again as latents, so that no cell has seen the crop's edge.
+MARGIN = 16
+
+
+@dataclass
+class LatentSample:
+    """Training samples, a batch of S.
+
+    Attributes:
+        latents: (S, F, channels, GRID, GRID) clean, standardised.
+        low: the same window one stage earlier, enlarged and encoded; zeros at the first stage.
+        window: (S, 4) left, top, width, height in the frame.
+        stage: (S,) index into `STAGES`.
+        condition: S conditions.
+    """
+
+    latents: Tensor
+    low: Tensor
+    window: Tensor
+    stage: Tensor
+    condition: Conditioning
+
+
+def scene_appearance(scene: Scene, things: tuple[str, ...]) -> dict[str, Appearance]:
+    """How each entity of a gold graph really looks at the start; `things` are the entity ids in the scene's order."""
+    return {
+        entity: Appearance(thing.shape, thing.color, thing.material if thing.material in MATERIALS else "matte")
+        for entity, thing in zip(things, scene.things, strict=True)
+    }
+
+
+def make_sample(codec: VideoCodec, seed: int, split: str, stage: int) -> LatentSample:
+    """Render and encode clip `seed` at a stage: whole at the first, around a random object later on."""
+    scene, caption, layout = caption_and_layout(seed, split)
+    states = simulate(scene)
+    rng = np.random.default_rng([seed, stage])
+    size = STAGES[stage]
+    frames = torch.arange(FRAMES).numpy()
+    with torch.no_grad():
+        if stage == 0:
+            video, _ = render(scene, size, size, states=states)
+            latents = codec.encode(to_unit(video)[None])
+            low, window = torch.zeros_like(latents), torch.tensor([[0.0, 0.0, 1.0, 1.0]])
+        else:
+            track = layout.tracks[int(rng.integers(len(layout.tracks)))].boxes[int(rng.integers(FRAMES))]
+            centre = (track[:2] + track[2:4] * rng.uniform(-0.6, 0.6, 2)) * size / FACTOR
+            # In latent cells; even, so that the earlier stage's window falls on whole pixels as well.
+            corner = np.clip(np.round((centre - GRID / 2) / 2) * 2, 0, size // FACTOR - GRID).astype(int)
+            latents = _encode_window(codec, scene, size, corner, 1)
+            low = _encode_window(codec, scene, size // 2, corner, 2)
+            share = GRID * FACTOR / size
+            window = torch.tensor([[corner[0] * FACTOR / size, corner[1] * FACTOR / size, share, share]]).float()
+    appearance = scene_appearance(scene, caption.things)
+    given = condition(caption.graph, layout, appearance, len(frames))
+    if [(t.entity, t.instance) for t in layout.tracks] != drawn_entities(caption.graph):
+        # Tracks are looked up by entity, so their order may differ; their number may not.
+        assert len(layout.tracks) == len(drawn_entities(caption.graph))
+    return LatentSample(latents, low, window, torch.tensor([stage]), given)
+
+
+def _encode_window(codec: VideoCodec, scene: Scene, size: int, corner: np.ndarray, enlarge: int) -> Tensor:
+    """Latents of a GRID x GRID window whose corner (x, y) is in cells of the stage, rendered at `size`, then enlarged."""
+    pad = MARGIN // enlarge
+    left, top = (int(c) * FACTOR // enlarge - pad for c in corner)
+    side = GRID * FACTOR // enlarge + 2 * pad
+    x0, y0, x1, y1 = max(0, left), max(0, top), min(size, left + side), min(size, top + side)
+    video, _ = render(scene, size, size, crop=(y0, x0, y1 - y0, x1 - x0))
+    unit = enlarge_video(to_unit(video)[None], enlarge)
+    encoded = codec.encode(unit)
+    # Windows at the frame's edge have no margin there, and none is cut off: whole frames have that edge too.
+    skip_x, skip_y = (
+        (int(corner[0]) * FACTOR // enlarge - x0) * enlarge // FACTOR,
+        (int(corner[1]) * FACTOR // enlarge - y0) * enlarge // FACTOR,
+    )
+    return encoded[..., skip_y : skip_y + GRID, skip_x : skip_x + GRID]
+
+
+def enlarge_video(video: Tensor, factor: int) -> Tensor:
+    """Bilinear enlargement of (batch, frames, 3, h, w)."""
+    if factor == 1:
+        return video
+    flat = rearrange(video, "b f c h w -> (b f) c h w")
+    large = functional.interpolate(flat, scale_factor=factor, mode="bilinear", align_corners=False)
+    return rearrange(large, "(b f) c h w -> b f c h w", b=video.shape[0])
+
+
+def join(samples: list[LatentSample]) -> LatentSample:
+    """Samples as one batch."""
+    return LatentSample(
+        torch.cat([s.latents for s in samples]),
+        torch.cat([s.low for s in samples]),
+        torch.cat([s.window for s in samples]),
+        torch.cat([s.stage for s in samples]),
+        collate([s.condition for s in samples]),
+    )
+
+
+class LatentCache:
+    """Samples in chunks on disk, memory-mapped.
+
+    Args:
+        directory: where chunks lie; the codec's own digest should be part of its name.
+        codec: folder of the codec's component.
+        split: of the world.
+        clips: clips at the first stage.
+        late: share of the clips that also give a sample at each later stage.
+    """
+
+    def __init__(self, directory: Path, codec: Path, split: str, clips: int, late: float) -> None:
+        self.directory, self.codec, self.split, self.clips, self.late = directory, codec, split, clips, late
+        self._open: dict[int, dict[str, Tensor]] = {}
+        #: (chunk, row) of every sample, by stage.
+        self.index: list[list[tuple[int, int]]] = [[], [], []]
+
+    def prepare(self, progress: Progress, workers: int) -> None:
+        """Make the chunks that are missing, in `workers` processes of one thread each."""
+        chunks = range(-(-self.clips // CHUNK))
+        missing = [i for i in chunks if not self._path(i).exists()]
+        done = len(chunks) - len(missing)
+        progress(done * CHUNK, self.clips, "encoding clips")
+        if missing:
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(workers, mp_context=context) as pool:
+                jobs = [pool.submit(_make_chunk, self._path(i), self.codec, self.split, i, self.late) for i in missing]
+                for job in as_completed(jobs):
+                    job.result()
+                    done += 1
+                    progress(done * CHUNK, self.clips, "encoding clips")
+        for i in chunks:
+            with safe_open(self._path(i), "pt") as file:
+                stages = file.get_tensor("stage").tolist()
+            for row, stage in enumerate(stages):
+                self.index[stage].append((i, row))
+
+    def _path(self, chunk: int) -> Path:
+        return self.directory / f"{self.split}_{chunk:05d}.safetensors"
+
+    def get(self, places: list[tuple[int, int]]) -> LatentSample:
+        """The samples at these places of `index`, as one float32 batch."""
+        return join([self._one(chunk, row) for chunk, row in places])
+
+    def _one(self, chunk: int, row: int) -> LatentSample:
+        if chunk not in self._open:
+            with safe_open(self._path(chunk), "pt") as file:
+                self._open[chunk] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = {name: tensor[row : row + 1] for name, tensor in self._open[chunk].items()}
+        given = Conditioning(
+            **{n.removeprefix("condition."): t for n, t in tensors.items() if n.startswith("condition.")}
+        )
+        return LatentSample(
+            tensors["latents"].float(), tensors["low"].float(), tensors["window"], tensors["stage"], given
+        )
+
+
+def _make_chunk(path: Path, codec_directory: Path, split: str, chunk: int, late: float) -> None:
+    torch.set_num_threads(1)
+    codec = load_component(VideoCodec, CodecConfig, codec_directory).to(memory_format=torch.channels_last)
+    samples = []
+    for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+        samples.append(make_sample(codec, seed, split, 0))
+        draws = np.random.default_rng([seed, 99]).random(2)
+        samples += [make_sample(codec, seed, split, stage) for stage in (1, 2) if draws[stage - 1] < late]
+    batch = join(samples)
+    tensors = {f"condition.{name}": tensor for name, tensor in batch.condition.tensors().items()}
+    tensors |= {"latents": batch.latents.half(), "low": batch.low.half(), "window": batch.window, "stage": batch.stage}
+    header = {"split": split, "chunk": json.dumps(chunk)}
+    write_bytes(path, save({n: t.contiguous() for n, t in tensors.items()}, header))

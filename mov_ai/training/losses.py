@@ -1,0 +1,87 @@
+"""The composite objective: L = L_denoise + l1 L_temporal + l2 L_semantic + l3 L_perceptual."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch import Tensor
+from torch.nn import functional
+
+from mov_ai.models.codec import VideoCodec
+from mov_ai.models.conditioning import Conditioning, box_coordinates
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the terms; 0 switches a term off.
+
+    Attributes:
+        temporal, semantic, perceptual: l1, l2, l3 of the paper, which starts them at 1.0, 0.5, 0.1.
+        objects: how much more a cell inside a box counts than the floor, in every term over cells.
+    """
+
+    temporal: float = 1.0
+    semantic: float = 0.5
+    perceptual: float = 0.1
+    objects: float = 4.0
+
+
+def object_weight(condition: Conditioning, height: int, width: int, window: Tensor, extra: float) -> Tensor:
+    """1 on the floor, 1 + extra inside the boxes (a little enlarged, for edges and shadows), of mean 1.
+
+    Returns:
+        (batch, frames, 1, height, width).
+    """
+    enlarged = condition.boxes.clone()
+    enlarged[..., 2:4] *= 1.3
+    _, _, cover = box_coordinates(enlarged, height, width, window)
+    inside = (cover * (condition.boxes[..., 5] > 0.02)[..., None, None]).amax(1)
+    weight = 1 + extra * inside
+    return (weight / weight.mean((1, 2, 3), keepdim=True))[:, :, None]
+
+
+def denoise_loss(predicted: Tensor, clean: Tensor, scale: Tensor, weight: Tensor) -> Tensor:
+    """mean( w ((x - y) / c)^2 ): the error in units of the network's own output.
+
+    Args:
+        predicted, clean: (batch, frames, channels, h, w).
+        scale: (batch,) `mov_ai.diffusion.process.output_scale`, floored by the caller.
+        weight: (batch, frames, 1, h, w).
+    """
+    return (weight * ((predicted - clean) / scale.view(-1, 1, 1, 1, 1)).square()).mean()
+
+
+def temporal_loss(predicted: Tensor, clean: Tensor, weight: Tensor) -> Tensor:
+    """mean( w (d_t x - d_t y)^2 ), d_t the difference of neighbouring frames: motion right, and no flicker."""
+    return (weight[:, 1:] * (predicted.diff(dim=1) - clean.diff(dim=1)).square()).mean()
+
+
+def semantic_loss(predicted: Tensor, clean: Tensor, condition: Conditioning, window: Tensor) -> Tensor:
+    """Mean over visible entities of |mean_box x - mean_box y|^2: each entity's box holds what the graph says of it.
+
+    Args:
+        predicted, clean: (batch, frames, channels, h, w).
+        condition: gives the boxes. window: (batch, 4), the part of the frame in view.
+    """
+    _, _, cover = box_coordinates(condition.boxes, *predicted.shape[-2:], window)
+    cover = cover * (condition.boxes[..., 5] > 0.02)[..., None, None]
+    area = cover.sum((-1, -2))
+    pooled = torch.einsum("bkfhw,bfchw->bkfc", cover, predicted - clean) / area.clamp(min=1)[..., None]
+    seen = (area > 1).float()
+    return (pooled.square().mean(-1) * seen).sum() / seen.sum().clamp(min=1)
+
+
+def perceptual_loss(predicted: Tensor, clean: Tensor, codec: VideoCodec, frames: Tensor) -> Tensor:
+    """Distance in the first features of the frozen codec's decoder, a few frames of each clip.
+
+    An in-house stand-in for LPIPS, whose pretrained backbone cannot be embedded; it is not LPIPS.
+
+    Args:
+        predicted, clean: (batch, frames, channels, h, w).
+        codec: frozen.
+        frames: indices of the frames compared.
+    """
+    features = [codec.features(rearrange(x[:, frames], "b f c h w -> (b f) c h w")) for x in (predicted, clean)]
+    return functional.smooth_l1_loss(features[0], features[1].detach())

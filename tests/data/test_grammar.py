@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+
+from mov_ai.data.tabletop.grammar import HELD_OUT_PATTERNS, Caption, describe, inflect, relation_end
+from mov_ai.data.tabletop.lexicon import concept, motion_of
+from mov_ai.data.tabletop.scene import Scene, change_time, sample_scene, split_seed
+
+#: Scenes of each split that the rules are checked on; sampling one takes about 30 ms.
+HALF = 250
+
+
+def draw(split: str, seed: int) -> tuple[Scene, Caption]:
+    rng = split_seed(split, seed)
+    scene = sample_scene(rng, split)
+    return scene, describe(scene, rng, split)
+
+
+@pytest.fixture(scope="module")
+def drawn() -> list[tuple[Scene, Caption]]:
+    return [draw("train", seed) for seed in range(HALF)] + [draw("test", seed) for seed in range(HALF)]
+
+
+def test_graphs_are_valid_and_entities_stand_for_the_things(drawn):
+    for scene, caption in drawn:
+        caption.graph.validate()
+        assert len(caption.graph.of_type("entity")) == len(scene.things) == len(set(caption.things))
+        for thing, node_id in zip(scene.things, caption.things, strict=True):
+            node = caption.graph.node(node_id)
+            assert concept("shape", node.label) == thing.shape
+            assert node.count == thing.count
+
+
+def test_every_event_is_said_with_words_that_mean_its_motion(drawn):
+    for scene, caption in drawn:
+        graph, said = caption.graph, []
+        for event in graph.of_type("event"):
+            agents = [e.target for e in graph.edges_from(event.id) if e.type in ("agent", "patient")]
+            assert agents, caption.text
+            motion = motion_of(event.label, event.direction)
+            said += [(caption.things.index(a), motion, event.interval) for a in agents]
+        assert sorted(said) == sorted((a.thing, a.motion, a.interval) for a in scene.actions), caption.text
+
+
+def test_attributes_give_back_the_colours_with_their_intervals(drawn):
+    for scene, caption in drawn:
+        for index, thing in enumerate(scene.things):
+            turns = [a for a in scene.actions if a.thing == index and a.motion == "turn"]
+            times = [0.0, *(change_time(a.interval) for a in turns), 1.0]
+            values = [thing.color, *(a.value for a in turns)]
+            expected = {(v, times[i], times[i + 1]) for i, v in enumerate(values)}
+            held = list(caption.graph.attributes(caption.things[index]))
+            said = {(concept("color", n.label), *e.interval) for n, e in held if n.kind == "color"}
+            assert said <= expected, caption.text
+            assert len(said) >= len(turns), caption.text
+            for node, _ in held:
+                if node.kind in ("size", "material"):
+                    assert concept(node.kind, node.label) == getattr(thing, node.kind)
+            if thing.material == "shiny":
+                assert "material" in [n.kind for n, _ in held], caption.text
+
+
+def test_setting_and_light_are_said_when_they_are_not_the_default(drawn):
+    for scene, caption in drawn:
+        root = caption.graph.of_type("scene")[0]
+        assert concept("setting", root.setting) in (scene.setting, None if scene.setting == "floor" else scene.setting)
+        assert concept("light", root.light) in (scene.light, None if scene.light == "left" else scene.light)
+
+
+def test_spans_hold_the_words_of_their_nodes(drawn):
+    for _, caption in drawn:
+        for node in caption.graph.nodes[1:]:
+            word = caption.text[slice(*node.span)].lower()
+            if node.type == "event":
+                forms = ("base", "present", "past", "participle", "gerund")
+                assert word in {inflect(node.label, form) for form in forms}
+            else:
+                assert word.startswith(node.label)
+        spans = [m.span for m in caption.mentions]
+        assert spans == sorted(spans)
+        firsts = [m.node for m in caption.mentions if m.kind == "node"]
+        assert firsts == [node.id for node in caption.graph.nodes[1:]]
+
+
+def test_temporal_edges_run_forward_in_time(drawn):
+    for _, caption in drawn:
+        graph = caption.graph
+        edges = [e for e in graph.edges if e.type == "temporal"]
+        assert len(edges) == len(graph.of_type("event")) - 1
+        for edge in edges:
+            first, second = graph.node(edge.source).interval, graph.node(edge.target).interval
+            assert (first == second) == (edge.label == "equal")
+            assert first == second or first[1] == second[0]
+
+
+def test_held_out_patterns_are_kept_for_test_captions(drawn):
+    train, test = drawn[:HALF], drawn[HALF:]
+    assert not any(c.pattern in HELD_OUT_PATTERNS for _, c in train)
+    share = np.mean([c.pattern in HELD_OUT_PATTERNS for _, c in test])
+    assert 0.15 < share <= 0.5
+
+
+def test_the_same_generator_writes_the_same_caption():
+    assert draw("train", 5)[1].text == draw("train", 5)[1].text
+    assert draw("train", 5)[1].text != draw("train", 6)[1].text
+
+
+def test_a_wrong_split_is_named():
+    scene = draw("train", 0)[0]
+    with pytest.raises(ValueError, match="holdout"):
+        describe(scene, np.random.default_rng(0), "holdout")
+
+
+@pytest.mark.parametrize(
+    ("lemma", "form", "word"),
+    [
+        ("push", "present", "pushes"),
+        ("fly", "present", "flies"),
+        ("stay", "past", "stayed"),
+        ("hop", "gerund", "hopping"),
+        ("lie", "gerund", "lying"),
+        ("rise", "participle", "risen"),
+        ("approach", "past", "approached"),
+        ("go", "present", "goes"),
+    ],
+)
+def test_verbs_are_inflected(lemma, form, word):
+    assert inflect(lemma, form) == word
+
+
+def test_a_relation_holds_until_something_moves_over_the_floor():
+    assert relation_end([("jump", (0.0, 0.5))]) == 1.0
+    assert relation_end([("jump", (0.0, 0.5)), ("left", (0.5, 1.0))]) == 0.5
+    assert relation_end([("away", (0.0, 0.5)), ("left", (0.5, 1.0))]) == 0.5

@@ -1,0 +1,116 @@
+"""Every shipped configuration composes, and mistakes on the command line are answered in one line."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from mov_ai.errors import UsageError
+from mov_ai.train import (
+    build_objective,
+    check_experiment,
+    config_directory,
+    experiments,
+    register_resolvers,
+    trainer_config,
+)
+from mov_ai.training.debug import DebugObjective
+from mov_ai.training.loop import TrainerConfig
+
+CONF = config_directory()
+
+
+def composed(*overrides: str) -> DictConfig:
+    register_resolvers()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("train", overrides=list(overrides), return_hydra_config=True)
+
+
+@pytest.mark.parametrize("name", experiments(CONF))
+@pytest.mark.parametrize("trainer", ["default", "cpu", "gpu"])
+def test_every_experiment_composes(name: str, trainer: str) -> None:
+    config = composed(f"experiment={name}", f"trainer={trainer}")
+    assert config.experiment_name == name
+    assert isinstance(trainer_config(config.trainer), TrainerConfig)
+    assert "." in config.objective._target_
+    assert config.objective.seed == 0
+    OmegaConf.to_container(config.objective, resolve=True, throw_on_missing=True)
+
+
+def test_debug_instantiates() -> None:
+    config = composed("experiment=debug", "seed=5")
+    objective = build_objective(config.objective, config.seed)
+    assert isinstance(objective, DebugObjective)
+    assert objective.seed == 5
+
+
+def test_the_default_trainer_file_says_what_the_code_says() -> None:
+    written = OmegaConf.to_container(OmegaConf.load(CONF / "trainer" / "default.yaml"))
+    coded = dataclasses.asdict(TrainerConfig(max_steps=1))
+    assert written == {**coded, "max_steps": None, "betas": list(coded["betas"])}
+
+
+def test_a_named_experiment_decides_the_folder() -> None:
+    config = composed("experiment=debug", "experiment_name=study/a")
+    assert config.hydra.run.dir == "runs/study/a"
+    assert config.hydra.sweep.dir == "runs/sweeps/study/a"
+
+
+@pytest.mark.parametrize("setting", ["learning_rate=much", "betas=[0.9]", "+no_such=1", "schedule=sawtooth"])
+def test_wrong_trainer_settings_are_usage_errors(setting: str) -> None:
+    name = setting.lstrip("+").split("=")[0]
+    prefix = "+" if setting.startswith("+") else ""
+    config = composed("experiment=debug", f"{prefix}trainer.{setting.lstrip('+')}")
+    with pytest.raises(UsageError, match=name):
+        trainer_config(config.trainer)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [("objective.width=0", "width 0"), ("+objective.no_such=1", "no_such"), ("objective._target_=mov_ai.Nope", "Nope")],
+)
+def test_wrong_objective_settings_are_usage_errors(override: str, words: str) -> None:
+    config = composed("experiment=debug", override)
+    with pytest.raises(UsageError, match=words):
+        build_objective(config.objective, 0)
+
+
+def test_experiments_are_checked_by_name() -> None:
+    check_experiment(["experiment=debug"], CONF)
+    check_experiment(["-m", "experiment=debug,debug"], CONF)
+    check_experiment(["--help"], CONF)
+    check_experiment(["experiment=choice(a, b)"], CONF)
+    for arguments in (["experiment=nope"], ["experiment=debug,nope"], []):
+        with pytest.raises(UsageError, match=r"available: .*debug"):
+            check_experiment(arguments, CONF)
+
+
+def test_the_configuration_folder_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOV_AI_CONF", str(tmp_path))
+    with pytest.raises(UsageError, match="MOV_AI_CONF"):
+        config_directory()
+    (tmp_path / "train.yaml").touch()
+    assert config_directory() == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["experiment=nope"], 2, "available: "),
+        (["experiment=debug", "trainer.no_such=1"], 2, "no_such"),
+        (["experiment=debug", "hydra.run.dir={tmp}/file/run"], 1, "Not a directory"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+    (tmp_path / "file").touch()
+    command = [sys.executable, "-m", "mov_ai.train", *(argument.format(tmp=tmp_path) for argument in arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1

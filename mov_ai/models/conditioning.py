@@ -8,10 +8,12 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mov_ai.data.tabletop import lexicon
+from mov_ai.errors import UsageError
 from mov_ai.graph import ATTRIBUTE_KINDS, EDGE_TYPES, NODE_TYPES, Layout, Node, SceneGraph, Track
 from mov_ai.models.attention import attend
 
@@ -63,6 +65,8 @@ class Conditioning:
         shape: (B, K). color, material: (B, K, F), changing with the attributes' intervals.
         setting, light: (B,).
         keep_text, keep_graph, keep_layout: (B,) bool; what was not dropped.
+        text_features: (B, T, width) float from `PretrainedText`, rows of zeros where there is no token; None for
+            networks that embed `words` themselves.
     """
 
     node_type: Tensor
@@ -85,13 +89,14 @@ class Conditioning:
     keep_text: Tensor
     keep_graph: Tensor
     keep_layout: Tensor
+    text_features: Tensor | None = None
 
     def __len__(self) -> int:
         return self.setting.shape[0]
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every tensor by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        """Every tensor that there is, by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
 
     def to(self, device: torch.device | str) -> Conditioning:
         """The same on another device."""
@@ -114,6 +119,14 @@ class Conditioning:
 
 def collate(items: list[Conditioning]) -> Conditioning:
     """Join batches, padding nodes, words and instances with what means "none"."""
+    width = max((item.text_features.shape[-1] for item in items if item.text_features is not None), default=None)
+    if width is not None:
+        items = [
+            item
+            if item.text_features is not None
+            else replace(item, text_features=torch.zeros(len(item), 0, width, device=item.setting.device))
+            for item in items
+        ]
     joined = {}
     for name in items[0].tensors():
         tensors = [getattr(item, name) for item in items]
@@ -179,13 +192,14 @@ def complete_appearance(graph: SceneGraph, seed: int) -> dict[str, Appearance]:
     for index, node in enumerate(graph.of_type("entity")):
         rng = np.random.default_rng([seed, index])
         said = said_appearance(graph, node.id)
-        free = [c for c in lexicon.COLORS if c not in used] or list(lexicon.COLORS)
-        shape_draw, color_draw = int(rng.integers(1 << 16)), int(rng.integers(1 << 16))
-        shapes = list(lexicon.SHAPES)
-        color = said["color"][0][0] if said.get("color") else free[color_draw % len(free)]
+        shapes, colors = list(lexicon.SHAPES), list(lexicon.COLORS)
+        shape_draw, first = int(rng.integers(len(shapes))), int(rng.integers(len(colors)))
+        # The first unused colour from a drawn place on: a colour said elsewhere moves this choice only if they meet.
+        ring = colors[first:] + colors[:first]
+        color = said["color"][0][0] if said.get("color") else next((c for c in ring if c not in used), ring[0])
         used.add(color)
         chosen[node.id] = Appearance(
-            lexicon.concept("shape", node.label) or shapes[shape_draw % len(shapes)],
+            lexicon.concept("shape", node.label) or shapes[shape_draw],
             color,
             said["material"][0][0] if said.get("material") else "matte",
         )
@@ -344,7 +358,7 @@ class GraphEncoder(nn.Module):
 
     def forward(self, c: Conditioning) -> Tensor:
         """Node tokens, (B, N, dim)."""
-        # Unknown concepts fall back on the word itself; known ones do not need it, which keeps colours and shapes apart.
+        # Unknown concepts fall back on the word itself; known ones do not need it: so colours and shapes stay apart.
         unknown = (c.node_concept == 0)[..., None]
         x = (
             self.node_type(c.node_type)
@@ -367,7 +381,7 @@ class GraphEncoder(nn.Module):
 class TextEmbedding(nn.Module):
     """The small preset's text encoder: hashed words with their positions, trained with the denoiser.
 
-    Larger presets use a `transformers` encoder instead (`PretrainedText`).
+    Larger presets use a `transformers` encoder instead (`PretrainedText`, `TextProjection`).
     """
 
     def __init__(self, dim: int) -> None:
@@ -380,6 +394,80 @@ class TextEmbedding(nn.Module):
         """words: (B, L) buckets. Returns (B, L, dim)."""
         place = torch.arange(words.shape[1], device=words.device)
         return self.project(self.word(words)) + self.position(place)
+
+
+class PretrainedText:
+    """A frozen text encoder of `transformers` (T5, CLIP, BERT, ...): what the larger presets read captions with.
+
+    Its weights belong to no network of ours: they are neither trained, nor counted, nor stored with the denoiser, which
+    learns a projection of the features (`TextProjection`).
+
+    Args:
+        name: a folder that `save_pretrained` has written, or a name on the hub.
+        device: where the encoder runs.
+
+    Raises:
+        UsageError: if model or tokenizer cannot be loaded; pickled weights never are.
+    """
+
+    def __init__(self, name: str, device: torch.device | str = "cpu") -> None:
+        from transformers import AutoModel, AutoTokenizer
+
+        try:
+            self.tokenizer = AutoTokenizer.from_pretrained(name)
+            model = AutoModel.from_pretrained(name, use_safetensors=True)
+        except (OSError, ValueError, ImportError, KeyError, SafetensorError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise UsageError(
+                f"text_encoder: {name}: cannot be loaded ({reason}); give a folder with config.json, safetensors "
+                "weights and a tokenizer, a name on the hub while online, or null"
+            ) from None
+        if model.config.is_encoder_decoder:
+            model = model.get_encoder()
+        elif hasattr(model, "vision_model"):
+            model = model.text_model
+        self.name = name
+        self.encoder = model.to(device).eval().requires_grad_(False)
+        self.device = torch.device(device)
+
+    @property
+    def width(self) -> int:
+        """Channels of a feature."""
+        return int(self.encoder.config.hidden_size)
+
+    @torch.no_grad()
+    def __call__(self, captions: list[str]) -> Tensor:
+        """Encode captions.
+
+        Args:
+            captions: B texts; of each, the first `MAX_WORDS` tokens count.
+
+        Returns:
+            (B, T, width) float32 for T tokens of the longest caption; rows of zeros where there is no token.
+        """
+        batch = self.tokenizer(
+            captions,
+            padding=True,
+            truncation=True,
+            max_length=MAX_WORDS,
+            return_tensors="pt",
+            return_attention_mask=True,
+        ).to(self.device)
+        mask = batch["attention_mask"]
+        hidden = self.encoder(input_ids=batch["input_ids"], attention_mask=mask).last_hidden_state
+        return hidden.float() * mask[..., None]
+
+
+class TextProjection(nn.Module):
+    """From a pretrained encoder's features, (B, T, width), to text tokens, (B, T, dim)."""
+
+    def __init__(self, width: int, dim: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.project = nn.Linear(width, dim)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.project(self.norm(features))
 
 
 class LayoutPainter(nn.Module):
@@ -446,7 +534,8 @@ def box_coordinates(boxes: Tensor, height: int, width: int, window: Tensor) -> t
         window: (B, 4) left, top, width, height of the grid in the frame.
 
     Returns:
-        u, v: (B, K, F, height, width), -1 and 1 at the box's edges, clamped to [-1.5, 1.5]; share of the cell covered, [0, 1].
+        u, v: (B, K, F, height, width), -1 and 1 at the box's edges, clamped to [-1.5, 1.5]; share of the cell covered,
+        [0, 1].
     """
     left, top, wide, tall = window.unbind(-1)
     x = left[:, None] + wide[:, None] * (torch.arange(width, device=boxes.device) + 0.5) / width  # (B, width)

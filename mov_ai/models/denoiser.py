@@ -20,6 +20,7 @@ from mov_ai.models.conditioning import (
     GraphEncoderConfig,
     LayoutPainter,
     TextEmbedding,
+    TextProjection,
 )
 
 #: Heights and widths of the cascade's stages, in pixels.
@@ -35,13 +36,18 @@ class DenoiserConfig:
         dim, heads, depth, mlp_ratio: of the transformer.
         patch: latent cells along each side of a token.
         stem: channels of the convolutions before and after the transformer.
-        window: spatial attention looks at windows of this many tokens a side; at the first stage that is the whole frame.
-        combine: "sequence" (spatial, temporal, cross one after another) or "parallel" (side by side with learned gates).
+        window: spatial attention looks at windows of this many tokens a side; at the first stage that is the whole
+            frame.
+        combine: "sequence" (spatial, temporal, cross one after another) or "parallel" (side by side with learned
+            gates).
         interval_gating: bias cross-attention by the nodes' intervals; False is plain cross-attention.
         softness: softness of the intervals' edges, as a share of the clip.
         prediction: see `mov_ai.diffusion.process.to_clean`.
         backend: see `mov_ai.models.attention.choose_backend`.
         text, graph, layout: False leaves a source of conditioning out of the network's input.
+        text_encoder: a folder or a name on the hub for `PretrainedText`, whose features the caller puts into
+            `Conditioning.text_features`; None has the network embed the caption's words itself.
+        text_width: channels of that encoder's features.
     """
 
     latent_channels: int = 8
@@ -61,6 +67,8 @@ class DenoiserConfig:
     graph: bool = True
     layout: bool = True
     graph_encoder: GraphEncoderConfig = field(default_factory=GraphEncoderConfig)
+    text_encoder: str | None = None
+    text_width: int = 0
 
     def __post_init__(self) -> None:
         if self.dim % self.heads or (self.dim // self.heads) % 4:
@@ -71,6 +79,10 @@ class DenoiserConfig:
             raise ValueError(f"denoiser: combine: expected 'sequence' or 'parallel', got {self.combine!r}")
         if self.prediction not in PREDICTIONS:
             raise ValueError(f"denoiser: prediction: expected one of {', '.join(PREDICTIONS)}, got {self.prediction!r}")
+        if self.text_encoder is not None and self.text_width < 1:
+            raise ValueError(
+                f"denoiser: text_width: expected the width of {self.text_encoder}'s features, got {self.text_width}"
+            )
 
 
 class _ConvResidual(nn.Module):
@@ -186,7 +198,7 @@ class TSAMDenoiser(nn.Module):
         self.unembed = nn.Linear(dim, stem * config.patch**2)
         self.after = nn.Sequential(_ConvResidual(stem), _ConvResidual(stem), nn.SiLU())
         self.out = nn.Conv2d(stem, config.latent_channels, 3, padding=1)
-        self.text = TextEmbedding(dim)
+        self.text = TextEmbedding(dim) if config.text_encoder is None else TextProjection(config.text_width, dim)
         self.graph = GraphEncoder(config.graph_encoder)
         self.from_graph = nn.Linear(config.graph_encoder.dim, dim)
         self.null = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
@@ -236,7 +248,7 @@ class TSAMDenoiser(nn.Module):
             (batch, frames, channels, h, w).
 
         Raises:
-            ValueError: if h or w is not a multiple of the patch.
+            ValueError: if h or w is not a multiple of the patch, or if the text encoder's features are not given.
         """
         batch, frames, _, height, width = noisy.shape
         patch = self.config.patch
@@ -259,7 +271,7 @@ class TSAMDenoiser(nn.Module):
         return to_clean(output, noisy, sigma, self.config.prediction)
 
     def _stem(self, noisy: Tensor, low: Tensor, window: Tensor, condition: Conditioning) -> Tensor:
-        batch, frames, _, height, width = noisy.shape
+        _, frames, _, height, width = noisy.shape
         painting = self.painter(condition, height, width, window)
         if not self.config.layout:
             painting = torch.zeros_like(painting)
@@ -281,13 +293,27 @@ class TSAMDenoiser(nn.Module):
         """Null token, text tokens and graph nodes, (batch, m, dim), and their bias, (batch, frames, m)."""
         batch = len(c)
         nodes = self.from_graph(self.graph(c))
-        context = torch.cat([self.null.expand(batch, -1, -1), self.text(c.words), nodes], 1)
+        tokens, padding = self._text_tokens(c)
+        context = torch.cat([self.null.expand(batch, -1, -1), tokens, nodes], 1)
         absent = -1e4
         null = torch.zeros(batch, frames, 1, device=context.device)
-        words = ((c.words == 0) | ~(c.keep_text & self.config.text)[:, None]).float() * absent
+        words = (padding | ~(c.keep_text & self.config.text)[:, None]).float() * absent
         hidden = (~c.node_mask | ~(c.keep_graph & self.config.graph)[:, None]).float() * absent
         gates = torch.zeros(batch, frames, nodes.shape[1], device=context.device)
         if self.config.interval_gating:
             gates = interval_bias(c.node_interval, frames, self.config.softness)
         spread = words[:, None].expand(-1, frames, -1)
         return context, torch.cat([null, spread, gates + hidden[:, None]], -1)
+
+    def _text_tokens(self, c: Conditioning) -> tuple[Tensor, Tensor]:
+        """Text tokens, (batch, m, dim), and where there is none, (batch, m)."""
+        if self.config.text_encoder is None:
+            return self.text(c.words), c.words == 0
+        features = c.text_features
+        if features is None or features.shape[-1] != self.config.text_width:
+            found = "none" if features is None else tuple(features.shape)
+            raise ValueError(
+                f"denoiser: expected text_features (batch, tokens, {self.config.text_width}) from "
+                f"{self.config.text_encoder}, got {found}"
+            )
+        return self.text(features), (features == 0).all(-1)

@@ -10,17 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from einops import rearrange
 from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
-from torch.nn import functional
 
 from mov_ai.data.tabletop.lexicon import MATERIALS
 from mov_ai.data.tabletop.render import render
 from mov_ai.data.tabletop.scene import FRAMES, Scene, simulate
 from mov_ai.data.tabletop.world import caption_and_layout
 from mov_ai.graph.files import write_bytes
+from mov_ai.models.cascade import resize
 from mov_ai.models.codec import FACTOR, CodecConfig, VideoCodec, to_unit
 from mov_ai.models.component import load_component
 from mov_ai.models.conditioning import Appearance, Conditioning, collate, condition, drawn_entities
@@ -90,30 +89,21 @@ def make_sample(codec: VideoCodec, seed: int, split: str, stage: int) -> LatentS
     return LatentSample(latents, low, window, torch.tensor([stage]), given)
 
 
-def _encode_window(codec: VideoCodec, scene: Scene, size: int, corner: np.ndarray, enlarge: int) -> Tensor:
+def _encode_window(codec: VideoCodec, scene: Scene, size: int, corner: np.ndarray, factor: int) -> Tensor:
     """Latents of a GRID x GRID window whose corner (x, y) is in cells of the stage, rendered at `size`, then enlarged."""
-    pad = MARGIN // enlarge
-    left, top = (int(c) * FACTOR // enlarge - pad for c in corner)
-    side = GRID * FACTOR // enlarge + 2 * pad
+    pad = MARGIN // factor
+    left, top = (int(c) * FACTOR // factor - pad for c in corner)
+    side = GRID * FACTOR // factor + 2 * pad
     x0, y0, x1, y1 = max(0, left), max(0, top), min(size, left + side), min(size, top + side)
     video, _ = render(scene, size, size, crop=(y0, x0, y1 - y0, x1 - x0))
-    unit = enlarge_video(to_unit(video)[None], enlarge)
+    unit = resize(to_unit(video)[None], (y1 - y0) * factor, (x1 - x0) * factor)
     encoded = codec.encode(unit)
     # Windows at the frame's edge have no margin there, and none is cut off: whole frames have that edge too.
     skip_x, skip_y = (
-        (int(corner[0]) * FACTOR // enlarge - x0) * enlarge // FACTOR,
-        (int(corner[1]) * FACTOR // enlarge - y0) * enlarge // FACTOR,
+        (int(corner[0]) * FACTOR // factor - x0) * factor // FACTOR,
+        (int(corner[1]) * FACTOR // factor - y0) * factor // FACTOR,
     )
     return encoded[..., skip_y : skip_y + GRID, skip_x : skip_x + GRID]
-
-
-def enlarge_video(video: Tensor, factor: int) -> Tensor:
-    """Bilinear enlargement of (batch, frames, 3, h, w)."""
-    if factor == 1:
-        return video
-    flat = rearrange(video, "b f c h w -> (b f) c h w")
-    large = functional.interpolate(flat, scale_factor=factor, mode="bilinear", align_corners=False)
-    return rearrange(large, "(b f) c h w -> b f c h w", b=video.shape[0])
 
 
 def join(samples: list[LatentSample]) -> LatentSample:

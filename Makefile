@@ -1,0 +1,51 @@
+# Everything people type. `make help` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PROMPT ?= A small red ball rolls to the left, then turns blue, while a large yellow cube spins.
+SEED ?= 0
+DEMO := demo
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow lint format check-tiny train-tiny clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# A stamp file, so that a second run does not ask pip again.
+$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("mov_ai needs Python 3.10 or newer; set PYTHON=...") if sys.version_info < (3, 10) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,sweep]'
+	@touch $@
+
+install: $(VENV)/.installed  ## make .venv and install mov_ai with its development tools
+
+demo: install  ## a video from a sentence: make demo PROMPT="..." SEED=0
+	@rm -rf $(DEMO)
+	$(BIN)/mov-ai generate "$(PROMPT)" --seed $(SEED) --out $(DEMO) --boxes
+
+test: install  ## the tests, under 10 minutes on two cores
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: install  ## the checks that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: install  ## format, lint and type checks
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: install  ## put the sources into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+check-tiny: install  ## how good the embedded weights are: prints the table of the card
+	$(BIN)/python -m mov_ai.evaluation.check_tiny
+
+train-tiny: install  ## train the embedded weights again, one network after another
+	$(BIN)/python -m mov_ai.training.spacy_ewt
+	for name in parser codec planner checker denoiser; do $(BIN)/python -m mov_ai.train experiment=tiny/$$name || exit; done
+
+clean:  ## remove what the targets made, except .venv
+	rm -rf $(DEMO) outputs runs multirun cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,385 @@
+"""Rules that say whether a layout shows what its graph says: no network, only boxes.
+
+Boxes are first carried back into the world with the nominal camera of `tabletop`, because on the frame alone "comes
+closer", "falls" and "moves left" look much alike. Depth must therefore be a distance in world units, as in gold and in
+planned layouts (6.7 at the middle of the floor).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mov_ai.data.tabletop import lexicon
+from mov_ai.data.tabletop.scene import Camera, camera_axes, change_time, frame_times
+from mov_ai.errors import UsageError
+from mov_ai.graph import Edge, Interval, Layout, Node, SceneGraph, Track
+from mov_ai.models.conditioning import drawn_entities
+
+#: The middle of the cameras that the world draws.
+NOMINAL_CAMERA = Camera((0.0, 3.3, -6.2), (0.0, 0.62, 0.0), 0.37)
+#: A box counts as seen from this visibility on.
+SEEN = 0.5
+#: Thresholds, in world units (an object is 0.9 to 1.4 wide); gold motions are about twice as large.
+MOVED, LIFTED, JUMPED, STILL = 0.45, 0.5, 0.35, 0.25
+#: Width and height, at the same distance, after growing or shrinking as a share of those before.
+GROWN, SHRUNK = 1.18, 0.85
+#: Mean absolute second difference of log width: 0 for steady motion, about 0.1 for a turning cube.
+WOBBLE = 0.035
+#: Spatial relations: least distance along the axis; greatest distance over the floor for "next to".
+APART, NEAR = 0.6, 1.75
+#: Share of the farther box that a nearer one may hide, at worst and on average over the clip.
+HIDDEN_WORST, HIDDEN_MEAN = 0.65, 0.3
+#: How far a box may reach over the frame's edge.
+EDGE = 0.005
+#: Verbs such as "push" act on their patient, if they have one; verbs that mean a motion by themselves on their agent.
+_INTRANSITIVE = frozenset(verb for verbs in lexicon.MOTION_VERBS.values() for verb in verbs)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether one event or relation is seen in the layout.
+
+    Attributes:
+        source, target: node ids; event and entity, or the two entities of a relation.
+        text: what is said, for readers ("ball n2 moves left in [0, 0.5]").
+        kind: the motion or the canonical relation; "" if the world does not know it.
+        satisfied: None if it cannot be seen in boxes (a change of colour, an unknown verb).
+        margin: by how much the threshold is met, in units of the threshold; negative if not satisfied.
+    """
+
+    source: str
+    target: str
+    text: str
+    kind: str
+    satisfied: bool | None
+    margin: float = 0.0
+
+
+@dataclass(frozen=True)
+class LayoutReport:
+    """The verdicts of `score`.
+
+    Attributes:
+        events: one for each pair of an event and an entity instance that it moves.
+        relations: one for each spatial edge between drawn entities.
+        inside: share of the seen boxes that lie within the frame; 1 if none is seen.
+        hidden: greatest share of a box that a nearer one hides, averaged over the clip.
+        hidden_worst: the same in the worst frame.
+        touching: pairs of instances whose bodies would meet somewhere on the way.
+    """
+
+    events: tuple[Verdict, ...]
+    relations: tuple[Verdict, ...]
+    inside: float
+    hidden: float
+    hidden_worst: float
+    touching: int
+
+    @property
+    def satisfied(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.faults == 0
+
+    @property
+    def faults(self) -> int:
+        """How many verdicts and checks fail."""
+        wrong = sum(verdict.satisfied is False for verdict in (*self.events, *self.relations))
+        crowded = self.hidden > HIDDEN_MEAN or self.hidden_worst > HIDDEN_WORST
+        return wrong + int(self.inside < 1) + int(crowded) + self.touching
+
+    @property
+    def value(self) -> float:
+        """For choosing among candidates, larger is better: faults first, then how much is out of frame or hidden."""
+        wrong = sum(1 + min(1.0, -v.margin) for v in (*self.events, *self.relations) if v.satisfied is False)
+        slight = sum(max(0.0, 0.3 - v.margin) for v in (*self.events, *self.relations) if v.satisfied)
+        return -(10 * wrong + self.faults + 10 * (1 - self.inside) + self.hidden + self.hidden_worst + slight)
+
+    def __str__(self) -> str:
+        """One line a verdict."""
+        signs = {True: "yes", False: "NO ", None: " ? "}
+        lines = [f"{signs[v.satisfied]} {v.text}" for v in (*self.events, *self.relations)]
+        lines.append(f"{signs[self.inside >= 1]} inside the frame: {self.inside:.1%} of the boxes")
+        crowded = self.hidden > HIDDEN_MEAN or self.hidden_worst > HIDDEN_WORST
+        lines.append(
+            f"{signs[not crowded]} in view: at most {self.hidden:.0%} of a box hidden on average, "
+            f"{self.hidden_worst:.0%} in the worst frame"
+        )
+        lines.append(f"{signs[self.touching == 0]} apart: {self.touching} pairs touch")
+        return "\n".join(lines)
+
+
+# -- boxes in the world ------------------------------------------------------------------------------------------------
+
+
+def world_positions(boxes: np.ndarray, camera: Camera = NOMINAL_CAMERA) -> np.ndarray:
+    """Centres of boxes in world units, (..., 3): x right, y up, z away; boxes: (..., 6)."""
+    position, right, up, forward = camera_axes(camera)
+    depth = boxes[..., 4:5]
+    sideways = (boxes[..., 0:1] - 0.5) * 2 * camera.tangent * depth
+    upwards = (0.5 - boxes[..., 1:2]) * 2 * camera.tangent * depth
+    return position + depth * forward + sideways * right + upwards * up
+
+
+def world_sizes(boxes: np.ndarray, camera: Camera = NOMINAL_CAMERA) -> np.ndarray:
+    """Widths and heights of boxes in world units, (..., 2); boxes: (..., 6)."""
+    return boxes[..., 2:4] * boxes[..., 4:5] * 2 * camera.tangent
+
+
+def frames_of(interval: Interval, frames: int) -> np.ndarray:
+    """Indices of the frames in an interval, in order; widened by a frame on each side if there are fewer than three."""
+    time = frame_times(frames)
+    inside = np.flatnonzero((time >= interval[0]) & (time <= interval[1]))
+    if len(inside) >= 3 or len(inside) == frames:
+        return inside
+    middle = int(np.clip(round((interval[0] + interval[1]) / 2 * frames - 0.5), 0, frames - 1))
+    first, last = (inside[0], inside[-1]) if len(inside) else (middle, middle)
+    return np.arange(max(0, first - 1), min(frames, last + 2))
+
+
+# -- motions -----------------------------------------------------------------------------------------------------------
+
+#: A rule takes boxes (F, 6) and the event's interval, and gives a margin: 0 at the threshold, 1 at twice the threshold.
+_Rule = Callable[[np.ndarray, Interval], float]
+
+
+def _travelled(boxes: np.ndarray, interval: Interval) -> np.ndarray:
+    """World displacement (3,) from the interval's first frame to its last, scaled up to the whole interval."""
+    frames = frames_of(interval, len(boxes))
+    place = world_positions(boxes[frames])
+    # Between n frames lie n - 1 steps; the motion goes on before the first and after the last of them.
+    return (place[-1] - place[0]) * len(frames) / max(1, len(frames) - 1)
+
+
+def _along(axis: int, sign: float, threshold: float) -> _Rule:
+    def rule(boxes: np.ndarray, interval: Interval) -> float:
+        way = _travelled(boxes, interval)
+        # Moving on the floor is told from rising and falling by which of them is larger.
+        rest = np.abs(np.delete(way, axis)).max()
+        return float(min(sign * way[axis] / threshold - 1, (sign * way[axis] - rest) / threshold + 0.5))
+
+    return rule
+
+
+def _jump(boxes: np.ndarray, interval: Interval) -> float:
+    height = world_positions(boxes[frames_of(interval, len(boxes))])[:, 1]
+    top = height.max() - max(height[0], height[-1])
+    # The whole arc is the best sign, for the ends of the arc fall between frames when the interval is short.
+    return float(top / (JUMPED if len(height) > 4 else JUMPED / 2) - 1)
+
+
+def _wobble(boxes: np.ndarray, interval: Interval) -> float:
+    size = np.log(np.maximum(world_sizes(boxes[frames_of(interval, len(boxes))])[:, 0], 1e-6))
+    return float(np.abs(np.diff(size, 2)).mean()) if len(size) > 2 else 0.0
+
+
+def _spin(boxes: np.ndarray, interval: Interval) -> float:
+    return _wobble(boxes, interval) / WOBBLE - 1
+
+
+def _resized(boxes: np.ndarray, interval: Interval) -> np.ndarray:
+    """log of width and height (2,) at the interval's end over those at its start, scaled up to the whole interval."""
+    frames = frames_of(interval, len(boxes))
+    size = np.log(np.maximum(world_sizes(boxes[frames]), 1e-6))
+    return (size[-1] - size[0]) * len(frames) / max(1, len(frames) - 1)
+
+
+def _grow(boxes: np.ndarray, interval: Interval) -> float:
+    return float((_resized(boxes, interval) / np.log(GROWN)).min()) - 1
+
+
+def _shrink(boxes: np.ndarray, interval: Interval) -> float:
+    return float((_resized(boxes, interval) / np.log(SHRUNK)).min()) - 1
+
+
+def _stay(boxes: np.ndarray, interval: Interval) -> float:
+    frames = frames_of(interval, len(boxes))
+    place = world_positions(boxes[frames])
+    steady = 1 - np.abs(place - place[0]).max() / STILL
+    same_size = 1 - np.abs(_resized(boxes, interval)).max() / -np.log(SHRUNK)
+    seen = boxes[frames, 5].min() / SEEN - 1
+    return float(min(steady, same_size, 1 - _wobble(boxes, interval) / WOBBLE, seen))
+
+
+def _seen_around(boxes: np.ndarray, interval: Interval) -> tuple[float, float]:
+    """Visibility just before a sudden change of that interval, and in the interval's last frame."""
+    time = frame_times(len(boxes))
+    before = np.flatnonzero(time < change_time(interval))
+    first = int(before[-1]) if len(before) else 0
+    last = int(frames_of(interval, len(boxes))[-1])
+    return float(boxes[first, 5]), float(boxes[max(first, last), 5])
+
+
+def _vanish(boxes: np.ndarray, interval: Interval) -> float:
+    before, after = _seen_around(boxes, interval)
+    return min(before / SEEN - 1, 1 - after / SEEN)
+
+
+def _appear(boxes: np.ndarray, interval: Interval) -> float:
+    before, after = _seen_around(boxes, interval)
+    return min(after / SEEN - 1, 1 - before / SEEN)
+
+
+_RULES: dict[str, _Rule] = {
+    "left": _along(0, -1.0, MOVED),
+    "right": _along(0, 1.0, MOVED),
+    "toward": _along(2, -1.0, MOVED),
+    "away": _along(2, 1.0, MOVED),
+    "rise": _along(1, 1.0, LIFTED),
+    "fall": _along(1, -1.0, LIFTED),
+    "jump": _jump,
+    "spin": _spin,
+    "stay": _stay,
+    "grow": _grow,
+    "shrink": _shrink,
+    "vanish": _vanish,
+    "appear": _appear,
+}
+
+
+def motion_margin(motion: str, boxes: np.ndarray, interval: Interval) -> float | None:
+    """By how much a track shows a motion in an interval.
+
+    Args:
+        motion: one of `lexicon.MOTIONS`.
+        boxes: (F, 6), without NaN.
+        interval: start and end in [0, 1].
+
+    Returns:
+        0 or more if it does, negative if not; None for what boxes cannot show ("turn", unknown motions).
+    """
+    rule = _RULES.get(motion)
+    return None if rule is None else rule(boxes, interval)
+
+
+# -- relations ---------------------------------------------------------------------------------------------------------
+
+
+def relation_margin(label: str, first: np.ndarray, second: np.ndarray) -> float | None:
+    """By how much a relation holds between two boxes of one frame.
+
+    Args:
+        label: a key of `lexicon.SPATIAL`.
+        first, second: (6,) each; "first is `label` second".
+
+    Returns:
+        0 or more if it holds, negative if not; None for relations that the world does not know.
+    """
+    x, _, z = world_positions(second) - world_positions(first)
+    match label:
+        case "left of":
+            return float(x / APART - 1)
+        case "right of":
+            return float(-x / APART - 1)
+        case "in front of":
+            return float(z / APART - 1)
+        case "behind":
+            return float(-z / APART - 1)
+        case "next to":
+            return float(1 - np.hypot(x, z) / NEAR)
+    return None
+
+
+# -- the whole layout --------------------------------------------------------------------------------------------------
+
+
+def movers(graph: SceneGraph, event: Node) -> list[str]:
+    """Ids of the entities that an event moves: its agents, or the patients of a verb such as "push"."""
+    agents, patients = (list(dict.fromkeys(e.target for e in graph.edges_from(event.id, t))) for t in _ROLES)
+    if agents and patients:
+        return agents if event.label.lower().strip() in _INTRANSITIVE else patients
+    return agents or patients
+
+
+_ROLES = ("agent", "patient")
+
+
+def score(graph: SceneGraph, layout: Layout) -> LayoutReport:
+    """Check a layout against its graph.
+
+    Args:
+        graph: a valid scene graph.
+        layout: complete tracks; tracks of entities that the graph does not draw are not looked at.
+
+    Returns:
+        Verdicts on events and relations, and how well everything is to be seen.
+
+    Raises:
+        UsageError: if a drawn entity has no track, or a track has boxes that are not given.
+    """
+    drawn = drawn_entities(graph)
+    tracks: dict[str, list[Track]] = {}
+    for entity, instance in drawn:
+        track = layout.track(entity, instance)
+        if track is None or not np.isfinite(track.boxes).all():
+            raise UsageError(
+                f"layout: the boxes of entity {entity!r}, instance {instance} are not all given; plan first"
+            )
+        tracks.setdefault(entity, []).append(track)
+    names = {node.id: f"{node.label} {node.id}" for node in graph.nodes}
+    events = [
+        _judge_event(event, track, names[entity])
+        for event in graph.of_type("event")
+        if not event.negated
+        for entity in movers(graph, event)
+        for track in tracks.get(entity, [])
+    ]
+    relations = [
+        _judge_relation(edge, tracks[edge.source], tracks[edge.target], names, layout.frames)
+        for edge in graph.edges
+        if edge.type == "spatial" and edge.source in tracks and edge.target in tracks
+    ]
+    boxes = np.stack([track.boxes for group in tracks.values() for track in group]) if drawn else np.zeros((0, 1, 6))
+    return LayoutReport(tuple(events), tuple(relations), inside_share(boxes), *_crowding(boxes))
+
+
+def _judge_event(event: Node, track: Track, name: str) -> Verdict:
+    motion = lexicon.motion_of(event.label, event.direction) or ""
+    margin = motion_margin(motion, track.boxes, event.interval)
+    said = event.label if event.direction is None else f"{event.label} {event.direction}"
+    number = f"#{track.instance + 1} " if track.instance else ""
+    text = f"{name} {number}{said} in [{event.interval[0]:g}, {event.interval[1]:g}]"
+    return Verdict(event.id, track.entity, text, motion, None if margin is None else margin >= 0, margin or 0.0)
+
+
+def _judge_relation(edge: Edge, first: list[Track], second: list[Track], names: dict[str, str], frames: int) -> Verdict:
+    label = lexicon.concept("spatial", edge.label) or ""
+    start = int(frames_of(edge.interval, frames)[0])
+    margins = [
+        relation_margin(label, a.boxes[start], b.boxes[start]) for a in first for b in second if a.entity != b.entity
+    ]
+    known = [margin for margin in margins if margin is not None]
+    margin = min(known) if known else None
+    text = f"{names[edge.source]} {edge.label} {names[edge.target]} at {edge.interval[0]:g}"
+    return Verdict(edge.source, edge.target, text, label, None if margin is None else margin >= 0, margin or 0.0)
+
+
+def inside_share(boxes: np.ndarray) -> float:
+    """Share of the seen boxes that lie within the frame, 1 if none is seen; boxes: (K, F, 6)."""
+    seen = boxes[..., 5] > SEEN
+    if not seen.any():
+        return 1.0
+    low, high = boxes[..., :2] - boxes[..., 2:4] / 2, boxes[..., :2] + boxes[..., 2:4] / 2
+    inside = (low >= -EDGE).all(-1) & (high <= 1 + EDGE).all(-1)
+    return float(inside[seen].mean())
+
+
+def _crowding(boxes: np.ndarray) -> tuple[float, float, int]:
+    """Greatest mean and worst share of a box hidden by a nearer one, and how many pairs touch; boxes: (K, F, 6)."""
+    first, second = np.triu_indices(len(boxes), 1)
+    if not len(first):
+        return 0.0, 0.0, 0
+    a, b = boxes[first], boxes[second]  # (pairs, F, 6)
+    both = (a[..., 5] > SEEN) & (b[..., 5] > SEEN)
+    low = np.maximum(a[..., :2] - a[..., 2:4] / 2, b[..., :2] - b[..., 2:4] / 2)
+    high = np.minimum(a[..., :2] + a[..., 2:4] / 2, b[..., :2] + b[..., 2:4] / 2)
+    overlap = np.clip(high - low, 0, None).prod(-1) * both
+    farther = np.where(a[..., 4] > b[..., 4], a[..., 2:4].prod(-1), b[..., 2:4].prod(-1))
+    hidden = overlap / np.maximum(farther, 1e-9)
+    gap = np.linalg.norm(world_positions(a) - world_positions(b), axis=-1)
+    # Bodies are taken as balls of 0.85 times half the box's width: the corner of a cube sticks out of its ball.
+    reach = 0.85 * (world_sizes(a)[..., 0] + world_sizes(b)[..., 0]) / 2
+    touching = ((gap < reach) & both).any(-1)
+    return float(hidden.mean(-1).max()), float(hidden.max()), int(touching.sum())

@@ -1,0 +1,412 @@
+"""Training the planner on graphs and box tracks of the world; no pixel is rendered."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from mov_ai.data.tabletop import lexicon
+from mov_ai.data.tabletop.grammar import Caption
+from mov_ai.data.tabletop.scene import FRAMES, MAX_INSTANCES, Scene, simulate
+from mov_ai.data.tabletop.world import caption_and_layout, gold_layout
+from mov_ai.diffusion.process import add_noise, output_scale
+from mov_ai.graph import Interval, Layout, SceneGraph, Track
+from mov_ai.graph.files import write_bytes
+from mov_ai.models.component import save_component
+from mov_ai.models.conditioning import drawn_entities
+from mov_ai.models.layout_rules import LayoutReport, world_positions
+from mov_ai.models.planner import (
+    CHANNELS,
+    LINKS,
+    SIZE_WIDTH,
+    SPATIAL,
+    LayoutPlanner,
+    PlannerConfig,
+    PlannerInput,
+    motion_columns,
+    pad_inputs,
+    read_graph,
+    to_boxes,
+    to_track,
+)
+from mov_ai.training.objective import Objective, Progress
+
+#: Scenes in a file of the pool, and how often each training scene is told again with other intervals.
+CHUNK, RETIMED = 250, 2
+#: Shortest interval of a retimed event.
+_SHORTEST = 0.18
+#: The error of the clean track is not scaled up below this share of noise.
+_SCALE_FLOOR = 0.1
+
+
+# -- the pool ----------------------------------------------------------------------------------------------------------
+
+
+def retime(scene: Scene, caption: Caption, rng: np.random.Generator) -> tuple[Scene, SceneGraph] | None:
+    """The same happenings at other times: the world's own intervals are halves and thirds only, users write any.
+
+    Time is stretched piecewise, so nothing collides that did not before. None if an interval would be too short.
+    """
+    steps = sorted({action.interval for action in scene.actions})
+    cuts = np.sort(rng.uniform(0, 1, 2 * len(steps)))
+    if rng.random() < 0.6:
+        # One step begins where the one before ends; else there is a pause between them.
+        cuts[1:-1] = np.repeat(cuts[1:-1].reshape(-1, 2).mean(1), 2)
+    if rng.random() < 0.5:
+        cuts[0] = 0.0
+    if rng.random() < 0.5:
+        cuts[-1] = 1.0
+    cuts = np.round(cuts, 4)
+    if (cuts[1::2] - cuts[::2]).min() < _SHORTEST:
+        return None
+    new = {old: (float(cuts[2 * i]), float(cuts[2 * i + 1])) for i, old in enumerate(steps)}
+    knots = [t for old in steps for t in old], [t for old in steps for t in new[old]]
+
+    def moved(interval: Interval) -> Interval:
+        if interval in new:
+            return new[interval]
+        start, end = (t if t in (0, 1) else float(np.interp(t, *knots)) for t in interval)
+        return start, max(end, start + 1e-3)
+
+    actions = tuple(replace(action, interval=new[action.interval]) for action in scene.actions)
+    graph = caption.graph
+    nodes = [replace(n, interval=moved(n.interval)) if n.type == "event" else n for n in graph.nodes]
+    edges = [replace(e, interval=moved(e.interval)) if e.type == "spatial" else e for e in graph.edges]
+    return replace(scene, actions=actions), SceneGraph(graph.caption, nodes, edges)
+
+
+def make_chunk(path: Path, split: str, chunk: int) -> None:
+    """Write the scenes from `chunk * CHUNK` on: graphs as lines of JSON, tracks in the order of `drawn_entities`."""
+    graphs, tracks, counts = [], [], []
+    for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+        scene, caption, layout = caption_and_layout(seed, split)
+        rng = np.random.default_rng([seed, 7])
+        told = [(caption.graph, layout)]
+        while split == "train" and len(told) <= RETIMED:
+            other = retime(scene, caption, rng)
+            if other is not None:
+                told.append((other[1], gold_layout(other[0], simulate(other[0]), caption)))
+        for graph, gold in told:
+            drawn = drawn_entities(graph)
+            for entity, instance in drawn:
+                track = gold.track(entity, instance)
+                assert track is not None
+                tracks.append(track.boxes)
+            counts.append(len(drawn))
+            graphs.append(json.dumps(graph.to_dict()))
+    text = np.frombuffer("\n".join(graphs).encode(), dtype=np.uint8).copy()
+    tensors = {
+        "boxes": torch.from_numpy(np.stack(tracks)),
+        "counts": torch.tensor(counts),
+        "graphs": torch.from_numpy(text),
+    }
+    write_bytes(path, save(tensors, {"split": split}))
+
+
+def read_chunk(path: Path) -> Iterator[tuple[SceneGraph, Layout]]:
+    """The graphs and gold layouts of a file of the pool."""
+    tensors = load_file(path)
+    boxes, first = tensors["boxes"].numpy(), 0
+    texts = tensors["graphs"].numpy().tobytes().decode().split("\n")
+    for text, count in zip(texts, tensors["counts"].tolist(), strict=True):
+        graph = SceneGraph.from_dict(json.loads(text))
+        drawn = drawn_entities(graph)
+        yield graph, Layout(FRAMES, [Track(e, boxes[first + k], i) for k, (e, i) in enumerate(drawn)])
+        first += count
+
+
+# -- the objective -----------------------------------------------------------------------------------------------------
+
+
+class PlannerObjective(Objective):
+    """L = mean of w |F - target|^2 over the coefficients of all tracks: rectified flow in EDM's form.
+
+    w of a coefficient grows with its deviation, so that the loss is about boxes and not about their last wiggle.
+
+    Args:
+        batch_size: scenes in a batch of one or two instances each; of scenes with three or four it holds half as many.
+        cache: folder of the pool.
+        scenes, validation_scenes, test_scenes: of each split; each training scene is told `1 + RETIMED` times.
+        drop_shape, drop_size, drop_motion: how often each is left unsaid, for an instance or an event's motion.
+        known_share: share of the samples in which some boxes are given.
+        workers: processes that draw scenes.
+        model: sizes of the network.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        batch_size: int = 128,
+        cache: str = "cache/planner",
+        scenes: int = 6000,
+        validation_scenes: int = 200,
+        test_scenes: int = 500,
+        drop_shape: float = 0.1,
+        drop_size: float = 0.15,
+        drop_motion: float = 0.06,
+        known_share: float = 0.3,
+        workers: int = 1,
+        model: PlannerConfig | None = None,
+    ) -> None:
+        self.seed, self.batch_size, self.cache, self.workers = seed, batch_size, Path(cache), workers
+        self.counts = {"train": scenes, "validation": validation_scenes, "test": test_scenes}
+        self.drop_shape, self.drop_size, self.drop_motion = drop_shape, drop_size, drop_motion
+        self.known_share = known_share
+        self._pool: dict[str, np.ndarray] = {}
+        #: Padded number of instances -> rows of the pool; a batch is of one kind, so that little is padding.
+        self._rows: dict[int, np.ndarray] = {}
+        self._weight = torch.ones(FRAMES, CHANNELS)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self._module = LayoutPlanner(model or PlannerConfig())
+
+    def config(self) -> dict[str, Any]:
+        return {**super().config(), "scenes": self.counts["train"], "known_share": self.known_share}
+
+    def _paths(self, split: str) -> list[Path]:
+        return [self.cache / f"{split}_{chunk:05d}.safetensors" for chunk in range(-(-self.counts[split] // CHUNK))]
+
+    def prepare(self, device: torch.device, progress: Progress) -> None:
+        every = [(path, split, i) for split in self.counts for i, path in enumerate(self._paths(split))]
+        missing = [job for job in every if not job[0].exists()]
+        if missing:
+            self.cache.mkdir(parents=True, exist_ok=True)
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(self.workers, mp_context=context) as pool:
+                jobs = [pool.submit(make_chunk, *job) for job in missing]
+                for done, job in enumerate(as_completed(jobs), len(every) - len(missing) + 1):
+                    job.result()
+                    progress(done, len(every), "drawing scenes")
+        self._read_pool()
+        tracks = torch.from_numpy(self._pool["tracks"][self._pool["mask"]])
+        self._module.standardise(tracks)
+        deviation = self._module.std.cpu()
+        weight = deviation / deviation.amax(0) + 0.05
+        self._weight = weight / weight.mean()
+
+    def _read_pool(self) -> None:
+        inputs, tracks = [], []
+        for path in self._paths("train"):
+            for graph, gold in read_chunk(path):
+                inputs.append(read_graph(graph))
+                boxes = np.stack([track.boxes for track in gold.tracks])
+                tracks.append(np.pad(to_track(boxes), ((0, MAX_INSTANCES - len(boxes)), (0, 0), (0, 0))))
+        batch = pad_inputs(inputs, MAX_INSTANCES).tensors()
+        names = ("shape", "count", "timeline", "links", "mask")
+        self._pool = {**{name: batch[name].numpy() for name in names}, "tracks": np.stack(tracks)}
+        number = self._pool["mask"].sum(1)
+        self._rows = {count: np.flatnonzero((number <= count) & (number > count - 2)) for count in (2, 4)}
+
+    def module(self) -> LayoutPlanner:
+        return self._module
+
+    def batch(self, step: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng([self.seed, step])
+        sizes = np.array([count * len(rows) for count, rows in self._rows.items()], dtype=float)
+        count = int(rng.choice(list(self._rows), p=sizes / sizes.sum()))
+        chosen = rng.choice(self._rows[count], size=2 * self.batch_size // count)
+        drawn = {name: array[chosen, :count] for name, array in self._pool.items()}
+        drawn["links"] = drawn["links"][:, :, :count]
+        _mirror(drawn, rng.random(len(chosen)) < 0.5)
+        self._leave_unsaid(drawn, rng)
+        _relate_anew(drawn, rng)
+        given = self._choose_known(drawn["mask"], rng)
+        drawn["given"] = given
+        drawn["values"] = drawn["tracks"] * given[..., None]
+        return {name: torch.from_numpy(array) for name, array in drawn.items()}
+
+    def _leave_unsaid(self, drawn: dict[str, np.ndarray], rng: np.random.Generator) -> None:
+        """Graphs written by users say less: no size, a shape or a verb that the world does not know."""
+        size = drawn["shape"].shape
+        drawn["shape"] = np.where(rng.random(size) < self.drop_shape, 0, drawn["shape"])
+        timeline = drawn["timeline"]
+        timeline[..., :SIZE_WIDTH] *= (rng.random(size) >= self.drop_size)[..., None]
+        unknown = motion_columns("")
+        for motion in lexicon.MOTIONS:
+            columns = motion_columns(motion)
+            gone = (rng.random(size) < self.drop_motion)[..., None]
+            # The event is still told, so only its time is known.
+            timeline[..., unknown] += timeline[..., columns] * gone
+            timeline[..., columns] *= ~gone
+
+    def _choose_known(self, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Which boxes are given: whole tracks, first boxes or random ones; (batch, K, FRAMES) bool."""
+        batch, count = mask.shape
+        kind = rng.choice(4, p=[0.4, 0.3, 0.15, 0.15], size=(batch, count, 1))
+        some = rng.random((batch, count, FRAMES)) < rng.random((batch, count, 1)) ** 2
+        first = np.arange(FRAMES) == 0
+        given = (kind == 1) | ((kind == 2) & first) | ((kind == 3) & some)
+        return given & mask[..., None] & (rng.random((batch, 1, 1)) < self.known_share)
+
+    def loss(
+        self, module: torch.nn.Module, batch: dict[str, Tensor], generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, float | Tensor]]:
+        given = PlannerInput(**{name: batch[name] for name in batch if name != "tracks"})
+        clean = self._module.encode(batch["tracks"])
+        noise = torch.randn(tuple(clean.shape), generator=generator).to(clean)
+        sigma = torch.sigmoid(torch.randn(len(clean), generator=generator) * 1.4 + 0.5).to(clean).clamp(min=0.02)
+        noisy = add_noise(clean, noise, sigma)
+        output = module(noisy, sigma, given)
+        level = sigma.view(-1, 1, 1, 1)
+        squared = (1 - level) ** 2 + level**2
+        # `process.to_clean` solved for the output.
+        target = (clean - (1 - level) / squared * noisy) / output_scale(sigma).clamp(min=_SCALE_FLOOR).view_as(level)
+        scaled = output * (output_scale(sigma) / output_scale(sigma).clamp(min=_SCALE_FLOOR)).view_as(level)
+        error = ((scaled - target).square() * self._weight.to(clean)).mean((-1, -2))
+        loss = error[batch["mask"]].mean()
+        free = batch["mask"] & ~batch["given"].any(-1)
+        return loss, {"free": error[free].mean().detach(), "known": error[batch["mask"] & ~free].mean().detach()}
+
+    def validate(self, module: torch.nn.Module) -> dict[str, float]:
+        assert isinstance(module, LayoutPlanner)
+        graphs = self._graphs("validation")
+        few = plan_figures(module, graphs, candidates=1)
+        return {f"one_{name}": value for name, value in few.items()} | plan_figures(module, graphs, candidates=8)
+
+    def _graphs(self, split: str) -> list[SceneGraph]:
+        graphs = [graph for path in self._paths(split) for graph, _ in read_chunk(path)]
+        return graphs[: self.counts[split]]
+
+    def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
+        assert isinstance(module, LayoutPlanner)
+        save_component(module, directory)
+        graphs = self._graphs("test")
+        columns = {
+            "validation, 1 candidate": {k[4:]: v for k, v in card["validation"].items() if k.startswith("one_")},
+            "validation, 8 candidates": {k: v for k, v in card["validation"].items() if not k.startswith("one_")},
+            "test, 1 candidate": plan_figures(module, graphs, candidates=1),
+            "test, 8 candidates": plan_figures(module, graphs, candidates=8),
+        }
+        (directory / "README.md").write_text(_card_text(card, columns, self.counts, module), encoding="utf-8")
+
+
+def _mirror(drawn: dict[str, np.ndarray], chosen: np.ndarray) -> None:
+    """Swap left and right in the samples that are chosen (batch,), in place."""
+    sides = [("left", "right"), ("right", "left")]
+    timeline, links = drawn["timeline"].copy(), drawn["links"].copy()
+    for ours, theirs in sides:
+        timeline[..., motion_columns(ours)] = drawn["timeline"][..., motion_columns(theirs)]
+        to, source = (2 * SPATIAL.index(f"{side} of") for side in (ours, theirs))
+        links[..., to : to + 2] = drawn["links"][..., source : source + 2]
+    drawn["timeline"] = np.where(chosen[:, None, None], timeline, drawn["timeline"])
+    drawn["links"] = np.where(chosen[:, None, None, None], links, drawn["links"])
+    # x is centred on the middle of the frame, see `planner.CENTRE`.
+    drawn["tracks"][..., 0] *= np.where(chosen, -1.0, 1.0)[:, None, None].astype(np.float32)
+
+
+def _relate_anew(drawn: dict[str, np.ndarray], rng: np.random.Generator) -> None:
+    """Say other relations that are true, or none, in most samples; the world itself says one in every third scene.
+
+    A relation starts with the clip or at a random frame, and is true in that frame.
+    """
+    batch, count = drawn["mask"].shape
+    frame = np.where(rng.random(batch) < 0.75, 0, rng.integers(FRAMES, size=batch))
+    there = drawn["tracks"][np.arange(batch), :, frame]  # (batch, K, CHANNELS)
+    place = world_positions(to_boxes(there).astype(np.float64))
+    way = place[:, None] - place[:, :, None]  # from row to column
+    x, z = way[..., 0], way[..., 2]
+    lateral, deep = (np.abs(x) > 0.9) & (np.abs(x) > np.abs(z)), (np.abs(z) > 0.9) & (np.abs(z) > np.abs(x))
+    true = {
+        "left of": lateral & (x > 0),
+        "right of": lateral & (x < 0),
+        "behind": deep & (z < 0),
+        "in front of": deep & (z > 0),
+        "next to": x**2 + z**2 < 2.4,
+    }
+    same_entity = drawn["links"][..., -1] > 0
+    pairs = drawn["mask"][:, :, None] & drawn["mask"][:, None] & ~same_entity & ~np.eye(count, dtype=bool)
+    links = np.zeros_like(drawn["links"])
+    links[..., -1] = drawn["links"][..., -1]
+    for label, holds in true.items():
+        said = np.triu(np.ones((count, count), dtype=bool)) & (rng.random((batch, count, count)) < 0.35)
+        said = (said | said.swapaxes(1, 2)) & holds & pairs
+        at = 2 * SPATIAL.index(label)
+        links[..., at] = said
+        links[..., at + 1] = said * (frame / FRAMES)[:, None, None]
+    choice = rng.random(batch)[:, None, None, None]
+    silent = np.where(np.arange(LINKS) == LINKS - 1, drawn["links"], 0)
+    drawn["links"] = np.select([choice < 0.35, choice < 0.55], [drawn["links"], silent], links)
+
+
+# -- figures -----------------------------------------------------------------------------------------------------------
+
+
+def plan_figures(module: LayoutPlanner, graphs: list[SceneGraph], candidates: int, seed: int = 0) -> dict[str, float]:
+    """Shares of events, relations and boxes that are right in planned layouts.
+
+    Args:
+        module: the planner.
+        graphs: one layout is planned for each.
+        candidates: see `LayoutPlanner.plan`.
+        seed: of every plan.
+
+    Returns:
+        "events", "relations", "inside", "apart" (plans in which nothing touches), "faultless" (plans), "milliseconds"
+        (median for a plan) and "motion_<name>".
+    """
+    reports: list[LayoutReport] = []
+    seconds = []
+    for graph in graphs:
+        start = time.perf_counter()
+        reports.append(module.plan_checked(graph, seed, candidates=candidates)[1])
+        seconds.append(time.perf_counter() - start)
+    events = [v for report in reports for v in report.events if v.satisfied is not None]
+    relations = [v for report in reports for v in report.relations if v.satisfied is not None]
+    figures = {
+        "events": np.mean([v.satisfied for v in events]),
+        "relations": np.mean([v.satisfied for v in relations]),
+        "inside": np.mean([report.inside for report in reports]),
+        "apart": np.mean([report.touching == 0 for report in reports]),
+        "faultless": np.mean([report.satisfied for report in reports]),
+        "milliseconds": 1000 * np.median(seconds),
+    }
+    for motion in sorted({v.kind for v in events}):
+        figures[f"motion_{motion}"] = np.mean([v.satisfied for v in events if v.kind == motion])
+    return {name: round(float(value), 4) for name, value in figures.items()}
+
+
+def _card_text(
+    card: dict[str, Any], columns: dict[str, dict[str, float]], counts: dict[str, int], module: LayoutPlanner
+) -> str:
+    """The card: how the weights were made and what they do."""
+    parameters = sum(p.numel() for p in module.parameters())
+    lines = [
+        "# Planner of the `tiny` preset",
+        "",
+        "From a scene graph to the box tracks of 16 frames; see `mov_ai/models/planner.py`. Weights in half precision.",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| parameters | {parameters:,} |",
+        f"| data | {counts['train']} scenes of the `train` split of `tabletop`, each with {1 + RETIMED} timings |",
+        f"| steps, samples | {card['steps']}, {card['samples']} |",
+        f"| seconds | {card['seconds']} |",
+        f"| hardware | {card['hardware']} |",
+        f"| precision, seed | {card['precision']}, {card['seed']} |",
+        "| made by | `python -m mov_ai.train experiment=tiny/planner` |",
+        "",
+        f"Graphs of the validation split ({counts['validation']}) and of the test split ({counts['test']}, with shape",
+        "and colour pairs and clause orders held out of training), one plan each with seed 0 and 8 steps, judged by",
+        "`mov_ai/models/layout_rules.py`. `apart`: plans in which nothing touches; `faultless`: without any fault;",
+        "milliseconds: median for one plan on the machine above, shared with other work.",
+        "",
+        "| share of | " + " | ".join(columns) + " |",
+        "|---|" + "---|" * len(columns),
+    ]
+    names = sorted({name for figures in columns.values() for name in figures}, key=lambda n: (n[:7] == "motion_", n))
+    for name in names:
+        cells = [figures.get(name) for figures in columns.values()]
+        shown = ["" if c is None else f"{c:.0f}" if name == "milliseconds" else f"{c:.1%}" for c in cells]
+        lines.append(f"| {name.replace('motion_', 'motion: ')} | " + " | ".join(shown) + " |")
+    return "\n".join(lines) + "\n"

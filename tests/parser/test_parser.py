@@ -1,0 +1,276 @@
+import warnings
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mov_ai.errors import UsageError
+from mov_ai.graph import SceneGraph
+from mov_ai.parser.decode import check_size
+from mov_ai.parser.lemmas import noun_lemma, verb_lemma
+from mov_ai.parser.parser import EMBEDDED_PARSER, MAX_TOKENS, SceneGraphParser
+
+needs_weights = pytest.mark.skipif(
+    not (EMBEDDED_PARSER / "model.safetensors").is_file(), reason="the embedded parser is not trained yet"
+)
+
+
+@pytest.fixture(scope="module")
+def parser() -> SceneGraphParser:
+    return SceneGraphParser.from_pretrained()
+
+
+def told(graph: SceneGraph) -> list[str]:
+    """A graph in short lines: scene, entities with attributes, events with arguments, relations, order of events."""
+    root = graph.of_type("scene")[0]
+    lines = [f"{name} {value}" for name in ("setting", "light") if (value := getattr(root, name))]
+    names = {}
+    for node in graph.of_type("entity"):
+        names[node.id] = node.label if node.count == 1 else f"{node.count} {node.label}"
+        lines.append(names[node.id])
+        for attribute, edge in graph.attributes(node.id):
+            when = "" if edge.interval == (0.0, 1.0) else f" {edge.interval[0]:g}-{edge.interval[1]:g}"
+            lines.append(f"{names[node.id]} is {attribute.label} ({attribute.kind}){when}")
+    for node in graph.of_type("event"):
+        direction = f" {node.direction}" if node.direction else ""
+        start, end = node.interval
+        for edge in graph.edges_from(node.id):
+            if edge.type in ("agent", "patient", "location"):
+                who = f"{edge.type} {names[edge.target]}"
+                lines.append(f"{node.label}{direction} {start:g}-{end:g}: {who}")
+    for edge in graph.edges:
+        if edge.type == "spatial":
+            when = "" if edge.interval == (0.0, 1.0) else f" until {edge.interval[1]:g}"
+            lines.append(f"{names[edge.source]} {edge.label} {names[edge.target]}{when}")
+        elif edge.type == "temporal":
+            lines.append(f"{graph.node(edge.source).label} {edge.label} {graph.node(edge.target).label}")
+    return lines
+
+
+EXAMPLES = {
+    "a red ball rolls left, then turns blue": [
+        "ball",
+        "ball is red (color) 0-0.5",
+        "ball is blue (color) 0.5-1",
+        "roll left 0-0.5: agent ball",
+        "turn 0.5-1: agent ball",
+        "roll before turn",
+    ],
+    "A small shiny cube jumps while a green cone slides to the right.": [
+        "cube",
+        "cube is small (size)",
+        "cube is shiny (material)",
+        "cone",
+        "cone is green (color)",
+        "jump 0-1: agent cube",
+        "slide right 0-1: agent cone",
+        "jump equal slide",
+    ],
+    "A red ball rolls to the left. Then it turns blue.": [
+        "ball",
+        "ball is red (color) 0-0.5",
+        "ball is blue (color) 0.5-1",
+        "roll left 0-0.5: agent ball",
+        "turn 0.5-1: agent ball",
+        "roll before turn",
+    ],
+    "A dog runs to the right while a green tree stands still.": [
+        "dog",
+        "tree",
+        "tree is green (color)",
+        "run right 0-1: agent dog",
+        "stand 0-1: agent tree",
+        "run equal stand",
+    ],
+    "Two red balls roll toward the camera.": [
+        "2 ball",
+        "2 ball is red (color)",
+        "roll toward 0-1: agent 2 ball",
+    ],
+    "A red ball is pushed to the left, then a blue cube jumps.": [
+        "ball",
+        "ball is red (color)",
+        "cube",
+        "cube is blue (color)",
+        "push left 0-0.5: patient ball",
+        "jump 0.5-1: agent cube",
+        "push before jump",
+    ],
+    "A blue cube jumps after a red ball rolls left.": [
+        "cube",
+        "cube is blue (color)",
+        "ball",
+        "ball is red (color)",
+        "jump 0.5-1: agent cube",
+        "roll left 0-0.5: agent ball",
+        "roll before jump",
+    ],
+    "A red cube is behind a green ball on a wooden table. The ball rolls away.": [
+        "setting table",
+        "cube",
+        "cube is red (color)",
+        "ball",
+        "ball is green (color)",
+        "roll away 0-1: agent ball",
+        "cube behind ball until 1",
+    ],
+    "red ball rolling left in a dark room": [
+        "setting dark",
+        "ball",
+        "ball is red (color)",
+        "roll left 0-1: agent ball",
+    ],
+    "A red sphere and a blue cube rise into the air.": [
+        "sphere",
+        "sphere is red (color)",
+        "cube",
+        "cube is blue (color)",
+        "rise up 0-1: agent sphere",
+        "rise up 0-1: agent cube",
+    ],
+}
+# A relation that holds until the end is not said to end.
+EXAMPLES = {text: [line.removesuffix(" until 1") for line in lines] for text, lines in EXAMPLES.items()}
+
+
+@needs_weights
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_worded_examples_give_their_graphs(parser, text):
+    assert sorted(told(parser(text))) == sorted(EXAMPLES[text])
+
+
+@needs_weights
+def test_events_are_put_in_order(parser):
+    graph = parser("First a red ball rolls left, then a green cube jumps, and finally the ball disappears.")
+    assert [(n.label, n.interval) for n in graph.of_type("event")] == [
+        ("roll", (0.0, 0.3333)),
+        ("jump", (0.3333, 0.6667)),
+        ("disappear", (0.6667, 1.0)),
+    ]
+    assert len(graph.of_type("entity")) == 2
+
+
+@needs_weights
+def test_a_batch_gives_what_single_calls_give(parser):
+    texts = list(EXAMPLES)[:4]
+    assert [told(graph) for graph in parser.parse_batch(texts)] == [told(parser(text)) for text in texts]
+    assert parser.parse_batch([]) == []
+
+
+@needs_weights
+def test_spans_point_into_the_text(parser):
+    text = "  A Red ball   rolls LEFT ünd then it turns blue\n"
+    graph = parser(text)
+    assert graph.caption == text
+    for node in graph.nodes[1:]:
+        assert node.span is not None
+        start, end = node.span
+        assert 0 <= start < end <= len(text)
+        assert 0 <= node.confidence <= 1
+
+
+WORDS = (
+    "a",
+    "the",
+    "red",
+    "ball",
+    "two",
+    "it",
+    "and",
+    "then",
+    ",",
+    ".",
+    "while",
+    "rolls",
+    "left",
+    "turns",
+    "blue",
+    "not",
+)
+
+
+@needs_weights
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(st.text(max_size=80), st.lists(st.sampled_from(WORDS), max_size=30).map(" ".join)))
+def test_any_text_gives_a_valid_graph_or_one_clear_line(parser, text):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if not text.strip():
+            with pytest.raises(UsageError, match="empty prompt"):
+                parser(text)
+            return
+        graph = parser(text)
+    graph.validate()
+    assert SceneGraph.from_json(graph.to_json()) == graph
+
+
+@needs_weights
+@pytest.mark.parametrize("text", ["", "   ", "\n\t"])
+def test_an_empty_prompt_is_refused(parser, text):
+    with pytest.raises(UsageError, match="empty prompt"):
+        parser(text)
+
+
+@needs_weights
+def test_half_a_surrogate_pair_is_refused(parser):
+    with pytest.raises(UsageError, match="surrogate"):
+        parser("a ball \ud83d rolls")
+
+
+@needs_weights
+def test_a_long_prompt_is_refused_with_the_limit(parser):
+    with pytest.raises(UsageError, match=str(MAX_TOKENS)):
+        parser("a red ball rolls left . " * 80)
+    with pytest.raises(UsageError, match=str(MAX_TOKENS)):
+        parser("x" * 100_000)
+
+
+def test_a_graph_with_too_many_nodes_is_refused_with_the_limit():
+    check_size(64)
+    with pytest.raises(UsageError, match="64"):
+        check_size(65)
+
+
+@needs_weights
+@pytest.mark.parametrize(
+    "text", ["Ein roter Ball rollt nach links und die Kugel", "一个红色的球向左滚动", "мяч катится налево"]
+)
+def test_other_languages_are_warned_of(parser, text):
+    with pytest.warns(UserWarning, match="English"):
+        parser(text)
+
+
+@needs_weights
+def test_english_is_not_warned_of(parser):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        parser("red ball rolling left, café in the dark")
+
+
+def test_a_folder_without_a_parser_is_named(tmp_path):
+    with pytest.raises(UsageError, match=str(tmp_path)):
+        SceneGraphParser.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("word", "lemma", "tag", "expected"),
+    [
+        ("rolls", "roll", "NNS", "roll"),
+        ("left", "leave", "VBD", "leave"),
+        ("hopping", "hopping", "NN", "hop"),
+        ("zooms", "zooms", "NN", "zoom"),
+        ("hurried", "hurri", "VBD", "hurry"),
+        ("blorping", "blorping", "NN", "blorp"),
+        ("lies", "lie", "VBZ", "lie"),
+    ],
+)
+def test_verbs_find_their_lemma_whatever_the_tag(word, lemma, tag, expected):
+    assert verb_lemma(word, lemma, tag) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "lemma", "tag", "expected"),
+    [("boxes", "box", "VBZ", "box"), ("glass", "glass", "NN", "glass"), ("puppies", "puppies", "NNS", "puppy")],
+)
+def test_nouns_find_their_lemma(word, lemma, tag, expected):
+    assert noun_lemma(word, lemma, tag) == expected

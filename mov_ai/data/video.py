@@ -12,6 +12,34 @@ from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import write_bytes
 
 
+class _SecondHandle(io.RawIOBase):
+    """Reads a buffer that is being written, with a position of its own."""
+
+    def __init__(self, buffer: io.BytesIO) -> None:
+        self._buffer, self._place = buffer, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        with self._buffer.getbuffer() as view:
+            end = len(view) if size < 0 else self._place + size
+            content = bytes(view[self._place : end])
+        self._place += len(content)
+        return content
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._buffer.getbuffer().nbytes}[whence]
+        self._place = base + offset
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+
 def encode_video(frames: np.ndarray, fps: float = 8.0, crf: int = 18) -> bytes:
     """An MP4 file that plays in a browser: H.264, yuv420p, index first (faststart).
 
@@ -36,7 +64,9 @@ def encode_video(frames: np.ndarray, fps: float = 8.0, crf: int = 18) -> bytes:
             f"video: expected uint8 (frames, even height, even width, 3), got {frames.dtype} {frames.shape}"
         )
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4", options={"movflags": "faststart"}) as container:
+    # To put the index first, FFmpeg reads back what it wrote, by a second handle.
+    options = {"movflags": "faststart"}
+    with av.open(buffer, "w", format="mp4", options=options, io_open=lambda *_: _SecondHandle(buffer)) as container:
         rate = Fraction(fps).limit_denominator(1000)
         # One thread: x264's output depends on the number of threads, and the same seed must give the same file.
         options = {"crf": str(crf), "preset": "medium", "threads": "1"}

@@ -1,10 +1,13 @@
-"""Reading and writing JSON: strict on the way in, all-or-nothing on the way out."""
+"""Reading and writing files: JSON strict on the way in, everything all-or-nothing on the way out."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,17 +58,19 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     path = Path(path)
     temporary: str | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        with _folder_made(path.parent):
+            try:
+                handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                os.chmod(temporary, 0o644)
+                os.replace(temporary, path)
+            except BaseException:
+                if temporary is not None and os.path.exists(temporary):
+                    os.unlink(temporary)
+                raise
     except OSError as error:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
-        reason = error.strerror
-        raise MovAIError(f"{path}: cannot be written ({reason}); choose another place or free disk space") from None
+        raise _unwritable(path, error) from None
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -79,3 +84,78 @@ def write_json(path: str | Path, value: Any) -> None:
     except ValueError as error:
         raise MovAIError(f"{path}: not written ({error}); expected finite numbers and whole characters") from None
     write_bytes(path, content)
+
+
+@contextlib.contextmanager
+def staged_folder(directory: str | Path) -> Iterator[Path]:
+    """A temporary folder that becomes `directory` at the end, or is removed if anything fails.
+
+    If `directory` exists, the files are moved into it one by one, and other files in it stay.
+
+    Raises:
+        MovAIError: if the place cannot be written.
+    """
+    directory = Path(directory)
+    try:
+        exists = directory.exists()
+        if exists and not directory.is_dir():
+            raise MovAIError(f"{directory}: is a file; choose a folder for the results")
+        # Renaming works within one disk only: what exists may be a link to another disk, or a disk itself.
+        place = directory if exists else directory.parent
+        with _folder_made(place):
+            staging = Path(tempfile.mkdtemp(dir=place, prefix=".mov-ai-"))
+            try:
+                yield staging
+                if exists:
+                    for path in sorted(p for p in staging.rglob("*") if p.is_file()):
+                        target = directory / path.relative_to(staging)
+                        target.parent.mkdir(parents=True, exist_ok=True)
+                        os.replace(path, target)
+                else:
+                    # `mkdtemp` makes folders that only the owner may enter.
+                    os.chmod(staging, 0o755)
+                    os.rename(staging, directory)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+    except OSError as error:
+        raise _unwritable(directory, error) from None
+
+
+def check_writable(directory: str | Path) -> None:
+    """Fail now rather than after the work; leaves nothing behind.
+
+    Raises:
+        MovAIError: if files cannot be written into the folder, or the folder cannot be made.
+    """
+    directory = Path(directory)
+    try:
+        existing = next((p for p in (directory, *directory.parents) if p.exists()), Path())
+        if not existing.is_dir():
+            raise MovAIError(f"{existing}: is a file; choose a folder for the results")
+        # A folder, as that is what will be made: some places (/proc) take neither, and say so only when asked.
+        os.rmdir(tempfile.mkdtemp(dir=existing, prefix=".mov-ai-"))
+    except OSError as error:
+        raise _unwritable(directory, error) from None
+
+
+@contextlib.contextmanager
+def _folder_made(folder: Path) -> Iterator[None]:
+    """Make a folder and its parents; those made here are removed again if the body fails and they are empty."""
+    missing = []
+    for place in (folder, *folder.parents):
+        if place.exists():
+            break
+        missing.append(place)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for place in missing:
+            with contextlib.suppress(OSError):
+                place.rmdir()
+        raise
+
+
+def _unwritable(place: Path, error: OSError) -> MovAIError:
+    reason = error.strerror or str(error)
+    return MovAIError(f"{place}: cannot be written ({reason}); choose another place or free disk space")

@@ -143,8 +143,8 @@ class CrossAttention(nn.Module):
 def interval_bias(interval: Tensor, frames: int, softness: float, floor: float = -9.0) -> Tensor:
     """How strongly each node speaks in each frame, as a logit bias with soft edges.
 
-    log(sigmoid((t - start) / s) sigmoid((end - t) / s)), at least `floor`, for the frame's middle t and softness s; edges
-    at 0 and at 1 are left open, so that a node that always holds has a bias of 0.
+    log(sigmoid((t - start) / s) sigmoid((end - t) / s)), at least `floor`, for the frame's middle t and softness s;
+    edges at 0 and at 1 are left open, so that a node that always holds has a bias of 0.
 
     Args:
         interval: (batch, m, 2) on [0, 1].
@@ -170,7 +170,8 @@ def window_partition(x: Tensor, window: int, shift: int) -> tuple[Tensor, Tensor
         shift: tokens to roll up and left first; 0 for none.
 
     Returns:
-        (n * windows, window * window, dim), and a bias (windows, tokens, tokens) that keeps rolled-in tokens apart, or None.
+        (n * windows, window * window, dim), and a bias (windows, tokens, tokens) that keeps rolled-in tokens apart, or
+        None.
     """
     height, width = x.shape[1:3]
     bias = None

@@ -29,6 +29,15 @@ class CodecConfig:
     mean: tuple[float, ...] = (0.0,) * 8
     std: tuple[float, ...] = (1.0,) * 8
 
+    def __post_init__(self) -> None:
+        # Configuration files and JSON have lists only.
+        for name in ("widths", "blocks", "mean", "std"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if not len(self.mean) == len(self.std) == self.latent_channels:
+            raise ValueError(
+                f"codec: expected {self.latent_channels} means and deviations, got {len(self.mean)} and {len(self.std)}"
+            )
+
 
 class _Residual(nn.Module):
     """Two 3x3 convolutions beside the identity. No normalisation: statistics of a crop are not those of a frame."""

@@ -73,16 +73,23 @@ def load_component(network: type[Module], config_type: type, directory: str | Pa
             f"{directory / CONFIG_FILE}: network: expected {network.__name__}, found {header.get('network')!r}"
         )
     config = config_from_dict(config_type, header.get("config"), str(directory / CONFIG_FILE))
-    with torch.device("meta"):
-        module = network(config)
+    try:
+        with torch.device("meta"):
+            module = network(config)
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"{directory / CONFIG_FILE}: config: no {network.__name__} can be built ({reason})") from None
     tensors = load_weights(directory / WEIGHTS_FILE)
     fit_weights(module, tensors, str(directory / WEIGHTS_FILE))
-    for name, buffer in network(config).named_buffers():
-        # Buffers that are not stored were made on the meta device and hold nothing yet.
-        owner, _, leaf = name.rpartition(".")
-        target = module.get_submodule(owner)
-        if getattr(target, leaf).is_meta:
-            setattr(target, leaf, buffer)
+    # Buffers that are not stored were made on the meta device and hold nothing yet. A network without them, which the
+    # largest one is, is not built a second time.
+    empty = {name for name, buffer in module.named_buffers() if buffer.is_meta}
+    if empty:
+        with torch.random.fork_rng(devices=[]):
+            made = dict(network(config).named_buffers())
+        for name in empty:
+            owner, _, leaf = name.rpartition(".")
+            setattr(module.get_submodule(owner), leaf, made[name])
     return module.eval()
 
 

@@ -375,6 +375,19 @@ class LayoutPlanner(nn.Module):
         candidates: int = 8,
     ) -> tuple[Layout, LayoutReport]:
         """As `plan`, with the report of the layout that was chosen."""
+        made = self.candidates(graph, seed, known, steps, candidates)
+        return max(made, key=lambda pair: pair[1].value)
+
+    @torch.no_grad()
+    def candidates(
+        self,
+        graph: SceneGraph,
+        seed: int = 0,
+        known: Layout | None = None,
+        steps: int = 8,
+        candidates: int = 8,
+    ) -> list[tuple[Layout, LayoutReport]]:
+        """All that `plan` chooses from; the first ones are the same however many are asked for."""
         if steps < 1 or candidates < 1:
             raise UsageError(f"planner: expected steps and candidates from 1; found {steps} and {candidates}")
         drawn = drawn_entities(graph)
@@ -382,21 +395,17 @@ class LayoutPlanner(nn.Module):
             if known is not None:
                 _check_known(graph, known, {})
             layout = Layout(FRAMES, [])
-            return layout, score(graph, layout)
+            return [(layout, score(graph, layout))] * candidates
         given = read_graph(graph, known).to(self.device).repeat(candidates)
         noise = plan_noise(graph, seed, candidates).to(self.device)
         clean = sample(lambda noisy, sigma: self.denoise(noisy, sigma, given), noise, steps)
         boxes = to_boxes(self.decode(clean).cpu().numpy())  # (candidates, K, FRAMES, CHANNELS)
         names = {node.id: node.label for node in graph.nodes}
-        best: tuple[Layout, LayoutReport] | None = None
+        layouts = []
         for made in boxes:
             tracks = [Track(e, made[k], i, names[e]) for k, (e, i) in enumerate(drawn)]
-            layout = Layout(FRAMES, [_with_known(track, known) for track in tracks])
-            report = score(graph, layout)
-            if best is None or report.value > best[1].value:
-                best = (layout, report)
-        assert best is not None
-        return best
+            layouts.append(Layout(FRAMES, [_with_known(track, known) for track in tracks]))
+        return [(layout, score(graph, layout)) for layout in layouts]
 
 
 def agree(tracks: Tensor, given: PlannerInput) -> Tensor:

@@ -19,8 +19,8 @@ from mov_ai.models.planner import LayoutPlanner, PlannerConfig
 class Preset:
     """The configs of the vision networks; the parser is the same in all presets.
 
-    The larger presets read captions with a frozen text encoder (`denoiser.text_encoder`), which is not counted: only its
-    projection is the denoiser's own.
+    The larger presets read captions with a frozen text encoder (`denoiser.text_encoder`), which is not counted: only
+    its projection is the denoiser's own.
 
     Attributes:
         name: as given to `MovAIPipeline.from_pretrained` and in `conf/model`.

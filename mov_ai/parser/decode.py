@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 import itertools
-import re
 from dataclasses import dataclass, field
-from functools import cache
 
 import numpy as np
 
-from mov_ai.data.tabletop.grammar import inflect, relation_end
-from mov_ai.data.tabletop.lexicon import DIRECTED_VERBS, MOTION_VERBS, SHAPES, motion_of
+from mov_ai.data.tabletop.grammar import relation_end
+from mov_ai.data.tabletop.lexicon import motion_of
 from mov_ai.data.tabletop.scene import change_time
 from mov_ai.errors import UsageError
 from mov_ai.graph import MAX_NODES, Edge, Interval, Node, SceneGraph
+from mov_ai.parser.lemmas import noun_lemma, verb_lemma
 from mov_ai.parser.network import DIRECTIONS, LINKS, ORDERS, ROLES
 from mov_ai.parser.token_graph import TokenGraph
 
-_NUMBERS = [
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-]
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_NUMBERS = _words(
+    """
+    one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+    nineteen twenty
+    """
+)
 #: Words that say how many. Vague ones get the smallest number that they may mean.
 NUMBER_WORDS = {word: i + 1 for i, word in enumerate(_NUMBERS)} | {
     "a": 1, "an": 1, "pair": 2, "couple": 2, "both": 2, "some": 3, "several": 3, "few": 3, "many": 5, "dozen": 12,
@@ -101,68 +89,6 @@ def decode(text: str, tokens: TokenGraph, scores: Scores) -> SceneGraph:
     return _Decoder(text, tokens, scores).graph()
 
 
-# -- words -------------------------------------------------------------------------------------------------------------
-
-
-@cache
-def _verb_forms() -> dict[str, str]:
-    verbs = [verb for verbs in MOTION_VERBS.values() for verb in verbs] + list(DIRECTED_VERBS)
-    forms = ("base", "present", "past", "participle", "gerund")
-    return {inflect(verb, form): verb for form in forms for verb in reversed(verbs)} | {"leaped": "leap"}
-
-
-@cache
-def _noun_forms() -> dict[str, str]:
-    nouns = [noun for nouns in SHAPES.values() for noun in nouns]
-    return {form: noun for noun in nouns for form in (noun, noun + "s", noun + "es")}
-
-
-def _undouble(stem: str) -> str:
-    if len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] not in "lsfz":
-        return stem[:-1]
-    # "glid(ing)" wants its e back, "jump(ing)" does not: one vowel before one of these consonants.
-    if re.search(r"[^aeiou][aeiou][cdgkmpstvz]$|[aeiou]r?[cgvsz]$|[^aeiou]l$", stem) and not stem.endswith("ss"):
-        return stem + "e"
-    return stem
-
-
-def verb_lemma(word: str, lemma: str, tag: str) -> str:
-    """The lemma of a verb; taggers often take an unusual verb for a noun, and then its lemma cannot be relied on."""
-    if word in _verb_forms():
-        return _verb_forms()[word]
-    trusted = lemma[:2] == word[:2] and lemma.isalpha()
-    if tag.startswith("V") and trusted and (lemma != word or tag in ("VB", "VBP")):
-        return lemma
-    if word.endswith("ing") and len(word) > 5:
-        return _undouble(word[:-3])
-    if tag.startswith("NN") and trusted and lemma != word:
-        return lemma
-    if word.endswith("ed") and len(word) > 4:
-        return _undouble(word[:-2])
-    if word.endswith("s") and not word.endswith("ss") and len(word) > 3:
-        return _singular(word)
-    return lemma if trusted else word
-
-
-def _singular(word: str) -> str:
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    if word.endswith(("ches", "shes", "xes", "sses", "oes")):
-        return word[:-2]
-    return word[:-1]
-
-
-def noun_lemma(word: str, lemma: str, tag: str) -> str:
-    """The lemma of a noun."""
-    if word in _noun_forms():
-        return _noun_forms()[word]
-    if tag not in ("NNS", "NNPS"):
-        return word
-    if lemma != word and lemma[:2] == word[:2]:
-        return lemma
-    return _singular(word) if word.endswith("s") else word
-
-
 # -- decoding ----------------------------------------------------------------------------------------------------------
 
 
@@ -218,7 +144,7 @@ class _Decoder:
         entities: list[_Entity] = []
         of: dict[int, _Entity] = {}
         for token in found:
-            earlier = [(self._link(token, other, "coref"), other) for other in of]
+            earlier = [] if self._is_introduced(token) else [(self._link(token, other, "coref"), other) for other in of]
             best, other = max(earlier, default=(0.0, -1))
             if best > 0.5:
                 of[token] = of[other]
@@ -227,6 +153,13 @@ class _Decoder:
                 of[token] = _Entity([token])
                 entities.append(of[token])
         return entities
+
+    def _is_introduced(self, token: int) -> bool:
+        """Whether "a" stands before a noun and its adjectives: then it names something new."""
+        before = token - 1
+        while before >= 0 and (self.kinds[before].startswith("attribute") or self.tokens.words[before] == ","):
+            before -= 1
+        return before >= 0 and self.tokens.words[before] in ("a", "an", "another")
 
     def _order_events(self) -> None:
         """Give each event its step: events at the same time share one; steps are equal parts of the clip."""
@@ -371,13 +304,12 @@ class _Decoder:
         )
 
     def _scene_node(self) -> Node:
-        fields = {}
+        fields: dict[str, str | None] = {}
         for name in ("setting", "light"):
             tokens = [t for t, kind in enumerate(self.kinds) if kind == name]
-            if tokens:
-                best = max(tokens, key=lambda t: float(self.scores.role[t].max()))
-                fields[name] = self.tokens.words[best]
-        return Node("n0", "scene", "scene", **fields)
+            best = max(tokens, key=lambda t: float(self.scores.role[t].max()), default=None)
+            fields[name] = None if best is None else self.tokens.words[best]
+        return Node("n0", "scene", "scene", setting=fields["setting"], light=fields["light"])
 
     # -- edges ---------------------------------------------------------------------------------------------------------
 
@@ -408,23 +340,24 @@ class _Decoder:
         for a, b in itertools.permutations(self.entities, 2):
             options = [(m, n) for m in a.mentions for n in b.mentions]
             pairs = np.stack([self.scores.link[self.place[m], self.place[n]] for m, n in options])
-            best, kind = np.unravel_index(pairs.argmax(), pairs.shape)
-            for row, pair in enumerate(pairs):
-                if LINKS[int(pair.argmax())].startswith("spatial:"):
-                    best, kind = row, pair.argmax()
-            name = LINKS[int(kind)]
-            if name.startswith("spatial:"):
-                done = [
-                    (motion_of(self._event_node(event).label, self._direction(event)) or "", event.interval)
-                    for event in self.events
-                    if any(entity is a or entity is b for entity, _, _ in event.arguments)
-                ]
-                probability = round(float(pairs[best, kind]), 4)
-                edges.append(Edge(a.id, b.id, "spatial", name.split(":")[1], (0.0, relation_end(done)), probability))
+            rows = [LINKS[int(pair.argmax())].startswith("spatial:") for pair in pairs]
+            if not any(rows):
+                continue
+            best = int(pairs[rows].max(-1).argmax())
+            kind = int(pairs[rows][best].argmax())
+            done = [
+                (self._motion(event), event.interval)
+                for event in self.events
+                if any(entity is a or entity is b for entity, name, _ in event.arguments if name != "location")
+            ]
+            interval = (0.0, relation_end(done))
+            probability = round(float(pairs[rows][best, kind]), 4)
+            edges.append(Edge(a.id, b.id, "spatial", LINKS[kind].split(":")[1], interval, probability))
         return edges
 
-    def _direction(self, event: _Event) -> str | None:
-        return DIRECTIONS[int(self.scores.direction[event.token].argmax())]
+    def _motion(self, event: _Event) -> str:
+        node = self._event_node(event)
+        return motion_of(node.label, node.direction) or ""
 
     def _temporal(self) -> list[Edge]:
         edges = []

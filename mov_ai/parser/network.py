@@ -135,8 +135,11 @@ class RelationalAttention(nn.Module):
         edge_key = key[source] + self.relation_key(relation).view(split)  # (E, heads, dim / heads)
         edge_value = value[source] + self.relation_value(relation).view(split)
         score = (query[target] * edge_key).sum(-1) / split[2] ** 0.5  # (E, heads)
-        # Softmax over the edges that enter one token; the scores are small enough for one shared maximum.
-        weight = (score - score.detach().amax()).clamp(min=-60).exp()
+        # Softmax over the edges that enter one token; every token has one, its own.
+        to = target[:, None].expand(-1, self.heads)
+        most = torch.zeros(len(state), self.heads, dtype=score.dtype, device=state.device)
+        most = most.scatter_reduce(0, to, score.detach(), "amax", include_self=False)
+        weight = (score - most[target]).exp()
         total = torch.zeros(len(state), self.heads, dtype=weight.dtype, device=state.device)
         total = total.index_add(0, target, weight)
         weight = weight / total[target]

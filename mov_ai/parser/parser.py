@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import warnings
 from collections.abc import Sequence
@@ -23,111 +24,28 @@ EMBEDDED_PARSER = Path(__file__).resolve().parents[1] / "assets" / "parser"
 MAX_TOKENS = 400
 #: Characters that are looked at before any work: no text of `MAX_TOKENS` words comes near.
 _MAX_CHARACTERS = 20_000
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 _ENGLISH = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "and",
-        "then",
-        "while",
-        "as",
-        "after",
-        "before",
-        "until",
-        "once",
-        "when",
-        "it",
-        "its",
-        "is",
-        "are",
-        "was",
-        "to",
-        "on",
-        "in",
-        "of",
-        "by",
-        "with",
-        "from",
-        "at",
-        "that",
-        "there",
-        "i",
-        "you",
-        "we",
-        "he",
-        "she",
-        "they",
-        "this",
-        "these",
-        "have",
-        "has",
-        "do",
-        "does",
-        "not",
-        "for",
-    ]
+    _words(
+        """
+    a an the and then while as after before until once when it its is are was to on in of by with from at that there i
+    you we he she they this these have has do does not for
+    """
+    )
 )
 _FOREIGN = frozenset(
-    [
-        "der",
-        "die",
-        "das",
-        "und",
-        "ein",
-        "eine",
-        "einen",
-        "ist",
-        "im",
-        "mit",
-        "auf",
-        "nach",
-        "dann",
-        "während",
-        "le",
-        "la",
-        "les",
-        "un",
-        "une",
-        "et",
-        "est",
-        "dans",
-        "sur",
-        "puis",
-        "avec",
-        "des",
-        "du",
-        "el",
-        "los",
-        "las",
-        "una",
-        "y",
-        "es",
-        "en",
-        "con",
-        "hacia",
-        "luego",
-        "il",
-        "lo",
-        "gli",
-        "che",
-        "di",
-        "sul",
-        "um",
-        "uma",
-        "o",
-        "os",
-        "as",
-        "não",
-        "para",
-        "het",
-        "een",
-        "van",
-        "naar",
-        "en",
-        "rolt",
-    ]
-) - {"as"}
+    _words(
+        """
+    der die das und ein eine einen ist im mit auf nach dann während le la les un une et est dans sur puis avec des du
+    el los las una y es en con hacia luego il lo gli che di sul um uma o os não para het een van naar rolt
+    """
+    )
+)
 
 
 class SceneGraphParser:
@@ -170,17 +88,8 @@ class SceneGraphParser:
         return cls(network, load_spacy(config.get("spacy_model")))
 
     def save_pretrained(self, path: str | Path) -> None:
-        """Write config.json and model.safetensors (half precision) into a folder, made if need be."""
-        from dataclasses import asdict
-
-        import safetensors.torch
-
-        folder = Path(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        config = {"network": asdict(self.network.config), "spacy_model": None}
-        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        tensors = {name: tensor.detach().cpu().half() for name, tensor in self.network.state_dict().items()}
-        safetensors.torch.save_file(tensors, folder / "model.safetensors")
+        """Write config.json and model.safetensors into a folder, made if need be."""
+        save_network(self.network, path)
 
     def __call__(self, text: str) -> SceneGraph:
         """Parse one text.
@@ -202,7 +111,7 @@ class SceneGraphParser:
         if not texts:
             return []
         for text in texts:
-            _check_text(text)
+            check_text(text)
         graphs = [token_graph(doc) for doc in self.spacy.pipe(texts)]
         for text, tokens in zip(texts, graphs, strict=True):
             if len(tokens) > MAX_TOKENS:
@@ -210,12 +119,26 @@ class SceneGraphParser:
                     f"the prompt has {len(tokens)} words and punctuation marks; the parser reads at most {MAX_TOKENS}: "
                     "shorten it or split it into several prompts"
                 )
-            if _looks_foreign(text, tokens.words):
+            if looks_foreign(text, tokens.words):
                 warnings.warn(
                     f"the prompt does not look English ({text[:40]!r}); the parser knows English only", stacklevel=2
                 )
         scores = score(self.network, graphs)
         return [decode(text, tokens, s) for text, tokens, s in zip(texts, graphs, scores, strict=True)]
+
+
+def save_network(network: CompositionalSceneParser, path: str | Path) -> None:
+    """Write a network's config.json and model.safetensors (half precision) into a folder, made if need be."""
+    from dataclasses import asdict
+
+    import safetensors.torch
+
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {"network": asdict(network.config), "spacy_model": None}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    tensors = {name: tensor.detach().cpu().half() for name, tensor in network.state_dict().items()}
+    safetensors.torch.save_file(tensors, folder / "model.safetensors")
 
 
 def score(network: CompositionalSceneParser, graphs: Sequence[TokenGraph]) -> list[Scores]:
@@ -240,7 +163,7 @@ def score(network: CompositionalSceneParser, graphs: Sequence[TokenGraph]) -> li
         direction, left = (part.softmax(-1).cpu().numpy() for part in (logits.direction, logits.left))
         negated = logits.negated.sigmoid().cpu().numpy()
         result = []
-        for start, end in zip(starts, starts[1:], strict=False):
+        for start, end in itertools.pairwise(starts):
             chosen = choose(role[start:end])
             pairs = network.pairs(state[start:end], torch.from_numpy(chosen)[None].to(device))
             link, order = (part[0].softmax(-1).cpu().numpy().astype(np.float64) for part in pairs)
@@ -249,7 +172,8 @@ def score(network: CompositionalSceneParser, graphs: Sequence[TokenGraph]) -> li
     return result
 
 
-def _check_text(text: str) -> None:
+def check_text(text: str) -> None:
+    """Refuse what no parser could read, before any work. Raises UsageError."""
     if not isinstance(text, str):
         raise UsageError(f"expected a text; found {type(text).__name__}")
     if not text.strip():
@@ -262,8 +186,8 @@ def _check_text(text: str) -> None:
         raise UsageError("the prompt holds half of a surrogate pair, which is not a character: remove it")
 
 
-def _looks_foreign(text: str, words: Sequence[str]) -> bool:
-    """Whether a text is likely not English: other letters, or the small words of other languages."""
+def looks_foreign(text: str, words: Sequence[str]) -> bool:
+    """Whether a text is likely not English: other letters, or the small (lower-case) words of other languages."""
     letters = [c for c in text if c.isalpha()]
     other = sum(not c.isascii() for c in letters)
     if len(letters) >= 4 and other > 0.3 * len(letters):

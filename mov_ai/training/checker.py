@@ -52,9 +52,9 @@ class _Frame:
 
 
 class CheckerObjective(Objective):
-    """L = CE(shape) + CE(colour) + SmoothL1(box) + SmoothL1(turn) per cell; the background counts less.
+    """L = CE(background or shape) + CE(shape) + CE(colour) + SmoothL1(box) + SmoothL1(turn), means over cells.
 
-    Colours and boxes count on objects, turns on cubes.
+    The first goes over all cells, turns over those of cubes, the others over those of objects.
 
     Scenes show every pair of shape and colour, those held out of the generator's training included: a judge that had
     not seen them could not judge them.
@@ -63,7 +63,8 @@ class CheckerObjective(Objective):
         scenes: how many scenes the pool holds.
         frames: frames of each, spread over the clip.
         fine: share of the scenes rendered at twice the size and averaged down, which softens their edges.
-        background_weight: of background cells in the cross-entropy of shapes.
+        window: height and width in pixels, a multiple of 16, of the windows around objects that two batches of three
+            are cut to: most of a frame is empty floor.
     """
 
     def __init__(
@@ -73,11 +74,11 @@ class CheckerObjective(Objective):
         scenes: int = 1000,
         frames: int = 4,
         fine: float = 0.2,
-        background_weight: float = 0.3,
+        window: int = 80,
         model: CheckerConfig | None = None,
     ) -> None:
         self.seed, self.batch_size = seed, batch_size
-        self.scenes, self.frames, self.fine, self.background_weight = scenes, frames, fine, background_weight
+        self.scenes, self.frames, self.fine, self.window = scenes, frames, fine, window
         self._pool: list[_Frame] = []
         self._held: list[_Frame] = []
         with torch.random.fork_rng(devices=[]):
@@ -102,15 +103,16 @@ class CheckerObjective(Objective):
         rng = np.random.default_rng([self.seed, step])
         picked = [self._pool[int(i)] for i in rng.integers(len(self._pool), size=self.batch_size)]
         other = [self._pool[int(i)].pixels for i in rng.integers(len(self._pool), size=self.batch_size)]
-        return _collate([_sample(frame, ghost, rng) for frame, ghost in zip(picked, other, strict=True)])
+        samples = [_sample(frame, ghost, rng) for frame, ghost in zip(picked, other, strict=True)]
+        return _collate(samples if step % 3 == 0 else [_cut(sample, self.window, rng) for sample in samples])
 
     def loss(
         self, module: torch.nn.Module, batch: Any, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float | Tensor]]:
         shape, color, box, turn = module(batch["frames"])
-        weight = torch.ones(shape.shape[1], device=shape.device)
-        weight[0] = self.background_weight
-        shapes = functional.cross_entropy(shape, batch["shape"], weight)
+        objects = functional.cross_entropy(shape, batch["shape"])
+        # Once more among the shapes alone: most cells are floor, and would drown what tells a can from a box.
+        shapes = functional.cross_entropy(shape[:, 1:], batch["shape"] - 1, ignore_index=-1)
         colors = functional.cross_entropy(color, batch["color"], ignore_index=-1)
         there = (batch["shape"] > 0)[:, None]
         away = functional.smooth_l1_loss(box, batch["box"], beta=0.1, reduction="none") * there
@@ -119,12 +121,13 @@ class CheckerObjective(Objective):
         away = functional.smooth_l1_loss(turn, batch["turn"], beta=0.1, reduction="none") * cubes
         turns = away.sum() / (2 * cubes.sum()).clamp(min=1)
         terms: dict[str, float | Tensor] = {
+            "objects": objects.detach(),
             "shape": shapes.detach(),
             "color": colors.detach(),
             "box": places.detach(),
             "turn": turns.detach(),
         }
-        return shapes + colors + places + turns, terms
+        return objects + shapes + colors + places + turns, terms
 
     def validate(self, module: torch.nn.Module) -> dict[str, float]:
         """On scenes that are not trained on: as rendered, and damaged as in training."""
@@ -263,6 +266,18 @@ def _sample(frame: _Frame, ghost: np.ndarray, rng: np.random.Generator | None) -
         "box": boxes_to_targets(torch.from_numpy(table[cells])),
         "turn": torch.from_numpy(turns[cells]).permute(2, 0, 1),
     }
+
+
+def _cut(sample: dict[str, Tensor], window: int, rng: np.random.Generator) -> dict[str, Tensor]:
+    """A window of a sample, around an object if there is one."""
+    cells = window // STRIDE
+    there = sample["shape"].nonzero()
+    middle = there[int(rng.integers(len(there)))].numpy() if len(there) else np.array([_CELLS // 2, _CELLS // 2])
+    corner = middle - cells // 2 + rng.integers(-cells // 4, cells // 4 + 1, size=2)
+    top, left = (int(v) for v in np.clip(corner, 0, _CELLS - cells))
+    cut = {key: value[..., top : top + cells, left : left + cells] for key, value in sample.items() if key != "frames"}
+    rows, columns = (slice(STRIDE * v, STRIDE * v + window) for v in (top, left))
+    return {**cut, "frames": sample["frames"][..., rows, columns]}
 
 
 def _collate(samples: list[dict[str, Tensor]]) -> dict[str, Tensor]:

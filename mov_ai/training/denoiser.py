@@ -42,7 +42,8 @@ class DenoiserObjective(Objective):
         clips, late: see `LatentCache`.
         stage_shares: how often each stage is drawn.
         late_start: highest noise level of the later stages, which start from the earlier stage's video.
-        low_noise: largest deviation of the noise on the earlier stage's latents; it makes up for generated ones' faults.
+        low_noise: largest deviation of the noise on the earlier stage's latents; it makes up for the faults of
+            generated ones.
         shared_noise: see `mov_ai.diffusion.process.mixed_noise`.
         drop_text, drop_graph, drop_layout: how often each is left out, independently.
         workers: processes that encode clips.
@@ -83,11 +84,23 @@ class DenoiserObjective(Objective):
         folder = Path(cache) / f"{digest}_{late:g}"
         self._train = LatentCache(folder, self.codec_directory, "train", clips, late)
         self._validation = LatentCache(folder, self.codec_directory, "validation", validation_clips, late)
+        model = model or DenoiserConfig()
+        if model.text_encoder is not None:
+            raise UsageError(
+                f"denoiser: text_encoder: cached clips hold no features of {model.text_encoder}; "
+                "train with model.denoiser.text_encoder=null"
+            )
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self._module = TSAMDenoiser(model or DenoiserConfig()).to(memory_format=torch.channels_last)
+            self._module = TSAMDenoiser(model).to(memory_format=torch.channels_last)
         self._codec = load_component(VideoCodec, CodecConfig, self.codec_directory).requires_grad_(False)
         self._codec = self._codec.to(memory_format=torch.channels_last)
+        wanted, found = self._module.config.latent_channels, self._codec.config.latent_channels
+        if wanted != found:
+            raise UsageError(
+                f"denoiser: latent_channels: expected the codec's {found} ({codec}), got {wanted}; "
+                "give a codec of this size as objective.codec"
+            )
 
     def prepare(self, device: torch.device, progress: Progress) -> None:
         self._train.prepare(progress, self.workers)

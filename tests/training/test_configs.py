@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from mov_ai.errors import UsageError
+from mov_ai.models.codec import CodecConfig
+from mov_ai.models.denoiser import DenoiserConfig
+from mov_ai.models.presets import PRESETS
 from mov_ai.train import (
     build_objective,
     check_experiment,
@@ -21,7 +26,10 @@ from mov_ai.train import (
     trainer_config,
 )
 from mov_ai.training.debug import DebugObjective
+from mov_ai.training.denoiser import DenoiserObjective
 from mov_ai.training.loop import TrainerConfig
+from mov_ai.training.losses import LossWeights
+from mov_ai.training.objective import Objective
 
 CONF = config_directory()
 
@@ -41,6 +49,57 @@ def test_every_experiment_composes(name: str, trainer: str) -> None:
     assert "." in config.objective._target_
     assert config.objective.seed == 0
     OmegaConf.to_container(config.objective, resolve=True, throw_on_missing=True)
+
+
+@pytest.mark.parametrize("name", experiments(CONF))
+def test_every_experiment_names_an_objective_and_settings_that_it_takes(name: str) -> None:
+    objective = composed(f"experiment={name}").objective
+    kind = get_class(objective._target_)
+    assert issubclass(kind, Objective)
+    taken = inspect.signature(kind).parameters
+    assert set(objective) - {"_target_"} <= set(taken)
+
+
+def test_the_default_groups_say_what_the_code_says() -> None:
+    config = composed("experiment=tiny/denoiser")
+    assert instantiate(config.objective.loss, _convert_="all") == LossWeights()
+    assert instantiate(config.objective.model, _convert_="all") == DenoiserConfig()
+    coded = inspect.signature(DenoiserObjective).parameters
+    for name in ("clips", "late", "validation_clips", "cache"):
+        assert config.objective[name] == coded[name].default
+    codec = composed("experiment=tiny/codec").objective.model
+    assert instantiate(codec, _convert_="all") == CodecConfig()
+
+
+def test_groups_choose_model_and_loss() -> None:
+    config = composed("experiment=tiny/denoiser", "model=base", "loss=denoise_only", "data.clips=7")
+    assert instantiate(config.objective.model, _convert_="all") == PRESETS["base"].denoiser
+    weights = instantiate(config.objective.loss, _convert_="all")
+    assert (weights.temporal, weights.semantic, weights.perceptual) == (0, 0, 0)
+    assert config.objective.clips == 7
+    assert composed("experiment=tiny/codec", "model=base").objective.model.latent_channels == 16
+
+
+@pytest.mark.parametrize("group", ["loss", "data", "model", "trainer"])
+def test_every_option_of_a_group_composes(group: str) -> None:
+    for path in sorted((CONF / group).glob("*.yaml")):
+        config = composed("experiment=tiny/denoiser", f"{group}={path.stem}")
+        OmegaConf.to_container(config[group], resolve=True, throw_on_missing=True)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ([], "model.denoiser.text_encoder=null"),
+        (["model.denoiser.text_encoder=null"], "latent_channels: expected the codec's 8"),
+    ],
+)
+def test_a_larger_denoiser_needs_words_and_a_codec_of_its_size(overrides: list[str], words: str) -> None:
+    small = ["model.denoiser.dim=64", "model.denoiser.depth=1", "model.denoiser.graph_encoder.dim=32"]
+    config = composed("experiment=tiny/denoiser", "model=base", *small, *overrides)
+    config.objective.codec = str(CONF.parent / config.objective.codec)
+    with pytest.raises(UsageError, match=words):
+        build_objective(config.objective, 0)
 
 
 def test_debug_instantiates() -> None:

@@ -23,7 +23,7 @@ from mov_ai.data.tabletop.scene import SPLITS, Action, Scene, change_time
 from mov_ai.graph import Edge, Interval, Node, SceneGraph
 
 #: Clause orders that only test captions show; the words in them are known from other orders.
-HELD_OUT_PATTERNS = ("after_first", "once_first")
+HELD_OUT_PATTERNS = ("after_gerund_first", "once_first")
 #: Share of the test captions with several steps that use a held-out pattern.
 _HELD_OUT_SHARE = 0.7
 
@@ -104,8 +104,38 @@ _IRREGULAR: dict[str, tuple[str, str]] = {
     "be": ("was", "been"),
     "run": ("ran", "run"),
     "leap": ("leapt", "leapt"),
+    "drive": ("drove", "driven"),
+    "throw": ("threw", "thrown"),
+    "hit": ("hit", "hit"),
+    "swim": ("swam", "swum"),
+    "swing": ("swung", "swung"),
+    "sing": ("sang", "sung"),
+    "sleep": ("slept", "slept"),
+    "shake": ("shook", "shaken"),
+    "freeze": ("froze", "frozen"),
+    "begin": ("began", "begun"),
+    "sink": ("sank", "sunk"),
+    "bend": ("bent", "bent"),
+    "spread": ("spread", "spread"),
 }
-_DOUBLED = ("hop", "spin", "drop", "sit", "drag", "skid", "run")
+_DOUBLED = (
+    "hop",
+    "spin",
+    "drop",
+    "sit",
+    "drag",
+    "skid",
+    "run",
+    "jog",
+    "tip",
+    "flip",
+    "trot",
+    "nod",
+    "stop",
+    "swim",
+    "begin",
+    "hit",
+)
 
 
 def inflect(lemma: str, form: str, plural: bool = False) -> str:
@@ -634,13 +664,14 @@ class _Writer:
             rest = [t for t in things if t not in relation[::2]]
             number = self.scene.things[relation[0]].count > 1
             be = ("were" if number else "was") if past else ("are" if number else "is")
-            form = self._weighted({"there": 4, "is": 4, "sits": 3, "we": 1, "bare": 1})
+            form = self._weighted({"there": 4, "is": 4, "sits": 3, "we": 1, "bare": 1, "noun": 0 if self.steps else 5})
             if form == "there":
                 sentence = [*_say(f"there {be}"), *self._related(relation, "")]
             elif form == "we":
                 sentence = [*_say("we saw" if past else "we see"), *self._related(relation, "")]
-            elif form == "bare":
-                sentence = [*_say(self._pick(("a scene with", "a video of"))), *self._related(relation, "")]
+            elif form in ("bare", "noun"):
+                start = self._pick(("a scene with", "a video of")) if form == "bare" else ""
+                sentence = [*_say(start), *self._related(relation, "")]
             else:
                 verb = inflect(self._pick(("sit", "stand", "lie", "rest")), "past" if past else "present", number)
                 sentence = self._related(relation, be if form == "is" else verb)
@@ -649,6 +680,9 @@ class _Writer:
                 if sentence[-1][1] is not None and self._chance(0.3):
                     sentence += _say("nearby")
             return self._with_place(sentence, place)
+        if not self.steps and self._chance(0.5):
+            # Nothing happens: "a red ball on a table".
+            return [*self._list(things), *place]
         number = self._plural(things)
         form = self._weighted({"there": 5, "sit": 3 if place else 1, "are": 3 if place else 0.01, "we": 1, "bare": 1})
         singular_there = self.scene.things[things[0]].count == 1 and (len(things) == 1 or self._chance(0.6))
@@ -701,9 +735,11 @@ class _Writer:
             else:
                 lit = self._light_phrase()
                 place = [*place, *(_say(",") if place and self._chance(0.5) else []), *lit]
-        late_opening = bool(opened) and not in_opening and self._chance(0.12) and set(opened) == set(idle)
+        late_opening = (
+            bool(opened) and not in_opening and bool(self.steps) and self._chance(0.12) and set(opened) == set(idle)
+        )
         if opened and not late_opening:
-            where = place if self._chance(0.85) else []
+            where = place if self._chance(0.85) or not self.steps else []
             place = [] if where else place
             self._sentence(self._opening(opened, relation if in_opening else None, where))
         elif relation is not None and not in_opening and self._chance(0.3) and not appearing & set(relation[::2]):
@@ -713,7 +749,8 @@ class _Writer:
         if inline is not None and self.mentioned:
             self._sentence(self._related(inline, "are" if scene.things[inline[0]].count > 1 else "is"))
             inline = None
-        self._tell(place, inline)
+        if self.steps:
+            self._tell(place, inline)
         if late_opening:
             self._sentence([*_say("there is also"), *self._list(opened)])
         if light_sentence:
@@ -797,6 +834,9 @@ class _Writer:
         aside = tense if tense != "caption" or self._chance(0.4) else "present"
         if tense == "present" and self._chance(0.12):
             aside = "progressive"
+        things = [{self.scene.actions[n].thing for n in clause} for clause in (a, b)]
+        if things[0] == things[1]:
+            return self._two_at_once(a, b, tense)
         form = self._weighted({"A while B": 6, "while A B": 3, "A and B": 4, "together": 2, "sentences": 2})
         if form == "while A B":
             word = self._pick(("while", "while", "as", "when"))
@@ -814,6 +854,21 @@ class _Writer:
         word = self._pick(("at the same time", "meanwhile", "simultaneously"))
         tense = "present" if tense == "caption" else tense
         return [*first, *_say("."), *_say(word), *_say(","), *self._clause(b, tense)]
+
+    def _two_at_once(self, a: list[int], b: list[int], tense: str) -> list[_Piece]:
+        """One thing that does two things at the same time; "and" alone would tell them in sequence."""
+        first = self._first_clause(a, tense)
+        form = self._weighted({"while": 5, "clause": 2, "together": 2})
+        if form == "while":
+            word = self._pick(("while", "while", "while also", ",", "as it is"))
+            if word == "as it is" and self._plural([self.scene.actions[a[0]].thing]):
+                word = "while"
+            return [*first, *_say(word), *self._verb_phrase(b, "gerund")]
+        if form == "clause":
+            tense = "present" if tense == "caption" else tense
+            return [*first, *_say(self._pick(("while", "as"))), *self._clause(b, tense)]
+        word = self._pick(("and at the same time", "and simultaneously", "and also"))
+        return [*first, *_say(word), *self._verb_phrase(b, tense)]
 
     def _first_clause(self, numbers: list[int], tense: str, subject: bool = True) -> list[_Piece]:
         """A clause; says the relation with its subject if that is still to be said and both can be introduced here."""
@@ -838,10 +893,12 @@ class _Writer:
         if len(self.steps) < step + 2 or any(len(self.steps[s].clauses) > 1 for s in (step, step + 1)):
             return None
         if self.split == "test" and step == 0 and self._chance(_HELD_OUT_SHARE):
-            return self._subordinate(step, self._pick(HELD_OUT_PATTERNS))
-        if not self._chance(0.16):
+            # A gerund needs one subject for both clauses.
+            same = self._subject(step) == self._subject(step + 1) is not None
+            return self._subordinate(step, self._pick(HELD_OUT_PATTERNS) if same else HELD_OUT_PATTERNS[1])
+        if not self._chance(0.4):
             return None
-        forms = {"after_last": 4.0, "before_first": 4.0, "once_last": 3.0, "until_first": 1.5}
+        forms = {"after_last": 4.0, "after_first": 4.0, "before_first": 4.0, "once_last": 3.0, "until_first": 1.5}
         return self._subordinate(step, self._weighted(forms))
 
     def _subordinate(self, step: int, pattern: str) -> list[_Piece]:
@@ -854,7 +911,7 @@ class _Writer:
         self.pattern = pattern
         if pattern.startswith(("once", "until")):
             self.meets.add(step)
-        if pattern == "after_first" and same and self._chance(0.3):
+        if pattern == "after_gerund_first":
             # "After rolling left, the ball jumps".
             front = [*_say("after"), *self._verb_phrase(early, "gerund"), *_say(",")]
             return [*front, *self._first_clause(late, tense)]
@@ -882,7 +939,16 @@ class _Writer:
         simple_before = len(self.steps[step - 1].clauses) == 1 and self.pattern == "plain"
         same = subject is not None and subject == self.salient == self._subject(step - 1)
         rest_same = all(self._subject(s) == subject for s in range(step, len(self.steps)))
-        if not place and same and rest_same and simple_before and len(self.steps) - step == 2 and self._chance(0.35):
+        plain = all(len(s.clauses) == 1 for s in self.steps[step:])
+        if (
+            not place
+            and same
+            and plain
+            and rest_same
+            and simple_before
+            and len(self.steps) - step == 2
+            and self._chance(0.35)
+        ):
             # "rolls left, jumps and turns blue".
             self.pieces += [*_say(","), *self._clause(self.steps[step].clauses[0], tense, subject=False)]
             word = self._pick(("and", "and then", "and finally", ", and", ", then", ", and then"))
@@ -891,7 +957,7 @@ class _Writer:
         forms = {"then": 8.0, "sentence": 7.0}
         if single and simple_before:
             forms |= {"before": 1.5, "until": 1.2}
-        if same and simple_before:
+        if same and single and simple_before:
             forms |= {"and": 2.5}
         form = self._weighted(forms)
         # A place that is still to be said ends the first sentence, before anything is joined to it.
@@ -1045,8 +1111,8 @@ class _GraphBuilder:
                 edges.append(Edge(self.ids["event", number], self.ids["entity", action.thing], role))
         for key, node_id in self.ids.items():
             if key[0] == "attribute":
-                for thing in self._owners(key):
-                    interval = self._color_interval(thing, int(key[3])) if key[2] == "color" else (0.0, 1.0)
+                for thing, number in self._owners(key):
+                    interval = self._color_interval(thing, number) if key[2] == "color" else (0.0, 1.0)
                     edges.append(Edge(self.ids["entity", thing], node_id, "has_attribute", interval=interval))
         if self.relation is not None:
             i, label, j = self.relation
@@ -1054,15 +1120,15 @@ class _GraphBuilder:
             edges.append(Edge(source, target, "spatial", label, self._relation_interval(i, j)))
         return edges + self._temporal()
 
-    def _owners(self, key: tuple[str | int, ...]) -> list[int]:
-        """The things that have an attribute: more than one if they turn to one colour together."""
+    def _owners(self, key: tuple[str | int, ...]) -> list[tuple[int, int]]:
+        """The things that have an attribute, and which of their colours it is; several if they turn together."""
         thing, number = int(key[1]), int(key[3])
         if number > 0:
             for event in self.events:
                 turns = self._turns(thing)
                 if turns[number - 1] in event.actions:
-                    return [action.thing for action in event.actions]
-        return [thing]
+                    return [(a.thing, 1 + self._turns(a.thing).index(a)) for a in event.actions]
+        return [(thing, number)]
 
     def _turns(self, thing: int) -> list[Action]:
         return [a for a in self.scene.actions if a.thing == thing and a.motion == "turn"]

@@ -1,0 +1,1 @@
+"""The `mov-ai` command."""

@@ -1,0 +1,226 @@
+"""`mov-ai generate`: text, graph, layout, latents or a video in; a folder with the video and all that led to it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mov_ai.cli.inputs import read_graph, read_prompt, require_english
+from mov_ai.cli.messages import say
+from mov_ai.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mov_ai.graph import Layout, SceneGraph
+    from mov_ai.pipeline import SavedLatents, VideoResult
+
+MAX_SEED = 2**31 - 1
+
+
+class Stage(str, Enum):
+    """Sizes of the cascade's stages."""
+
+    small = "128"
+    middle = "256"
+    large = "512"
+
+
+class Precision(str, Enum):
+    """What the denoiser computes in."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
+@dataclass
+class _Request:
+    """What to make videos of."""
+
+    prompt: str | SceneGraph
+    layout: Layout | None
+    seed: int
+    resume: SavedLatents | None = None
+    video: np.ndarray | None = None
+
+    @property
+    def caption(self) -> str:
+        return self.prompt if isinstance(self.prompt, str) else self.prompt.caption
+
+
+def generate(
+    text: str | None = typer.Argument(
+        None, help="What the video shows; standard input if absent or '-'.", show_default=False
+    ),
+    seed: int | None = typer.Option(
+        None, min=0, max=MAX_SEED, help="Same seed, same video.", show_default="0, or the seed saved with --latents"
+    ),
+    num_videos: int = typer.Option(1, min=1, max=10_000, help="Make several, with seeds that follow one another."),
+    steps: str | None = typer.Option(
+        None, help="Network evaluations: of the first stage, as 8, or of each, as 8,4,2.", show_default="the pipeline's"
+    ),
+    guidance_text: float = typer.Option(1.0, min=0, max=30, help="Strength of text guidance; 1 is none, and fastest."),
+    guidance_graph: float = typer.Option(1.0, min=0, max=30, help="Strength of graph guidance; 1 is none."),
+    graph: Path | None = typer.Option(
+        None, help="Scene graph (JSON) to use instead of a text; '-' is standard input.", show_default=False
+    ),
+    layout: Path | None = typer.Option(
+        None, help="Layout (JSON) to use; boxes that are null are planned.", show_default=False
+    ),
+    stages: Stage = typer.Option(Stage.large, help="The last stage to run."),
+    latents: Path | None = typer.Option(
+        None, help="Resume from latents: their stages are not computed again.", show_default=False
+    ),
+    save_latents: bool = typer.Option(False, "--save-latents", help="Also write latents.safetensors, to resume from."),
+    video: Path | None = typer.Option(
+        None, help="Refine this video with the stage of --stages alone.", show_default=False
+    ),
+    device: str = typer.Option("auto", help="auto, cpu, cuda or cuda:N."),
+    dtype: Precision = typer.Option(Precision.float32, help="What the denoiser computes in."),
+    out: Path | None = typer.Option(
+        None, help="Folder to write into.", show_default="outputs/WORDS-SEED, with -2, -3 ... if it is there"
+    ),
+    checkpoint: str = typer.Option("tiny", help="An embedded pipeline, or the folder of a saved one."),
+    boxes: bool = typer.Option(False, "--boxes", help="Draw the layout's boxes on sheet.png."),
+) -> None:
+    """Make a video of a text or a scene graph."""
+    chosen_steps = _parse_steps(steps)
+    request = _read_request(text, seed, graph, layout, latents, video)
+    if request.seed + num_videos - 1 > MAX_SEED:
+        raise UsageError(f"--seed, --num-videos: the last seed would be above {MAX_SEED}; begin with a smaller one")
+    folders = _choose_folders(out, request, num_videos)
+
+    from mov_ai.cli.progress import StageProgress
+    from mov_ai.pipeline import MovAIPipeline
+
+    last = int(stages.value)
+    pipe = MovAIPipeline.from_pretrained(checkpoint, device, dtype.value)
+    for index, folder in enumerate(folders):
+        name = f"{index + 1}/{num_videos}" if num_videos > 1 else ""
+        with StageProgress(_stages_to_run(request, last), name) as progress:
+            result = pipe(
+                request.prompt,
+                seed=request.seed + index,
+                layout=request.layout,
+                steps=chosen_steps,
+                guidance_text=guidance_text,
+                guidance_graph=guidance_graph,
+                stages=last,
+                resume=request.resume,
+                video=request.video,
+                callback=progress.report,
+            )
+        _save(result, folder, boxes, save_latents)
+        # What holds for the prompt is said once, however many videos there are.
+        _tell(result, folder, first=index == 0)
+
+
+def _parse_steps(steps: str | None) -> int | tuple[int, ...] | None:
+    if steps is None:
+        return None
+    try:
+        numbers = tuple(int(word) for word in steps.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, len(Stage)) or any(not 1 <= number <= 1000 for number in numbers):
+        raise UsageError(f"--steps: expected 1 to 1000, as 8, or for each of 3 stages, as 8,4,2; found {steps!r}")
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _read_request(
+    text: str | None,
+    seed: int | None,
+    graph: Path | None,
+    layout: Path | None,
+    latents: Path | None,
+    video: Path | None,
+) -> _Request:
+    """Read the inputs, before any network is loaded."""
+    if text is not None and graph is not None:
+        raise UsageError("give a text or --graph, not both: a graph already says all that the video shows")
+    if latents is not None and video is not None:
+        raise UsageError("give --latents or --video, not both: each is what the last stages start from")
+
+    from mov_ai.graph import Layout
+
+    prompt: str | SceneGraph
+    boxes = Layout.load(layout) if layout is not None else None
+    saved = None
+    if latents is not None:
+        from mov_ai.pipeline import load_latents
+
+        saved = load_latents(latents)
+        if seed is None:
+            seed = saved.seed
+    if graph is not None:
+        prompt = read_graph(graph)
+    elif saved is not None and text is None:
+        prompt = saved.graph
+        boxes = boxes if boxes is not None else saved.layout
+    else:
+        prompt = read_prompt(text)
+        require_english(prompt)
+    return _Request(prompt, boxes, seed or 0, saved, _read_video(video) if video is not None else None)
+
+
+def _read_video(path: Path) -> np.ndarray:
+    from mov_ai.data.video import read_video
+    from mov_ai.pipeline import FRAMES
+
+    frames, _ = read_video(path, FRAMES + 1)
+    if len(frames) < FRAMES:
+        raise UsageError(f"--video: {path}: expected at least {FRAMES} frames, found {len(frames)}; give a longer one")
+    if len(frames) > FRAMES:
+        say(f"warning: {path}: only the first {FRAMES} frames are used")
+    return frames[:FRAMES]
+
+
+def _choose_folders(out: Path | None, request: _Request, num_videos: int) -> list[Path]:
+    from mov_ai.cli.outputs import asked_folder, free_folder, slug
+
+    if num_videos == 1:
+        if out is None:
+            return [free_folder(f"{slug(request.caption)}-{request.seed}")]
+        return [asked_folder(out, "run.json")]
+    last = request.seed + num_videos - 1
+    parent = free_folder(f"{slug(request.caption)}-{request.seed}-to-{last}") if out is None else out
+    return [asked_folder(parent / f"seed-{request.seed + i}", "run.json") for i in range(num_videos)]
+
+
+def _stages_to_run(request: _Request, last: int) -> list[int]:
+    sizes = [int(stage.value) for stage in Stage if int(stage.value) <= last]
+    if request.video is not None:
+        return [last]
+    known = request.resume.latents if request.resume is not None else {}
+    return [size for size in sizes if size not in known]
+
+
+def _save(result: VideoResult, folder: Path, boxes: bool, latents: bool) -> None:
+    result.save(folder, boxes=boxes, latents=latents)
+    # An older result in the same folder may have had more stages; beside this video they would be taken for its own.
+    shown = sorted(result.stages)[:-1]
+    for stage in Stage:
+        if int(stage.value) not in shown:
+            (folder / "stages" / f"{stage.value}.mp4").unlink(missing_ok=True)
+
+
+def _tell(result: VideoResult, folder: Path, first: bool) -> None:
+    """Say where the result is, what was ignored or assumed, and how long each part took."""
+    run = result.run
+    if first:
+        for warning in run["warnings"]:
+            say(f"warning: {warning}")
+    size = result.frames.shape[1]
+    typer.echo(f"{folder / 'video.mp4'}: {len(result.frames)} frames of {size}x{size}, seed {run['seed']}")
+    names = {node.id: node.label for node in result.graph.nodes}
+    assumed = [f"{names[entity]} ({', '.join(values.values())})" for entity, values in run["assumed"].items()]
+    if assumed:
+        typer.echo(f"  assumed, as nothing was said: {', '.join(assumed)}")
+    seconds = run["seconds"]
+    parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
+    typer.echo(f"  {sum(seconds.values()):.1f} s: {parts}")

@@ -1,0 +1,122 @@
+"""What commands read: prompts, graphs, layouts, checkpoints."""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mov_ai.cli.messages import say
+from mov_ai.errors import UsageError
+
+if TYPE_CHECKING:
+    from mov_ai.graph import SceneGraph
+    from mov_ai.parser.parser import SceneGraphParser
+
+#: Of standard input: far more than any graph, and less than would fill the memory.
+MAX_BYTES = 16 * 2**20
+
+
+def read_standard_input(wanted: str) -> str:
+    """Everything on standard input.
+
+    Raises:
+        UsageError: if it is a terminal, too long or not UTF-8; `wanted` says what to give instead.
+    """
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError(f"nothing to read: {wanted}")
+    raw = getattr(sys.stdin, "buffer", sys.stdin).read(MAX_BYTES + 1)
+    if len(raw) > MAX_BYTES:
+        raise UsageError(f"standard input: expected at most {MAX_BYTES // 2**20} MiB; give less at a time")
+    if isinstance(raw, str):  # a stand-in without bytes, as notebooks have
+        return raw
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"standard input: expected UTF-8 text; byte {error.start} is not; convert it first") from None
+
+
+def read_prompt(text: str | None) -> str:
+    """The prompt given as an argument; or standard input's if it is "-" or absent.
+
+    Raises:
+        UsageError: as `check_prompt`, and if there is none.
+    """
+    if text is None or text == "-":
+        text = read_standard_input("give a text in quotes, such as 'a red ball rolls left', or pipe one in").strip(
+            "\r\n"
+        )
+    check_prompt(text)
+    return text
+
+
+def check_prompt(text: str) -> None:
+    """Refuse a prompt that has no words to read or characters that nobody types, before networks are loaded.
+
+    Raises:
+        UsageError: if it is empty, too long, has control characters or no letters.
+    """
+    from mov_ai.parser.parser import check_text
+
+    check_text(text)
+    for position, character in enumerate(text, 1):
+        if unicodedata.category(character) == "Cc" and character not in "\t\r\n":
+            raise UsageError(f"the prompt holds the control character U+{ord(character):04X} at {position}: remove it")
+    if not any(character.isalpha() for character in text):
+        raise UsageError(f"the prompt {text[:40]!r} holds no words: say in English what the video should show")
+    emoji = dict.fromkeys(character for character in text if unicodedata.category(character) == "So")
+    if emoji:
+        say(f"warning: the prompt holds symbols that have no meaning here ({''.join(emoji)}): say it in words")
+
+
+def require_english(text: str) -> None:
+    """Refuse a prompt in another language: its video would be an empty scene, after all the work.
+
+    Raises:
+        UsageError: if it does not look English.
+    """
+    from mov_ai.parser.parser import looks_foreign
+
+    if looks_foreign(text, re.findall(r"\w+", text.lower())):
+        raise UsageError(
+            f"the prompt does not look English ({text[:40]!r}): write it in English, or give a graph with --graph"
+        )
+
+
+def read_graph(path: Path) -> SceneGraph:
+    """A scene graph's file, or standard input's if the path is "-".
+
+    Raises:
+        UsageError: if it cannot be read or is no valid graph.
+    """
+    from mov_ai.graph import SceneGraph
+
+    if str(path) == "-":
+        return SceneGraph.from_json(read_standard_input("pipe a graph in, or give its file"), "standard input")
+    return SceneGraph.load(path)
+
+
+def component_folder(checkpoint: str, name: str) -> Path:
+    """Where a network of an embedded or saved pipeline is stored, without loading the others."""
+    from mov_ai.models.presets import PRESETS
+    from mov_ai.pipeline import ASSETS
+
+    return (ASSETS / checkpoint if checkpoint in PRESETS else Path(checkpoint)) / name
+
+
+def load_parser(checkpoint: str | None) -> SceneGraphParser:
+    """The parser of a saved pipeline, or from its own folder; the embedded one if None.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    from mov_ai.parser.parser import SceneGraphParser
+
+    if checkpoint is None:
+        return SceneGraphParser.from_pretrained()
+    folder = Path(checkpoint)
+    if not folder.is_dir():
+        raise UsageError(f"checkpoint: {folder}: no such folder; give a parser's folder or a pipeline's")
+    return SceneGraphParser.from_pretrained(folder / "parser" if (folder / "parser").is_dir() else folder)

@@ -1,0 +1,56 @@
+"""Where commands write: a folder that does not replace anything by accident."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from pathlib import Path
+
+from mov_ai.errors import UsageError
+from mov_ai.graph.files import check_writable
+
+#: Results go here unless the user says otherwise.
+DEFAULT_PLACE = Path("outputs")
+
+
+def slug(text: str) -> str:
+    """A short file name that recalls a text: "A red ball, rolling!" -> "a-red-ball-rolling"."""
+    plain = unicodedata.normalize("NFKD", text[:1000]).encode("ascii", "ignore").decode("ascii").lower()
+    words = re.findall(r"[a-z0-9]+", plain)
+    kept = words[:1]
+    for word in words[1:]:
+        if len("-".join([*kept, word])) > 40:
+            break
+        kept.append(word)
+    return "-".join(kept)[:40] or "video"
+
+
+def free_folder(name: str) -> Path:
+    """A folder under `outputs` that is not there yet: name, name-2, name-3, ...
+
+    Raises:
+        MovAIError: if it cannot be written.
+    """
+    numbered = (DEFAULT_PLACE / (name if i == 1 else f"{name}-{i}") for i in itertools.count(1))
+    folder = next(place for place in numbered if not place.exists())
+    check_writable(folder)
+    return folder
+
+
+def asked_folder(folder: Path, marker: str) -> Path:
+    """The folder the user named, if writing there replaces nothing but an older result.
+
+    Args:
+        folder: absent, empty, or an older result, which holds `marker`.
+        marker: name of a file that every result has.
+
+    Raises:
+        UsageError: if it holds something else. MovAIError: if it cannot be written.
+    """
+    check_writable(folder)
+    if folder.is_dir() and not (folder / marker).is_file() and any(folder.iterdir()):
+        raise UsageError(
+            f"--out: {folder}: holds files but no {marker}, so it is no older result; choose a new or an empty folder"
+        )
+    return folder

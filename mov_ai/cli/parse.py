@@ -1,0 +1,162 @@
+"""`mov-ai parse`: a text becomes a scene graph to look at."""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mov_ai.cli.inputs import check_prompt, load_parser, read_prompt
+from mov_ai.cli.messages import spoken_warnings
+from mov_ai.errors import UsageError
+
+if TYPE_CHECKING:
+    from mov_ai.graph import SceneGraph
+    from mov_ai.parser.parser import SceneGraphParser
+
+#: Texts parsed in one pass of the network.
+BATCH = 32
+
+
+def parse(
+    text: str | None = typer.Argument(None, help="What to parse; standard input if absent or '-'.", show_default=False),
+    as_json: bool = typer.Option(False, "--json", help="Print the graph as JSON."),
+    dot: bool = typer.Option(False, "--dot", help="Print the graph as DOT, for Graphviz."),
+    triples: bool = typer.Option(False, "--triples", help="Print the graph as ( head , predicate , tail ) triples."),
+    svg: Path | None = typer.Option(None, help="Write a picture of the graph.", show_default=False),
+    html: Path | None = typer.Option(None, help="Write a web page with the graph.", show_default=False),
+    file: Path | None = typer.Option(
+        None, help="Parse a file, one prompt a line (blank lines are skipped), to JSON lines.", show_default=False
+    ),
+    out: Path | None = typer.Option(None, help="Write to this file instead of standard output.", show_default=False),
+    checkpoint: str | None = typer.Option(
+        None, help="Folder of another parser, or of a pipeline that has one.", show_default="the embedded parser"
+    ),
+) -> None:
+    """Print the scene graph of a text: entities, attributes, events with their intervals, relations."""
+    if as_json + dot + triples > 1:
+        raise UsageError("--json, --dot and --triples: choose one of them; --svg and --html go with any")
+    if file is not None:
+        _parse_file(file, text, out, checkpoint, others=dot or triples or svg is not None or html is not None)
+        return
+    text = read_prompt(text)
+    with spoken_warnings():
+        graph = load_parser(checkpoint)(text)
+    _write_pictures(graph, svg, html)
+    if not (as_json or dot or triples or out) and (svg or html):
+        return
+    if as_json:
+        content = graph.to_json()
+    elif dot:
+        from mov_ai.graph.draw import to_dot
+
+        content = to_dot(graph).rstrip("\n")
+    elif triples:
+        from mov_ai.graph.convert import to_triples, triples_to_text
+
+        content = triples_to_text(to_triples(graph))
+    elif out is None:
+        _print_tree(graph)
+        return
+    else:
+        content = _plain_tree(graph)
+    _emit(content, out)
+
+
+def _emit(content: str, out: Path | None) -> None:
+    if out is None:
+        typer.echo(content)
+    else:
+        from mov_ai.graph.files import write_bytes
+
+        write_bytes(out, (content + "\n").encode("utf-8"))
+        typer.echo(f"wrote {out}")
+
+
+def _write_pictures(graph: SceneGraph, svg: Path | None, html: Path | None) -> None:
+    from mov_ai.graph.draw import to_html, to_svg
+    from mov_ai.graph.files import write_bytes
+
+    for path, draw in ((svg, to_svg), (html, to_html)):
+        if path is not None:
+            write_bytes(path, draw(graph).encode("utf-8"))
+            # Standard output may be the JSON that another program reads.
+            typer.echo(f"wrote {path}", err=True)
+
+
+def _print_tree(graph: SceneGraph) -> None:
+    from rich.console import Console
+
+    from mov_ai.graph.draw import to_tree
+
+    console = Console(highlight=False)
+    # Piped into a file or a pager there is no width to keep to.
+    console.print(to_tree(graph), soft_wrap=not console.is_terminal)
+
+
+def _plain_tree(graph: SceneGraph) -> str:
+    from rich.console import Console
+
+    from mov_ai.graph.draw import to_tree
+
+    text = io.StringIO()
+    Console(file=text, highlight=False, color_system=None).print(to_tree(graph), soft_wrap=True)
+    return text.getvalue().rstrip("\n")
+
+
+def _parse_file(file: Path, text: str | None, out: Path | None, checkpoint: str | None, others: bool) -> None:
+    if text is not None:
+        raise UsageError("give a text or --file, not both")
+    if others:
+        raise UsageError("--file: prints JSON lines; --dot, --triples, --svg and --html are for one text")
+    prompts = _read_lines(file)
+    with spoken_warnings():
+        parser = load_parser(checkpoint)
+        lines = []
+        for start in range(0, len(prompts), BATCH):
+            for graph in _parse_batch(parser, file, prompts[start : start + BATCH]):
+                line = json.dumps(graph.to_dict(), ensure_ascii=False, allow_nan=False)
+                lines.append(line)
+                if out is None:
+                    typer.echo(line)
+    if out is not None:
+        _emit("\n".join(lines), out)
+
+
+def _read_lines(file: Path) -> list[tuple[int, str]]:
+    """The prompts of a file, each with the number of its line."""
+    try:
+        content = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file}: expected UTF-8 text; byte {error.start} is not; convert it first") from None
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read ({error.strerror}); give a text file with a prompt a line") from None
+    # Not `splitlines`: it would also break prompts at characters that editors do not show as line ends.
+    prompts = [(number, line) for number, line in enumerate(content.split("\n"), 1) if line.strip()]
+    if not prompts:
+        raise UsageError(f"{file}: holds no prompts; write one a line")
+    for number, prompt in prompts:
+        try:
+            check_prompt(prompt)
+        except UsageError as error:
+            raise UsageError(f"{file}: line {number}: {error}") from None
+    return prompts
+
+
+def _parse_batch(parser: SceneGraphParser, file: Path, prompts: list[tuple[int, str]]) -> list[SceneGraph]:
+    try:
+        return parser.parse_batch([prompt for _, prompt in prompts])
+    except UsageError:
+        # Which line was it? One by one, without saying warnings twice.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for number, prompt in prompts:
+                try:
+                    parser(prompt)
+                except UsageError as error:
+                    raise UsageError(f"{file}: line {number}: {error}") from None
+        raise

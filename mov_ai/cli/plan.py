@@ -1,0 +1,94 @@
+"""`mov-ai plan`: where things are and how they move, before any pixel is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mov_ai.cli.inputs import component_folder, load_parser, read_graph, read_prompt, require_english
+from mov_ai.cli.messages import say, spoken_warnings
+from mov_ai.errors import UsageError
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+    from mov_ai.graph import Layout, SceneGraph
+
+#: Width of a frame on the sheet, in pixels, and the grey of its empty floor.
+FRAME_SIZE, GREY = 192, 236
+
+
+def plan(
+    text: str | None = typer.Argument(
+        None, help="What the video shows; standard input if absent or '-'.", show_default=False
+    ),
+    graph: Path | None = typer.Option(
+        None, help="Scene graph (JSON) to use instead of a text; '-' is standard input.", show_default=False
+    ),
+    layout: Path | None = typer.Option(
+        None, help="Layout (JSON) to complete: boxes that are null are planned.", show_default=False
+    ),
+    seed: int = typer.Option(0, min=0, max=2**31 - 1, help="Same seed, same layout."),
+    out: Path | None = typer.Option(
+        None, help="Write the layout (JSON) here, to edit and give to `mov-ai generate --layout`.", show_default=False
+    ),
+    sheet: Path | None = typer.Option(None, help="Draw the boxes, frame by frame, into this PNG.", show_default=False),
+    checkpoint: str = typer.Option("tiny", help="An embedded pipeline, or the folder of a saved one."),
+) -> None:
+    """Plan the layout of a text or a scene graph, and say which of its events and relations the boxes show."""
+    if text is not None and graph is not None:
+        raise UsageError("give a text or --graph, not both: a graph already says all that the video shows")
+    if sheet is not None and sheet.suffix.lower() != ".png":
+        raise UsageError(f"--sheet: expected a name that ends in .png; found {str(sheet)!r}")
+
+    from mov_ai.graph import Layout
+
+    known = Layout.load(layout) if layout is not None else None
+    prompt: str | SceneGraph
+    if graph is not None:
+        prompt = read_graph(graph)
+    else:
+        prompt = read_prompt(text)
+        require_english(prompt)
+
+    from mov_ai.models.component import load_component
+    from mov_ai.models.conditioning import ignored_words
+    from mov_ai.models.planner import LayoutPlanner, PlannerConfig
+
+    planner = load_component(LayoutPlanner, PlannerConfig, component_folder(checkpoint, "planner"))
+    if isinstance(prompt, str):
+        with spoken_warnings():
+            own = component_folder(checkpoint, "parser")
+            prompt = load_parser(str(own) if own.is_dir() else None)(prompt)
+    ignored = ignored_words(prompt)
+    if ignored:
+        say(f"warning: the embedded world does not know, and so ignores: {', '.join(ignored)}")
+    planned, report = planner.plan_checked(prompt, seed, known)
+    if out is not None:
+        planned.save(out)
+        typer.echo(f"wrote {out}")
+    if sheet is not None:
+        _write_sheet(sheet, prompt, planned)
+        typer.echo(f"wrote {sheet}")
+    typer.echo(str(report))
+
+
+def _write_sheet(path: Path, graph: SceneGraph, layout: Layout) -> None:
+    import io
+
+    from mov_ai.graph.files import write_bytes
+
+    buffer = io.BytesIO()
+    _draw(graph, layout).save(buffer, format="PNG")
+    write_bytes(path, buffer.getvalue())
+
+
+def _draw(graph: SceneGraph, layout: Layout) -> PIL.Image.Image:
+    import numpy as np
+
+    from mov_ai.pipeline import VideoResult
+
+    empty = np.full((layout.frames, FRAME_SIZE, FRAME_SIZE, 3), GREY, dtype=np.uint8)
+    return VideoResult(empty, {}, {}, graph, layout).sheet(FRAME_SIZE, boxes=True)

@@ -1,0 +1,118 @@
+"""The checker's network: what stands in every cell of a frame, and the box of the object it belongs to."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mov_ai.data.tabletop.lexicon import COLORS, SHAPES
+
+#: Height and width of the frames that the network sees, and of the cells it labels.
+SIZE, STRIDE = 128, 2
+#: Names of the network's classes; in the shape head, class 0 is the background and class i + 1 is SHAPE_NAMES[i].
+SHAPE_NAMES, COLOR_NAMES = tuple(SHAPES), tuple(COLORS)
+#: Units of the box head: the way to the centre in 16 pixels, log of width and height over 24 pixels.
+REACH, TYPICAL = 16 / SIZE, 24 / SIZE
+
+
+@dataclass(frozen=True)
+class CheckerConfig:
+    """Sizes of the network: channels at 1/2, 1/4, 1/8 and 1/16 of the frame."""
+
+    widths: tuple[int, int, int, int] = (24, 40, 64, 64)
+
+
+class _Residual(nn.Module):
+    """Two 3x3 convolutions beside the identity, normalised in groups: whole frames are always seen."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.GroupNorm(8, width) for _ in range(2))
+        self.convolutions = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:  # (n, width, h, w)
+        y = x
+        for norm, convolution in zip(self.norms, self.convolutions, strict=True):
+            y = convolution(functional.silu(norm(y)))
+        return x + y
+
+
+class CheckerNetwork(nn.Module):
+    """A small U-Net from frames to cells of two pixels. It is convolutional throughout and sees one frame at a time."""
+
+    def __init__(self, config: CheckerConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = config.widths
+        self.stem = nn.Sequential(nn.PixelUnshuffle(STRIDE), nn.Conv2d(3 * STRIDE**2, widths[0], 3, padding=1))
+        self.encoder = nn.ModuleList(_Residual(width) for width in widths)
+        self.down = nn.ModuleList(
+            nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in itertools.pairwise(widths)
+        )
+        # A second block at the coarsest size: only there does a cell see the whole of a large object.
+        self.middle = _Residual(widths[-1])
+        self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in itertools.pairwise(widths))
+        self.decoder = nn.ModuleList(_Residual(width) for width in widths[:-1])
+        self.head = nn.Sequential(
+            nn.GroupNorm(8, widths[0]),
+            nn.SiLU(),
+            nn.Conv2d(widths[0], 1 + len(SHAPE_NAMES) + len(COLOR_NAMES) + 4 + 2, 3, padding=1),
+        )
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Label frames.
+
+        Args:
+            frames: (n, 3, 128, 128) in [-1, 1].
+
+        Returns:
+            shape: (n, 5, 64, 64) logits, the background first.
+            color: (n, 8, 64, 64) logits; they mean something where there is an object.
+            box: (n, 4, 64, 64) way to the centre of the object's whole box (x, y; units of `REACH`) and log of its
+                width and height (over `TYPICAL`), parts hidden behind other objects included.
+            turn: (n, 2, 64, 64) cosine and sine of four times a cube's angle to the line of sight: a quarter turn
+                looks like none. Short where the network is in doubt; meaningless for other shapes.
+        """
+        x = self.stem(frames)
+        kept = []
+        for level, block in enumerate(self.encoder):
+            x = block(x)
+            if level < len(self.down):
+                kept.append(x)
+                x = self.down[level](x)
+        x = self.middle(x)
+        for level in reversed(range(len(self.up))):
+            x = functional.interpolate(self.up[level](x), scale_factor=2.0, mode="nearest") + kept[level]
+            x = self.decoder[level](x)
+        shape, color, box, turn = self.head(x).split([1 + len(SHAPE_NAMES), len(COLOR_NAMES), 4, 2], 1)
+        return shape, color, box, turn
+
+
+def cell_centres(device: torch.device | str = "cpu") -> Tensor:
+    """Where the middle of each cell is, in [0, 1]; (2, 64, 64), x then y."""
+    line = (torch.arange(SIZE // STRIDE, device=device) + 0.5) / (SIZE // STRIDE)
+    return torch.stack([line[None, :].expand(len(line), -1), line[:, None].expand(-1, len(line))])
+
+
+def boxes_to_targets(boxes: Tensor) -> Tensor:
+    """What the box head should say in each cell, given the box of the object that the cell shows.
+
+    Args:
+        boxes: (64, 64, 4) centre x, y, width, height in [0, 1].
+
+    Returns:
+        (4, 64, 64) in the units of the head.
+    """
+    away = (boxes[..., :2].permute(2, 0, 1) - cell_centres(boxes.device)) / REACH
+    size = (boxes[..., 2:].permute(2, 0, 1).clamp(min=1e-3) / TYPICAL).log()
+    return torch.cat([away, size])
+
+
+def targets_to_boxes(targets: Tensor) -> Tensor:
+    """The inverse of `boxes_to_targets` for (n, 4, 64, 64): centre x, y, width, height in [0, 1], (n, 4, 64, 64)."""
+    centre = targets[:, :2] * REACH + cell_centres(targets.device)
+    return torch.cat([centre, targets[:, 2:].clamp(-4, 4).exp() * TYPICAL], 1)

@@ -1,0 +1,238 @@
+"""From what the checker's network sees in single frames to objects followed through a video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mov_ai.errors import UsageError
+from mov_ai.evaluation.checker_network import COLOR_NAMES, SHAPE_NAMES, SIZE, STRIDE, CheckerNetwork, targets_to_boxes
+
+#: A cell shows an object if the network gives the background less than this.
+_BACKGROUND = 0.5
+#: An object has at least so many cells: a small, shrunken, half hidden one still has 15.
+_FEWEST_CELLS = 8
+#: Votes for a centre count as one object within this share of its width and height.
+_SPREAD = 0.38
+#: Two detections whose boxes overlap more than this (intersection over union) are one object seen twice.
+_SAME_BOX = 0.55
+#: Costs of linking a detection to a track: 1 for this distance (share of the frame), and the largest that is allowed.
+_STEP, _LARGEST_COST, _FARTHEST = 0.1, 3.2, 0.24
+
+
+@dataclass
+class Detection:
+    """One object in one frame.
+
+    Attributes:
+        box: (4,) centre x, y, width, height in [0, 1] of the whole object, hidden parts included.
+        cells: how many cells show it.
+        shape, color: (4,) and (8,) probabilities in the order of `SHAPE_NAMES` and `COLOR_NAMES`.
+        turn: (2,) cosine and sine of four times a cube's angle to the line of sight; short in doubt.
+    """
+
+    box: np.ndarray
+    cells: int
+    shape: np.ndarray
+    color: np.ndarray
+    turn: np.ndarray
+
+
+@dataclass
+class Track:
+    """One object through F frames; rows of frames in which it is not seen hold NaN.
+
+    Attributes:
+        boxes: (F, 4) centre x, y, width, height of the whole object, in [0, 1].
+        cells: (F,) cells of 2x2 pixels of a 128-pixel frame that show it, 0 where it is not seen.
+        shape: (F, 4) probabilities in the order of `SHAPE_NAMES`.
+        color: (F, 8) probabilities in the order of `COLOR_NAMES`.
+        turn: (F, 2) as `Detection.turn`.
+    """
+
+    boxes: np.ndarray
+    cells: np.ndarray
+    shape: np.ndarray
+    color: np.ndarray
+    turn: np.ndarray
+
+    @classmethod
+    def empty(cls, frames: int) -> Track:
+        """A track that is nowhere."""
+        return cls(
+            np.full((frames, 4), np.nan),
+            np.zeros(frames, dtype=np.int64),
+            np.full((frames, len(SHAPE_NAMES)), np.nan),
+            np.full((frames, len(COLOR_NAMES)), np.nan),
+            np.full((frames, 2), np.nan),
+        )
+
+    def put(self, frame: int, detection: Detection) -> None:
+        """Note where the object is in a frame."""
+        self.boxes[frame], self.cells[frame] = detection.box, detection.cells
+        self.shape[frame], self.color[frame], self.turn[frame] = detection.shape, detection.color, detection.turn
+
+    @property
+    def seen(self) -> np.ndarray:
+        """Where it is seen; (F,) bool."""
+        return self.cells > 0
+
+    def shape_name(self) -> str:
+        """What it looks like on the whole."""
+        return SHAPE_NAMES[int(np.nanmean(self.shape, 0).argmax())]
+
+
+def to_planes(video: np.ndarray | Tensor) -> Tensor:
+    """Frames as the network wants them.
+
+    Args:
+        video: uint8 (F, H, W, 3), square, at least 32 pixels; larger frames are averaged down over areas to 128,
+            smaller ones are enlarged.
+
+    Returns:
+        (F, 3, 128, 128) in [-1, 1].
+
+    Raises:
+        UsageError: if it is not such a video.
+    """
+    frames = torch.as_tensor(video)
+    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != torch.uint8 or len(frames) < 2:
+        found = f"{str(frames.dtype).removeprefix('torch.')} {tuple(frames.shape)}"
+        raise UsageError(f"video: expected uint8 (frames, height, width, 3) with at least 2 frames; found {found}")
+    height, width = frames.shape[1:3]
+    if height != width or height < 32:
+        raise UsageError(f"video: expected square frames of at least 32 pixels; found {height}x{width}")
+    planes = frames.permute(0, 3, 1, 2)
+    small = []
+    # Frame by frame: 16 frames of 512 pixels in floating point would take 50 MB at once.
+    for frame in planes:
+        single = frame[None].float()
+        if height > SIZE:
+            single = functional.interpolate(single, (SIZE, SIZE), mode="area")
+        elif height < SIZE:
+            single = functional.interpolate(single, (SIZE, SIZE), mode="bilinear", align_corners=False)
+        small.append(single)
+    return torch.cat(small) / 127.5 - 1
+
+
+@torch.no_grad()
+def detect(network: CheckerNetwork, planes: Tensor) -> list[list[Detection]]:
+    """Objects in every frame; planes: (F, 3, 128, 128) in [-1, 1]."""
+    device = next(network.parameters()).device
+    outputs: list[list[Tensor]] = []
+    for part in planes.split(8):
+        shape, color, box, turn = network(part.to(device).contiguous(memory_format=torch.channels_last))
+        probabilities = shape.softmax(1)
+        outputs.append(
+            [probabilities[:, 0], shape[:, 1:].softmax(1), color.softmax(1), targets_to_boxes(box), turn],
+        )
+    background, shape, color, box, turn = (
+        torch.cat(parts).float().cpu().numpy() for parts in zip(*outputs, strict=True)
+    )
+    return [_group(background[f], shape[f], color[f], box[f], turn[f]) for f in range(len(planes))]
+
+
+def _group(
+    background: np.ndarray, shape: np.ndarray, color: np.ndarray, box: np.ndarray, turn: np.ndarray
+) -> list[Detection]:
+    """Gather cells that vote for the same centre.
+
+    Args:
+        background: (64, 64).
+        shape, color, box, turn: (4, 8, 4 or 2, 64, 64).
+    """
+    inside = background < _BACKGROUND
+    shapes, colors, boxes, turns = (values[:, inside].T for values in (shape, color, box, turn))
+    sure = 1 - background[inside]
+    free = np.ones(len(boxes), dtype=bool)
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    cells = SIZE // STRIDE
+    bins = np.clip((boxes[:, :2] * cells).astype(int), 0, cells - 1)
+    while free.sum() >= _FEWEST_CELLS:
+        votes = np.zeros((cells + 2, cells + 2))
+        np.add.at(votes, (bins[free, 1] + 1, bins[free, 0] + 1), sure[free])
+        crowd = np.lib.stride_tricks.sliding_window_view(votes, (3, 3)).sum((-1, -2))
+        row, column = np.unravel_index(np.argmax(crowd), crowd.shape)
+        near = free & (np.abs(bins[:, 0] - column) <= 1) & (np.abs(bins[:, 1] - row) <= 1)
+        middle = np.median(boxes[near], 0)
+        mine = free & ((((boxes[:, :2] - middle[:2]) / (_SPREAD * middle[2:])) ** 2).sum(-1) < 1)
+        if not mine.any():
+            break
+        free &= ~mine
+        if mine.sum() >= _FEWEST_CELLS:
+            whole = np.median(boxes[mine], 0)
+            twin = next((i for i, (other, _) in enumerate(found) if _overlap(whole, other) > _SAME_BOX), None)
+            if twin is None:
+                found.append((whole, mine))
+            else:
+                found[twin] = (found[twin][0], found[twin][1] | mine)
+    return [
+        Detection(
+            whole,
+            int(mine.sum()),
+            np.average(shapes[mine], 0, sure[mine]),
+            np.average(colors[mine], 0, sure[mine]),
+            np.average(turns[mine], 0, sure[mine]),
+        )
+        for whole, mine in found
+    ]
+
+
+def _overlap(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of two boxes (4,)."""
+    low = np.maximum(a[:2] - a[2:] / 2, b[:2] - b[2:] / 2)
+    high = np.minimum(a[:2] + a[2:] / 2, b[:2] + b[2:] / 2)
+    both = float(np.clip(high - low, 0, None).prod())
+    return both / max(float(a[2:].prod() + b[2:].prod()) - both, 1e-9)
+
+
+# -- over time ---------------------------------------------------------------------------------------------------------
+
+
+def link(frames: list[list[Detection]]) -> list[Track]:
+    """Follow detections from frame to frame; what is seen in one frame only is left out.
+
+    Each frame's detections are given to the tracks so that the sum of costs is least (Hungarian algorithm). A
+    cost is made of the distance to where the track was or was heading, and of changes in look and size. A sudden
+    change of colour alone is affordable, for things do turn blue.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    tracks: list[Track] = []
+    for f, detections in enumerate(frames):
+        cost = np.array([[_cost(track, f, d) for d in detections] for track in tracks]).reshape(
+            len(tracks), len(detections)
+        )
+        taken = set()
+        for i, j in zip(*linear_sum_assignment(cost), strict=True):
+            if cost[i, j] <= _LARGEST_COST:
+                tracks[i].put(f, detections[j])
+                taken.add(j)
+        for j, detection in enumerate(detections):
+            if j not in taken:
+                track = Track.empty(len(frames))
+                track.put(f, detection)
+                tracks.append(track)
+    return [track for track in tracks if track.seen.sum() > 1]
+
+
+def _cost(track: Track, frame: int, detection: Detection) -> float:
+    """What it costs to go on with a detection; far above `_LARGEST_COST` if it is out of reach."""
+    before = np.flatnonzero(track.seen[:frame])
+    last, gap = before[-1], frame - before[-1]
+    there = track.boxes[last]
+    distance = float(np.linalg.norm(detection.box[:2] - there[:2]))
+    if len(before) > 1 and last - before[-2] == 1:
+        heading = there[:2] + (there[:2] - track.boxes[before[-2], :2]) * min(gap, 2)
+        distance = min(distance, float(np.linalg.norm(detection.box[:2] - heading)))
+    if distance > _FARTHEST:
+        return 100.0
+    shape = 1 - float(np.minimum(track.shape[last], detection.shape).sum())
+    color = 1 - float(np.minimum(track.color[last], detection.color).sum())
+    size = abs(float(np.log(detection.box[2:] / there[2:]).mean()))
+    # After a gap a change of look is no longer a thing that turned; more likely another thing came.
+    return distance / _STEP + shape + color * (1 if gap <= 2 else 2) + size + 0.05 * (gap - 1)

@@ -1,0 +1,120 @@
+"""Lemmas of verbs and nouns that hold even where a tagger took one for the other."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from mov_ai.data.tabletop.grammar import inflect
+from mov_ai.data.tabletop.lexicon import DIRECTED_VERBS, MOTION_VERBS, SHAPES
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+#: Common verbs of motion and change that the world does not know.
+VERBS = _words(
+    """
+    run walk crawl swim dance march wander hurry race zoom skid dart sail stumble jog sprint limp hover wobble shake
+    swing wave bark sing laugh sleep dream breathe blink flash glow burn melt freeze crack explode collapse tip tumble
+    flip whirl orbit circle swirl gallop trot skate ski surf dive sink soar vibrate tremble nod stretch bend curl
+    unfold spread stop pause start begin continue accelerate slow crash land wiggle scamper slither stroll row pedal
+    """
+)
+TRANSITIVE_VERBS = _words(
+    """
+    kick throw toss carry tow shove launch nudge haul steer drive knock hit guide
+    """
+)
+_MORE_VERBS = _words(
+    """
+    get make take put hold play eat drink look watch see touch chase follow pass cross enter leave open close break
+    cut fill pour build paint draw write read wear ride catch smile cry talk speak kiss hug fight meet split merge
+    join separate surround hide reveal fade shine sparkle flicker scoot hop creep speed cruise bob sway rock flutter
+    flap climb wait hang lean kneel turn pick bring give lay set show scare jiggle pulse inflate deflate morph
+    transform
+    """
+)
+_IRREGULAR = {
+    "ran": "run", "swam": "swim", "swum": "swim", "swung": "swing", "sang": "sing", "sung": "sing", "slept": "sleep",
+    "froze": "freeze", "frozen": "freeze", "shook": "shake", "shaken": "shake", "began": "begin", "begun": "begin",
+    "sank": "sink", "sunk": "sink", "bent": "bend", "threw": "throw", "thrown": "throw", "drove": "drive",
+    "driven": "drive", "hit": "hit", "dove": "dive", "got": "get", "gotten": "get", "made": "make", "took": "take",
+    "taken": "take", "held": "hold", "ate": "eat", "eaten": "eat", "saw": "see", "seen": "see", "left": "leave",
+    "broke": "break", "broken": "break", "built": "build", "drew": "draw", "drawn": "draw", "wore": "wear",
+    "rode": "ride", "ridden": "ride", "caught": "catch", "hung": "hang", "crept": "creep", "gave": "give",
+    "shone": "shine", "leaped": "leap", "sped": "speed", "brought": "bring", "hid": "hide", "hidden": "hide",
+}  # fmt: skip
+PLURALS = {
+    "men": "man", "women": "woman", "children": "child", "people": "person", "mice": "mouse", "geese": "goose",
+    "feet": "foot", "teeth": "tooth", "leaves": "leaf", "knives": "knife", "wolves": "wolf", "sheep": "sheep",
+}  # fmt: skip
+
+
+@cache
+def _verb_forms() -> dict[str, str]:
+    world = [verb for verbs in MOTION_VERBS.values() for verb in verbs] + list(DIRECTED_VERBS)
+    verbs = [*_MORE_VERBS, *TRANSITIVE_VERBS, *VERBS, *world]
+    # Later entries win: the world's own verbs, and of their forms the base.
+    forms = ("gerund", "participle", "past", "present", "base")
+    regular = {inflect(verb, form): verb for verb in verbs for form in forms}
+    doubled = {
+        verb + verb[-1] + ending: verb
+        for verb in verbs
+        if len(verb) < 6 and verb[-1] in "bdgmnptr" and verb[-2] in "aeiou" and verb[-3] not in "aeiou"
+        for ending in ("ed", "ing")
+    }
+    return doubled | regular | _IRREGULAR
+
+
+@cache
+def _noun_forms() -> dict[str, str]:
+    nouns = [noun for nouns in SHAPES.values() for noun in nouns]
+    return {form: noun for noun in nouns for form in (noun, noun + "s", noun + "es")} | PLURALS
+
+
+def _restored(stem: str) -> str:
+    """The verb whose "-ed" or "-ing" was cut off."""
+    if stem.endswith("i"):
+        return stem[:-1] + "y"
+    if len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] not in "lsfz":
+        return stem[:-1]
+    # "glid(ing)" wants its e back, "jump(ing)" does not.
+    single = len(stem) > 2 and stem[-1] in "cgkmstvz" and stem[-2] in "aeiou" and stem[-3] not in "aeiou"
+    return stem + "e" if single or stem.endswith(("nc", "rc", "rg", "rv", "lv", "dl", "bl", "gl", "tl")) else stem
+
+
+def _singular(word: str) -> str:
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("ches", "shes", "xes", "sses", "oes")):
+        return word[:-2]
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word
+
+
+def verb_lemma(word: str, lemma: str, tag: str) -> str:
+    """The lemma of a verb.
+
+    Args:
+        word: in lower case.
+        lemma, tag: what the tagger gives; an unusual verb is often taken for a noun, and then neither can be relied on.
+    """
+    if word in _verb_forms():
+        return _verb_forms()[word]
+    trusted = lemma[:2] == word[:2] and lemma.isalpha() and tag.startswith("V")
+    if trusted and (lemma != word or tag in ("VB", "VBP")):
+        return lemma
+    if word.endswith("ing") and len(word) > 5:
+        return _restored(word[:-3])
+    if word.endswith("ed") and len(word) > 4:
+        return _restored(word[:-2])
+    return _singular(word)
+
+
+def noun_lemma(word: str, lemma: str, tag: str) -> str:
+    """The lemma of a noun; arguments as `verb_lemma`."""
+    if word in _noun_forms():
+        return _noun_forms()[word]
+    if tag not in ("NNS", "NNPS"):
+        return word
+    return lemma if lemma != word and lemma[:2] == word[:2] else _singular(word)

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mov_ai.graph import SceneGraph
+from tests.cli.conftest import Command
+
+TEXT = "a red ball"
+
+
+@pytest.fixture
+def parse(command: Command, tiny_pipeline_dir: Path) -> Command:
+    def run(*arguments: str | Path, stdin: bytes = b""):  # type: ignore[no-untyped-def]
+        return command("parse", *arguments, "--checkpoint", tiny_pipeline_dir, stdin=stdin)
+
+    return run
+
+
+def test_tree_is_printed(parse: Command) -> None:
+    result = parse(TEXT)
+    assert (result.code, result.err) == (0, "")
+    assert "“a red ball”" in result.out
+    assert [line.split()[-1] for line in result.out.splitlines()[1:]] == ["entities", "a", "red", "ball"]
+
+
+def test_json_is_a_graph(parse: Command) -> None:
+    graph = SceneGraph.from_json(parse(TEXT, "--json").out)
+    assert graph.caption == TEXT
+    assert [node.label for node in graph.of_type("entity")] == ["a", "red", "ball"]
+
+
+def test_dot_and_triples(parse: Command) -> None:
+    assert parse(TEXT, "--dot").out.startswith("digraph")
+    assert parse(TEXT, "--triples").out == "( a ) , ( red ) , ( ball )\n"
+
+
+def test_standard_input_is_read(parse: Command) -> None:
+    from_pipe = parse("--json", stdin=b"a red ball\r\n").out
+    assert from_pipe == parse("-", "--json", stdin="\ufeffa red ball".encode()).out == parse(TEXT, "--json").out
+
+
+def test_pictures_are_written_beside_the_json(parse: Command) -> None:
+    result = parse(TEXT, "--json", "--svg", "g.svg", "--html", "deep/g.html")
+    assert Path("g.svg").read_text().startswith("<svg")
+    assert Path("deep/g.html").read_text().startswith("<!DOCTYPE html>")
+    assert json.loads(result.out)["caption"] == TEXT
+    assert result.err.splitlines() == ["wrote g.svg", "wrote deep/g.html"]
+
+
+def test_file_gives_one_graph_a_line(parse: Command) -> None:
+    Path("prompts.txt").write_text(f"{TEXT}\n\n" + "a café\n" * 40, encoding="utf-8")
+    lines = parse("--file", "prompts.txt").out.splitlines()
+    assert len(lines) == 41
+    assert [SceneGraph.from_json(line).caption for line in lines[:2]] == [TEXT, "a café"]
+    written = parse("--file", "prompts.txt", "--out", "graphs.jsonl")
+    assert written.out == "wrote graphs.jsonl\n"
+    assert Path("graphs.jsonl").read_text(encoding="utf-8").splitlines() == lines
+
+
+def test_bad_line_of_a_file_is_named(parse: Command) -> None:
+    Path("prompts.txt").write_text("a ball\na \x07 ball\n")
+    result = parse("--file", "prompts.txt")
+    assert result.code == 2
+    assert result.err.startswith(
+        "mov-ai: error: prompts.txt: line 2: the prompt holds the control character U+0007 at 3"
+    )
+    Path("prompts.txt").write_text("a ball\n" + "ball " * 500 + "\n")
+    result = parse("--file", "prompts.txt", "--out", "graphs.jsonl")
+    assert result.code == 2
+    assert result.err.startswith("mov-ai: error: prompts.txt: line 2: ")
+    assert not Path("graphs.jsonl").exists()
+
+
+def test_other_language_is_warned_of(parse: Command) -> None:
+    result = parse("ein roter Ball und ein Würfel")
+    assert result.code == 0
+    assert result.err.startswith("mov-ai: warning: the prompt does not look English")
+    assert len(result.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["x", "--json", "--dot"], "choose one"),
+        (["x", "--file", "p.txt"], "not both"),
+        (["--file", "p.txt", "--svg", "x.svg"], "for one text"),
+        (["--file", "absent.txt"], "absent.txt: cannot be read"),
+        (["a ball", "--svg", "/dev/null/x.svg"], "/dev/null/x.svg: cannot be written"),
+        (["a", "red", "ball"], "unexpected extra argument"),
+        (["a ball", "--jsn"], "--jsn"),
+    ],
+)
+def test_wrong_use_is_one_line(parse: Command, arguments: list[str], said: str) -> None:
+    result = parse(*arguments)
+    assert result.code in (1, 2)
+    assert said in result.err
+    assert len(result.err.splitlines()) == 1
+
+
+def test_help_loads_no_heavy_library() -> None:
+    # In a process of its own: in this one they are loaded already.
+    script = (
+        "import sys; from mov_ai.cli.main import main; assert main(['--help']) == 0 and main(['parse', '-h']) == 0; "
+        "heavy = {'torch', 'spacy', 'diffusers', 'transformers', 'av', 'numpy', 'rich', 'PIL'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "generate" in result.stdout
+
+
+def test_parsing_loads_neither_diffusers_nor_the_denoiser(tiny_pipeline_dir: Path) -> None:
+    script = (
+        "import sys; from mov_ai.cli.main import main; "
+        f"assert main(['parse', 'a ball', '--checkpoint', {str(tiny_pipeline_dir)!r}]) == 0; "
+        "heavy = {'diffusers', 'transformers', 'av', 'torchvision', 'torch_geometric'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_version_and_no_arguments(command: Command) -> None:
+    from mov_ai import __version__
+
+    assert command("--version").out == f"mov-ai {__version__}\n"
+    assert "Usage: mov-ai" in command().out

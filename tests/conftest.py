@@ -1,0 +1,43 @@
+"""A small pipeline with random weights, for tests of what is around the networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def tiny_pipeline_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as `MovAIPipeline.save_pretrained` writes it: every part is there, small and untrained.
+
+    Its parser takes every word for an entity, so that what it makes of a text can be foretold.
+    """
+    import torch
+
+    from mov_ai.models.cascade import Cascade, CascadeConfig
+    from mov_ai.models.codec import CodecConfig, VideoCodec
+    from mov_ai.models.conditioning import GraphEncoderConfig
+    from mov_ai.models.denoiser import DenoiserConfig, TSAMDenoiser
+    from mov_ai.models.planner import LayoutPlanner, PlannerConfig
+    from mov_ai.parser.network import LINKS, ROLES, CompositionalSceneParser, ParserConfig
+    from mov_ai.parser.parser import SceneGraphParser
+    from mov_ai.parser.spacy_pipeline import load_spacy
+    from mov_ai.pipeline import MovAIPipeline
+
+    torch.manual_seed(0)
+    codec = VideoCodec(CodecConfig(widths=(16, 16, 8), blocks=(1, 1, 1)))
+    graph_encoder = GraphEncoderConfig(dim=64, layers=1, heads=4)
+    denoiser = TSAMDenoiser(DenoiserConfig(dim=64, depth=1, mlp_ratio=1.0, stem=8, graph_encoder=graph_encoder))
+    cascade = Cascade(CascadeConfig(steps=(2, 1, 1)), codec, [denoiser])
+    planner = LayoutPlanner(PlannerConfig(dim=16, layers=1, heads=2, expansion=1))
+    network = CompositionalSceneParser(ParserConfig(dim=16, layers=1, heads=2, embedding=4, pair_dim=4))
+    with torch.no_grad():
+        network.role.bias[ROLES.index("entity")] = 100
+        network.left.bias[0] = 100
+        network.negated.bias[:] = -100
+        network.from_source.bias[LINKS.index("none")] = 100
+    parser = SceneGraphParser(network, load_spacy())
+    folder = tmp_path_factory.mktemp("pipeline") / "small"
+    MovAIPipeline(cascade, planner, parser, "small").save_pretrained(folder)
+    return folder

@@ -1,0 +1,160 @@
+"""PVR: the stages on small random networks: seeds, batches, starting from a given video, callbacks, errors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from mov_ai.diffusion.sampling import Guidance
+from mov_ai.models.cascade import Cascade, CascadeConfig, resize
+from mov_ai.models.conditioning import collate
+from mov_ai.models.denoiser import STAGES
+from tests.models.builders import ball_and_cube, given, small_denoiser
+from tests.models.test_codec import small_codec
+
+FRAMES = 2
+
+
+def small_cascade(**changes: object) -> Cascade:
+    config = CascadeConfig(**{"steps": (2, 2, 1), **changes})  # type: ignore[arg-type]
+    count = 1 if config.shared_network else 3
+    networks = [small_denoiser(seed=i, dim=16, depth=1) for i in range(count)]
+    return Cascade(config, small_codec(), networks).eval()
+
+
+def _run(cascade: Cascade, seeds: list[int], stage: int = 0, previous: Tensor | None = None, **more: object) -> Tensor:
+    graphs = [ball_and_cube(), ball_and_cube(count=2)]
+    condition = collate([given(graphs[i % 2], FRAMES) for i in range(len(seeds))])
+    values = {"guidance": Guidance(), "frames": FRAMES, **more}
+    return cascade.run_stage(stage, condition, seeds, previous=previous, **values)  # type: ignore[arg-type]
+
+
+def _video(batch: int = 1, size: int = 40) -> Tensor:
+    return torch.rand(batch, FRAMES, 3, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def test_each_stage_makes_videos_of_its_size() -> None:
+    cascade = small_cascade()
+    video = None
+    for stage, size in enumerate(STAGES):
+        latents = _run(cascade, [0], stage, video)
+        assert latents.shape == (1, FRAMES, 4, size // 8, size // 8)
+        video = cascade.decode(latents)
+        assert video.shape == (1, FRAMES, 3, size, size)
+        assert video.abs().max() <= 1
+        assert video.isfinite().all()
+
+
+@pytest.mark.parametrize("stage", [0, 1])
+def test_a_seed_decides_the_video(stage: int) -> None:
+    cascade = small_cascade()
+    previous = _video() if stage else None
+    first, again, other = (_run(cascade, [seed], stage, previous) for seed in (3, 3, 4))
+    assert torch.equal(first, again)
+    assert (first - other).abs().max() > 1e-3
+
+
+def test_global_random_state_has_no_say() -> None:
+    cascade = small_cascade()
+    first = _run(cascade, [3])
+    torch.manual_seed(123)
+    state = torch.get_rng_state()
+    assert torch.equal(_run(cascade, [3]), first)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("stage", [0, 1])
+def test_videos_made_together_are_those_made_alone(stage: int) -> None:
+    cascade = small_cascade()
+    previous = _video(2) if stage else None
+    both = _run(cascade, [7, 8], stage, previous)
+    alone = _run(cascade, [7], stage, None if previous is None else previous[:1])
+    assert_close(both[:1], alone, atol=1e-3, rtol=1e-3)
+
+
+def test_stages_of_one_seed_have_noise_of_their_own() -> None:
+    cascade = small_cascade(starts=(1.0, 1.0, 1.0))
+    second = _run(cascade, [5], 1, _video())
+    third = _run(cascade, [5], 2, _video())
+    assert second.shape != third.shape
+    assert (second - third[..., :32, :32]).abs().max() > 1e-3
+
+
+def test_a_later_stage_runs_alone_on_any_video_and_keeps_it_at_a_low_start() -> None:
+    previous = resize(_video(size=16), 100, 60)
+    results = [_run(small_cascade(starts=(1.0, start, 0.5)), [1], 1, previous) for start in (0.01, 0.9)]
+    low = small_codec().encode(resize(previous, 256, 256))
+    assert results[0].shape == (1, FRAMES, 4, 32, 32)
+    assert (results[0] - low).abs().mean() < 0.2 * (results[1] - low).abs().mean()
+
+
+def test_a_later_stage_needs_a_video() -> None:
+    with pytest.raises(ValueError, match="stage 256 starts from an earlier stage's video"):
+        _run(small_cascade(), [0], 1)
+
+
+@pytest.mark.parametrize(("stage", "steps"), [(0, 2), (1, 2), (2, 1)])
+def test_progress_is_reported_step_by_step(stage: int, steps: int) -> None:
+    seen: list[tuple[int, int, int]] = []
+    _run(small_cascade(), [0], stage, _video() if stage else None, callback=lambda *step: seen.append(step))
+    assert seen == [(STAGES[stage], step, steps) for step in range(1, steps + 1)]
+
+
+def test_guidance_costs_passes_and_changes_the_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    cascade = small_cascade()
+    passes = []
+    cascade.denoisers[0].register_forward_hook(lambda *_: passes.append(1))
+    counts, videos = [], []
+    for guidance in (Guidance(), Guidance(2.0, 1.0), Guidance(1.0, 2.0), Guidance(2.0, 2.0)):
+        passes.clear()
+        videos.append(_run(cascade, [0], guidance=guidance))
+        counts.append(len(passes))
+    assert counts == [2, 4, 6, 6]
+    for i in range(4):
+        for j in range(i):
+            assert (videos[i] - videos[j]).abs().max() > 1e-4
+
+
+def test_without_text_the_text_guidance_does_nothing() -> None:
+    cascade = small_cascade()
+    condition = given(frames=FRAMES).without(text=True)
+    videos = [
+        cascade.run_stage(0, condition, [0], Guidance(strength, 1.0), frames=FRAMES) for strength in (1.0, 4.0)
+    ]
+    assert_close(*videos, atol=1e-4, rtol=1e-4)
+
+
+def test_one_network_for_all_stages_or_one_each() -> None:
+    shared, separate = small_cascade(), small_cascade(shared_network=False)
+    assert shared.denoiser(0) is shared.denoiser(2)
+    assert len({id(separate.denoiser(stage)) for stage in range(3)}) == 3
+    with pytest.raises(ValueError, match=r"expected 3 denoiser\(s\), got 1"):
+        Cascade(separate.config, small_codec(), [small_denoiser()])
+    with pytest.raises(ValueError, match=r"expected 1 denoiser\(s\), got 2"):
+        Cascade(shared.config, small_codec(), [small_denoiser(), small_denoiser()])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"steps": (2, 2)}, "expected 3 steps and starts"),
+        ({"starts": (1.0,)}, "expected 3 steps and starts"),
+        ({"steps": (2, 0, 1)}, "steps >= 1"),
+        ({"starts": (1.0, 0.0, 0.5)}, "0 < starts <= 1"),
+        ({"starts": (1.0, 1.5, 0.5)}, "0 < starts <= 1"),
+    ],
+)
+def test_wrong_configurations_say_what_was_expected(changes: dict[str, tuple[float, ...]], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        replace(CascadeConfig(), **changes)  # type: ignore[arg-type]
+
+
+def test_resizing_keeps_flat_colours_and_its_own_size() -> None:
+    video = _video()
+    assert resize(video, 40, 40) is video
+    flat = torch.full((2, 3, 3, 8, 8), 0.25)
+    assert_close(resize(flat, 20, 24), torch.full((2, 3, 3, 20, 24), 0.25))

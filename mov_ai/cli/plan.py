@@ -62,10 +62,10 @@ def plan(
         with spoken_warnings():
             own = component_folder(checkpoint, "parser")
             prompt = load_parser(str(own) if own.is_dir() else None)(prompt)
+    planned, report = planner.plan_checked(prompt, seed, known)
     ignored = ignored_words(prompt)
     if ignored:
         say(f"warning: the embedded world does not know, and so ignores: {', '.join(ignored)}")
-    planned, report = planner.plan_checked(prompt, seed, known)
     if out is not None:
         planned.save(out)
         typer.echo(f"wrote {out}")

@@ -105,7 +105,7 @@ def measure(track: Track, interval: Interval, expected: np.ndarray) -> Measureme
         nan = float("nan")
         return Measurement(nan, nan, nan, nan, nan, nan, nan, nan, nan, before, after, seen)
     boxes = track.boxes
-    first, last = boxes[picked[0]], boxes[picked[-1]]
+    first, last = _ends(boxes[picked], times[picked])
     base_of = _BASE[track.shape_name()]
     growth = float(np.log(last[2:] / first[2:]).mean())
     start, end = (box[:2] + np.array([0, base_of * box[3]]) for box in (first, last))
@@ -163,6 +163,17 @@ def shows(motion: str, m: Measurement) -> bool | None:
         case "stay":
             return m.stayed and not m.spun and abs(m.growth) < _SAME_SIZE
     raise ValueError(f"motion: {motion!r} is not a motion of the world")
+
+
+def _ends(boxes: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last box on the line that fits best, by medians: one bad frame does not change it (Theil and Sen)."""
+    values = np.concatenate([boxes[:, :2], np.log(boxes[:, 2:])], 1)
+    early, late = np.triu_indices(len(times), 1)
+    slope = np.median((values[late] - values[early]) / (times[late] - times[early])[:, None], 0)
+    start = np.median(values - slope * times[:, None], 0)
+    ends = (start + slope * time for time in (times[0], times[-1]))
+    first, last = (np.concatenate([end[:2], np.exp(end[2:])]) for end in ends)
+    return first, last
 
 
 def _presence(track: Track, times: np.ndarray, interval: Interval, expected: np.ndarray) -> tuple[float, float]:

@@ -362,8 +362,8 @@ def inside_share(boxes: np.ndarray) -> float:
     if not seen.any():
         return 1.0
     low, high = boxes[..., :2] - boxes[..., 2:4] / 2, boxes[..., :2] + boxes[..., 2:4] / 2
-    inside = ((low >= -EDGE) & (high <= 1 + EDGE)).all(-1)
-    return float(np.mean(inside[seen]))
+    inside = np.all((low >= -EDGE) & (high <= 1 + EDGE), axis=-1)
+    return float(np.mean(inside, where=seen))
 
 
 def _crowding(boxes: np.ndarray) -> tuple[float, float, int]:

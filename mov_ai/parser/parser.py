@@ -182,6 +182,12 @@ def check_text(text: str) -> None:
         raise UsageError(
             f"the prompt has {len(text)} characters; the parser reads at most {MAX_TOKENS} words: shorten it"
         )
+    if (count := len(text.split())) > MAX_TOKENS:
+        # A lower bound on the tokens, and quick: spaCy would take seconds to say the same.
+        raise UsageError(
+            f"the prompt has {count} words; the parser reads at most {MAX_TOKENS} words and punctuation marks: "
+            "shorten it or split it into several prompts"
+        )
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise UsageError("the prompt holds half of a surrogate pair, which is not a character: remove it")
 

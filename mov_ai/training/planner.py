@@ -132,7 +132,7 @@ def read_chunk(path: Path) -> Iterator[tuple[SceneGraph, Layout]]:
 class PlannerObjective(Objective):
     """L = mean of w |F - target|^2 over the coefficients of all tracks: rectified flow in EDM's form.
 
-    w of a coefficient grows with the root of its deviation, so that the loss is about boxes and not about their last wiggle.
+    w of a coefficient grows with the root of its deviation: the loss is about boxes more than about their last wiggle.
 
     Args:
         batch_size: scenes in a batch of one or two instances each; of scenes with three or four it holds half as many.
@@ -330,14 +330,15 @@ def _relate_anew(drawn: dict[str, np.ndarray], rng: np.random.Generator) -> None
     same_entity = drawn["links"][..., -1] > 0
     pairs = drawn["mask"][:, :, None] & drawn["mask"][:, None] & ~same_entity & ~np.eye(count, dtype=bool)
     links = np.zeros_like(drawn["links"])
+    start = np.reshape(frame / FRAMES, (batch, 1, 1))
     links[..., -1] = drawn["links"][..., -1]
     for label, holds in true.items():
         said = np.triu(np.ones((count, count), dtype=bool)) & (rng.random((batch, count, count)) < 0.35)
         said = (said | said.swapaxes(1, 2)) & holds & pairs
         at = 2 * SPATIAL.index(label)
         links[..., at] = said
-        links[..., at + 1] = said * frame[:, None, None] / FRAMES
-    choice = rng.random(batch)[:, None, None, None]
+        links[..., at + 1] = said * start
+    choice = rng.random((batch, 1, 1, 1))
     silent = np.where(np.arange(LINKS) == LINKS - 1, drawn["links"], 0)
     drawn["links"] = np.select([choice < 0.35, choice < 0.55], [drawn["links"], silent], links)
 

@@ -122,9 +122,7 @@ def test_guidance_costs_passes_and_changes_the_video(monkeypatch: pytest.MonkeyP
 def test_without_text_the_text_guidance_does_nothing() -> None:
     cascade = small_cascade()
     condition = given(frames=FRAMES).without(text=True)
-    videos = [
-        cascade.run_stage(0, condition, [0], Guidance(strength, 1.0), frames=FRAMES) for strength in (1.0, 4.0)
-    ]
+    videos = [cascade.run_stage(0, condition, [0], Guidance(strength, 1.0), frames=FRAMES) for strength in (1.0, 4.0)]
     assert_close(*videos, atol=1e-4, rtol=1e-4)
 
 

@@ -395,7 +395,11 @@ def test_cover_is_the_share_of_a_cell() -> None:
 def test_layouts_follow_the_order_of_what_is_drawn() -> None:
     graph = ball_and_cube(count=2)
     layout = tracks_from_boxes(graph, np.arange(3 * 4 * 6).reshape(3, 4, 6))
-    assert [(t.entity, t.instance, t.label) for t in layout.tracks] == [("ball", 0, "ball"), ("ball", 1, "ball"), ("cube", 0, "cube")]
+    assert [(t.entity, t.instance, t.label) for t in layout.tracks] == [
+        ("ball", 0, "ball"),
+        ("ball", 1, "ball"),
+        ("cube", 0, "cube"),
+    ]
     assert layout.tracks[2].boxes[0, 0] == 48
 
 
@@ -409,9 +413,7 @@ def _save_tokenizer(folder: Path) -> None:
     names = ["<pad>", "<unk>", "</s>", "a", "red", "ball", "rolls"]
     tokenizer = Tokenizer(models.WordLevel({name: i for i, name in enumerate(names)}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>", eos_token="</s>"
-    )
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>", eos_token="</s>")
     fast.save_pretrained(folder)
 
 
@@ -425,7 +427,13 @@ def _save_t5(folder: Path) -> None:
 def _save_clip(folder: Path) -> None:
     from transformers import CLIPConfig, CLIPModel
 
-    text = {"vocab_size": 7, "hidden_size": 12, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = {
+        "vocab_size": 7,
+        "hidden_size": 12,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+    }
     text |= {"eos_token_id": 2, "pad_token_id": 0, "bos_token_id": 1}
     vision = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
     vision |= {"image_size": 8, "patch_size": 4}

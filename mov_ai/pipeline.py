@@ -120,7 +120,7 @@ class VideoResult:
         return directory
 
 
-# -- latents -----------------------------------------------------------------------------------------------------------
+# -- latents ---
 
 
 def save_latents(path: Path, result: VideoResult) -> None:
@@ -158,7 +158,9 @@ def load_latents(path: str | Path) -> SavedLatents:
     from safetensors import SafetensorError, safe_open
 
     if not Path(path).is_file():
-        raise UsageError(f"{path}: no such file; give a latents.safetensors that `mov-ai generate --save-latents` wrote")
+        raise UsageError(
+            f"{path}: no such file; give a latents.safetensors that `mov-ai generate --save-latents` wrote"
+        )
     try:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}
@@ -169,14 +171,28 @@ def load_latents(path: str | Path) -> SavedLatents:
         raise UsageError(f"{path}: expected latents of schema {SCHEMA}, found {about.get('schema')!r}; save them again")
     latents = {int(n.removeprefix("stage_")): t.float() for n, t in tensors.items() if n.startswith("stage_")}
     if not latents or any(size not in STAGES or not torch.isfinite(t).all() for size, t in latents.items()):
-        raise UsageError(f"{path}: expected finite latents of stages {STAGES}, found {sorted(latents)}; save them again")
+        raise UsageError(
+            f"{path}: expected finite latents of stages {STAGES}, found {sorted(latents)}; save them again"
+        )
     graph = SceneGraph.from_json(about.get("graph", ""), f"{path}: graph")
     return SavedLatents(
         latents, graph, Layout.from_json(about.get("layout", ""), f"{path}: layout"), int(about.get("seed", 0))
     )
 
 
-# -- the pipeline ------------------------------------------------------------------------------------------------------
+# -- the pipeline ---
+
+
+def pipeline_folder(name: str | Path) -> Path:
+    """The folder of an embedded pipeline, or of one written by `save_pretrained`. Raises UsageError if there is none."""
+    folder = ASSETS / str(name) if str(name) in PRESETS else Path(name)
+    if not (folder / PIPELINE_FILE).is_file():
+        if str(name) in PRESETS:
+            raise UsageError(f"checkpoint: the preset {name!r} has no embedded weights; train it, then give its folder")
+        if folder.suffix in (".pt", ".pth", ".bin", ".ckpt", ".pkl"):
+            raise UsageError(f"checkpoint: {folder} looks like a pickle, and pickles are never loaded; give a folder")
+        raise UsageError(f"checkpoint: {folder}: expected 'tiny' or a folder with {PIPELINE_FILE} in it")
+    return folder
 
 
 def choose_device(name: str) -> torch.device:
@@ -245,13 +261,7 @@ class MovAIPipeline:
             UsageError: if there is no such pipeline, or it is a pickle or of another schema.
             MovAIError: if its files are truncated or of another size.
         """
-        folder = ASSETS / str(name) if str(name) in PRESETS else Path(name)
-        if not (folder / PIPELINE_FILE).is_file():
-            if str(name) in PRESETS:
-                raise UsageError(f"checkpoint: the preset {name!r} has no embedded weights; train it, then give its folder")
-            if folder.suffix in (".pt", ".pth", ".bin", ".ckpt", ".pkl"):
-                raise UsageError(f"checkpoint: {folder} looks like a pickle, and pickles are never loaded; give a folder")
-            raise UsageError(f"checkpoint: {folder}: expected 'tiny' or a folder with {PIPELINE_FILE} in it")
+        folder = pipeline_folder(name)
         source = str(folder / PIPELINE_FILE)
         about = read_json(source)
         if not isinstance(about, dict) or about.get("schema") != SCHEMA:
@@ -373,7 +383,9 @@ class MovAIPipeline:
                 result.latents[size] = latents.cpu()
                 result.stages[size] = to_bytes(previous)[0].cpu().numpy()
         result.frames = result.stages[stages]
-        result.run = self._record(result, seed, cascade.config, guidance_text, guidance_graph, appearance, caught, clock)
+        result.run = self._record(
+            result, seed, cascade.config, guidance_text, guidance_graph, appearance, caught, clock
+        )
         return result
 
     def _check(self, seed: int, stages: int, *guidances: float) -> None:

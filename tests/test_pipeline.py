@@ -114,7 +114,7 @@ def test_a_layout_that_does_not_fit_is_refused(pipe: MovAIPipeline) -> None:
     boxes = np.full((16, 6), 0.5, np.float32)
     from mov_ai.graph import Track
 
-    with pytest.raises(UsageError, match="tracks\\[0\\].*'x'"):
+    with pytest.raises(UsageError, match=r"tracks\[0\].*'x'"):
         pipe(GRAPH, layout=Layout(16, [Track("x", boxes)]))
     with pytest.raises(UsageError, match="16 frames"):
         pipe(GRAPH, layout=Layout(8, [Track("b", boxes[:8])]))

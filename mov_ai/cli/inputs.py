@@ -1,4 +1,4 @@
-"""What commands read: prompts, graphs, layouts, checkpoints."""
+"""What commands read: prompts, graphs, parsers."""
 
 from __future__ import annotations
 
@@ -96,14 +96,6 @@ def read_graph(path: Path) -> SceneGraph:
     if str(path) == "-":
         return SceneGraph.from_json(read_standard_input("pipe a graph in, or give its file"), "standard input")
     return SceneGraph.load(path)
-
-
-def component_folder(checkpoint: str, name: str) -> Path:
-    """Where a network of an embedded or saved pipeline is stored, without loading the others."""
-    from mov_ai.models.presets import PRESETS
-    from mov_ai.pipeline import ASSETS
-
-    return (ASSETS / checkpoint if checkpoint in PRESETS else Path(checkpoint)) / name
 
 
 def load_parser(checkpoint: str | None) -> SceneGraphParser:

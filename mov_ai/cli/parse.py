@@ -94,18 +94,21 @@ def _print_tree(graph: SceneGraph) -> None:
     from mov_ai.graph.draw import to_tree
 
     console = Console(highlight=False)
-    # Piped into a file or a pager there is no width to keep to.
-    console.print(to_tree(graph), soft_wrap=not console.is_terminal)
+    if console.is_terminal:
+        console.print(to_tree(graph))
+    else:
+        typer.echo(_plain_tree(graph))
 
 
 def _plain_tree(graph: SceneGraph) -> str:
+    """The tree for a file or a pipe, which have no width that long lines would have to be cut to."""
     from rich.console import Console
 
     from mov_ai.graph.draw import to_tree
 
     text = io.StringIO()
-    Console(file=text, highlight=False, color_system=None).print(to_tree(graph), soft_wrap=True)
-    return text.getvalue().rstrip("\n")
+    Console(file=text, highlight=False, color_system=None, width=100_000).print(to_tree(graph))
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
 def _parse_file(file: Path, text: str | None, out: Path | None, checkpoint: str | None, others: bool) -> None:

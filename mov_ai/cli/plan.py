@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mov_ai.cli.inputs import component_folder, load_parser, read_graph, read_prompt, require_english
+from mov_ai.cli.inputs import load_parser, read_graph, read_prompt, require_english
 from mov_ai.cli.messages import say, spoken_warnings
 from mov_ai.errors import UsageError
 
@@ -56,22 +56,25 @@ def plan(
     from mov_ai.models.component import load_component
     from mov_ai.models.conditioning import ignored_words
     from mov_ai.models.planner import LayoutPlanner, PlannerConfig
+    from mov_ai.pipeline import pipeline_folder
 
-    planner = load_component(LayoutPlanner, PlannerConfig, component_folder(checkpoint, "planner"))
+    # Not the whole pipeline: a layout needs neither denoiser nor codec.
+    folder = pipeline_folder(checkpoint)
+    planner = load_component(LayoutPlanner, PlannerConfig, folder / "planner")
     if isinstance(prompt, str):
         with spoken_warnings():
-            own = component_folder(checkpoint, "parser")
+            own = folder / "parser"
             prompt = load_parser(str(own) if own.is_dir() else None)(prompt)
     planned, report = planner.plan_checked(prompt, seed, known)
-    ignored = ignored_words(prompt)
-    if ignored:
-        say(f"warning: the embedded world does not know, and so ignores: {', '.join(ignored)}")
     if out is not None:
         planned.save(out)
         typer.echo(f"wrote {out}")
     if sheet is not None:
         _write_sheet(sheet, prompt, planned)
         typer.echo(f"wrote {sheet}")
+    ignored = ignored_words(prompt)
+    if ignored:
+        say(f"warning: the embedded world does not know, and so ignores: {', '.join(ignored)}")
     typer.echo(str(report))
 
 

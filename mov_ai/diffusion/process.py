@@ -46,8 +46,8 @@ def input_scale(sigma: Tensor) -> Tensor:
 def output_scale(sigma: Tensor) -> Tensor:
     """How far clean latents lie from their linear estimate: sigma / sqrt((1 - sigma)^2 + sigma^2); (batch,).
 
-    The preconditioning of EDM (arXiv 2206.00364) for the path of `add_noise` and unit-variance data: the network's output is
-    of unit variance at every sigma.
+    The preconditioning of EDM (arXiv 2206.00364) for the path of `add_noise` and unit-variance data: the network's
+    output is of unit variance at every sigma.
     """
     return sigma * input_scale(sigma)
 
@@ -58,7 +58,8 @@ def to_clean(output: Tensor, noisy: Tensor, sigma: Tensor, prediction: str) -> T
     Args:
         output, noisy: (batch, ...).
         sigma: (batch,) in (0, 1].
-        prediction: what the output means: "preconditioned" (EDM's form), "velocity" (noise - x_0), "epsilon" or "sample".
+        prediction: what the output means: "preconditioned" (EDM's form), "velocity" (noise - x_0), "epsilon" or
+            "sample".
 
     Raises:
         ValueError: for another prediction.

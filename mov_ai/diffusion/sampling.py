@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -76,7 +77,7 @@ def sample(
     # The shift is applied here, above `start`, so that the first level is exactly `start`.
     level = torch.linspace(1.0, 1.0 / steps, steps)
     level = start * shift * level / (1 + (shift - 1) * level)
-    scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0)
+    scheduler: Any = FlowMatchEulerDiscreteScheduler(shift=1.0)
     scheduler.set_timesteps(sigmas=level.tolist(), device=noisy.device)
     latents = noisy
     for i, timestep in enumerate(scheduler.timesteps):

@@ -36,7 +36,8 @@ class EntityReport:
         shape_ok, color_ok: every instance found has the shape, and every colour in its interval.
         count, count_ok: how many things look like it, and whether that is as many as said.
         ok: all of these that apply; of a negated entity, that nothing looks like it.
-        instances: per instance, the shares measured.
+        instances: per instance, the shape seen and its mean probability, the share of frames in which it is there, and
+            for each colour said the share of its frames that show it.
     """
 
     entity: str
@@ -168,14 +169,17 @@ class _Expected:
         share = np.where(weight > 0, evidence / np.maximum(weight, 1), 0.5 * seen)
         return float(share[self.visible].mean())
 
-    def right_shape(self, track: Track) -> float | None:
-        """Share of the frames with the right shape; None if no shape is said."""
+    def seen_shape(self, track: Track) -> tuple[str | None, float]:
+        """The shape that is likeliest over all frames together, and its mean probability; None if it is never seen."""
         frames = track.seen & self.visible
-        if self.shape is None:
-            return None
         if not frames.any():
-            return 0.0
-        return float((track.shape[frames].argmax(1) == SHAPE_NAMES.index(self.shape)).mean())
+            return None, 0.0
+        mean = track.shape[frames].mean(0)
+        return SHAPE_NAMES[int(mean.argmax())], float(mean.max())
+
+    def right_shape(self, track: Track) -> bool:
+        """Whether that is the shape that is said, if one is said."""
+        return self.shape is None or self.seen_shape(track)[0] == self.shape
 
     def right_colors(self, track: Track) -> list[float]:
         """For each colour said, the share of its frames with it; a frame of leeway where it begins or ends."""
@@ -199,9 +203,8 @@ class _Expected:
         return float(track.seen[self.visible].mean()) if self.visible.any() else 1.0
 
     def looks_right(self, track: Track) -> bool:
-        """Whether shape and colours are right in most frames."""
-        shape = self.right_shape(track)
-        return (shape is None or shape >= _MOST) and all(share >= _MOST for share in self.right_colors(track))
+        """Whether the shape is right, and the colours in most frames."""
+        return self.right_shape(track) and all(share >= _MOST for share in self.right_colors(track))
 
 
 def expectations(graph: SceneGraph, frames: int) -> dict[str, _Expected]:
@@ -318,9 +321,13 @@ def _judge_entity(expected: _Expected, tracks: list[Track], rest: list[Track]) -
     node = expected.node
     instances = []
     for track in tracks:
-        shape, colors = expected.right_shape(track), expected.right_colors(track)
-        shares = {"present": expected.presence(track), "shape": shape, "colors": colors}
-        instances.append({key: _rounded(value) for key, value in shares.items()})
+        shape, certainty = expected.seen_shape(track)
+        shares: dict[str, float | list[float]] = {
+            "certainty": certainty,
+            "present": expected.presence(track),
+            "colors": expected.right_colors(track),
+        }
+        instances.append({"shape": shape, **{key: _rounded(value) for key, value in shares.items()}})
     extra = [t for t in rest if expected.presence(t) >= _EXTRA and expected.looks_right(t)]
     said = {
         "shape": expected.shape,
@@ -334,7 +341,7 @@ def _judge_entity(expected: _Expected, tracks: list[Track], rest: list[Track]) -
     if node.negated:
         return EntityReport(node.id, node.label, said, bool(extra), None, None, len(extra), None, not extra, [])
     found = all(expected.presence(track) >= _PRESENT for track in tracks)
-    shape_ok = None if expected.shape is None else all((expected.right_shape(t) or 0) >= _MOST for t in tracks)
+    shape_ok = None if expected.shape is None else all(expected.right_shape(t) for t in tracks)
     color_ok = all(min(expected.right_colors(t)) >= _MOST for t in tracks) if expected.colors else None
     alike = sum(expected.presence(t) >= _PRESENT and expected.looks_right(t) for t in tracks) + len(extra)
     count_ok = alike == node.count
@@ -342,10 +349,8 @@ def _judge_entity(expected: _Expected, tracks: list[Track], rest: list[Track]) -
     return EntityReport(node.id, node.label, said, found, shape_ok, color_ok, alike, count_ok, ok, instances)
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_rounded(entry) for entry in value]
-    return value if value is None else round(float(value), 4)
+def _rounded(value: float | list[float]) -> float | list[float]:
+    return [round(entry, 4) for entry in value] if isinstance(value, list) else round(value, 4)
 
 
 def _judge_event(

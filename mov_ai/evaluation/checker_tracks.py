@@ -16,6 +16,8 @@ from mov_ai.evaluation.checker_network import COLOR_NAMES, SHAPE_NAMES, SIZE, ST
 _BACKGROUND = 0.5
 #: An object has at least so many cells: a small, shrunken, half hidden one still has 15.
 _FEWEST_CELLS = 8
+#: And shows at least this share of its box; less is a seam between two objects, whose votes lie between theirs.
+_LEAST_SHARE = 0.14
 #: Votes for a centre count as one object within this share of its width and height.
 _SPREAD = 0.38
 #: Two detections whose boxes overlap more than this (intersection over union) are one object seen twice.
@@ -165,21 +167,55 @@ def _group(
         free &= ~mine
         if mine.sum() >= _FEWEST_CELLS:
             whole = np.median(boxes[mine], 0)
+            if mine.sum() < _LEAST_SHARE * whole[2:].prod() * cells**2:
+                continue
             twin = next((i for i, (other, _) in enumerate(found) if _overlap(whole, other) > _SAME_BOX), None)
             if twin is None:
                 found.append((whole, mine))
             else:
                 found[twin] = (found[twin][0], found[twin][1] | mine)
+    # Cells of seams count as another object's: what lies beside them is perhaps not seen whole.
+    labels = -inside.astype(np.int64)
+    for number, (_, mine) in enumerate(found):
+        labels[inside] = np.where(mine, number + 1, labels[inside])
     return [
         Detection(
-            whole,
+            _seen_box(labels, number + 1, 1 - background, whole),
             int(mine.sum()),
             np.average(shapes[mine], 0, sure[mine]),
             np.average(colors[mine], 0, sure[mine]),
             np.average(turns[mine], 0, sure[mine]),
         )
-        for whole, mine in found
+        for number, (whole, mine) in enumerate(found)
     ]
+
+
+def _seen_box(labels: np.ndarray, number: int, sure: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """The box around an object's cells, which is exact where nothing hides them; else the box that the cells vote for.
+
+    Args:
+        labels: (64, 64), 0 where there is no object, -1 where it is not clear which.
+        number: of the object in `labels`.
+        sure: (64, 64) probability that there is an object; it places an edge within a cell.
+        whole: (4,) the box voted for.
+    """
+    mine = labels == number
+    near = np.zeros_like(mine)
+    rows, columns = np.nonzero(mine)
+    top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
+    padded = np.pad(mine, 1)
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            near |= padded[1 + dy : 1 + dy + len(mine), 1 + dx : 1 + dx + len(mine)]
+    if (near & (labels != 0) & ~mine).any():
+        return whole
+    window = (slice(max(0, top - 1), bottom + 1), slice(max(0, left - 1), right + 1))
+    part = np.where(near, sure, 0)[window]
+    width, height = part.max(0).sum(), part.max(1).sum()
+    # A cell that the mask reaches only half counts half: the sides move towards what is surer.
+    x = (part.max(0) * (np.arange(part.shape[1]) + window[1].start + 0.5)).sum() / width
+    y = (part.max(1) * (np.arange(part.shape[0]) + window[0].start + 0.5)).sum() / height
+    return np.array([x, y, width, height]) / len(mine)
 
 
 def _overlap(a: np.ndarray, b: np.ndarray) -> float:

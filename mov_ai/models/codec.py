@@ -39,15 +39,18 @@ class CodecConfig:
             )
 
 
-class _Residual(nn.Module):
-    """Two 3x3 convolutions beside the identity. No normalisation: statistics of a crop are not those of a frame."""
+class ConvResidual(nn.Module):
+    """Two 3x3 convolutions beside the identity, frame by frame.
+
+    No normalisation: statistics of a crop are not those of a frame.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
+        for parameter in self.second.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:  # (n, width, h, w)
         return x + self.second(functional.silu(self.first(functional.silu(x))))
@@ -60,8 +63,8 @@ class _TemporalResidual(nn.Module):
         super().__init__()
         self.mix = nn.Conv2d(3 * width, width, 1)
         self.out = nn.Conv2d(width, width, 1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        for parameter in self.out.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:  # (batch * frames, width, h, w)
         video = rearrange(functional.silu(x), "(b f) c h w -> b f c h w", f=frames)
@@ -77,6 +80,9 @@ class VideoCodec(nn.Module):
     Latents are standardised: about zero mean and unit variance per channel on the world's clips.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.config = config
@@ -84,20 +90,20 @@ class VideoCodec(nn.Module):
         self.encoder = nn.Sequential(
             nn.PixelUnshuffle(4),
             nn.Conv2d(48, middle, 3, padding=1),
-            *(_Residual(middle) for _ in range(config.blocks[1])),
+            *(ConvResidual(middle) for _ in range(config.blocks[1])),
             nn.Conv2d(middle, deep, 3, stride=2, padding=1),
-            *(_Residual(deep) for _ in range(config.blocks[0])),
+            *(ConvResidual(deep) for _ in range(config.blocks[0])),
             nn.SiLU(),
             nn.Conv2d(deep, config.latent_channels, 3, padding=1),
         )
         self.stem = nn.Conv2d(config.latent_channels, deep, 3, padding=1)
-        self.deep = nn.ModuleList(_Residual(deep) for _ in range(config.blocks[0]))
+        self.deep = nn.ModuleList(ConvResidual(deep) for _ in range(config.blocks[0]))
         self.deep_time = _TemporalResidual(deep)
         self.to_middle = nn.Sequential(nn.Conv2d(deep, 4 * middle, 3, padding=1), nn.PixelShuffle(2))
-        self.middle = nn.ModuleList(_Residual(middle) for _ in range(config.blocks[1]))
+        self.middle = nn.ModuleList(ConvResidual(middle) for _ in range(config.blocks[1]))
         self.middle_time = _TemporalResidual(middle)
         self.to_shallow = nn.Sequential(nn.Conv2d(middle, 4 * shallow, 3, padding=1), nn.PixelShuffle(2))
-        self.shallow = nn.Sequential(*(_Residual(shallow) for _ in range(config.blocks[2])), nn.SiLU())
+        self.shallow = nn.Sequential(*(ConvResidual(shallow) for _ in range(config.blocks[2])), nn.SiLU())
         self.to_frames = nn.Sequential(nn.Conv2d(shallow, 12, 3, padding=1), nn.PixelShuffle(2))
         self.register_buffer("mean", torch.tensor(config.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config.std).view(1, -1, 1, 1), persistent=False)

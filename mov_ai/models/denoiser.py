@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from mov_ai.diffusion.process import PREDICTIONS, input_scale, to_clean
 from mov_ai.models.attention import CrossAttention, SelfAttention, interval_bias, rotary, window_merge, window_partition
+from mov_ai.models.codec import ConvResidual
 from mov_ai.models.conditioning import (
     LIGHTS,
     SETTINGS,
@@ -83,20 +84,6 @@ class DenoiserConfig:
             raise ValueError(
                 f"denoiser: text_width: expected the width of {self.text_encoder}'s features, got {self.text_width}"
             )
-
-
-class _ConvResidual(nn.Module):
-    """Two 3x3 convolutions on the latent grid, frame by frame; local detail is cheaper here than in attention."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
-
-    def forward(self, x: Tensor) -> Tensor:  # (n, width, h, w)
-        return x + self.second(functional.silu(self.first(functional.silu(x))))
 
 
 class TSAMBlock(nn.Module):
@@ -190,13 +177,13 @@ class TSAMDenoiser(nn.Module):
         self.painter = LayoutPainter()
         # Noisy latents, the earlier stage's latents, the painting, and where the cell lies in the frame.
         self.into = nn.Conv2d(2 * config.latent_channels + LayoutPainter.channels() + 2, stem, 3, padding=1)
-        self.before = nn.Sequential(_ConvResidual(stem), _ConvResidual(stem))
+        self.before = nn.Sequential(ConvResidual(stem), ConvResidual(stem))
         self.embed = nn.Linear(stem * config.patch**2, dim)
         self.blocks = nn.ModuleList(TSAMBlock(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(dim, eps=1e-6, elementwise_affine=False)
         self.final = nn.Linear(dim, 2 * dim)
         self.unembed = nn.Linear(dim, stem * config.patch**2)
-        self.after = nn.Sequential(_ConvResidual(stem), _ConvResidual(stem), nn.SiLU())
+        self.after = nn.Sequential(ConvResidual(stem), ConvResidual(stem), nn.SiLU())
         self.out = nn.Conv2d(stem, config.latent_channels, 3, padding=1)
         self.text = TextEmbedding(dim) if config.text_encoder is None else TextProjection(config.text_width, dim)
         self.graph = GraphEncoder(config.graph_encoder)
@@ -211,15 +198,19 @@ class TSAMDenoiser(nn.Module):
 
     def _initialise(self) -> None:
         # Gates start small, so that each block begins near the identity.
-        nn.init.normal_(self.modulation[1].weight, std=0.02)
-        nn.init.zeros_(self.modulation[1].bias)
+        last = self.modulation[1]
+        assert isinstance(last, nn.Linear)
+        nn.init.normal_(last.weight, std=0.02)
+        nn.init.zeros_(last.bias)
         for block in self.blocks:
+            assert isinstance(block, TSAMBlock)
             with torch.no_grad():
                 block.table[[2, 5, 8]] = 0.2
             nn.init.normal_(block.cross.out.weight, std=0.01)
         nn.init.zeros_(self.final.weight)
         nn.init.zeros_(self.final.bias)
         nn.init.normal_(self.out.weight, std=0.01)
+        assert self.out.bias is not None
         nn.init.zeros_(self.out.bias)
         for module in self.modules():
             if isinstance(module, nn.Embedding):

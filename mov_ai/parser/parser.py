@@ -139,6 +139,8 @@ def save_network(network: CompositionalSceneParser, path: str | Path) -> None:
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     tensors = {name: tensor.detach().cpu().half() for name, tensor in network.state_dict().items()}
     safetensors.torch.save_file(tensors, folder / "model.safetensors")
+    # safetensors makes files that only their owner may read.
+    (folder / "model.safetensors").chmod(0o644)
 
 
 def score(network: CompositionalSceneParser, graphs: Sequence[TokenGraph]) -> list[Scores]:

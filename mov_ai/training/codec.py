@@ -15,12 +15,18 @@ from torch.nn import functional
 
 from mov_ai.data.tabletop.render import render
 from mov_ai.data.tabletop.scene import FRAMES, Scene, boxes, sample_scene, simulate, split_seed
+from mov_ai.graph.files import write_bytes
 from mov_ai.models.codec import CodecConfig, VideoCodec, to_bytes, to_unit
 from mov_ai.models.component import save_component
+from mov_ai.training.card import model_card
 from mov_ai.training.objective import Objective, Progress
 
 #: Frame sizes that windows are cut from, and how often.
 SCALES, SHARES = (128, 256, 512), (0.5, 0.25, 0.25)
+_ABOUT = """
+Frames to latents (8 times down, 8 channels), latents to frames with a look at the neighbouring frames. Trained on
+windows of clips of the embedded world, which this repository renders itself; no other data. It knows no natural images.
+"""
 
 
 class CodecObjective(Objective):
@@ -134,3 +140,5 @@ class CodecObjective(Objective):
         # Mean and deviation per channel over 64 training clips: the denoiser works on standardised latents.
         module.standardise(latents.mean((0, 1, 3, 4)), latents.std((0, 1, 3, 4)))
         save_component(module, directory)
+        text = model_card("Video codec", _ABOUT, "python -m mov_ai.train experiment=tiny/codec", module, card)
+        write_bytes(directory / "README.md", text.encode("utf-8"))

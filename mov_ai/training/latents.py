@@ -29,8 +29,8 @@ from mov_ai.training.objective import Progress
 CHUNK = 50
 #: Latent cells along a side of every training sample: the whole frame at the first stage, a crop later.
 GRID = STAGES[0] // FACTOR
-#: Pixels rendered around a crop and cut off again as latents, so that cells hardly see the crop's edge: what is left is a
-#: deviation of 0.01 to 0.02 from the whole frame's latents, whose own is 1.
+#: Pixels rendered around a crop and cut off again as latents, so that cells hardly see the crop's edge: what is left is
+#: a deviation of 0.01 to 0.02 from the whole frame's latents, whose own is 1.
 MARGIN = 16
 
 
@@ -91,7 +91,7 @@ def make_sample(codec: VideoCodec, seed: int, split: str, stage: int) -> LatentS
 
 
 def _encode_window(codec: VideoCodec, scene: Scene, size: int, corner: np.ndarray, factor: int) -> Tensor:
-    """Latents of a GRID x GRID window whose corner (x, y) is in cells of the stage, rendered at `size`, then enlarged."""
+    """Latents of a GRID x GRID window whose corner (x, y) is in cells of the stage, rendered at `size` and enlarged."""
     pad = MARGIN // factor
     left, top = (int(c) * FACTOR // factor - pad for c in corner)
     side = GRID * FACTOR // factor + 2 * pad

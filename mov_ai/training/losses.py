@@ -65,7 +65,8 @@ def semantic_loss(predicted: Tensor, clean: Tensor, condition: Conditioning, win
         predicted, clean: (batch, frames, channels, h, w).
         condition: gives the boxes. window: (batch, 4), the part of the frame in view.
     """
-    _, _, cover = box_coordinates(condition.boxes, *predicted.shape[-2:], window)
+    height, width = predicted.shape[-2:]
+    _, _, cover = box_coordinates(condition.boxes, height, width, window)
     cover = cover * (condition.boxes[..., 5] > 0.02)[..., None, None]
     area = cover.sum((-1, -2))
     pooled = torch.einsum("bkfhw,bfchw->bkfc", cover, predicted - clean) / area.clamp(min=1)[..., None]

@@ -263,7 +263,8 @@ def test_checkpoint_of_another_kind(refused: Callable[..., Outcome], checkpoint:
 def test_checkpoint_that_is_not_there(refused: Callable[..., Outcome], tmp_path: Path) -> None:
     refused("generate", "a ball", "--checkpoint", "absent", code=2, said=["absent", "'tiny'", "pipeline.json"])
     refused("generate", "a ball", "--checkpoint", "movai", code=2, said=["'movai'", "no embedded weights", "train"])
-    refused("plan", "a ball", "--checkpoint", "absent", code=2, said=["absent"])
+    refused("plan", "a ball", "--checkpoint", "absent", code=2, said=["absent", "'tiny'", "pipeline.json"])
+    refused("plan", "a ball", "--checkpoint", "movai", code=2, said=["'movai'", "no embedded weights", "train"])
     refused("parse", "a ball", "--checkpoint", "absent", code=2, said=["absent", "give a parser's folder"])
 
 

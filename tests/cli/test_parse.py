@@ -28,6 +28,14 @@ def test_tree_is_printed(parse: Command) -> None:
     assert [line.split()[-1] for line in result.out.splitlines()[1:]] == ["entities", "a", "red", "ball"]
 
 
+def test_long_lines_are_whole_in_a_pipe(parse: Command) -> None:
+    text = "a red ball and " * 12 + "a cube"
+    result = parse(text)
+    assert f"“{text}”" in result.out
+    assert parse(text, "--out", "tree.txt").out == "wrote tree.txt\n"
+    assert Path("tree.txt").read_text(encoding="utf-8") == result.out
+
+
 def test_json_is_a_graph(parse: Command) -> None:
     graph = SceneGraph.from_json(parse(TEXT, "--json").out)
     assert graph.caption == TEXT

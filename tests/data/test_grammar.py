@@ -3,7 +3,7 @@ import pytest
 
 from mov_ai.data.tabletop.grammar import HELD_OUT_PATTERNS, Caption, describe, inflect, relation_end
 from mov_ai.data.tabletop.lexicon import concept, motion_of
-from mov_ai.data.tabletop.scene import Scene, change_time, sample_scene, split_seed
+from mov_ai.data.tabletop.scene import Action, Camera, Scene, Thing, change_time, sample_scene, split_seed
 
 #: Scenes of each split that the rules are checked on; sampling one takes about 30 ms.
 HALF = 250
@@ -97,6 +97,42 @@ def test_held_out_patterns_are_kept_for_test_captions(drawn):
     assert not any(c.pattern in HELD_OUT_PATTERNS for _, c in train)
     share = np.mean([c.pattern in HELD_OUT_PATTERNS for _, c in test])
     assert 0.15 < share <= 0.5
+
+
+def told(things: tuple[Thing, ...], actions: tuple[Action, ...], seed: int) -> Caption:
+    """The caption of a scene that was written by hand."""
+    camera = Camera((0.0, 0.0, -1.0), (0.0, 0.0, 0.0), 1.0)
+    scene = Scene(things, (), actions, (), "floor", "left", camera, (0.0, 0.0))
+    return describe(scene, np.random.default_rng(seed), "train")
+
+
+RED_BALL, BLUE_CUBE = Thing("sphere", "red", "small", "matte"), Thing("cube", "blue", "small", "matte")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_things_that_turn_to_one_colour_together_keep_their_own_histories(seed):
+    first, second = (0.0, 0.5), (0.5, 1.0)
+    turns = (Action(0, "turn", first, "pink"), Action(0, "turn", second, "green"), Action(1, "turn", second, "green"))
+    caption = told((RED_BALL, BLUE_CUBE), turns, seed)
+    caption.graph.validate()
+    for thing in caption.things:
+        ends = {concept("color", n.label): e.interval for n, e in caption.graph.attributes(thing) if n.kind == "color"}
+        assert ends["green"] == (0.5, 1.0)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_two_things_at_once_of_one_thing_are_equal_in_time(seed):
+    caption = told((RED_BALL,), (Action(0, "spin", (0.0, 1.0)), Action(0, "left", (0.0, 1.0))), seed)
+    assert [e.label for e in caption.graph.edges if e.type == "temporal"] == ["equal"]
+    assert {n.interval for n in caption.graph.of_type("event")} == {(0.0, 1.0)}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_scene_in_which_nothing_happens_can_be_told(seed):
+    caption = told((RED_BALL, BLUE_CUBE), (), seed)
+    caption.graph.validate()
+    assert not caption.graph.of_type("event")
+    assert len(caption.graph.of_type("entity")) == 2
 
 
 def test_the_same_generator_writes_the_same_caption():

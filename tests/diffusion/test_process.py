@@ -60,7 +60,7 @@ def test_pure_noise_is_finite(prediction: str) -> None:
 
 def test_another_prediction_is_refused() -> None:
     clean, noise = _pair()
-    with pytest.raises(ValueError, match="expected one of preconditioned, .*found .flow."):
+    with pytest.raises(ValueError, match=r"expected one of preconditioned, .*found .flow."):
         to_clean(clean, noise, SIGMAS, "flow")
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from mov_ai.errors import UsageError
-from mov_ai.graph import Edge, Layout, Node, SceneGraph, Track
+from mov_ai.graph import Layout, Node, SceneGraph, Track
 from mov_ai.models.conditioning import (
     COLORS,
     CONCEPTS,
@@ -461,7 +461,7 @@ def test_captions_are_read_by_a_pretrained_encoder(tmp_path: Path, save: object)
 
 def test_an_encoder_that_cannot_be_loaded_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(UsageError, match="text_encoder: .*nowhere: cannot be loaded") as caught:
+    with pytest.raises(UsageError, match=r"text_encoder: .*nowhere: cannot be loaded") as caught:
         PretrainedText(str(tmp_path / "nowhere"))
     assert "\n" not in str(caught.value)
     _save_t5(tmp_path)

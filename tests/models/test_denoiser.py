@@ -157,8 +157,8 @@ def test_a_batch_equals_its_samples_one_by_one() -> None:
 
 
 def test_attention_stays_in_windows_and_shifts_carry_it_on() -> None:
-    # Tokens of 2 cells, windows of 4 tokens. Five convolutions on either side reach 5 cells each. A change in the corner
-    # is in tokens 0-2, after the first block 0-3, after the second, whose windows are shifted by 2, 0-5: cells 0-11.
+    # Tokens of 2 cells, windows of 4 tokens. Five convolutions on either side reach 5 cells each. A change in the
+    # corner is in tokens 0-2, after the first block 0-3, after the second, with windows shifted by 2, 0-5: cells 0-11.
     network, condition = small_denoiser(window=4), given(frames=1)
     noise = torch.randn(1, 1, 4, 24, 24, generator=torch.Generator().manual_seed(0))
     other = noise.clone()

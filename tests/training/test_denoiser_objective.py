@@ -211,7 +211,7 @@ def test_a_codec_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_trained_is_said_before_anything_is_made(cache: Path) -> None:
-    with pytest.raises(UsageError, match="model.denoiser.text_encoder=null"):
+    with pytest.raises(UsageError, match=r"model\.denoiser\.text_encoder=null"):
         _objective(cache, model=replace(SMALL, text_encoder="t5", text_width=4))
-    with pytest.raises(UsageError, match="expected the codec's 8 .*, got 4"):
+    with pytest.raises(UsageError, match=r"expected the codec's 8 .*, got 4"):
         _objective(cache, model=replace(SMALL, latent_channels=4))

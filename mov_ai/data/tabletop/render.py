@@ -79,7 +79,7 @@ class _Caster:
         ray = tensors[2] + x[None, :, None] * tensors[0] + y[:, None, None] * tensors[1]
         self.ray = ray / ray.norm(dim=-1, keepdim=True)  # (rows, columns, 3)
         azimuth, lift = scene.light_jitter
-        light = np.asarray(_LIGHT[scene.light]) + [azimuth, lift, 0.0]
+        light = np.asarray(_LIGHT[scene.light]) + np.array([azimuth, lift, 0.0])
         self.light = light / np.linalg.norm(light)
 
     def run(self) -> tuple[Tensor, Tensor]:

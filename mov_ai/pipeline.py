@@ -26,11 +26,13 @@ from mov_ai.models.codec import CodecConfig, VideoCodec, to_bytes, to_unit
 from mov_ai.models.component import config_from_dict, load_component, save_component
 from mov_ai.models.conditioning import (
     Appearance,
+    PretrainedText,
     collate,
     complete_appearance,
     condition,
     drawn_entities,
     ignored_words,
+    node_concept,
     said_appearance,
 )
 from mov_ai.models.denoiser import STAGES, DenoiserConfig, TSAMDenoiser
@@ -184,7 +186,7 @@ def load_latents(path: str | Path) -> SavedLatents:
 
 
 def pipeline_folder(name: str | Path) -> Path:
-    """The folder of an embedded pipeline, or of one written by `save_pretrained`. Raises UsageError if there is none."""
+    """The folder of an embedded pipeline, or of a saved one. Raises UsageError if there is none."""
     folder = ASSETS / str(name) if str(name) in PRESETS else Path(name)
     if not (folder / PIPELINE_FILE).is_file():
         if str(name) in PRESETS:
@@ -227,8 +229,8 @@ def text_of(graph: SceneGraph) -> str:
 class MovAIPipeline:
     """Parser, planner, denoiser cascade and codec, joined.
 
-    Use `MovAIPipeline.from_pretrained("tiny")`. Calls are deterministic: the same input and seed give the same video bit
-    for bit on one machine.
+    Use `MovAIPipeline.from_pretrained("tiny")`. Calls are deterministic: the same input and seed give the same video
+    bit for bit on one machine.
     """
 
     def __init__(
@@ -247,6 +249,7 @@ class MovAIPipeline:
         self.cascade.to(memory_format=torch.channels_last)
         self.planner = planner.eval().requires_grad_(False)
         self._parser = parser
+        self._text: PretrainedText | None = None
 
     @classmethod
     def from_pretrained(cls, name: str | Path = "tiny", device: str = "auto", dtype: str = "float32") -> MovAIPipeline:
@@ -298,6 +301,14 @@ class MovAIPipeline:
             self.parser.save_pretrained(folder / "parser")
             about = {"schema": SCHEMA, "name": self.name, "cascade": asdict(self.cascade.config)}
             write_json(folder / PIPELINE_FILE, about)
+
+    @property
+    def text_encoder(self) -> PretrainedText | None:
+        """The pretrained text encoder that the denoiser asks for, loaded when needed; None if it asks for none."""
+        name = self.cascade.denoiser(0).config.text_encoder
+        if name is not None and self._text is None:
+            self._text = PretrainedText(name, self.device)
+        return self._text
 
     @property
     def parser(self) -> SceneGraphParser:
@@ -358,7 +369,10 @@ class MovAIPipeline:
             check_layout(graph, layout)
             planned = self.planner.plan(graph, seed, layout)
             appearance = complete_appearance(graph, seed)
-            given = condition(replace(graph, caption=text_of(graph)), planned, appearance, FRAMES)
+            text = text_of(graph)
+            given = condition(replace(graph, caption=text), planned, appearance, FRAMES)
+            if self.text_encoder is not None:
+                given.text_features = self.text_encoder([text]).cpu()
             report("plan", 1, 1)
         result = VideoResult(np.empty(0, np.uint8), {}, {}, graph, planned)
         previous = None if video is None else self._given_video(video)
@@ -383,9 +397,8 @@ class MovAIPipeline:
                 result.latents[size] = latents.cpu()
                 result.stages[size] = to_bytes(previous)[0].cpu().numpy()
         result.frames = result.stages[stages]
-        result.run = self._record(
-            result, seed, cascade.config, guidance_text, guidance_graph, appearance, caught, clock
-        )
+        guidances = (guidance_text, guidance_graph)
+        result.run = self._record(result, seed, cascade.config, guidances, appearance, caught, clock)
         return result
 
     def _check(self, seed: int, stages: int, *guidances: float) -> None:
@@ -434,8 +447,7 @@ class MovAIPipeline:
         result: VideoResult,
         seed: int,
         config: CascadeConfig,
-        guidance_text: float,
-        guidance_graph: float,
+        guidances: tuple[float, float],
         appearance: dict[str, Appearance],
         warned: list[str],
         clock: _Clock,
@@ -444,8 +456,9 @@ class MovAIPipeline:
         assumed: dict[str, dict[str, str]] = {}
         for entity, look in appearance.items():
             said = said_appearance(graph, entity)
-            open_kinds = {k: getattr(look, k) for k in ("color", "material") if not said.get(k)}
-            assumed[entity] = open_kinds
+            assumed[entity] = {k: getattr(look, k) for k in ("color", "material") if not said.get(k)}
+            if not node_concept(graph.node(entity)):
+                assumed[entity]["shape"] = look.shape
         ignored = ignored_words(graph)
         if ignored:
             warned = [*warned, f"the embedded world does not know, and so ignores: {', '.join(ignored)}"]
@@ -462,7 +475,7 @@ class MovAIPipeline:
             "pipeline": self.name,
             "device": str(self.device),
             "dtype": self.dtype,
-            "config": {**asdict(config), "guidance_text": guidance_text, "guidance_graph": guidance_graph},
+            "config": {**asdict(config), "guidance_text": guidances[0], "guidance_graph": guidances[1]},
             "stages": sorted(result.stages),
             "fps": FPS,
             "ignored_words": ignored,

@@ -12,6 +12,11 @@ from mov_ai.graph import Interval
 
 #: The world's camera: tangent of half its field of view, sine and cosine of the angle by which it looks down.
 _TANGENT, _SINE, _COSINE = 0.37, 0.397, 0.918
+#: Axes of the world in the camera's coordinates: right, up, forward.
+_AXES = {"sideways": (1.0, 0.0, 0.0), "inward": (0.0, _SINE, _COSINE), "upward": (0.0, _COSINE, -_SINE)}
+#: Ways that are tried, and how far off the base (tangents) and the size (log) usually are.
+_WAYS = np.linspace(-0.5, 0.5, 401)
+_PLACE_ERROR, _SIZE_ERROR = 0.012, 0.1
 #: From the box's centre down to the middle of the base, as a share of the box's height, by shape.
 _BASE = {"sphere": 0.459, "cube": 0.33, "cylinder": 0.361, "cone": 0.322}
 
@@ -33,6 +38,7 @@ class Measurement:
     """What a track does in an interval. Ways are in distances to the camera; nan where the track is not seen enough.
 
     Attributes:
+        likeliest: which one of the four below explains best how the box changed, if only one of them happened.
         sideways: way to the right from the interval's first to its last frame.
         inward: way away from the camera.
         upward: way up.
@@ -46,6 +52,7 @@ class Measurement:
         seen: share of the interval's frames in which it is seen.
     """
 
+    likeliest: str | None
     sideways: float
     inward: float
     upward: float
@@ -59,14 +66,16 @@ class Measurement:
     after: float
     seen: float
 
-    def as_dict(self) -> dict[str, float | None]:
+    def as_dict(self) -> dict[str, float | str | None]:
         """Rounded numbers, None for nan: JSON has none."""
-        return {name: round(value, 4) if np.isfinite(value) else None for name, value in asdict(self).items()}
+        numbers = {name: value for name, value in asdict(self).items() if name != "likeliest"}
+        rounded = {name: round(value, 4) if np.isfinite(value) else None for name, value in numbers.items()}
+        return {"likeliest": self.likeliest, **rounded}
 
     @property
     def grew(self) -> bool:
-        """The size changed and the base stayed: not a way toward or away from the camera."""
-        return abs(self.growth) > _GREW and self.base < _FIXED_BASE
+        """The size changed, and no way explains it."""
+        return self.likeliest == "growth" and abs(self.growth) > _GREW
 
     @property
     def leapt(self) -> bool:
@@ -83,10 +92,9 @@ class Measurement:
         """Neither its place nor its height nor its size changed."""
         return self.base < _FIXED_BASE and not self.leapt and not self.grew
 
-    def led(self, way: float) -> bool:
-        """Whether a way is long enough, the longest of the three, and neither a leap nor growth."""
-        longest = max(abs(self.sideways), abs(self.inward), abs(self.upward))
-        return way > _MOVED and way >= longest and not self.leapt and not self.grew
+    def went(self, axis: str, way: float) -> bool:
+        """Whether it went far enough along an axis, and that axis explains best what is seen."""
+        return self.likeliest == axis and way > _MOVED and not self.leapt
 
 
 def frame_times(frames: int) -> np.ndarray:
@@ -103,24 +111,21 @@ def measure(track: Track, interval: Interval, expected: np.ndarray) -> Measureme
     picked = np.flatnonzero(inside & track.seen)
     if len(picked) < 2:
         nan = float("nan")
-        return Measurement(nan, nan, nan, nan, nan, nan, nan, nan, nan, before, after, seen)
+        return Measurement(None, nan, nan, nan, nan, nan, nan, nan, nan, nan, before, after, seen)
     boxes = track.boxes
     first, last = _ends(boxes[picked], times[picked])
     base_of = _BASE[track.shape_name()]
     growth = float(np.log(last[2:] / first[2:]).mean())
     start, end = (box[:2] + np.array([0, base_of * box[3]]) for box in (first, last))
     shift = float(np.linalg.norm(end - start))
-    ratio = 1.0 if abs(growth) > _GREW and shift < _FIXED_BASE else float(np.exp(-growth))
-    # Camera coordinates in units of the first distance: (right, up, forward).
-    right = ratio * _screen_x(end) - _screen_x(start)
-    up = ratio * _screen_y(end) - _screen_y(start)
-    forward = ratio - 1
+    likeliest, ways = _explain(start, end, growth)
     turned, certain = _turned(track, picked)
     rise, drop = _leap(boxes, np.flatnonzero(track.seen), picked)
     return Measurement(
-        sideways=right,
-        inward=up * _SINE + forward * _COSINE,
-        upward=up * _COSINE - forward * _SINE,
+        likeliest=likeliest,
+        sideways=ways["sideways"],
+        inward=ways["inward"],
+        upward=ways["upward"],
         growth=growth,
         base=shift,
         rise=rise,
@@ -148,11 +153,11 @@ def shows(motion: str, m: Measurement) -> bool | None:
         return False
     match motion:
         case "left" | "right":
-            return m.led(m.sideways if motion == "right" else -m.sideways)
+            return m.went("sideways", m.sideways if motion == "right" else -m.sideways)
         case "toward" | "away":
-            return m.led(m.inward if motion == "away" else -m.inward)
+            return m.went("inward", m.inward if motion == "away" else -m.inward)
         case "rise" | "fall":
-            return m.led(m.upward if motion == "rise" else -m.upward)
+            return m.went("upward", m.upward if motion == "rise" else -m.upward)
         case "jump":
             return m.leapt and not m.grew
         case "grow" | "shrink":
@@ -176,6 +181,31 @@ def _ends(boxes: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return first, last
 
 
+def _explain(start: np.ndarray, end: np.ndarray, growth: float) -> tuple[str, dict[str, float]]:
+    """Which single change explains best how the base moved in the image and how the size changed.
+
+    A way along each axis of the world predicts both; growth predicts any size and a base that stays.
+
+    Args:
+        start, end: (2,) the base in the image, x right and y down in [0, 1].
+        growth: log of last over first size.
+
+    Returns:
+        "sideways", "inward", "upward" or "growth"; and the best way along each axis, in distances to the camera.
+    """
+    before, after = (np.array([point[0] - 0.5, 0.5 - point[1]]) * 2 * _TANGENT for point in (start, end))
+    misfit = {"growth": float((((after - before) / _PLACE_ERROR) ** 2).sum())}
+    ways = {}
+    for axis, direction in _AXES.items():
+        # In camera coordinates (right, up, forward) the base is at (x, y, 1) at first.
+        points = np.array([*before, 1.0]) + _WAYS[:, None] * np.array(direction)
+        places = ((points[:, :2] / points[:, 2:] - after) / _PLACE_ERROR) ** 2
+        misfits = places.sum(1) + ((-np.log(points[:, 2]) - growth) / _SIZE_ERROR) ** 2
+        best = int(misfits.argmin())
+        misfit[axis], ways[axis] = float(misfits[best]), float(_WAYS[best])
+    return min(misfit, key=lambda name: misfit[name]), ways
+
+
 def _presence(track: Track, times: np.ndarray, interval: Interval, expected: np.ndarray) -> tuple[float, float]:
     """Share of frames seen up to the sudden change and from it on; a frame of leeway on either side."""
     change, leeway = change_time(interval), 1.01 / len(times)
@@ -186,14 +216,6 @@ def _presence(track: Track, times: np.ndarray, interval: Interval, expected: np.
             frames = frames[: broken[0]] if len(broken) else frames
         shares.append(float(track.seen[frames].mean()) if len(frames) else float("nan"))
     return shares[0], shares[1]
-
-
-def _screen_x(point: np.ndarray) -> float:
-    return float((point[0] - 0.5) * 2 * _TANGENT)
-
-
-def _screen_y(point: np.ndarray) -> float:
-    return float((0.5 - point[1]) * 2 * _TANGENT)
 
 
 def _leap(boxes: np.ndarray, seen: np.ndarray, picked: np.ndarray) -> tuple[float, float]:

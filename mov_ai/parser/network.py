@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from mov_ai.parser.token_graph import FEATURES, RELATIONS
 
@@ -107,7 +106,6 @@ class RelationalAttention(nn.Module):
         self.query_key_value = nn.Linear(config.dim, 3 * config.dim)
         self.relation_key = nn.Embedding(RELATIONS, config.dim)
         self.relation_value = nn.Embedding(RELATIONS, config.dim)
-        self.sharpness = nn.Parameter(torch.full((config.heads,), 4.0))
         self.out = nn.Linear(config.dim, config.dim)
         self.mlp = nn.Sequential(
             nn.LayerNorm(config.dim),
@@ -136,9 +134,7 @@ class RelationalAttention(nn.Module):
         query, key, value = (part.view(split) for part in self.query_key_value(state).chunk(3, dim=-1))
         edge_key = key[source] + self.relation_key(relation).view(split)  # (E, heads, dim / heads)
         edge_value = value[source] + self.relation_value(relation).view(split)
-        # Directions are compared, not lengths: long keys would make the softmax hard early on, and it would stay so.
-        cosine = functional.cosine_similarity(query[target], edge_key, dim=-1)  # (E, heads)
-        score = self.sharpness * cosine
+        score = (query[target] * edge_key).sum(-1) / split[2] ** 0.5  # (E, heads)
         # Softmax over the edges that enter one token; every token has one, its own.
         to = target[:, None].expand(-1, self.heads)
         most = torch.zeros(len(state), self.heads, dtype=score.dtype, device=state.device)

@@ -83,8 +83,11 @@ class SceneGraphParser:
             tensors = {name: tensor.float() for name, tensor in safetensors.torch.load_file(weights).items()}
             network.load_state_dict(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
-            reason = str(error).splitlines()[0]
-            raise UsageError(f"{folder}: config.json and model.safetensors are not a parser's ({reason})") from None
+            # PyTorch says in the second line which tensor does not fit.
+            reason = " ".join(str(error).split())[:200]
+            raise UsageError(
+                f"{folder}: config.json and model.safetensors are not a parser's ({reason}); train or fetch it again"
+            ) from None
         return cls(network, load_spacy(config.get("spacy_model")))
 
     def save_pretrained(self, path: str | Path) -> None:

@@ -56,7 +56,7 @@ class TokenGraph:
     tags: tuple[str, ...]
 
     def __len__(self) -> int:
-        return len(self.words)
+        return len(self.features)
 
     def to_pyg(self) -> Data:
         """The graph as torch-geometric's: `x` (N, features), `edge_index` (2, E), `edge_type` (E,)."""

@@ -81,7 +81,7 @@ def test_a_layer_passes_messages_as_torch_geometric_does(rolling):
 
         def message(self, query_i, key_j, value_j, relation, index):
             key = key_j + self.layer.relation_key(relation).view(key_j.shape)
-            score = self.layer.sharpness * torch.cosine_similarity(query_i, key, dim=-1)
+            score = (query_i * key).sum(-1) / key.shape[-1] ** 0.5
             value = value_j + self.layer.relation_value(relation).view(value_j.shape)
             return softmax(score, index)[..., None] * value
 

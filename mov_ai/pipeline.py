@@ -377,6 +377,9 @@ class MovAIPipeline:
         result = VideoResult(np.empty(0, np.uint8), {}, {}, graph, planned)
         previous = None if video is None else self._given_video(video)
         first = STAGES.index(stages) if video is not None else 0
+        if resume is not None:
+            # Stages before the first saved one are not needed by any other.
+            first = STAGES.index(min(min(resume.latents), stages))
         for stage in range(first, STAGES.index(stages) + 1):
             size = STAGES[stage]
             with clock.part(str(size)), self._precision():

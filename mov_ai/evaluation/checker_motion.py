@@ -25,10 +25,10 @@ _BASE = {"sphere": 0.459, "cube": 0.33, "cylinder": 0.361, "cone": 0.322}
 _MOVED = 0.07
 #: Log of last over first size: 0.35 or more for things that grow or shrink. Way of the base: 0.058 or more for moves.
 _GREW, _FIXED_BASE, _SAME_SIZE = 0.22, 0.045, 0.17
-#: Both rise and drop: 0.06 or more for jumps.
-_LEAPT = 0.04
+#: Both rise and drop: 0.06 or more for jumps, and alike; what falls after it rose has a little of the rise.
+_LEAPT, _ALIKE = 0.045, 0.25
 #: 1 - resultant length of a cube's angles, and the certainty without which it means nothing.
-_TURNED, _CERTAIN = 0.3, 0.35
+_TURNED, _CERTAIN = 0.25, 0.2
 #: Shares of frames in which something is there, or is not.
 _THERE, _GONE = 0.6, 0.25
 
@@ -80,7 +80,7 @@ class Measurement:
     @property
     def leapt(self) -> bool:
         """It went up and came down again."""
-        return min(self.rise, self.drop) > _LEAPT
+        return min(self.rise, self.drop) > max(_LEAPT, _ALIKE * max(self.rise, self.drop))
 
     @property
     def spun(self) -> bool:

@@ -149,7 +149,8 @@ def _group(
     """
     inside = background < _BACKGROUND
     shapes, colors, boxes, turns = (values[:, inside].T for values in (shape, color, box, turn))
-    sure = 1 - background[inside]
+    sure_at = 1 - background
+    sure = sure_at[inside]
     free = np.ones(len(boxes), dtype=bool)
     found: list[tuple[np.ndarray, np.ndarray]] = []
     cells = SIZE // STRIDE
@@ -174,13 +175,14 @@ def _group(
                 found.append((whole, mine))
             else:
                 found[twin] = (found[twin][0], found[twin][1] | mine)
-    # Cells of seams count as another object's: what lies beside them is perhaps not seen whole.
-    labels = -inside.astype(np.int64)
+    labels = np.zeros(background.shape, dtype=np.int64)
     for number, (_, mine) in enumerate(found):
         labels[inside] = np.where(mine, number + 1, labels[inside])
+    # On the floor, what reaches farther down in the image is nearer, and may hide what it touches.
+    bottoms = np.array([whole[1] + whole[3] / 2 for whole, _ in found])
     return [
         Detection(
-            _seen_box(labels, number + 1, 1 - background, whole),
+            _seen_box(labels, number + 1, np.flatnonzero(bottoms > bottoms[number]) + 1, sure_at, whole),
             int(mine.sum()),
             np.average(shapes[mine], 0, sure[mine]),
             np.average(colors[mine], 0, sure[mine]),
@@ -190,12 +192,13 @@ def _group(
     ]
 
 
-def _seen_box(labels: np.ndarray, number: int, sure: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _seen_box(labels: np.ndarray, number: int, nearer: np.ndarray, sure: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """The box around an object's cells, which is exact where nothing hides them; else the box that the cells vote for.
 
     Args:
-        labels: (64, 64), 0 where there is no object, -1 where it is not clear which.
-        number: of the object in `labels`.
+        labels: (64, 64) number of the object in each cell, 0 where there is none.
+        number: the object.
+        nearer: numbers of the objects that may hide it.
         sure: (64, 64) probability that there is an object; it places an edge within a cell.
         whole: (4,) the box voted for.
     """
@@ -207,10 +210,10 @@ def _seen_box(labels: np.ndarray, number: int, sure: np.ndarray, whole: np.ndarr
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             near |= padded[1 + dy : 1 + dy + len(mine), 1 + dx : 1 + dx + len(mine)]
-    if (near & (labels != 0) & ~mine).any():
+    if np.isin(labels[near], nearer).any():
         return whole
     window = (slice(max(0, top - 1), bottom + 1), slice(max(0, left - 1), right + 1))
-    part = np.where(near, sure, 0)[window]
+    part = np.where(mine | near & (labels == 0), sure, 0)[window]
     width, height = part.max(0).sum(), part.max(1).sum()
     # A cell that the mask reaches only half counts half: the sides move towards what is surer.
     x = (part.max(0) * (np.arange(part.shape[1]) + window[1].start + 0.5)).sum() / width

@@ -238,11 +238,12 @@ def with_other_colors(graph: SceneGraph, rng: np.random.Generator) -> SceneGraph
 
 
 def with_other_shapes(graph: SceneGraph, rng: np.random.Generator) -> SceneGraph:
-    """The graph with every shape word replaced by another shape."""
+    """The graph with every shape word replaced by another shape, one that the graph does not name if there is one."""
+    used = {lexicon.concept("shape", n.label) for n in graph.of_type("entity")}
     nodes = []
     for node in graph.nodes:
         shape = lexicon.concept("shape", node.label) if node.type == "entity" else None
-        others = [name for name in lexicon.SHAPES if name != shape]
+        others = [name for name in lexicon.SHAPES if name not in used] or [n for n in lexicon.SHAPES if n != shape]
         nodes.append(node if shape is None else replace(node, label=str(rng.choice(others))))
     return SceneGraph(graph.caption, nodes, list(graph.edges))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mov_ai.data.tabletop.grammar import relation_end
-from mov_ai.data.tabletop.lexicon import motion_of
+from mov_ai.data.tabletop.lexicon import concept, motion_of
 from mov_ai.data.tabletop.scene import change_time
 from mov_ai.errors import UsageError
 from mov_ai.graph import MAX_NODES, Edge, Interval, Node, SceneGraph
@@ -32,6 +32,8 @@ NUMBER_WORDS = {word: i + 1 for i, word in enumerate(_NUMBERS)} | {
     "a": 1, "an": 1, "pair": 2, "couple": 2, "both": 2, "some": 3, "several": 3, "few": 3, "many": 5, "dozen": 12,
 }  # fmt: skip
 _PRONOUNS = ("it", "they", "them", "he", "she", "him", "her", "one", "ones", "this", "that", "these", "those", "itself")
+_DEFINITE = ("the", "this", "that", "these", "those")
+_INDEFINITE = ("a", "an", "another")
 #: A link that no argument takes for itself is still used if it is at least this likely.
 _WEAK = 0.15
 _MAX_COUNT = 1000
@@ -94,10 +96,32 @@ def decode(text: str, tokens: TokenGraph, scores: Scores) -> SceneGraph:
 
 @dataclass
 class _Entity:
-    """All mentions of one thing: token numbers, in the order of the text."""
+    """All mentions of one thing: token numbers, in the order of the text; and the words used for it."""
 
     mentions: list[int]
+    nouns: set[str] = field(default_factory=set)
+    adjectives: set[tuple[str, str]] = field(default_factory=set)
     id: str = ""
+
+    def add(self, token: int, noun: str, adjectives: list[tuple[str, str]]) -> None:
+        """Take in a mention."""
+        self.mentions.append(token)
+        self.nouns.add(noun)
+        self.adjectives.update(adjectives)
+
+    def agrees(self, noun: str, adjectives: list[tuple[str, str]]) -> bool | None:
+        """Whether a later noun phrase names this entity (True), cannot (False), or may (None)."""
+        if noun in _PRONOUNS and not (adjectives and noun in ("one", "ones")):
+            return None
+        if noun not in _PRONOUNS and noun not in self.nouns:
+            shapes = {concept("shape", noun), *(concept("shape", known) for known in self.nouns)} - {None}
+            known = self.nouns - set(_PRONOUNS)
+            return False if len(shapes) > 1 and all(concept("shape", n) for n in (noun, *known)) else None
+        if set(adjectives) <= self.adjectives:
+            return True
+        kinds = {kind for kind, _ in self.adjectives}
+        new = set(adjectives) - self.adjectives
+        return False if any(kind in kinds and kind != "attribute:other" for kind, _ in new) else None
 
 
 @dataclass
@@ -132,6 +156,7 @@ class _Decoder:
         self._order_events()
         for event in self.events:
             event.arguments = self._arguments(event)
+        self._share_subjects()
         self.attributes = self._attributes([t for t in chosen if self.kinds[t].startswith("attribute")])
 
     def _link(self, source: int, target: int, name: str) -> float:
@@ -141,25 +166,47 @@ class _Decoder:
         return LINKS[int(self.scores.link[self.place[source], self.place[target]].argmax())]
 
     def _entities(self, found: list[int]) -> list[_Entity]:
+        """Gather mentions into entities: the network's links, corrected where the words speak against or for one."""
         entities: list[_Entity] = []
-        of: dict[int, _Entity] = {}
         for token in found:
-            earlier = [] if self._is_introduced(token) else [(self._link(token, other, "coref"), other) for other in of]
-            best, other = max(earlier, default=(0.0, -1))
-            if best > 0.5:
-                of[token] = of[other]
-                of[token].mentions.append(token)
-            else:
-                of[token] = _Entity([token])
-                entities.append(of[token])
+            noun, adjectives, determiner = self._noun_phrase(token)
+            agreement = [entity.agrees(noun, adjectives) for entity in entities]
+            links = [max(self._link(token, m, "coref") for m in entity.mentions) for entity in entities]
+            chosen = None
+            if determiner not in _INDEFINITE:
+                possible = [i for i, agrees in enumerate(agreement) if agrees is not False]
+                best = max(possible, key=lambda i: links[i], default=None)
+                if determiner in _DEFINITE and agreement.count(True) == 1:
+                    chosen = agreement.index(True)
+                elif best is not None and links[best] > 0.5:
+                    chosen = best
+            if chosen is None:
+                entities.append(_Entity([]))
+                chosen = -1
+            entities[chosen].add(token, noun, [*adjectives, *self._said_of(token, found)])
         return entities
 
-    def _is_introduced(self, token: int) -> bool:
-        """Whether "a" stands before a noun and its adjectives: then it names something new."""
+    def _noun_phrase(self, token: int) -> tuple[str, list[tuple[str, str]], str]:
+        """A mention's noun, its adjectives before it as (kind, word), and the word before them all."""
+        tokens = self.tokens
+        noun = noun_lemma(tokens.words[token], tokens.lemmas[token], tokens.tags[token])
+        adjectives: list[tuple[str, str]] = []
         before = token - 1
-        while before >= 0 and (self.kinds[before].startswith("attribute") or self.tokens.words[before] == ","):
+        while before >= 0 and (self.kinds[before].startswith("attribute") or tokens.words[before] == ","):
+            if tokens.words[before] != ",":
+                adjectives.append((self.kinds[before], tokens.words[before]))
             before -= 1
-        return before >= 0 and self.tokens.words[before] in ("a", "an", "another")
+        return noun, adjectives, tokens.words[before] if before >= 0 else ""
+
+    def _said_of(self, token: int, mentions: list[int]) -> list[tuple[str, str]]:
+        """Attributes elsewhere in the text that the network links to this mention, such as a colour turned to."""
+        attributes = [a for a in self.place if self.kinds[a].startswith("attribute")]
+        return [
+            (self.kinds[a], self.tokens.words[a])
+            for a in attributes
+            if max(mentions, key=lambda m: self._link(m, a, "has_attribute")) == token
+            and self._best_link(token, a) == "has_attribute"
+        ]
 
     def _order_events(self) -> None:
         """Give each event its step: events at the same time share one; steps are equal parts of the clip."""
@@ -206,6 +253,19 @@ class _Decoder:
             if probability > _WEAK and all(entity is not self.entities[i] for entity, _, _ in found):
                 found.append((self.entities[i], name, probability))
         return found
+
+    def _share_subjects(self) -> None:
+        """Let an event without anyone who does it take the subject of the event nearest in the text."""
+        told = [event for event in self.events if any(name in ("agent", "patient") for _, name, _ in event.arguments)]
+        for event in self.events:
+            if told and event not in told:
+                nearest = min(told, key=lambda other: abs(other.token - event.token))
+                before = self.tokens.words[max(event.token - 2, 0) : event.token]
+                passive = self.tokens.tags[event.token] == "VBN" and {"be", "being", "been", "is", "are"} & set(before)
+                name = "patient" if passive else "agent"
+                shared = [(entity, p) for entity, role, p in nearest.arguments if role in ("agent", "patient")]
+                taken = [entity for entity, _, _ in event.arguments]
+                event.arguments += [(e, name, p) for e, p in shared if all(e is not other for other in taken)]
 
     def _attributes(self, found: list[int]) -> list[_Attribute]:
         result: list[_Attribute] = []
@@ -289,7 +349,13 @@ class _Decoder:
 
     def _event_node(self, event: _Event) -> Node:
         tokens, token = self.tokens, event.token
-        manners = [t for t in self.place if self.kinds[t] == "manner"]
+        # A manner belongs to one event only.
+        manners = [
+            t
+            for t in self.place
+            if self.kinds[t] == "manner"
+            and max(self.events, key=lambda other: self._link(other.token, t, "manner")) is event
+        ]
         best, manner = max(((self._link(token, t, "manner"), t) for t in manners), default=(0.0, -1))
         return Node(
             event.id,

@@ -348,7 +348,7 @@ class _Substitution:
         for match in re.finditer(r"(?:toward|towards|from|closer to) (the camera|the viewer|us)\b", self.text):
             start, end = match.span(1)
             events = [m for m in self.caption.mentions if m.span[1] <= start and self.nodes[m.node].type == "event"]
-            if not events or self.rng.random() > 0.6:
+            if not events or self.rng.random() > 0.85:
                 continue
             event = events[-1].node
             moving = {e.target for e in self.edges if e.source == event}
@@ -369,7 +369,7 @@ class _Substitution:
     def _objects(self) -> None:
         """Give events other participants: "chases a dog", "is pushed by a robot", "jumps onto the cube"."""
         for node in [n for n in self.nodes.values() if n.type == "event"]:
-            if node.label in (*_COLOR_CHANGES, "approach") or self.rng.random() > 0.09:
+            if node.label in (*_COLOR_CHANGES, "approach") or self.rng.random() > 0.14:
                 continue
             start, end = self.mentions[node.id][0]
             passive = any(e.source == node.id and e.type == "patient" for e in self.edges)

@@ -136,7 +136,7 @@ def test_agreement_is_exact_and_continuous() -> None:
     [
         (Layout(FRAMES, [Track("zz", np.zeros((FRAMES, 6), dtype=np.float32))]), "'zz'"),
         (Layout(FRAMES, [Track("a", np.zeros((FRAMES, 6), dtype=np.float32), instance=1)]), "instance 1"),
-        (Layout(8, [Track("a", np.zeros((8, 6), dtype=np.float32))]), "expected 16.* found 8"),
+        (Layout(8, [Track("a", np.zeros((8, 6), dtype=np.float32))]), "16; found 8"),
     ],
 )
 def test_known_layouts_that_do_not_fit_are_usage_errors(planner: LayoutPlanner, known: Layout, words: str) -> None:
@@ -201,7 +201,7 @@ def test_size_and_parameters(planner: LayoutPlanner, tmp_path: Path) -> None:
 
 def test_events_and_relations_of_unseen_graphs_hold(trained: LayoutPlanner) -> None:
     reports, distances = [], []
-    for clip in range(10_000, 10_040):
+    for clip in range(10_000, 10_024):
         graph = caption_and_layout(clip, "test")[1].graph
         layout, report = trained.plan_checked(graph, seed=0)
         reports.append(report)

@@ -115,4 +115,4 @@ def test_figures_count_what_agrees():
 def test_held_out_patterns_are_told_in_test_captions_only():
     assert len(HELD_OUT_PATTERNS) >= 2
     train = [WorldCaptions("train", 0.0).caption(i)[0].lower() for i in range(600)]
-    assert not any(text.startswith("once ") or ". once " in text for text in train)
+    assert not any(text.startswith("until ") or ". until " in text for text in train)

@@ -23,7 +23,7 @@ from mov_ai.data.tabletop.scene import SPLITS, Action, Scene, change_time
 from mov_ai.graph import Edge, Interval, Node, SceneGraph
 
 #: Clause orders that only test captions show; the words in them are known from other orders.
-HELD_OUT_PATTERNS = ("after_gerund_first", "once_first")
+HELD_OUT_PATTERNS = ("after_gerund_first", "until_first")
 #: Share of the test captions with several steps that use a held-out pattern.
 _HELD_OUT_SHARE = 0.7
 
@@ -898,7 +898,7 @@ class _Writer:
             return self._subordinate(step, self._pick(HELD_OUT_PATTERNS) if same else HELD_OUT_PATTERNS[1])
         if not self._chance(0.4):
             return None
-        forms = {"after_last": 4.0, "after_first": 4.0, "before_first": 4.0, "once_last": 3.0, "until_first": 1.5}
+        forms = {"after_last": 4.0, "after_first": 4.0, "before_first": 4.0, "once_last": 3.0, "once_first": 3.0}
         return self._subordinate(step, self._weighted(forms))
 
     def _subordinate(self, step: int, pattern: str) -> list[_Piece]:
@@ -919,7 +919,7 @@ class _Writer:
             front = self._first_clause(early, done)
             return [*_say(pattern.split("_")[0]), *front, *_say(","), *self._clause(late, tense)]
         if pattern in ("before_first", "until_first"):
-            if pattern == "before_first" and same and self._chance(0.3):
+            if pattern == "before_first" and same and self._chance(0.5):
                 front = [*_say("before"), *self._verb_phrase(late, "gerund"), *_say(",")]
                 return [*front, *self._first_clause(early, tense)]
             front = self._first_clause(late, aside)

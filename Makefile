@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 PROMPT ?= A small red ball rolls to the left, then turns blue, while a large yellow cube spins.
 SEED ?= 0
 DEMO := demo
+# Through the environment, so that quotes in a prompt reach the command as they are.
+export PROMPT SEED
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint format check-tiny train-tiny clean
+.PHONY: help install demo test lint format check-tiny train-tiny clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,13 +25,10 @@ install: $(VENV)/.installed  ## make .venv and install mov_ai with its developme
 
 demo: install  ## a video from a sentence: make demo PROMPT="..." SEED=0
 	@rm -rf $(DEMO)
-	$(BIN)/mov-ai generate "$(PROMPT)" --seed $(SEED) --out $(DEMO) --boxes
+	$(BIN)/mov-ai generate "$$PROMPT" --seed "$$SEED" --out $(DEMO) --boxes
 
 test: install  ## the tests, under 10 minutes on two cores
-	$(BIN)/python -m pytest -m "not slow"
-
-test-slow: install  ## the checks that take minutes
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest
 
 lint: install  ## format, lint and type checks
 	$(BIN)/ruff format --check .
@@ -41,7 +40,7 @@ format: install  ## put the sources into shape
 	$(BIN)/ruff check --fix .
 
 check-tiny: install  ## how good the embedded weights are: prints the table of the card
-	$(BIN)/python -m mov_ai.evaluation.check_tiny
+	$(BIN)/python -m mov_ai.evaluation.check_tiny --out experiments/tiny/check.json
 
 train-tiny: install  ## train the embedded weights again, one network after another
 	$(BIN)/python -m mov_ai.training.spacy_ewt

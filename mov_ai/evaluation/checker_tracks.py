@@ -17,7 +17,7 @@ _BACKGROUND = 0.5
 #: An object has at least so many cells: a small, shrunken, half hidden one still has 15.
 _FEWEST_CELLS = 8
 #: And shows at least this share of its box; less is a seam between two objects, whose votes lie between theirs.
-_LEAST_SHARE = 0.14
+_LEAST_SHARE = 0.07
 #: Votes for a centre count as one object within this share of its width and height.
 _SPREAD = 0.38
 #: Two detections whose boxes overlap more than this (intersection over union) are one object seen twice.
@@ -141,7 +141,7 @@ def detect(network: CheckerNetwork, planes: Tensor) -> list[list[Detection]]:
 def _group(
     background: np.ndarray, shape: np.ndarray, color: np.ndarray, box: np.ndarray, turn: np.ndarray
 ) -> list[Detection]:
-    """Gather cells that vote for the same centre.
+    """Gather cells that vote for the same centre and have the same colour; an object of two colours is joined again.
 
     Args:
         background: (64, 64).
@@ -155,14 +155,16 @@ def _group(
     found: list[tuple[np.ndarray, np.ndarray]] = []
     cells = SIZE // STRIDE
     bins = np.clip((boxes[:, :2] * cells).astype(int), 0, cells - 1)
+    hues = colors.argmax(1)
     while free.sum() >= _FEWEST_CELLS:
-        votes = np.zeros((cells + 2, cells + 2))
-        np.add.at(votes, (bins[free, 1] + 1, bins[free, 0] + 1), sure[free])
-        crowd = np.lib.stride_tricks.sliding_window_view(votes, (3, 3)).sum((-1, -2))
-        row, column = np.unravel_index(np.argmax(crowd), crowd.shape)
-        near = free & (np.abs(bins[:, 0] - column) <= 1) & (np.abs(bins[:, 1] - row) <= 1)
+        votes = np.zeros((len(COLOR_NAMES), cells + 2, cells + 2))
+        np.add.at(votes, (hues[free], bins[free, 1] + 1, bins[free, 0] + 1), sure[free])
+        crowd = np.lib.stride_tricks.sliding_window_view(votes, (3, 3), axis=(1, 2)).sum((-1, -2))
+        hue, row, column = np.unravel_index(np.argmax(crowd), crowd.shape)
+        alike = free & (hues == hue)
+        near = alike & (np.abs(bins[:, 0] - column) <= 1) & (np.abs(bins[:, 1] - row) <= 1)
         middle = np.median(boxes[near], 0)
-        mine = free & ((((boxes[:, :2] - middle[:2]) / (_SPREAD * middle[2:])) ** 2).sum(-1) < 1)
+        mine = alike & ((((boxes[:, :2] - middle[:2]) / (_SPREAD * middle[2:])) ** 2).sum(-1) < 1)
         if not mine.any():
             break
         free &= ~mine

@@ -374,6 +374,7 @@ class _Substitution:
             start, end = self.mentions[node.id][0]
             passive = any(e.source == node.id and e.type == "patient" for e in self.edges)
             ends_here = self.text[end : end + 1] in ("", ".", ",", ";")
+            words: tuple[str, ...]
             if passive:
                 role, words = "agent", ("by",)
             elif ends_here and self.rng.random() < 0.5:

@@ -367,7 +367,8 @@ class MovAIPipeline:
         with clock.part("plan"):
             report("plan", 0, 1)
             check_layout(graph, layout)
-            planned = self.planner.plan(graph, seed, layout)
+            # Through the file's own precision, so that a saved layout gives the same video bit for bit.
+            planned = Layout.from_dict(self.planner.plan(graph, seed, layout).to_dict())
             appearance = complete_appearance(graph, seed)
             text = text_of(graph)
             given = condition(replace(graph, caption=text), planned, appearance, FRAMES)

@@ -65,7 +65,7 @@ def test_text_becomes_a_folder(command: Command, tiny_pipeline_dir: Path) -> Non
     assert (run["prompt"], run["seed"], run["stages"]) == ("a red dragon", 5, [128, 256, 512])
     assert set(run["seconds"]) >= {"parse", "plan", "128", "256", "512", "decode"}
     assert result.out.startswith(f"{folder}/video.mp4: 16 frames of 512x512, seed 5\n")
-    assert re.search(r"assumed, as nothing was said: .*dragon \(\w+, \w+\)", result.out)
+    assert re.search(r"assumed, as nothing was said: .*dragon \(\w+, \w+, \w+\)", result.out)
     assert re.search(r"s: parse [\d.]+, plan [\d.]+, 128 ", result.out)
     stages, warning = result.err.splitlines()[:-1], result.err.splitlines()[-1]
     assert [re.sub(r"[\d.]+ s$", "", line) for line in stages] == [

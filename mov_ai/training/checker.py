@@ -86,7 +86,13 @@ class CheckerObjective(Objective):
             self._module = CheckerNetwork(model or CheckerConfig()).to(memory_format=torch.channels_last)
 
     def config(self) -> dict[str, Any]:
-        return {**super().config(), "scenes": self.scenes, "frames": self.frames, "fine": self.fine}
+        return {
+            **super().config(),
+            "scenes": self.scenes,
+            "frames": self.frames,
+            "fine": self.fine,
+            "window": self.window,
+        }
 
     def prepare(self, device: torch.device, progress: Progress) -> None:
         for i in range(self.scenes):

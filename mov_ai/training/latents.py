@@ -67,7 +67,6 @@ def make_sample(codec: VideoCodec, seed: int, split: str, stage: int) -> LatentS
     states = simulate(scene)
     rng = np.random.default_rng([seed, stage])
     size = STAGES[stage]
-    frames = torch.arange(FRAMES).numpy()
     with torch.no_grad():
         if stage == 0:
             video, _ = render(scene, size, size, states=states)
@@ -83,10 +82,9 @@ def make_sample(codec: VideoCodec, seed: int, split: str, stage: int) -> LatentS
             share = GRID * FACTOR / size
             window = torch.tensor([[corner[0] * FACTOR / size, corner[1] * FACTOR / size, share, share]]).float()
     appearance = scene_appearance(scene, caption.things)
-    given = condition(caption.graph, layout, appearance, len(frames))
-    if [(t.entity, t.instance) for t in layout.tracks] != drawn_entities(caption.graph):
-        # Tracks are looked up by entity, so their order may differ; their number may not.
-        assert len(layout.tracks) == len(drawn_entities(caption.graph))
+    given = condition(caption.graph, layout, appearance, FRAMES)
+    # Tracks are looked up by entity, so their order may differ; their number may not.
+    assert len(layout.tracks) == len(drawn_entities(caption.graph))
     return LatentSample(latents, low, window, torch.tensor([stage]), given)
 
 

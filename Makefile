@@ -9,10 +9,10 @@ DEMO := demo
 export PROMPT SEED
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format check-tiny train-tiny clean
+.PHONY: help install demo test lint format check-tiny train-tiny train-parser evaluate-parser clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # A stamp file, so that a second run does not ask pip again.
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
@@ -42,9 +42,15 @@ format: install  ## put the sources into shape
 check-tiny: install  ## how good the embedded weights are: prints the table of the card
 	$(BIN)/python -m mov_ai.evaluation.check_tiny --out experiments/tiny/check.json
 
-train-tiny: install  ## train the embedded weights again, one network after another
+train-parser: install  ## train the embedded spaCy pipeline and the scene-graph parser again (hours)
 	$(BIN)/python -m mov_ai.training.spacy_ewt
-	for name in parser codec planner checker denoiser; do $(BIN)/python -m mov_ai.train experiment=tiny/$$name || exit; done
+	$(BIN)/python -m mov_ai.train experiment=parser/factual
+
+evaluate-parser: install  ## the parser on FACTUAL, temporal sentences and timelines: prints the tables of its card
+	$(BIN)/python -m mov_ai.evaluate suite=parser
+
+train-tiny: install  ## train the other embedded weights again, one network after another
+	for name in codec planner checker denoiser; do $(BIN)/python -m mov_ai.train experiment=tiny/$$name || exit; done
 
 clean:  ## remove what the targets made, except .venv
 	rm -rf $(DEMO) outputs runs multirun cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

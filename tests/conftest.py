@@ -20,9 +20,10 @@ def tiny_pipeline_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mov_ai.models.conditioning import GraphEncoderConfig
     from mov_ai.models.denoiser import DenoiserConfig, TSAMDenoiser
     from mov_ai.models.planner import LayoutPlanner, PlannerConfig
-    from mov_ai.parser.network import LINKS, ROLES, CompositionalSceneParser, ParserConfig
+    from mov_ai.parser.network import LINKS, MAX_LEFT, ROLES, CompositionalSceneParser, ParserConfig
     from mov_ai.parser.parser import SceneGraphParser
     from mov_ai.parser.spacy_pipeline import load_spacy
+    from mov_ai.parser.vocabulary import Vocabulary
     from mov_ai.pipeline import MovAIPipeline
 
     torch.manual_seed(0)
@@ -31,13 +32,19 @@ def tiny_pipeline_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     denoiser = TSAMDenoiser(DenoiserConfig(dim=64, depth=1, mlp_ratio=1.0, stem=8, graph_encoder=graph_encoder))
     cascade = Cascade(CascadeConfig(steps=(2, 1, 1)), codec, [denoiser])
     planner = LayoutPlanner(PlannerConfig(dim=16, layers=1, heads=2, expansion=1))
-    network = CompositionalSceneParser(ParserConfig(dim=16, layers=1, heads=2, embedding=4, pair_dim=4))
+    network = CompositionalSceneParser(
+        ParserConfig(dim=16, layers=1, heads=2, embedding=4, hidden=16, pair_dim=4, labels=2)
+    )
     with torch.no_grad():
         network.role.bias[ROLES.index("entity")] = 100
-        network.left.bias[0] = 100
+        network.left.bias[0] = network.left.bias[MAX_LEFT + 1] = 100
+        # Nobody has an attribute, nothing is between any two, and all words are copied.
+        network.attribute_bias.bias[:] = -100
+        network.label.bias[0] = 100
+        network.form.bias[0] = 100
         network.negated.bias[:] = -100
         network.from_source.bias[LINKS.index("none")] = 100
-    parser = SceneGraphParser(network, load_spacy())
+    parser = SceneGraphParser(network, load_spacy(), Vocabulary(labels=("", "on"), verbs=("", "")))
     folder = tmp_path_factory.mktemp("pipeline") / "small"
     MovAIPipeline(cascade, planner, parser, "small").save_pretrained(folder)
     return folder

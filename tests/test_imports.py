@@ -23,8 +23,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": {"models", "parser", "diffusion", "data", "graph"},
     "evaluation": {"pipeline", "models", "parser", "diffusion", "data", "graph"},
     "training": {"evaluation", "pipeline", "models", "parser", "diffusion", "data", "graph"},
+    # What the entry points share to read `conf/`.
+    "hydra_entry": set(),
     # Entry points: nothing but the command line may import them.
-    "train": {"training", "evaluation", "pipeline", "models", "parser", "diffusion", "data", "graph"},
+    "train": {"hydra_entry", "training", "evaluation", "pipeline", "models", "parser", "diffusion", "data", "graph"},
+    "evaluate": {"hydra_entry", "evaluation", "pipeline", "models", "parser", "diffusion", "data", "graph"},
     "cli": {"train", "training", "evaluation", "pipeline", "models", "parser", "diffusion", "data", "graph"},
 }
 

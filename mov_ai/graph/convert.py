@@ -18,6 +18,19 @@ Triple = tuple[str, str, str]
 _EDGE_TYPE_NAMES = tuple(EDGE_TYPES)
 #: Verbs that FACTUAL leaves out in favour of the preposition: "a cat is on a mat" is `( cat , on , mat )`.
 _COPULAS = ("be", "is")
+#: How FACTUAL words spatial relations that the graph names otherwise.
+FACTUAL_WORDINGS = {"left of": "at the left of", "right of": "on the right side of"}
+_NUMBERS = {
+    "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
+    "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12",
+    "thirteen": "13", "fourteen": "14", "fifteen": "15", "sixteen": "16", "seventeen": "17", "eighteen": "18",
+    "nineteen": "19", "twenty": "20",
+}  # fmt: skip
+_IRREGULAR_PLURALS = {
+    "men": "man", "women": "woman", "children": "child", "people": "person", "mice": "mouse", "geese": "goose",
+    "feet": "foot", "teeth": "tooth", "policemen": "policeman", "firemen": "fireman", "snowmen": "snowman",
+    "businessmen": "businessman", "oxen": "ox",
+}  # fmt: skip
 #: Participles that no rule gives, for the verbs that captions use of things done to them.
 _IRREGULAR_PARTICIPLES = {
     "bend": "bent", "break": "broken", "build": "built", "buy": "bought", "catch": "caught", "cut": "cut",
@@ -141,9 +154,10 @@ def to_triples(graph: SceneGraph) -> list[Triple]:
     ==================================================  ================================================
     in the graph                                        triple
     ==================================================  ================================================
-    entity with a count above 1                         `( ball , is , 2 )`
+    entity with a count above 1                         `( balls , is , 2 )`
     attribute                                           `( ball , is , red )`
-    spatial or relation edge                            `( ball , left of , cube )`
+    spatial or relation edge                            `( ball , behind , cube )`
+    spatial edge "left of", "right of"                  `( ball , at the left of , cube )`
     event with agent and patient                        `( man , hold , cup )`
     and a location                                      `( man , on , grass )`, beside it
     and an instrument                                   `( man , hit with , bat )`, beside it
@@ -157,42 +171,104 @@ def to_triples(graph: SceneGraph) -> list[Triple]:
     that have none); "be" as an event leaves only the preposition. Time, direction, manner and the scene are not in
     FACTUAL and are left out; so is what is negated ("a sky with no clouds" is `( sky )`). A mention with a `coref`
     edge goes by the name of what it refers to.
+
+    Where the graph has spans, entities keep their number ("trees", whose label is "tree"), verbs without an object
+    their form, and a count is told only if the caption says it: "trees" alone are not two.
     """
     referents = {edge.source: edge.target for edge in graph.edges if edge.type == "coref"}
 
-    def name(node_id: str) -> str:
+    def referent(node_id: str) -> Node:
         seen = {node_id}
         while referents.get(node_id) is not None and referents[node_id] not in seen:
             node_id = referents[node_id]
             seen.add(node_id)
-        return graph.node(node_id).label
+        return graph.node(node_id)
+
+    def name(node_id: str) -> str:
+        return said_name(graph.caption, referent(node_id))
 
     affirmed = {node.id for node in graph.nodes if not node.negated}
+    relations = [
+        edge
+        for edge in graph.edges
+        if edge.type in ("spatial", "relation") and edge.source in affirmed and edge.target in affirmed
+    ]
+    # Who does something to each other has no number with FACTUAL's annotators.
+    among = {edge.source for edge in relations if edge.source == edge.target}
+    for event in graph.of_type("event"):
+        agents, patients, places = (
+            {e.target for e in graph.edges_from(event.id, role)} for role in ("agent", "patient", "location")
+        )
+        among |= (agents or patients) & (places | (patients if agents else set()))
     triples: list[Triple] = []
     for node in graph.nodes:
         if node.id not in affirmed:
             continue
         if node.type == "entity":
-            if node.count > 1:
+            if node.count > 1 and node.id not in among and _count_is_said(graph.caption, node):
                 triples.append((name(node.id), "is", str(node.count)))
             for attribute, _ in graph.attributes(node.id):
                 if attribute.id in affirmed:
                     triples.append((name(node.id), "is", attribute.label))
         elif node.type == "event":
             roles = {
-                role: [(name(e.target), e.label) for e in graph.edges_from(node.id, role) if e.target in affirmed]
+                role: [e for e in graph.edges_from(node.id, role) if e.target in affirmed]
                 for role in ("agent", "patient", "location", "instrument")
             }
-            triples += _event_triples(node.label, roles)
-    for edge in graph.edges:
-        if edge.type in ("spatial", "relation") and edge.source in affirmed and edge.target in affirmed:
-            triples.append((name(edge.source), edge.label or "", name(edge.target)))
+            doers = {e.target for e in (*roles["agent"], *roles["patient"])}
+            told = any(e.source in doers and (e.label or "").split()[:1] == [node.label] for e in relations)
+            # "Two men facing each other": one of them does it to one of them.
+            subjects = {e.target for e in roles["agent"] or roles["patient"]}
+            objects = (*roles["location"], *(roles["patient"] if roles["agent"] else ()))
+            both = subjects & {e.target for e in objects}
+            named = {
+                role: [(referent(e.target).label if e.target in both else name(e.target), e.label) for e in edges]
+                for role, edges in roles.items()
+            }
+            triples += _event_triples(graph.caption, node, named, told)
+    for edge in relations:
+        ends = [name(end) for end in (edge.source, edge.target)]
+        if edge.source == edge.target:
+            ends = [referent(edge.source).label] * 2
+        label = edge.label or ""
+        triples.append((ends[0], FACTUAL_WORDINGS.get(label, label) if edge.type == "spatial" else label, ends[1]))
     spoken_of = {head for head, _, _ in triples} | {tail for _, predicate, tail in triples if predicate != "is"}
-    alone = [name(node.id) for node in graph.of_type("entity") if node.id in affirmed]
+    entities = [node for node in graph.of_type("entity") if node.id in affirmed]
+    labels = {node.label for node in entities} & spoken_of
+    alone = [name(node.id) for node in entities if referent(node.id).label not in labels]
     return list(dict.fromkeys(triples + [(label, "", "") for label in alone if label not in spoken_of]))
 
 
-def _event_triples(verb: str, roles: dict[str, list[tuple[str, str | None]]]) -> list[Triple]:
+def said_name(caption: str, node: Node) -> str:
+    """An entity's name in the number that the caption says it in."""
+    if node.span is None or not caption:
+        return node.label
+    said = caption[slice(*node.span)].lower().split()
+    words = node.label.split()
+    if node.count > 1 and len(said) == len(words) and said[:-1] == words[:-1] and _is_plural(said[-1], words[-1]):
+        return " ".join(said)
+    return node.label
+
+
+def _is_plural(word: str, singular: str) -> bool:
+    if word in _IRREGULAR_PLURALS:
+        return _IRREGULAR_PLURALS[word] == singular
+    return word.endswith("s") and word[:2] == singular[:2]
+
+
+def _count_is_said(caption: str, node: Node) -> bool:
+    """Whether the words just before an entity's head say how many there are; always, where its words are unknown."""
+    if node.span is None or not caption:
+        return True
+    before = re.findall(r"\w+", caption[: node.span[1]].lower())[-5:-1]
+    return any(_NUMBERS.get(word, word) == str(node.count) for word in before)
+
+
+def _event_triples(
+    caption: str, event: Node, roles: dict[str, list[tuple[str, str | None]]], told: bool
+) -> list[Triple]:
+    """The triples of one event; `told`: a relation tells of it already, so it needs no triple of its own."""
+    verb = event.label
     agents, patients = [name for name, _ in roles["agent"]], [name for name, _ in roles["patient"]]
     triples = [(agent, verb, patient) for agent in agents for patient in patients]
     copula = verb in _COPULAS
@@ -203,20 +279,25 @@ def _event_triples(verb: str, roles: dict[str, list[tuple[str, str | None]]]) ->
             triples.append((subject, " ".join(word for word in words if word) or verb, place))
         for tool, preposition in roles["instrument"]:
             triples.append((subject, f"{verb} {preposition or 'with'}", tool))
-    if not triples and not copula:
+    if not triples and not copula and not told:
+        said = caption[slice(*event.span)].lower() if event.span and caption else ""
         participle = present_participle if agents else past_participle
-        triples = [(subject, "is", participle(verb)) for subject in subjects]
+        form = said if said.endswith(("ing", "ed", "en")) and " " not in said else participle(verb)
+        triples = [(subject, "is", form) for subject in subjects]
     return triples
 
 
 def triples_to_text(triples: list[Triple]) -> str:
     """Triples as FACTUAL writes them: `( ball , is , red ) , ( man , hold , cup ) , ( sky )`.
 
-    Commas and brackets inside a word would end it early, so they become spaces.
+    Commas and brackets inside a word would end it early, so they become spaces; a triple with a word of nothing else is
+    left out.
     """
     written = []
     for triple in triples:
         words = [re.sub(r"[\s,()]+", " ", word).strip() for word in triple]
+        if any(word and not kept for word, kept in zip(triple, words, strict=True)):
+            continue  # nothing but commas and brackets
         written.append(f"( {' , '.join(word for word in words if word)} )")
     return " , ".join(written)
 

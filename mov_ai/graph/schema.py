@@ -344,7 +344,9 @@ def _validate_edge(edge: Edge, path: str, types: dict[str, str]) -> None:
     for end, allowed in (("source", sources), ("target", targets)):
         node_type = types[getattr(edge, end)]
         _expect(node_type in allowed, f"{path}.{end}", f"a node of type {' or '.join(allowed)}", node_type)
-    _expect(edge.source != edge.target, f"{path}.target", "a node other than the source", edge.target)
+    # "Two zebras next to each other" are one entity.
+    if edge.type not in ("spatial", "relation"):
+        _expect(edge.source != edge.target, f"{path}.target", "a node other than the source", edge.target)
     _expect(edge.label is None or _is_word(edge.label), f"{path}.label", "a word or null", edge.label)
     if edge.type in LABELLED_EDGES:
         _expect(edge.label is not None, f"{path}.label", f"a label, as edges of type {edge.type!r} have", edge.label)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,9 +14,13 @@ from mov_ai.data.tabletop.lexicon import concept, motion_of
 from mov_ai.data.tabletop.scene import change_time
 from mov_ai.errors import UsageError
 from mov_ai.graph import MAX_NODES, Edge, Interval, Node, SceneGraph
+from mov_ai.graph.convert import FACTUAL_WORDINGS, Triple, to_triples
 from mov_ai.parser.lemmas import noun_lemma, verb_lemma
-from mov_ai.parser.network import DIRECTIONS, LINKS, ORDERS, ROLES
+from mov_ai.parser.network import DIRECTIONS, LINKS, ORDERS, ROLES, SPATIAL_LABELS
+from mov_ai.parser.reading import Fact, Reading, read
+from mov_ai.parser.scores import Scores
 from mov_ai.parser.token_graph import TokenGraph
+from mov_ai.parser.vocabulary import Vocabulary, span_words
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -36,30 +42,24 @@ _DEFINITE = ("the", "this", "that", "these", "those")
 _INDEFINITE = ("a", "an", "another")
 #: A link that no argument takes for itself is still used if it is at least this likely.
 _WEAK = 0.15
+#: A link is not believed where the network is so sure that the two entities have nothing to do with each other.
+_SURELY_NOT = 0.5
+#: A pronoun stands for something: the likeliest entity told, if it is at least this likely.
+_REFERS = 0.25
+#: All steps last equally long if none would differ from that by more than this part of it.
+_UNEVEN = 0.2
 _MAX_COUNT = 1000
-
-
-@dataclass(frozen=True)
-class Scores:
-    """The network's probabilities for one text; N tokens, M chosen ones.
-
-    Attributes:
-        role: (N, roles).
-        direction: (N, directions).
-        left: (N, MAX_LEFT + 1).
-        negated: (N,).
-        chosen: (M,), ascending token numbers; entities, events, attributes, numbers and manners.
-        link: (M, M, links), source first.
-        order: (M, M, orders).
-    """
-
-    role: np.ndarray
-    direction: np.ndarray
-    left: np.ndarray
-    negated: np.ndarray
-    chosen: np.ndarray
-    link: np.ndarray
-    order: np.ndarray
+_EQUAL, _BEFORE, _AFTER = (np.eye(len(ORDERS))[ORDERS.index(name)] for name in ("equal", "before", "after"))
+#: What ties a sentence to the time of another one, other than following it.
+_OTHER_TIME = re.compile(
+    r"\b(meanwhile|simultaneously|earlier|previously|beforehand|at the same (time|moment|instant)"
+    r"|at that (time|moment)|(before|while|during|as|until) (this|that|it|these|those))\b",
+    re.IGNORECASE,
+)
+_SPATIAL_WORDINGS = {wording: label for label, wording in FACTUAL_WORDINGS.items()}
+#: Other places beside those that the embedded world knows.
+_PLACES = _words("on in under above over at inside beneath below around against between across along outside atop")
+_PLACES += ("on top of", "on side of", "on back of", "on edge of", "on bottom of", "on middle of", "close to")
 
 
 def choose(role: np.ndarray) -> np.ndarray:
@@ -82,13 +82,43 @@ def check_size(count: int) -> None:
         )
 
 
-def decode(text: str, tokens: TokenGraph, scores: Scores) -> SceneGraph:
+@dataclass(frozen=True)
+class Parse:
+    """A scene graph and the words that speak for it.
+
+    Attributes:
+        graph: the graph.
+        edge_words: number of an edge in `graph.edges` -> character range of the word that tells of it; edges that no
+            single word tells of ("contains") are left out. The words of a node are its span.
+    """
+
+    graph: SceneGraph
+    edge_words: dict[int, tuple[int, int]]
+
+
+def decode(text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary) -> Parse:
     """Build the graph that the probabilities speak for.
 
     Raises:
         UsageError: if it would have more than `MAX_NODES` nodes.
     """
-    return _Decoder(text, tokens, scores).graph()
+    return _Decoder(text, tokens, scores, vocabulary).parse()
+
+
+def step_lengths(log_duration: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """How long one step of each sentence lasts: all the same, unless the network is sure of something else.
+
+    Args:
+        log_duration: (S,), of the sentences.
+        steps: (S,), how many steps each has, at least 1.
+
+    Returns:
+        (S,), positive; with the number of steps they sum to 1.
+    """
+    shares = np.exp(log_duration - log_duration.max())
+    lengths = shares / shares.sum() / steps
+    uneven = np.abs(lengths * steps.sum() - 1).max()
+    return lengths if uneven > _UNEVEN else np.full(len(steps), 1 / steps.sum())
 
 
 # -- decoding ----------------------------------------------------------------------------------------------------------
@@ -125,17 +155,33 @@ class _Entity:
 
 
 @dataclass
+class _Argument:
+    """Who or what takes part in an event; `label` is the preposition, `said` the token that tells of it."""
+
+    entity: _Entity
+    role: str
+    probability: float
+    label: str | None = None
+    said: int | None = None
+
+
+@dataclass
 class _Event:
     token: int
     id: str = ""
     rank: int = 0
     interval: Interval = (0.0, 1.0)
-    arguments: list[tuple[_Entity, str, float]] = field(default_factory=list)
+    arguments: list[_Argument] = field(default_factory=list)
+
+    def doers(self) -> list[_Argument]:
+        """Agents and patients."""
+        return [argument for argument in self.arguments if argument.role in ("agent", "patient")]
 
 
 @dataclass
 class _Attribute:
     token: int
+    left: int
     label: str
     kind: str
     owners: list[tuple[_Entity, float]]
@@ -146,23 +192,51 @@ class _Attribute:
 class _Decoder:
     """Reads one text's scores; token numbers everywhere, `place` maps them to rows of the pair scores."""
 
-    def __init__(self, text: str, tokens: TokenGraph, scores: Scores) -> None:
-        self.text, self.tokens, self.scores = text, tokens, scores
+    #: Without one of these nothing is negated.
+    words_of_negation = frozenset(
+        _words("not n't n’t no never without none nobody nothing neither nor cannot nowhere hardly")
+    )
+
+    def __init__(self, text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary) -> None:
+        self.text, self.tokens, self.scores, self.vocabulary = text, tokens, scores, vocabulary
         self.kinds = [ROLES[k] for k in scores.role.argmax(-1)]
         self.place = {int(token): row for row, token in enumerate(scores.chosen)}
+        self.reading: Reading = read(text, tokens, scores, vocabulary, self._takes_part())
         chosen = [int(token) for token in scores.chosen]
-        self.entities = self._entities([t for t in chosen if self.kinds[t] == "entity"])
-        self.events = [_Event(t) for t in chosen if self.kinds[t] == "event"]
+        self.entities = self._entities([t for t in chosen if t in self.reading.entities])
+        self.owner = {mention: entity for entity in self.entities for mention in entity.mentions}
+        # What is said of two mentions of one entity says nothing; of one mention, that its members do it to each other.
+        self.facts = [
+            fact
+            for fact in self.reading.facts
+            if (fact.head, fact.tail) not in self.reading.attributes
+            and (fact.head == fact.tail or self.owner[fact.head] is not self.owner[fact.tail])
+        ]
+        verbs = {fact.verb for fact in self.facts if fact.verb is not None}
+        worded = {token for (_, token), words in self.reading.attributes.items() if words != tokens.words[token]}
+        events = {t for t in chosen if self.kinds[t] == "event"} - worded | (verbs - set(self.reading.entities))
+        self.events = [_Event(t) for t in sorted(events)]
         self._order_events()
         for event in self.events:
             event.arguments = self._arguments(event)
         self._share_subjects()
-        self.attributes = self._attributes([t for t in chosen if self.kinds[t].startswith("attribute")])
+        self.attributes = self._attributes()
+
+    def _takes_part(self) -> set[int]:
+        """Tokens of entities that some event is about."""
+        links = self.scores.link.argmax(-1)
+        roles = [LINKS.index(name) for name in ("agent", "patient", "instrument", "location")]
+        chosen = self.scores.chosen
+        return {int(chosen[target]) for _, target in np.argwhere(np.isin(links, roles))}
 
     def _link(self, source: int, target: int, name: str) -> float:
+        if source not in self.place or target not in self.place:
+            return 0.0
         return float(self.scores.link[self.place[source], self.place[target], LINKS.index(name)])
 
     def _best_link(self, source: int, target: int) -> str:
+        if source not in self.place or target not in self.place:
+            return "none"
         return LINKS[int(self.scores.link[self.place[source], self.place[target]].argmax())]
 
     def _entities(self, found: list[int]) -> list[_Entity]:
@@ -173,13 +247,16 @@ class _Decoder:
             agreement = [entity.agrees(noun, adjectives) for entity in entities]
             links = [max(self._link(token, m, "coref") for m in entity.mentions) for entity in entities]
             chosen = None
-            if determiner not in _INDEFINITE:
-                possible = [i for i, agrees in enumerate(agreement) if agrees is not False]
+            # "Before she jumps, a woman waves": what only pronouns spoke of so far may be named as something new.
+            open_to = [determiner not in _INDEFINITE or entity.nouns <= set(_PRONOUNS) for entity in entities]
+            if any(open_to):
+                possible = [i for i, agrees in enumerate(agreement) if agrees is not False and open_to[i]]
                 best = max(possible, key=lambda i: links[i], default=None)
                 if determiner in _DEFINITE and agreement.count(True) == 1:
                     chosen = agreement.index(True)
-                elif best is not None and links[best] > 0.5:
-                    chosen = best
+                elif best is not None:
+                    pronouns = noun in _PRONOUNS or entities[best].nouns <= set(_PRONOUNS)
+                    chosen = best if links[best] > (_REFERS if pronouns else 0.5) else None
             if chosen is None:
                 entities.append(_Entity([]))
                 chosen = -1
@@ -209,19 +286,21 @@ class _Decoder:
         ]
 
     def _order_events(self) -> None:
-        """Give each event its step: events at the same time share one; steps are equal parts of the clip."""
+        """Give each event its step: events at the same time share one."""
         count = len(self.events)
         if count == 0:
             return
-        rows = [self.place[event.token] for event in self.events]
-        order = self.scores.order[np.ix_(rows, rows)]  # (events, events, orders)
+        order = self._orders()  # (events, events, orders)
         index = {name: ORDERS.index(name) for name in ORDERS}
         earlier = order[..., index["before"]] + order[..., index["meets"]]
         earlier = (earlier + (order[..., index["after"]] + order[..., index["met by"]]).T) / 2
         same = (order[..., index["equal"]] + order[..., index["equal"]].T) / 2
         group = list(range(count))
-        for i, j in itertools.combinations(range(count), 2):
-            if same[i, j] > max(earlier[i, j], earlier[j, i]):
+        margin = same - np.maximum(earlier, earlier.T)
+        for i, j in sorted(itertools.combinations(range(count), 2), key=lambda pair: -margin[pair]):
+            first, second = ([k for k in range(count) if group[k] == group[member]] for member in (i, j))
+            # All of one group with all of the other: "while A, B; then C" must not join A and C by way of B.
+            if margin[i, j] > 0 and group[i] != group[j] and margin[np.ix_(first, second)].mean() > 0:
                 group = [group[i] if g == group[j] else g for g in group]
         # Steps in the order of who comes before most others; the text's own order breaks ties.
         wins = {
@@ -232,17 +311,63 @@ class _Decoder:
         ranked = sorted(wins, key=lambda g: (-wins[g], g))
         for event, g in zip(self.events, group, strict=True):
             event.rank = ranked.index(g)
-            event.interval = (round(event.rank / len(ranked), 4), round((event.rank + 1) / len(ranked), 4))
+        ends = self._step_ends(len(ranked))
+        for event in self.events:
+            event.interval = (ends[event.rank], ends[event.rank + 1])
 
-    def _arguments(self, event: _Event) -> list[tuple[_Entity, str, float]]:
-        """Who takes part in an event: (entity, edge type, probability)."""
-        names = ("agent", "patient", "instrument", "location")
-        found = []
-        for entity in self.entities:
-            best = max((self._link(event.token, m, name), name) for m in entity.mentions for name in names)
-            if any(self._best_link(event.token, m) in names for m in entity.mentions):
-                found.append((entity, best[1], best[0]))
-        if not any(name in ("agent", "patient") for _, name, _ in found) and self.entities:
+    def _orders(self) -> np.ndarray:
+        """The order of each pair of events.
+
+        Within a sentence the network says it; events that only a fact speaks of are at the time of all others. What one
+        sentence tells comes before what the next tells, unless that has a word that says otherwise.
+        """
+        order = np.zeros((len(self.events), len(self.events), len(ORDERS)))
+        order[..., ORDERS.index("equal")] = 1
+        known = [i for i, event in enumerate(self.events) if event.token in self.place]
+        rows = [self.place[self.events[i].token] for i in known]
+        order[np.ix_(known, known)] = self.scores.order[np.ix_(rows, rows)]
+        sentence = np.searchsorted(self.tokens.sentences, [event.token for event in self.events], side="right") - 1
+        starts = [*self.tokens.sentences, len(self.tokens)]
+        for i, j in itertools.permutations(range(len(self.events)), 2):
+            if sentence[i] < sentence[j]:
+                told = self.tokens.spans[[starts[sentence[j]], starts[sentence[j] + 1] - 1]]
+                if not _OTHER_TIME.search(self.text, told[0, 0], told[1, 1]):
+                    order[i, j], order[j, i] = _BEFORE, _AFTER
+        return order
+
+    def _step_ends(self, steps: int) -> list[float]:
+        """When each step begins, and the end: equal parts, or parts of the sentences' shares where each is in one."""
+        lengths = [1.0] * steps
+        starts = self.tokens.sentences
+        if len(starts) > 1:
+            sentence = [
+                {int(np.searchsorted(starts, e.token, side="right")) - 1 for e in self.events if e.rank == rank}
+                for rank in range(steps)
+            ]
+            inside = [found.pop() for found in sentence if len(found) == 1]
+            if len(inside) == steps and inside == sorted(inside):
+                # Sentences without events last no time of their own.
+                told, counts = np.unique(inside, return_counts=True)
+                lengths = np.repeat(step_lengths(self.scores.log_duration[told], counts), counts).tolist()
+        ends = np.concatenate([[0.0], np.cumsum(lengths) / sum(lengths)])
+        return [round(float(end), 4) for end in ends]
+
+    def _arguments(self, event: _Event) -> list[_Argument]:
+        """Who takes part in an event: what the facts say, then what the links add."""
+        found = self._told_arguments(event)
+        told = bool(found)
+        linked = [a for a in self._linked_arguments(event) if all(a.entity is not b.entity for b in found)]
+        found += [a for a in linked if a.role == "agent" and not told]
+        heads = [m for a in found if a.role in ("agent", "patient") for m in a.entity.mentions]
+        # Facts are trained to be complete, so they also speak against participants that they tell of otherwise.
+        told_of = [self.owner[token] for fact in self.facts for token in (fact.head, fact.tail)]
+        found += [
+            a
+            for a in linked
+            if a.role != "agent"
+            and not (heads and any(a.entity is b for b in told_of) and self._strangers(heads, a.entity.mentions))
+        ]
+        if not any(a.role in ("agent", "patient") for a in found) and self.entities:
             options = [
                 (self._link(event.token, mention, name), i, name)
                 for i, entity in enumerate(self.entities)
@@ -250,35 +375,114 @@ class _Decoder:
                 for name in ("agent", "patient")
             ]
             probability, i, name = max(options)
-            if probability > _WEAK and all(entity is not self.entities[i] for entity, _, _ in found):
-                found.append((self.entities[i], name, probability))
+            if probability > _WEAK and all(a.entity is not self.entities[i] for a in found):
+                found.append(_Argument(self.entities[i], name, probability))
         return found
+
+    def _linked_arguments(self, event: _Event) -> list[_Argument]:
+        """Who takes part in an event by the links alone."""
+        names = ("agent", "patient", "instrument", "location")
+        found = []
+        for entity in self.entities:
+            if any(self._best_link(event.token, m) in names for m in entity.mentions):
+                probability, name = max(
+                    (self._link(event.token, m, name), name) for m in entity.mentions for name in names
+                )
+                found.append(_Argument(entity, name, probability, self._preposition(event, entity, name)))
+        return found
+
+    def _strangers(self, heads: Sequence[int], tails: Sequence[int]) -> bool:
+        """Whether the network is sure that these entities, given by their mentions, have nothing to do with others."""
+        rows = [row for row, (head, tail) in enumerate(self.scores.pairs) if head in heads and tail in tails]
+        return bool(rows) and all(self.scores.predicate[row, 0] > _SURELY_NOT for row in rows)
+
+    def _told_arguments(self, event: _Event) -> list[_Argument]:
+        """What the facts say of an event's participants, as far as one event can hold it: see `_loose_facts`."""
+        facts = [fact for fact in self.facts if fact.verb == event.token]
+        endings = {id(fact): self._ending(fact) for fact in facts}
+        direct = [fact for fact in facts if not endings[id(fact)]]
+        told = {(fact.head, fact.tail) for fact in direct or facts}
+        held: list[Fact] = []
+        for fact in sorted(direct or facts, key=lambda fact: -fact.probability):
+            # All who do it do it to all, so only such facts go together: of "A sees B" and "B sees A" just one.
+            trial = [*held, fact]
+            if {(a.head, b.tail) for a in trial for b in trial} <= told:
+                held = trial
+        passive = self.tokens.tags[event.token] == "VBN" and not direct
+        found: list[_Argument] = []
+
+        def add(entity: _Entity, role: str, fact: Fact, label: str | None = None) -> None:
+            if all((a.entity, a.role) != (entity, role) for a in found):
+                found.append(_Argument(entity, role, fact.probability, label, fact.said))
+
+        for fact in held:
+            add(self.owner[fact.head], "patient" if passive else "agent", fact)
+            label = endings[id(fact)]
+            add(self.owner[fact.tail], "location" if label else "patient", fact, label or None)
+        return found
+
+    def _ending(self, fact: Fact) -> str:
+        """What follows the verb in a fact's predicate."""
+        return fact.predicate.partition(" ")[2]
+
+    def _preposition(self, event: _Event, entity: _Entity, role: str) -> str | None:
+        """The word before a location or an instrument, where it stands between the verb and the noun."""
+        if role not in ("location", "instrument"):
+            return None
+        mention = min(entity.mentions, key=lambda m: (m < event.token, m))
+        before = [i for i in range(event.token + 1, mention) if self.tokens.pos[i] in ("ADP", "SCONJ")]
+        return self.tokens.words[before[-1]] if before else None
 
     def _share_subjects(self) -> None:
         """Let an event without anyone who does it take the subject of the event nearest in the text."""
-        told = [event for event in self.events if any(name in ("agent", "patient") for _, name, _ in event.arguments)]
+        told = [event for event in self.events if event.doers()]
         for event in self.events:
             if told and event not in told:
                 nearest = min(told, key=lambda other: abs(other.token - event.token))
                 before = self.tokens.words[max(event.token - 2, 0) : event.token]
                 passive = self.tokens.tags[event.token] == "VBN" and {"be", "being", "been", "is", "are"} & set(before)
                 name = "patient" if passive else "agent"
-                shared = [(entity, p) for entity, role, p in nearest.arguments if role in ("agent", "patient")]
-                taken = [entity for entity, _, _ in event.arguments]
-                event.arguments += [(e, name, p) for e, p in shared if all(e is not other for other in taken)]
+                taken = [a.entity for a in event.arguments]
+                event.arguments += [
+                    _Argument(a.entity, name, a.probability)
+                    for a in nearest.doers()
+                    if all(a.entity is not other for other in taken)
+                ]
 
-    def _attributes(self, found: list[int]) -> list[_Attribute]:
+    def _attributes(self) -> list[_Attribute]:
+        """Attributes that belong to someone. A verb form is an event instead, where it is one."""
         result: list[_Attribute] = []
-        for token in found:
-            event = self._cause(token)
-            owners = self._owners(token, event)
+        events = {event.token: event for event in self.events}
+        linked: dict[int, list[tuple[_Entity, float]]] = {}
+        for entity, token in self.reading.attributes:
+            owner = (self.owner[entity], float(self.scores.attribute[entity, token]))
+            if all(known is not owner[0] for known, _ in linked.setdefault(token, [])):
+                linked[token].append(owner)
+        roles = [t for t in self.place if self.kinds[t].startswith("attribute")]
+        for token in sorted({*roles, *linked}):
+            if token in events or (self.kinds[token] == "number" and self._number(token) is not None):
+                continue
+            if any(0 < mention - token <= self._left(mention) for mention in self.owner):
+                continue  # a part of that entity's name: "hockey player"
+            change = self._cause(token) if token in self.place else None
+            owners = linked.get(token, []) if change is None else self._changed(token, change)
             if not owners:
                 continue
-            attribute = _Attribute(token, self.tokens.words[token], self.kinds[token].split(":")[1], owners, event)
-            if event is None and any(self._same(attribute, other) for other in result):
+            left = int(self.scores.left[token, 1].argmax())
+            label = next((words for (_, t), words in self.reading.attributes.items() if t == token), None)
+            kind = self.kinds[token].partition(":")[2] or "other"
+            attribute = _Attribute(token, left, label or self.tokens.words[token], kind, owners, change)
+            if change is None and any(self._same(attribute, other) for other in result):
                 continue
             result.append(attribute)
         return result
+
+    def _number(self, token: int) -> int | None:
+        """What a number word says."""
+        word = self.tokens.words[token]
+        if word.isdecimal() and len(word) < 5:
+            return min(max(int(word), 1), _MAX_COUNT)
+        return NUMBER_WORDS.get(word)
 
     def _cause(self, token: int) -> _Event | None:
         """The event that brings an attribute about, if one does."""
@@ -286,20 +490,17 @@ class _Decoder:
         best, i = max(options, default=(0.0, -1))
         return self.events[i] if best > 0.5 else None
 
-    def _owners(self, token: int, event: _Event | None) -> list[tuple[_Entity, float]]:
-        if event is not None:
-            # What an event brings about belongs to who takes part in it.
-            owners = [(entity, p) for entity, name, p in event.arguments if name in ("agent", "patient")]
-            if owners:
-                return owners
+    def _changed(self, token: int, event: _Event) -> list[tuple[_Entity, float]]:
+        """Whose attribute an event brings about: who takes part in it, or who is likeliest to have it."""
+        owners = [(a.entity, a.probability) for a in event.doers()]
+        if owners or not self.entities:
+            return owners
         options = [
-            (max(self._link(mention, token, "has_attribute") for mention in entity.mentions), i)
+            (max(float(self.scores.attribute[mention, token]) for mention in entity.mentions), i)
             for i, entity in enumerate(self.entities)
         ]
-        if not options:
-            return []
         best, i = max(options)
-        return [(self.entities[i], best)] if best > _WEAK else []
+        return [(self.entities[i], best)]
 
     def _same(self, attribute: _Attribute, other: _Attribute) -> bool:
         """Whether an attribute only says again what another said of the same entity."""
@@ -315,37 +516,42 @@ class _Decoder:
     def _confidence(self, token: int) -> float:
         return round(float(self.scores.role[token].max()), 4)
 
+    def _negated(self, token: int) -> bool:
+        return bool(self.scores.negated[token] > 0.5) and not self.words_of_negation.isdisjoint(self.tokens.words)
+
     def _entity_node(self, entity: _Entity) -> Node:
         tokens = self.tokens
         head = next((m for m in entity.mentions if tokens.words[m] not in _PRONOUNS), entity.mentions[0])
-        left = int(self.scores.left[head].argmax())
-        while left and self.kinds[head - left] != "none":
-            left -= 1
-        label = noun_lemma(tokens.words[head], tokens.lemmas[head], tokens.tags[head])
-        if left:
-            label = " ".join([*tokens.words[max(head - left, 0) : head], label])
+        left = self._left(head)
+        words = self.reading.entities[head]
+        label = words
+        if words == span_words(self.text, tokens, head, left):
+            # The head in the singular; FACTUAL's own wording is found again by the span.
+            singular = noun_lemma(tokens.words[head], tokens.lemmas[head], tokens.tags[head])
+            label = words.removesuffix(tokens.words[head]) + singular
         return Node(
             entity.id,
             "entity",
             label,
             self._span(head, left),
             self._confidence(head),
-            negated=bool(self.scores.negated[head] > 0.5),
+            negated=self._negated(head),
             count=self._count(entity, head, label),
         )
 
+    def _left(self, head: int) -> int:
+        """How many words before its head belong to an entity's name."""
+        return min(int(self.scores.left[head, 0].argmax()), head)
+
     def _count(self, entity: _Entity, head: int, label: str) -> int:
-        numbers = [t for t in self.place if self.kinds[t] == "number"]
-        options = [(self._link(mention, t, "number"), t) for mention in entity.mentions for t in numbers]
-        best, token = max(options, default=(0.0, -1))
-        if best > 0.5:
-            word = self.tokens.words[token]
-            if word.isdecimal() and len(word) < 5:
-                return min(max(int(word), 1), _MAX_COUNT)
-            if word in NUMBER_WORDS:
-                return NUMBER_WORDS[word]
-        word = self.tokens.words[head]
-        return 2 if self.tokens.tags[head] in ("NNS", "NNPS") and not label.endswith(word) else 1
+        said = [(mention, token) for mention, token in self.reading.attributes if mention in entity.mentions]
+        for _, token in said:
+            number = self._number(token)
+            if number is not None:
+                return number
+        # Nothing is said: one, or more than one.
+        singular = noun_lemma(self.tokens.words[head], self.tokens.lemmas[head], self.tokens.tags[head])
+        return 2 if singular != self.tokens.words[head] and label.endswith(singular) else 1
 
     def _event_node(self, event: _Event) -> Node:
         tokens, token = self.tokens, event.token
@@ -363,11 +569,15 @@ class _Decoder:
             verb_lemma(tokens.words[token], tokens.lemmas[token], tokens.tags[token]),
             self._span(token),
             self._confidence(token),
-            negated=bool(self.scores.negated[token] > 0.5),
+            negated=self._negated(token),
             direction=DIRECTIONS[int(self.scores.direction[token].argmax())],
-            manner=tokens.words[manner] if best > 0.5 else None,
+            manner=self._manner(manner) if best > 0.5 else None,
             interval=event.interval,
         )
+
+    def _manner(self, token: int) -> str:
+        left = int(self.scores.left[token, 1].argmax())
+        return " ".join(self.tokens.words[max(token - left, 0) : token + 1])
 
     def _scene_node(self) -> Node:
         fields: dict[str, str | None] = {}
@@ -379,14 +589,20 @@ class _Decoder:
 
     # -- edges ---------------------------------------------------------------------------------------------------------
 
-    def _attribute_edges(self) -> list[Edge]:
-        edges = []
+    def _attribute_confidence(self, attribute: _Attribute) -> float:
+        """That of its role, or, where it is an attribute by its link only, of the link."""
+        if self.kinds[attribute.token].startswith("attribute"):
+            return self._confidence(attribute.token)
+        return round(min(max(p for _, p in attribute.owners), 1.0), 4)
+
+    def _attribute_edges(self) -> list[tuple[Edge, int | None]]:
+        edges: list[tuple[Edge, int | None]] = []
         for attribute in self.attributes:
             for owner, probability in attribute.owners:
                 interval = self._holds(attribute, owner)
-                edges.append(
-                    Edge(owner.id, attribute.id, "has_attribute", None, interval, round(min(probability, 1.0), 4))
-                )
+                confidence = round(min(probability, 1.0), 4)
+                edge = Edge(owner.id, attribute.id, "has_attribute", None, interval, confidence)
+                edges.append((edge, attribute.token))
         return edges
 
     def _holds(self, attribute: _Attribute, owner: _Entity) -> Interval:
@@ -401,25 +617,45 @@ class _Decoder:
         ]
         return start, min((end for end in ends if end > start), default=1.0)
 
-    def _relations(self) -> list[Edge]:
-        edges = []
+    def _relations(self) -> list[tuple[Edge, int | None]]:
+        """Relations that are no event, with the token that tells of each."""
+        edges: list[tuple[Edge, int | None]] = []
+        told: set[tuple[str, str]] = set()
+        for fact in self.facts:
+            if fact.verb is not None and fact.verb not in self.reading.entities:
+                continue
+            a, b = self.owner[fact.head], self.owner[fact.tail]
+            label = _SPATIAL_WORDINGS.get(fact.predicate, fact.predicate)
+            spatial = concept("spatial", label) is not None or label in SPATIAL_LABELS or label in _PLACES
+            interval = self._until_moved(a, b) if spatial else (0.0, 1.0)
+            kind = "spatial" if spatial else "relation"
+            # Said again of other mentions, it is the same relation.
+            if all((e.source, e.target, e.label) != (a.id, b.id, label) for e, _ in edges):
+                edges.append((Edge(a.id, b.id, kind, label, interval, round(fact.probability, 4)), fact.said))
+            told |= {(a.id, b.id), (b.id, a.id)}
         for a, b in itertools.permutations(self.entities, 2):
+            if (a.id, b.id) in told:
+                continue
             options = [(m, n) for m in a.mentions for n in b.mentions]
             pairs = np.stack([self.scores.link[self.place[m], self.place[n]] for m, n in options])
             rows = [LINKS[int(pair.argmax())].startswith("spatial:") for pair in pairs]
             if not any(rows):
                 continue
             best = int(pairs[rows].max(-1).argmax())
-            kind = int(pairs[rows][best].argmax())
-            done = [
-                (self._motion(event), event.interval)
-                for event in self.events
-                if any(entity is a or entity is b for entity, name, _ in event.arguments if name != "location")
-            ]
-            interval = (0.0, relation_end(done))
-            probability = round(float(pairs[rows][best, kind]), 4)
-            edges.append(Edge(a.id, b.id, "spatial", LINKS[kind].split(":")[1], interval, probability))
+            link = int(pairs[rows][best].argmax())
+            probability = round(float(pairs[rows][best, link]), 4)
+            label = LINKS[link].split(":")[1]
+            edges.append((Edge(a.id, b.id, "spatial", label, self._until_moved(a, b), probability), None))
         return edges
+
+    def _until_moved(self, a: _Entity, b: _Entity) -> Interval:
+        """How long a relation holds: until one of the two moves."""
+        done = [
+            (self._motion(event), event.interval)
+            for event in self.events
+            if any(x.entity is a or x.entity is b for x in event.arguments if x.role != "location")
+        ]
+        return 0.0, relation_end(done)
 
     def _motion(self, event: _Event) -> str:
         node = self._event_node(event)
@@ -428,7 +664,8 @@ class _Decoder:
     def _temporal(self) -> list[Edge]:
         edges = []
         for first, second in itertools.pairwise(sorted(self.events, key=lambda e: (e.rank, e.token))):
-            pair = self.scores.order[self.place[first.token], self.place[second.token]]
+            known = first.token in self.place and second.token in self.place
+            pair = self.scores.order[self.place[first.token], self.place[second.token]] if known else _EQUAL
             label = "equal" if first.rank == second.rank else "before"
             if label == "before" and pair[ORDERS.index("meets")] > pair[ORDERS.index("before")]:
                 label = "meets"
@@ -436,8 +673,8 @@ class _Decoder:
             edges.append(Edge(first.id, second.id, "temporal", label, confidence=probability))
         return edges
 
-    def graph(self) -> SceneGraph:
-        """The whole graph, validated."""
+    def parse(self) -> Parse:
+        """The whole graph, validated, and the words that speak for its edges."""
         parts: list[tuple[int, _Entity | _Event | _Attribute]] = [
             *((entity.mentions[0], entity) for entity in self.entities),
             *((event.token, event) for event in self.events),
@@ -445,21 +682,49 @@ class _Decoder:
         ]
         check_size(1 + len(parts))
         nodes = [self._scene_node()]
-        edges: list[Edge] = []
+        edges: list[tuple[Edge, int | None]] = []
         for number, (_, part) in enumerate(sorted(parts, key=lambda pair: pair[0]), start=1):
             part.id = f"n{number}"
             if isinstance(part, _Attribute):
-                span = self._span(part.token)
-                negated = bool(self.scores.negated[part.token] > 0.5)
-                confidence = self._confidence(part.token)
+                span = self._span(part.token, part.left)
+                negated = self._negated(part.token)
+                confidence = self._attribute_confidence(part)
                 nodes.append(Node(part.id, "attribute", part.label, span, confidence, negated, kind=part.kind))
                 continue
             nodes.append(self._entity_node(part) if isinstance(part, _Entity) else self._event_node(part))
-            edges.append(Edge("n0", part.id, "contains"))
+            edges.append((Edge("n0", part.id, "contains"), None))
         for event in self.events:
-            for entity, name, probability in event.arguments:
-                edges.append(Edge(event.id, entity.id, name, confidence=round(min(probability, 1.0), 4)))
-        edges += [*self._attribute_edges(), *self._relations(), *self._temporal()]
-        graph = SceneGraph(self.text, nodes, edges)
+            for a in event.arguments:
+                edge = Edge(event.id, a.entity.id, a.role, a.label, confidence=round(min(a.probability, 1.0), 4))
+                edges.append((edge, event.token if a.said is None else a.said))
+        edges += self._attribute_edges()
+        edges += self._relations()
+        edges += [(edge, None) for edge in self._temporal()]
+        edges += self._loose_facts(nodes, [edge for edge, _ in edges])
+        graph = SceneGraph(self.text, nodes, [edge for edge, _ in edges])
         graph.validate()
-        return graph
+        words = {i: self._span(said) for i, (_, said) in enumerate(edges) if said is not None}
+        return Parse(graph, words)
+
+    def _loose_facts(self, nodes: list[Node], edges: list[Edge]) -> list[tuple[Edge, int | None]]:
+        """Facts that the events do not hold, as relations: "rides a wave on a board" has two objects of one verb."""
+        held = set(to_triples(SceneGraph(self.text, nodes, edges)))
+        loose = []
+        for fact in self.facts:
+            if fact.verb is None or fact.verb in self.reading.entities:
+                continue
+            triple = self._triple(fact, nodes, edges)
+            if triple is not None and triple not in held:
+                a, b = self.owner[fact.head], self.owner[fact.tail]
+                edge = Edge(a.id, b.id, "relation", fact.predicate, confidence=round(fact.probability, 4))
+                loose.append((edge, fact.said))
+                held.add(triple)
+        return loose
+
+    def _triple(self, fact: Fact, nodes: list[Node], edges: list[Edge]) -> Triple | None:
+        """A fact as `to_triples` would word it if it were a relation; None if it leaves it out, as it does negation."""
+        a, b = self.owner[fact.head], self.owner[fact.tail]
+        alone = [Edge(a.id, b.id, "relation", fact.predicate)]
+        entities = [node for node in nodes if node.type in ("scene", "entity")]
+        wanted = (fact.predicate,)
+        return next((t for t in to_triples(SceneGraph(self.text, entities, alone)) if t[1:2] == wanted), None)

@@ -43,7 +43,17 @@ _IRREGULAR = {
     "taken": "take", "held": "hold", "ate": "eat", "eaten": "eat", "saw": "see", "seen": "see", "left": "leave",
     "broke": "break", "broken": "break", "built": "build", "drew": "draw", "drawn": "draw", "wore": "wear",
     "rode": "ride", "ridden": "ride", "caught": "catch", "hung": "hang", "crept": "creep", "gave": "give",
-    "shone": "shine", "leaped": "leap", "sped": "speed", "brought": "bring", "hid": "hide", "hidden": "hide",
+    "shone": "shine", "leaped": "leap", "sped": "speed", "brought": "bring", "bitten": "bite", "bit": "bite",
+    "woken": "wake", "woke": "wake", "hid": "hide", "hidden": "hide",
+    "worn": "wear", "gone": "go", "went": "go", "done": "do", "did": "do", "flew": "fly", "flown": "fly",
+    "grew": "grow", "grown": "grow", "blew": "blow", "blown": "blow", "drank": "drink", "drunk": "drink",
+    "fell": "fall", "fallen": "fall", "given": "give", "laid": "lay", "led": "lead", "lit": "light", "sent": "send",
+    "shown": "show", "spun": "spin", "stood": "stand", "stuck": "stick", "struck": "strike", "swept": "sweep",
+    "torn": "tear", "tore": "tear", "wound": "wind", "written": "write", "wrote": "write", "rose": "rise",
+    "risen": "rise", "rang": "ring", "sold": "sell", "shot": "shoot", "slid": "slide", "stole": "steal",
+    "stolen": "steal", "strung": "string", "sat": "sit", "came": "come", "kept": "keep", "met": "meet",
+    "felt": "feel", "fed": "feed", "dug": "dig", "paid": "pay", "said": "say", "told": "tell", "won": "win",
+    "lost": "lose", "bought": "buy", "fought": "fight", "knelt": "kneel", "leapt": "leap", "woven": "weave",
 }  # fmt: skip
 PLURALS = {
     "men": "man", "women": "woman", "children": "child", "people": "person", "mice": "mouse", "geese": "goose",
@@ -84,6 +94,24 @@ def _restored(stem: str) -> str:
     return stem + "e" if single or stem.endswith(("nc", "rc", "rg", "rv", "lv", "dl", "bl", "gl", "tl")) else stem
 
 
+#: Ends of stems that no verb's e follows.
+_NO_E = _words(
+    "er en on el rn wl lk mp nt rt rk ld nd ck sh ch ft pt ct rm lt sk sp wn oo ow ay ey oy ead ean eap eat oat"
+)
+
+
+def _checked(word: str, lemma: str) -> str:
+    """A tagger's lemma of a verb, with an e or a doubled consonant that it left standing taken off: "clappe"."""
+    ending = next((e for e in ("ing", "ed") if word.endswith(e)), None)
+    if ending is None:
+        return lemma
+    stem = word[: -len(ending)]
+    doubled = len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] not in "aeioulsfz"
+    if doubled and lemma in (stem, stem + "e"):
+        return stem[:-1]
+    return stem if lemma == stem + "e" and stem.endswith(_NO_E) else lemma
+
+
 def _singular(word: str) -> str:
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
@@ -103,7 +131,7 @@ def verb_lemma(word: str, lemma: str, tag: str) -> str:
         return _verb_forms()[word]
     trusted = lemma[:2] == word[:2] and lemma.isalpha() and tag.startswith("V")
     if trusted and (lemma != word or tag in ("VB", "VBP")):
-        return lemma
+        return _checked(word, lemma)
     if word.endswith("ing") and len(word) > 5:
         return _restored(word[:-3])
     if word.endswith("ed") and len(word) > 4:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from mov_ai.parser.timeline import TimelineHead, TimelineLogits
 from mov_ai.parser.token_graph import FEATURES, RELATIONS
 
 ROLES = (
@@ -47,8 +48,8 @@ LINKS = (
 ORDERS = ("equal", "before", "after", "meets", "met by")
 #: Words of a node before its head word, at most.
 MAX_LEFT = 3
-#: Distances between tokens, in either direction, that pair scores tell apart.
-_DISTANCES = 24
+#: Distances between tokens, in either direction, that are told apart.
+MAX_DISTANCE = 16
 
 
 @dataclass(frozen=True)
@@ -60,43 +61,98 @@ class ParserConfig:
         layers: message passing layers.
         heads: attention heads per layer.
         embedding: width of each word feature's embedding.
-        pair_dim: width of a token's state in pair scores.
-        dropout: share of states dropped in training.
+        hidden: width of a layer's feed-forward part.
+        pair_dim: width of a token's state in scores of links, orders and attributes.
+        dropout: share of channels dropped in training.
+        forms: ways to word a node, `Vocabulary.forms`.
+        labels: predicates, `Vocabulary.labels`.
+        endings: what may follow a verb in a predicate, `Vocabulary.endings`.
     """
 
-    dim: int = 128
+    dim: int = 192
     layers: int = 12
-    heads: int = 4
+    heads: int = 6
     embedding: int = 48
-    pair_dim: int = 64
-    dropout: float = 0.1
+    hidden: int = 512
+    pair_dim: int = 96
+    dropout: float = 0.15
+    forms: int = 3
+    labels: int = 1
+    endings: int = 1
 
     def __post_init__(self) -> None:
         if self.dim % self.heads:
             raise ValueError(f"dim: expected a multiple of heads ({self.heads}); found {self.dim}")
 
 
-class TokenLogits(NamedTuple):
-    """Logits of every token; N tokens."""
+class TokenBatch(NamedTuple):
+    """Token graphs side by side; B texts, at most N tokens in each, F features."""
 
-    role: Tensor  # (N, roles)
-    direction: Tensor  # (N, directions)
-    left: Tensor  # (N, MAX_LEFT + 1): words of the span before the head word
-    negated: Tensor  # (N,)
+    features: Tensor  # int64 (B, N, F)
+    relation: Tensor  # int64 (B, N, N): of the edge to the token of the row from the token of the column
+    mask: Tensor  # bool (B, N): where there is a token
+
+
+class TokenLogits(NamedTuple):
+    """Logits of every token."""
+
+    role: Tensor  # (B, N, roles)
+    direction: Tensor  # (B, N, directions)
+    left: Tensor  # (B, N, 2, MAX_LEFT + 1): words of the span before the head word; of entities, of attributes
+    form: Tensor  # (B, N, 2, forms): how the node is worded; of entities, of attributes
+    negated: Tensor  # (B, N)
 
 
 class PairLogits(NamedTuple):
-    """Logits of every ordered pair of chosen tokens; B texts, at most M chosen tokens in each."""
+    """Logits of every ordered pair of chosen tokens; at most M chosen tokens in each text."""
 
     link: Tensor  # (B, M, M, links)
     order: Tensor  # (B, M, M, orders)
 
 
-class RelationalAttention(nn.Module):
-    """One layer: each token attends to its neighbours, with keys and values shifted by the edge's relation.
+class Wording(NamedTuple):
+    """Which of a text's tokens can be the verb of which predicate; T verbs at most, K endings."""
 
-    The same sum as a torch-geometric `MessagePassing` layer with softmax aggregation (a test compares the two),
-    in plain torch: importing torch-geometric alone would double the start-up time of `mov-ai parse`.
+    label_verb: Tensor  # int64 (B, labels): the token that a label's verb is the lemma of; -1: not in the text
+    verbs: Tensor  # int64 (B, T): tokens whose lemmas can be put before an ending; -1 where a text has fewer
+    label_ending: Tensor  # int64 (labels,): the ending of each label
+    labels: Tensor  # bool (B, labels): the labels that the text can have
+    endings: Tensor  # bool (B, K): the endings that it can have
+
+
+class ParseLogits(NamedTuple):
+    """Logits of all that a scene graph needs."""
+
+    tokens: TokenLogits
+    pairs: PairLogits
+    attributes: Tensor  # (B, N, N)
+    predicates: Tensor  # (P, choices)
+    log_duration: Tensor  # (S,), of the sentences whose shares of the clip are known
+
+
+class ChannelDropout(nn.Module):
+    """Dropout with one mask for all tokens of a text: as good here as one mask each, and far cheaper to draw."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, value: Tensor) -> Tensor:
+        """(B, ..., channels) -> the same."""
+        if not self.training or self.share == 0:
+            return value
+        shape = (len(value),) + (1,) * (value.dim() - 2) + (value.shape[-1],)
+        kept = torch.rand(shape, device=value.device) >= self.share
+        return value * (kept.to(value.dtype) / (1 - self.share))
+
+
+class RelationalAttention(nn.Module):
+    """One layer of message passing on the complete graph of a text's tokens, whose edges are typed.
+
+    A token attends to all others; the type of the edge between them (dependency label and direction, same lemma) and
+    their distance in the text shift each head's score. It is the sum that a torch-geometric `MessagePassing` layer
+    with softmax aggregation gives (a test compares the two), in plain torch: importing torch-geometric alone would
+    double the start-up time of `mov-ai parse`.
     """
 
     def __init__(self, config: ParserConfig) -> None:
@@ -104,117 +160,220 @@ class RelationalAttention(nn.Module):
         self.heads = config.heads
         self.norm = nn.LayerNorm(config.dim)
         self.query_key_value = nn.Linear(config.dim, 3 * config.dim)
-        self.relation_key = nn.Embedding(RELATIONS, config.dim)
-        self.relation_value = nn.Embedding(RELATIONS, config.dim)
         self.out = nn.Linear(config.dim, config.dim)
-        self.mlp = nn.Sequential(
-            nn.LayerNorm(config.dim),
-            nn.Linear(config.dim, 2 * config.dim),
-            nn.GELU(),
-            nn.Dropout(config.dropout),
-            nn.Linear(2 * config.dim, config.dim),
-        )
-        self.dropout = nn.Dropout(config.dropout)
-        for embedding in (self.relation_key, self.relation_value):
-            nn.init.normal_(embedding.weight, std=0.1)
+        self.norm_mlp = nn.LayerNorm(config.dim)
+        self.mlp_in = nn.Linear(config.dim, config.hidden)
+        self.mlp_out = nn.Linear(config.hidden, config.dim)
+        self.dropout = ChannelDropout(config.dropout)
 
-    def attend(self, state: Tensor, edges: Tensor, relation: Tensor) -> Tensor:
+    def attend(self, state: Tensor, bias: Tensor) -> Tensor:
         """The messages that reach each token, mixed over heads.
 
         Args:
-            state: (N, dim), normalised.
-            edges: (2, E).
-            relation: (E,).
+            state: (B, N, dim), normalised.
+            bias: (B, heads, N, N), added to the score of the edge to the row's token from the column's.
 
         Returns:
-            (N, dim).
+            (B, N, dim).
         """
-        source, target = edges
-        split = (-1, self.heads, state.shape[1] // self.heads)
-        query, key, value = (part.view(split) for part in self.query_key_value(state).chunk(3, dim=-1))
-        edge_key = key[source] + self.relation_key(relation).view(split)  # (E, heads, dim / heads)
-        edge_value = value[source] + self.relation_value(relation).view(split)
-        score = (query[target] * edge_key).sum(-1) / split[2] ** 0.5  # (E, heads)
-        # Softmax over the edges that enter one token; every token has one, its own.
-        to = target[:, None].expand(-1, self.heads)
-        most = torch.zeros(len(state), self.heads, dtype=score.dtype, device=state.device)
-        most = most.scatter_reduce(0, to, score.detach(), "amax", include_self=False)
-        weight = (score - most[target]).exp()
-        total = torch.zeros(len(state), self.heads, dtype=weight.dtype, device=state.device)
-        total = total.index_add(0, target, weight)
-        weight = weight / total[target]
-        mixed = torch.zeros_like(query).index_add(0, target, (weight[..., None] * edge_value).to(query.dtype))
-        return self.out(mixed.flatten(1))
+        batch, count, dim = state.shape
+        split = (batch, count, 3, self.heads, dim // self.heads)
+        query, key, value = self.query_key_value(state).view(split).permute(2, 0, 3, 1, 4)
+        score = query @ key.transpose(-1, -2) * split[-1] ** -0.5 + bias
+        mixed = score.softmax(-1) @ value  # (B, heads, N, dim / heads)
+        return self.out(mixed.transpose(1, 2).reshape(batch, count, dim))
 
-    def forward(self, state: Tensor, edges: Tensor, relation: Tensor) -> Tensor:
-        """(N, dim), (2, E), (E,) -> (N, dim)."""
-        state = state + self.dropout(self.attend(self.norm(state), edges, relation))
-        return state + self.dropout(self.mlp(state))
+    def forward(self, state: Tensor, bias: Tensor) -> Tensor:
+        """(B, N, dim), (B, heads, N, N) -> (B, N, dim)."""
+        state = state + self.dropout(self.attend(self.norm(state), bias))
+        hidden = nn.functional.gelu(self.mlp_in(self.norm_mlp(state)))
+        return state + self.dropout(self.mlp_out(hidden))
 
 
 class CompositionalSceneParser(nn.Module):
-    """Token graph -> logits; every token graph of a batch is a part of one large graph."""
+    """Token graphs -> logits."""
 
     def __init__(self, config: ParserConfig) -> None:
         super().__init__()
         self.config = config
+        dim, pair_dim = config.dim, config.pair_dim
         self.embeddings = nn.ModuleList(nn.Embedding(size, config.embedding) for size in FEATURES.values())
-        self.enter = nn.Linear(config.embedding * len(FEATURES), config.dim)
+        self.enter = nn.Linear(config.embedding * len(FEATURES), dim)
         self.layers = nn.ModuleList(RelationalAttention(config) for _ in range(config.layers))
-        self.norm = nn.LayerNorm(config.dim)
-        self.role = nn.Linear(config.dim, len(ROLES))
-        self.direction = nn.Linear(config.dim, len(DIRECTIONS))
-        self.left = nn.Linear(config.dim, MAX_LEFT + 1)
-        self.negated = nn.Linear(config.dim, 1)
-        self.ends = nn.Sequential(nn.Linear(config.dim, 2 * config.pair_dim), nn.GELU(), nn.Dropout(config.dropout))
+        self.norm = nn.LayerNorm(dim)
+        # The shift of each head of each layer.
+        self.relation = nn.Embedding(RELATIONS, config.layers * config.heads)
+        self.distance = nn.Embedding(2 * MAX_DISTANCE + 1, config.layers * config.heads)
+        self.dropout = ChannelDropout(config.dropout)
+
+        # Guesses hidden words in training, by what their lemmas are embedded as.
+        self.guess = nn.Linear(dim, config.embedding)
+
+        self.role = nn.Linear(dim, len(ROLES))
+        self.direction = nn.Linear(dim, len(DIRECTIONS))
+        self.left = nn.Linear(dim, 2 * (MAX_LEFT + 1))
+        self.form = nn.Linear(dim, 2 * config.forms)
+        self.negated = nn.Linear(dim, 1)
+        self.timeline = TimelineHead(dim)
+
+        self.ends = nn.Sequential(nn.Linear(dim, 2 * pair_dim), nn.GELU())
         outputs = len(LINKS) + len(ORDERS)
-        self.bilinear = nn.Parameter(torch.randn(outputs, config.pair_dim, config.pair_dim) / config.pair_dim)
-        self.from_source = nn.Linear(config.pair_dim, outputs)
-        self.from_target = nn.Linear(config.pair_dim, outputs, bias=False)
-        self.distance = nn.Embedding(2 * _DISTANCES + 1, outputs)
-        for embedding in self.embeddings:
-            assert isinstance(embedding, nn.Embedding)
-            nn.init.normal_(embedding.weight, std=0.3)
+        self.bilinear = nn.Parameter(torch.randn(outputs, pair_dim, pair_dim) / pair_dim)
+        self.from_source = nn.Linear(pair_dim, outputs)
+        self.from_target = nn.Linear(pair_dim, outputs, bias=False)
+        self.pair_distance = nn.Embedding(2 * MAX_DISTANCE + 1, outputs)
 
-    def encode(self, features: Tensor, edges: Tensor, relation: Tensor) -> Tensor:
-        """Token states.
+        self.owner = nn.Linear(dim, pair_dim)
+        self.owned = nn.Linear(dim, pair_dim)
+        self.attribute_bilinear = nn.Parameter(torch.randn(pair_dim, pair_dim) / pair_dim)
+        self.attribute_bias = nn.Linear(dim, 2)
+        self.attribute_distance = nn.Embedding(2 * MAX_DISTANCE + 1, 1)
 
-        Args:
-            features: int64 (N, features).
-            edges: int64 (2, E).
-            relation: int64 (E,).
+        self.head = nn.Linear(dim, dim)
+        self.tail = nn.Linear(dim, dim)
+        self.predicate_relation = nn.Embedding(RELATIONS, dim)
+        self.predicate_distance = nn.Embedding(2 * MAX_DISTANCE + 1, dim)
+        self.mix = nn.Linear(3 * dim, dim)
+        self.point = nn.Linear(dim, dim)
+        self.point_key = nn.Linear(dim, dim)
+        self.point_value = nn.Linear(dim, dim)
+        self.mix_context = nn.Linear(2 * dim, dim)
+        self.label = nn.Linear(dim, config.labels)
+        self.ending = nn.Linear(dim, config.endings)
+        self.made_up = nn.Parameter(torch.tensor(-4.0))
 
-        Returns:
-            (N, dim).
-        """
-        parts = [embedding(features[:, i]) for i, embedding in enumerate(self.embeddings)]
-        state = self.enter(torch.cat(parts, dim=-1))
-        for layer in self.layers:
-            state = layer(state, edges, relation)
-        return self.norm(state)
+        for table in self.embeddings:
+            assert isinstance(table, nn.Embedding)
+            nn.init.normal_(table.weight, std=0.3)
+        for table in (self.relation, self.distance):
+            nn.init.normal_(table.weight, std=0.1)
+        for table in (self.pair_distance, self.attribute_distance):
+            nn.init.zeros_(table.weight)
+
+    def encode(self, batch: TokenBatch) -> Tensor:
+        """Token states (B, N, dim); what stands where there is no token means nothing."""
+        parts = [table(batch.features[..., i]) for i, table in enumerate(self.embeddings)]
+        state = self.enter(self.dropout(torch.cat(parts, dim=-1)))
+        count = state.shape[1]
+        layers, heads = self.config.layers, self.config.heads
+        shift = self.relation(batch.relation) + self.distance(_distances(torch.arange(count, device=state.device)))
+        # (B, N, N, layers * heads) -> (layers, B, heads, N, N)
+        shift = shift.view(len(state), count, count, layers, heads).permute(3, 0, 4, 1, 2)
+        shift = shift.masked_fill(~batch.mask[None, :, None, None, :], -1e4)
+        for layer, bias in zip(self.layers, shift, strict=True):
+            state = layer(state, bias)
+        return self.dropout(self.norm(state))
 
     def tokens(self, state: Tensor) -> TokenLogits:
-        """Logits of single tokens from their states (N, dim)."""
-        return TokenLogits(self.role(state), self.direction(state), self.left(state), self.negated(state).squeeze(-1))
+        """Logits of single tokens from their states (B, N, dim)."""
+        shape = (*state.shape[:2], 2, -1)
+        return TokenLogits(
+            self.role(state),
+            self.direction(state),
+            self.left(state).view(shape),
+            self.form(state).view(shape),
+            self.negated(state).squeeze(-1),
+        )
+
+    def guesses(self, state: Tensor) -> Tensor:
+        """Logits (..., lemma ids) of what a hidden word is, from token states (..., dim)."""
+        table = self.embeddings[list(FEATURES).index("lemma")].weight
+        assert isinstance(table, Tensor)
+        return self.guess(state) @ table.T
 
     def pairs(self, state: Tensor, chosen: Tensor) -> PairLogits:
         """Logits of pairs.
 
         Args:
-            state: (N, dim).
+            state: (B, N, dim).
             chosen: int64 (B, M), token numbers; what stands where a text has fewer is up to the caller to ignore.
         """
-        source, target = self.ends(state[chosen]).chunk(2, dim=-1)  # (B, M, pair_dim) each
+        picked = state.gather(1, chosen[..., None].expand(-1, -1, state.shape[-1]))
+        source, target = self.dropout(self.ends(picked)).chunk(2, dim=-1)  # (B, M, pair_dim) each
         left = torch.einsum("bid,ode->bioe", source, self.bilinear)
         logits = torch.einsum("bioe,bje->bijo", left, target)
-        apart = (chosen[:, None, :] - chosen[:, :, None]).clamp(-_DISTANCES, _DISTANCES) + _DISTANCES
         logits = logits + self.from_source(source)[:, :, None] + self.from_target(target)[:, None]
-        logits = logits + self.distance(apart)
+        logits = logits + self.pair_distance(_distances(chosen))
         return PairLogits(logits[..., : len(LINKS)], logits[..., len(LINKS) :])
 
-    def forward(
-        self, features: Tensor, edges: Tensor, relation: Tensor, chosen: Tensor
-    ) -> tuple[TokenLogits, PairLogits]:
-        """Logits of all tokens (N) and of the pairs of `chosen` tokens (B, M); arguments as `encode` and `pairs`."""
-        state = self.encode(features, edges, relation)
-        return self.tokens(state), self.pairs(state, chosen)
+    def attributes(self, state: Tensor) -> Tensor:
+        """Logits (B, N, N) that the row's token, an entity, has the column's as an attribute; state (B, N, dim)."""
+        owner = self.dropout(nn.functional.gelu(self.owner(state)))
+        owned = self.dropout(nn.functional.gelu(self.owned(state)))
+        of_owner, of_owned = self.attribute_bias(state).unbind(-1)
+        logits = owner @ self.attribute_bilinear @ owned.transpose(1, 2)
+        apart = self.attribute_distance(_distances(torch.arange(state.shape[1], device=state.device)))
+        return logits + of_owner[:, :, None] + of_owned[:, None, :] + apart[..., 0]
+
+    def predicates(self, state: Tensor, batch: TokenBatch, pairs: Tensor, wording: Wording) -> tuple[Tensor, Tensor]:
+        """How likely each predicate is to hold between two entities.
+
+        A predicate is one of the labels, or made up of a verb of the text and an ending ("graze" + "near"); the score
+        of either grows with how strongly the pair points at the verb's token.
+
+        Args:
+            state: (B, N, dim).
+            batch: what the states were made of.
+            pairs: int64 (P, 3): text, head token, tail token.
+            wording: which tokens can be verbs.
+
+        Returns:
+            Logits (P, labels + T * K), label 0 means no predicate, then verb by verb the endings; and where in the
+            text the predicate is said, logits (P, N).
+        """
+        text, head, tail = pairs.unbind(1)
+        first, second = state[text, head], state[text, tail]
+        relation = batch.relation[text, head, tail]
+        apart = (tail - head).clamp(-MAX_DISTANCE, MAX_DISTANCE) + MAX_DISTANCE
+        a, b = self.head(first), self.tail(second)
+        edge = self.predicate_relation(relation) + self.predicate_distance(apart)
+        pair = nn.functional.gelu(self.mix(torch.cat([a + b + edge, a * b, (first - second).abs()], dim=-1)))
+        pair = self.dropout(pair)
+        pointer = torch.einsum("pd,pnd->pn", self.point(pair), self.point_key(state)[text]) * state.shape[-1] ** -0.5
+        pointer = pointer.masked_fill(~batch.mask[text], -1e4).float()
+        context = torch.einsum("pn,pnd->pd", pointer.softmax(-1).to(state.dtype), self.point_value(state)[text])
+        pair = nn.functional.gelu(self.mix_context(torch.cat([pair, context], dim=-1)))
+        pair = self.dropout(pair)
+        ending = self.ending(pair).float()
+        shared = ending[:, wording.label_ending]
+        # Label 0 says nothing, so it has no ending.
+        labels = self.label(pair).float() + torch.cat([torch.zeros_like(shared[:, :1]), shared[:, 1:]], dim=1)
+        verb = wording.label_verb[text]  # (P, labels)
+        labels = labels + pointer.gather(1, verb.clamp(min=0)) * (verb >= 0)
+        labels = labels.masked_fill(~wording.labels[text], -1e4)
+        verbs = wording.verbs[text]  # (P, T)
+        made_up = pointer.gather(1, verbs.clamp(min=0)).masked_fill(verbs < 0, -1e4) + self.made_up
+        ending = ending.masked_fill(~wording.endings[text], -1e4)
+        return torch.cat([labels, (made_up[:, :, None] + ending[:, None, :]).flatten(1)], dim=1), pointer
+
+    def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, ParseLogits | TimelineLogits]:
+        """All logits of a batch in training.
+
+        Args:
+            batch: what `mov_ai.training.parser_samples.collate` or `mov_ai.training.timelines.collate_timelines`
+                returns, and `hidden`, int64 (B, N), at least 0 for the tokens to guess; G of them.
+
+        Returns:
+            Logits of the lemmas of hidden tokens (G, lemma ids), and of all that the batch has targets for.
+        """
+        tokens = TokenBatch(batch["features"], batch["relation"], batch["mask"])
+        state = self.encode(tokens)
+        guesses = self.guesses(state[batch["hidden"] >= 0])
+        if "piece" in batch:
+            pieces = len(batch["shares"])
+            return guesses, self.timeline(state.flatten(0, 1), batch["token"], batch["piece"], pieces, batch["pairs"])
+        wording = Wording(*(batch[name] for name in Wording._fields))
+        predicates, _ = self.predicates(state, tokens, batch["pairs"], wording)
+        pairs = self.pairs(state, batch["chosen"])
+        log_duration = self.log_durations(state, batch["told_token"], batch["told_piece"], len(batch["told_text"]))
+        return guesses, ParseLogits(self.tokens(state), pairs, self.attributes(state), predicates, log_duration)
+
+    def log_durations(self, state: Tensor, token: Tensor, piece: Tensor, count: int) -> Tensor:
+        """(S,) how long pieces of texts last, see `TimelineHead`; state (B, N, dim), tokens numbered through B * N."""
+        nobody = token.new_zeros((2, 0))
+        return self.timeline(state.flatten(0, 1), token, piece, count, nobody).log_duration
+
+
+def _distances(places: Tensor) -> Tensor:
+    """(..., N) -> (..., N, N): how far the column's token stands behind the row's, as a row of an embedding."""
+    return (places[..., None, :] - places[..., :, None]).clamp(-MAX_DISTANCE, MAX_DISTANCE) + MAX_DISTANCE

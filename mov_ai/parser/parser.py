@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import itertools
-import json
+import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mov_ai.errors import UsageError
 from mov_ai.graph import SceneGraph
+from mov_ai.parser.confidence import Calibration
 
 if TYPE_CHECKING:
     import numpy as np
     from spacy.language import Language
+    from torch import Tensor
 
-    from mov_ai.parser.decode import Scores
+    from mov_ai.parser.decode import Parse
     from mov_ai.parser.network import CompositionalSceneParser
+    from mov_ai.parser.scores import Scores
+    from mov_ai.parser.timeline import SpanTimes
     from mov_ai.parser.token_graph import TokenGraph
+    from mov_ai.parser.vocabulary import Vocabulary
 
 EMBEDDED_PARSER = Path(__file__).resolve().parents[1] / "assets" / "parser"
 MAX_TOKENS = 400
+UNCHANGED = Calibration()
+#: Version of the folder that `SceneGraphParser.save_pretrained` writes.
+SCHEMA = 2
+#: Mentions of entities in a text: all pairs of them are looked at.
+MAX_MENTIONS = 120
+#: Pairs of tokens that one pass of the network takes at most: memory grows with them.
+_MAX_PAIRS = 400_000
 #: Characters that are looked at before any work: no text of `MAX_TOKENS` words comes near.
 _MAX_CHARACTERS = 20_000
+#: spaCy's tokenizer takes minutes for thousands of symbols in a row.
+_MAX_WORD = 1000
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -54,11 +69,21 @@ class SceneGraphParser:
     Args:
         network: the trained network; it is put into eval mode.
         spacy: the pipeline that gives tokens, tags, lemmas and dependencies.
+        vocabulary: the words that the network chooses among.
+        calibration: what makes the confidences of nodes and edges mean what they say.
     """
 
-    def __init__(self, network: CompositionalSceneParser, spacy: Language) -> None:
+    def __init__(
+        self,
+        network: CompositionalSceneParser,
+        spacy: Language,
+        vocabulary: Vocabulary,
+        calibration: Calibration = UNCHANGED,
+    ) -> None:
         self.network = network.eval()
         self.spacy = spacy
+        self.vocabulary = vocabulary
+        self.calibration = calibration
 
     @classmethod
     def from_pretrained(cls, path: str | Path | None = None) -> SceneGraphParser:
@@ -67,52 +92,54 @@ class SceneGraphParser:
         Raises:
             UsageError: if the folder does not hold a parser.
         """
-        import safetensors.torch
-
-        from mov_ai.graph.files import read_json
-        from mov_ai.parser.network import CompositionalSceneParser, ParserConfig
         from mov_ai.parser.spacy_pipeline import load_spacy
 
         folder = Path(path) if path is not None else EMBEDDED_PARSER
-        config = read_json(folder / "config.json")
-        weights = folder / "model.safetensors"
-        if not weights.is_file():
-            raise UsageError(f"{folder}: no model.safetensors there; give the folder of a trained parser")
-        try:
-            network = CompositionalSceneParser(ParserConfig(**config["network"]))
-            tensors = {name: tensor.float() for name, tensor in safetensors.torch.load_file(weights).items()}
-            network.load_state_dict(tensors)
-        except (KeyError, TypeError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
-            # PyTorch says in the second line which tensor does not fit.
-            reason = " ".join(str(error).split())[:200]
-            raise UsageError(
-                f"{folder}: config.json and model.safetensors are not a parser's ({reason}); train or fetch it again"
-            ) from None
-        return cls(network, load_spacy(config.get("spacy_model")))
+        network, vocabulary, config = load_network(folder)
+        scaling = {name: tuple(pair) for name, pair in config.get("calibration", {}).items()}
+        return cls(network, load_spacy(config.get("spacy_model")), vocabulary, Calibration(**scaling))
 
     def save_pretrained(self, path: str | Path) -> None:
         """Write config.json and model.safetensors into a folder, made if need be."""
-        save_network(self.network, path)
+        save_parser(self.network, self.vocabulary, path, self.calibration)
 
-    def __call__(self, text: str) -> SceneGraph:
+    def __call__(self, text: str, entities: Sequence[str | tuple[int, int]] | None = None) -> SceneGraph:
         """Parse one text.
 
-        Raises:
-            UsageError: if the text is empty, too long, not whole Unicode, or describes more than a graph holds.
-        """
-        return self.parse_batch([text])[0]
+        Args:
+            text: English.
+            entities: the things that the text speaks of, if they are known beforehand: phrases of the text, or their
+                character ranges. The graph then has these entities and no others.
 
-    def parse_batch(self, texts: Sequence[str]) -> list[SceneGraph]:
-        """Parse several texts, in one pass of the network. Warns where a text does not look English.
+        Raises:
+            UsageError: if the text is empty, too long, not whole Unicode, or describes more than a graph holds, or if
+                an entity is not in the text.
+        """
+        return self.explain(text, entities).graph
+
+    def explain(self, text: str, entities: Sequence[str | tuple[int, int]] | None = None) -> Parse:
+        """As `__call__`, with the words that speak for each edge."""
+        return self._parses([text], [entities])[0]
+
+    def parse_batch(
+        self, texts: Sequence[str], entities: Sequence[Sequence[str | tuple[int, int]] | None] | None = None
+    ) -> list[SceneGraph]:
+        """Parse several texts, batched in spaCy and in the network. Warns where a text does not look English.
+
+        Args:
+            texts: any number.
+            entities: for each text as `__call__` takes them, or None.
 
         Raises:
             UsageError: as `__call__`, for the first text at fault.
         """
-        from mov_ai.parser.decode import decode
+        given = [None] * len(texts) if entities is None else entities
+        return [parse.graph for parse in self._parses(texts, given)]
+
+    def _token_graphs(self, texts: Sequence[str]) -> list[TokenGraph]:
+        """Check, tokenize, tag and parse texts; warns where one does not look English."""
         from mov_ai.parser.token_graph import token_graph
 
-        if not texts:
-            return []
         for text in texts:
             check_text(text)
         graphs = [token_graph(doc) for doc in self.spacy.pipe(texts)]
@@ -126,55 +153,343 @@ class SceneGraphParser:
                 warnings.warn(
                     f"the prompt does not look English ({text[:40]!r}); the parser knows English only", stacklevel=2
                 )
-        scores = score(self.network, graphs)
-        return [decode(text, tokens, s) for text, tokens, s in zip(texts, graphs, scores, strict=True)]
+        return graphs
+
+    def timeline(self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]) -> list[SpanTimes]:
+        """Times of given pieces of texts, straight from the network's heads.
+
+        Args:
+            texts: any that the parser reads; they need no graph of at most 64 nodes.
+            spans: per text, S character ranges: words (an event's verb), clauses or sentences. A range that touches no
+                token takes the nearest one.
+
+        Raises:
+            UsageError: as `__call__`, for the first text at fault.
+        """
+        import numpy as np
+        import torch
+
+        from mov_ai.parser.network import TokenBatch
+        from mov_ai.parser.timeline import SpanTimes, tokens_of
+        from mov_ai.parser.token_graph import pad
+
+        result = []
+        for graph, ranges in zip(self._token_graphs(texts), spans, strict=True):
+            found = [tokens_of(graph.spans, start, end) for start, end in ranges]
+            piece = np.repeat(np.arange(len(found)), [len(part) for part in found])
+            pairs = np.array(list(itertools.product(range(len(found)), repeat=2)), dtype=np.int64).reshape(-1, 2).T
+            with torch.no_grad(), torch.autocast("cpu", enabled=False):
+                state = self.network.encode(TokenBatch(*map(torch.from_numpy, pad([graph]))))[0]
+                token = torch.from_numpy(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
+                logits = self.network.timeline(
+                    state, token, torch.from_numpy(piece), len(found), torch.from_numpy(pairs.copy())
+                )
+            result.append(
+                SpanTimes(
+                    logits.log_duration.numpy(),
+                    logits.duration.softmax(-1).numpy(),
+                    logits.relation.softmax(-1).numpy().reshape(len(found), len(found), -1),
+                )
+            )
+        return result
+
+    def _parses(self, texts: Sequence[str], entities: Sequence[Sequence[str | tuple[int, int]] | None]) -> list[Parse]:
+        """Score and decode, a bounded number of tokens at a time, texts of about one length together."""
+        from mov_ai.parser.decode import decode
+
+        graphs = self._token_graphs(texts)
+        given = [
+            None if names is None else given_heads(text, tokens, names)
+            for text, tokens, names in zip(texts, graphs, entities, strict=True)
+        ]
+        parses: dict[int, Parse] = {}
+        for part in _alike([len(tokens) for tokens in graphs]):
+            scores = score(self.network, self.vocabulary, [graphs[i] for i in part], [given[i] for i in part])
+            for i, one in zip(part, scores, strict=True):
+                parse = decode(texts[i], graphs[i], one, self.vocabulary)
+                parses[i] = replace(parse, graph=self.calibration.apply(parse.graph))
+        return [parses[i] for i in range(len(texts))]
 
 
-def save_network(network: CompositionalSceneParser, path: str | Path) -> None:
-    """Write a network's config.json and model.safetensors (half precision) into a folder, made if need be."""
+def load_network(folder: Path) -> tuple[CompositionalSceneParser, Vocabulary, dict[str, Any]]:
+    """A parser's network, its vocabulary and all that its config.json says, from its folder.
+
+    Raises:
+        UsageError: if the folder does not hold a parser.
+    """
+    import safetensors.torch
+
+    from mov_ai.graph.files import read_json
+    from mov_ai.parser.network import CompositionalSceneParser, ParserConfig
+    from mov_ai.parser.vocabulary import Vocabulary
+
+    config = read_json(folder / "config.json")
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        raise UsageError(f"{folder}: no model.safetensors there; give the folder of a trained parser")
+    if not isinstance(config, dict) or config.get("schema") != SCHEMA:
+        found = config.get("schema") if isinstance(config, dict) else config
+        raise UsageError(
+            f"{folder}: config.json: expected a parser of schema {SCHEMA}, found {found!r}; it comes from another "
+            "version of mov_ai: train it again with `python -m mov_ai.train experiment=parser/factual`"
+        )
+    try:
+        vocabulary = Vocabulary.from_dict(config["vocabulary"])
+        network = CompositionalSceneParser(ParserConfig(**config["network"]))
+        network.load_state_dict(_unpacked(safetensors.torch.load_file(weights)))
+    except (KeyError, TypeError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
+        # PyTorch says in the second line which tensor does not fit.
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(
+            f"{folder}: config.json and model.safetensors are not a parser's ({reason}); train or fetch it again"
+        ) from None
+    return network, vocabulary, config
+
+
+def save_parser(
+    network: CompositionalSceneParser,
+    vocabulary: Vocabulary,
+    path: str | Path,
+    calibration: Calibration = UNCHANGED,
+) -> None:
+    """Write config.json and model.safetensors into a folder, made if need be; each file at once.
+
+    Matrices are kept in 8 bits with a scale for each row, all else in half precision: a quarter of the size of single
+    precision, and the same graphs for all but a few captions in a thousand.
+    """
     from dataclasses import asdict
 
     import safetensors.torch
 
+    from mov_ai.graph.files import write_bytes, write_json
+
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    config = {"network": asdict(network.config), "spacy_model": None}
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    tensors = {name: tensor.detach().cpu().half() for name, tensor in network.state_dict().items()}
-    safetensors.torch.save_file(tensors, folder / "model.safetensors")
-    # safetensors makes files that only their owner may read.
-    (folder / "model.safetensors").chmod(0o644)
+    write_bytes(folder / "model.safetensors", safetensors.torch.save(_packed(network.state_dict())))
+    config = {
+        "schema": SCHEMA,
+        "network": asdict(network.config),
+        "spacy_model": None,
+        "calibration": asdict(calibration),
+        "vocabulary": vocabulary.to_dict(),
+    }
+    write_json(folder / "config.json", config)
 
 
-def score(network: CompositionalSceneParser, graphs: Sequence[TokenGraph]) -> list[Scores]:
-    """The network's probabilities for each token graph.
+def _packed(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors as they are stored: `name` in half precision, or `name` in 8 bits and `name.scale` (rows,)."""
+    import torch
+
+    packed = {}
+    for name, tensor in state.items():
+        tensor = tensor.detach().cpu().float()
+        if tensor.dim() == 2 and min(tensor.shape) > 8:
+            scale = (tensor.abs().amax(1) / 127).clamp(min=1e-8)
+            packed[name] = (tensor / scale[:, None]).round().to(torch.int8)
+            packed[f"{name}.scale"] = scale
+        else:
+            packed[name] = tensor.half().contiguous()
+    return packed
+
+
+def _unpacked(packed: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors that `_packed` packed, in single precision."""
+    scales = {name: tensor for name, tensor in packed.items() if name.endswith(".scale")}
+    return {
+        name: tensor.float() * scales[f"{name}.scale"][:, None] if f"{name}.scale" in scales else tensor.float()
+        for name, tensor in packed.items()
+        if name not in scales
+    }
+
+
+def given_heads(text: str, tokens: TokenGraph, entities: Sequence[str | tuple[int, int]]) -> list[tuple[int, int]]:
+    """Where entities that are known beforehand stand in a text.
+
+    Args:
+        text, tokens: the text.
+        entities: phrases or character ranges; the same phrase again is its next occurrence.
+
+    Returns:
+        For each the last token and the number of tokens before it.
 
     Raises:
-        UsageError: if a text has far more nodes than a graph may hold.
+        UsageError: if one is not in the text.
+    """
+    import numpy as np
+
+    if isinstance(entities, str):
+        raise UsageError(f"entities: expected a list of phrases; found the text {entities!r}")
+    heads: list[tuple[int, int]] = []
+    for entity in entities:
+        if isinstance(entity, str):
+            pattern = r"(?<!\w)" + r"\s+".join(re.escape(word) for word in entity.split()) + r"(?!\w)"
+            ranges = [match.span() for match in re.finditer(pattern, text, re.IGNORECASE)] if entity.strip() else []
+        else:
+            ranges = [entity] if 0 <= entity[0] < entity[1] <= len(text) else []
+        places = [np.flatnonzero((tokens.spans[:, 0] < end) & (tokens.spans[:, 1] > start)) for start, end in ranges]
+        free = [found for found in places if len(found) and all(head != found[-1] for head, _ in heads)]
+        if not free:
+            raise UsageError(
+                f"entity {entity!r} is not in the text {text[:60]!r}; give phrases as they stand there, or character "
+                "ranges"
+            )
+        # "the dog" is a dog.
+        words = [int(token) for token in free[0]]
+        while len(words) > 1 and tokens.tags[words[0]] in ("DT", "PDT", "PRP$"):
+            del words[0]
+        heads.append((words[-1], len(words) - 1))
+    return heads
+
+
+def score(
+    network: CompositionalSceneParser,
+    vocabulary: Vocabulary,
+    graphs: Sequence[TokenGraph],
+    given: Sequence[Sequence[tuple[int, int]] | None] | None = None,
+) -> list[Scores]:
+    """The network's probabilities for each token graph, in one batch.
+
+    Args:
+        network: in eval mode.
+        vocabulary: the words that it chooses among.
+        graphs: none without tokens.
+        given: for each graph, the entities that are known beforehand as `given_heads` gives them, or None.
+
+    Raises:
+        UsageError: if a text speaks of things more than `MAX_MENTIONS` times.
     """
     import numpy as np
     import torch
 
-    from mov_ai.parser.decode import Scores, choose
-    from mov_ai.parser.token_graph import join
+    from mov_ai.parser.decode import choose
+    from mov_ai.parser.network import ROLES, TokenBatch, Wording
+    from mov_ai.parser.scores import Scores
+    from mov_ai.parser.token_graph import pad
 
-    features, edges, relation, starts = join(graphs)
-    with torch.no_grad():
-        device = network.enter.weight.device
-        arrays = (torch.from_numpy(array).to(device) for array in (features, edges, relation))
-        state = network.encode(*arrays)
+    device = network.enter.weight.device
+
+    def tensor(array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(device)
+
+    if any(len(graph) == 0 for graph in graphs):
+        raise ValueError("a text without tokens cannot be scored")
+    # Validation in the midst of training must say what the exported parser will say.
+    with torch.no_grad(), torch.autocast(device.type, enabled=False):
+        batch = TokenBatch(*(tensor(array) for array in pad(graphs)))
+        state = network.encode(batch)
         logits = network.tokens(state)
         role = logits.role.softmax(-1).cpu().numpy()
-        direction, left = (part.softmax(-1).cpu().numpy() for part in (logits.direction, logits.left))
+        left = logits.left.softmax(-1).cpu().numpy()
+        for i, heads in enumerate(given or ()):
+            if heads:
+                # Phrases that are given may be longer than what the network knows.
+                longest = max(before for _, before in heads)
+                left = np.pad(left, ((0, 0), (0, 0), (0, 0), (0, max(0, longest + 1 - left.shape[-1]))))
+                _impose(role[i], left[i], heads)
+            elif heads is not None:
+                _impose(role[i], left[i], ())
+        attribute = network.attributes(state).sigmoid().cpu().numpy()
+        chosen = [choose(role[i, : len(graph)]) for i, graph in enumerate(graphs)]
+        wordings = [vocabulary.wording(graph) for graph in graphs]
+        rows = np.zeros((len(graphs), max(1, *map(len, chosen))), dtype=np.int64)
+        verbs = np.full((len(graphs), max(len(wording.verbs) for wording in wordings)), -1, dtype=np.int64)
+        labels = np.zeros((len(graphs), len(vocabulary.labels)), dtype=bool)
+        endings = np.zeros((len(graphs), len(vocabulary.endings)), dtype=bool)
+        pairs = []
+        for i, (tokens, wording) in enumerate(zip(chosen, wordings, strict=True)):
+            rows[i, : len(tokens)], verbs[i, : len(wording.verbs)] = tokens, wording.verbs
+            labels[i, wording.labels] = endings[i, wording.endings] = True
+            entities = tokens[role[i, tokens].argmax(-1) == ROLES.index("entity")]
+            if len(entities) > MAX_MENTIONS:
+                raise UsageError(
+                    f"the text speaks of things {len(entities)} times; the parser follows {MAX_MENTIONS} at most: "
+                    "shorten it or split it into several prompts"
+                )
+            pairs.append([(i, a, b) for a in entities for b in entities])
+        link, order = (part.softmax(-1).cpu().numpy().astype(np.float64) for part in network.pairs(state, tensor(rows)))
+        label_verb = np.stack([wording.label_verb for wording in wordings])
+        arrays = (label_verb, verbs, vocabulary.label_endings(), labels, endings)
+        flat = np.array([pair for found in pairs for pair in found], dtype=np.int64).reshape(-1, 3)
+        # Each pair looks at all tokens of its text, so many are taken in parts.
+        parts = tensor(flat).split(max(1, _MAX_PAIRS // state.shape[1]))
+        logs = [network.predicates(state, batch, part, Wording(*map(tensor, arrays))) for part in parts]
+        predicate, said = (torch.cat(part).softmax(-1).cpu().numpy() for part in zip(*logs, strict=True))
+        direction, form = (part.softmax(-1).cpu().numpy() for part in (logits.direction, logits.form))
         negated = logits.negated.sigmoid().cpu().numpy()
-        result = []
-        for start, end in itertools.pairwise(starts):
-            chosen = choose(role[start:end])
-            pairs = network.pairs(state[start:end], torch.from_numpy(chosen)[None].to(device))
-            link, order = (part[0].softmax(-1).cpu().numpy().astype(np.float64) for part in pairs)
-            one: list[np.ndarray] = [part[start:end] for part in (role, direction, left, negated)]
-            result.append(Scores(one[0], one[1], one[2], one[3], chosen, link, order))
+        token, piece, counts = _sentences(graphs, state.shape[1])
+        times = network.log_durations(state, tensor(token), tensor(piece), sum(counts)).cpu().numpy()
+    sentences = np.split(times, np.cumsum(counts)[:-1])
+    result = []
+    start = 0
+    for i, graph in enumerate(graphs):
+        n, m, end = len(graph), len(chosen[i]), start + len(pairs[i])
+        result.append(
+            Scores(
+                role[i, :n],
+                direction[i, :n],
+                left[i, :n],
+                form[i, :n],
+                negated[i, :n],
+                attribute[i, :n, :n],
+                chosen[i],
+                link[i, :m, :m],
+                order[i, :m, :m],
+                flat[start:end, 1:],
+                predicate[start:end],
+                said[start:end, :n],
+                wordings[i].label_verb,
+                wordings[i].verbs,
+                sentences[i],
+            )
+        )
+        start = end
     return result
+
+
+def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Numbers of texts in groups of about one length, for padding costs time, and of bounded size in all."""
+    part: list[int] = []
+    for i in sorted(range(len(lengths)), key=lambda i: lengths[i]):
+        longer = part and lengths[i] > max(lengths[part[0]] + 2, 1.35 * lengths[part[0]])
+        if part and (longer or (len(part) + 1) * lengths[i] ** 2 > _MAX_PAIRS):
+            yield part
+            part = []
+        part.append(i)
+    if part:
+        yield part
+
+
+def _impose(role: np.ndarray, left: np.ndarray, heads: Sequence[tuple[int, int]]) -> None:
+    """Make these tokens entities, and no others, in place; role (N, roles), left (N, 2, more than any `before`)."""
+    from mov_ai.parser.network import ROLES
+
+    entity, nothing = ROLES.index("entity"), ROLES.index("none")
+    role[:, entity] = 0
+    # What was only an entity is nothing now.
+    role[:, nothing] += 1e-6
+    role /= role.sum(-1, keepdims=True)
+    for head, before in heads:
+        role[head - before : head + 1] = 0
+        role[head - before : head, nothing] = 1
+    # Afterwards, for a given phrase may hold another one.
+    for head, before in heads:
+        role[head] = 0
+        role[head, entity] = 1
+        left[head, 0] = 0
+        left[head, 0, before] = 1
+
+
+def _sentences(graphs: Sequence[TokenGraph], width: int) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """The tokens of all sentences, numbered through graphs of `width` tokens; their sentences; how many each has."""
+    import numpy as np
+
+    token, piece = [], []
+    counts: list[int] = []
+    for i, graph in enumerate(graphs):
+        token.append(np.arange(len(graph)) + i * width)
+        piece.append(np.searchsorted(graph.sentences, np.arange(len(graph)), side="right") - 1 + sum(counts))
+        counts.append(len(graph.sentences))
+    return np.concatenate(token), np.concatenate(piece), counts
 
 
 def check_text(text: str) -> None:
@@ -192,6 +507,12 @@ def check_text(text: str) -> None:
         raise UsageError(
             f"the prompt has {count} words; the parser reads at most {MAX_TOKENS} words and punctuation marks: "
             "shorten it or split it into several prompts"
+        )
+    longest = max(len(piece) for piece in text.split())
+    if longest > _MAX_WORD:
+        raise UsageError(
+            f"the prompt has {longest} characters without a blank; the parser reads words of at most {_MAX_WORD}: "
+            "shorten it"
         )
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise UsageError("the prompt holds half of a surrogate pair, which is not a character: remove it")

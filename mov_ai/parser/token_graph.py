@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,38 +14,44 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc, Token
     from torch_geometric.data import Data
 
-#: Feature -> number of ids. Words are hashed, so that any word has an id; 0 is kept for a word that is hidden.
+#: Feature -> number of ids. Words are hashed, so that any word has an id; 0 is kept for a word that is hidden. Two
+#: hashes of the same word: two words that share both are rare.
 FEATURES: dict[str, int] = {
-    "form": 6000,
-    "lemma": 4000,
-    "prefix": 1500,
-    "suffix": 2000,
+    "form": 8192,
+    "form again": 8192,
+    "lemma": 6144,
+    "prefix": 2048,
+    "long prefix": 3072,
+    "suffix": 2048,
+    "short suffix": 1024,
     "shape": 300,
     "pos": 40,
     "tag": 120,
     "dep": 120,
-    "place": 40,
 }
 #: Features that give a word away; hidden together in training.
-WORD_FEATURES = ("form", "lemma", "prefix", "suffix")
+WORD_FEATURES = ("form", "form again", "lemma", "prefix", "long prefix", "suffix", "short suffix", "shape")
 #: Dependency labels are hashed too: pipelines differ in their sets. Each has one relation per direction.
 _DEP_RELATIONS = 48
-_SEQUENCE = ("self", "next", "previous", "after next", "before previous", "same lemma later", "same lemma earlier")
-RELATIONS = len(_SEQUENCE) + 2 * _DEP_RELATIONS
+#: Relation 0 is that of tokens which only share a text.
+_LEMMA_RELATIONS = ("same lemma later", "same lemma earlier")
+RELATIONS = 1 + len(_LEMMA_RELATIONS) + 2 * _DEP_RELATIONS
 #: A word that occurs all over a text is linked to this many occurrences before it only.
 _SAME_LEMMA_LINKS = 2
 
 
 @dataclass(frozen=True)
 class TokenGraph:
-    """The tokens of a text and the links between them; N tokens, E edges.
+    """The tokens of a text and the typed links between them; N tokens, E edges.
 
     Attributes:
         features: int64 (N, len(FEATURES)), ids below the sizes in `FEATURES`.
         edges: int64 (2, E): source and target token.
         relation: int64 (E,), below `RELATIONS`.
         spans: int64 (N, 2), character range of each token.
-        words, lemmas, tags: of each token; words in lower case, tags Penn Treebank's.
+        words, lemmas, tags, pos: of each token; words in lower case, tags Penn Treebank's, pos Universal
+            Dependencies'.
+        sentences: the first token of each sentence, ascending.
     """
 
     features: np.ndarray
@@ -54,6 +61,8 @@ class TokenGraph:
     words: tuple[str, ...]
     lemmas: tuple[str, ...]
     tags: tuple[str, ...]
+    pos: tuple[str, ...]
+    sentences: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.features)
@@ -82,44 +91,55 @@ def token_graph(doc: Doc) -> TokenGraph:
 
     earlier: dict[str, list[int]] = {}
     for i, token in enumerate(tokens):
-        link(i, i, _SEQUENCE.index("self"))
-        for step, (ahead, back) in ((1, ("next", "previous")), (2, ("after next", "before previous"))):
-            if i >= step:
-                link(i - step, i, _SEQUENCE.index(ahead))
-                link(i, i - step, _SEQUENCE.index(back))
         head = index.get(token.head.i)
         if head is not None and head != i:
-            label = _hash(token.dep_.split(":")[0], _DEP_RELATIONS)
-            link(head, i, len(_SEQUENCE) + label)
-            link(i, head, len(_SEQUENCE) + _DEP_RELATIONS + label)
+            label = 1 + len(_LEMMA_RELATIONS) + _hash(token.dep_.split(":")[0], _DEP_RELATIONS)
+            link(head, i, label)
+            link(i, head, label + _DEP_RELATIONS)
         if token.is_alpha and not token.is_stop:
             same = earlier.setdefault(_lemma(token), [])
             for j in same[-_SAME_LEMMA_LINKS:]:
-                link(j, i, _SEQUENCE.index("same lemma later"))
-                link(i, j, _SEQUENCE.index("same lemma earlier"))
+                link(j, i, 1 + _LEMMA_RELATIONS.index("same lemma later"))
+                link(i, j, 1 + _LEMMA_RELATIONS.index("same lemma earlier"))
             same.append(i)
     return TokenGraph(
-        features=np.array([_features(t, i) for i, t in enumerate(tokens)], dtype=np.int64).reshape(-1, len(FEATURES)),
+        features=np.array([_features(t) for t in tokens], dtype=np.int64).reshape(-1, len(FEATURES)),
         edges=np.array([sources, targets], dtype=np.int64).reshape(2, -1),
         relation=np.array(relations, dtype=np.int64),
         spans=np.array([(t.idx, t.idx + len(t.text)) for t in tokens], dtype=np.int64).reshape(-1, 2),
         words=tuple(t.lower_ for t in tokens),
         lemmas=tuple(_lemma(t) for t in tokens),
         tags=tuple(t.tag_ for t in tokens),
+        pos=tuple(t.pos_ for t in tokens),
+        sentences=_sentences(doc, tokens),
     )
 
 
-def join(graphs: Sequence[TokenGraph]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Many graphs as one without links between them.
+def _sentences(doc: Doc, tokens: Sequence[Token]) -> tuple[int, ...]:
+    """Where sentences begin, as positions among the tokens that are kept."""
+    # `doc.sents` and `has_annotation` look at the whole document several times, which takes as long as all else here.
+    begun = [token.i for token in doc if token.i == 0 or token.is_sent_start]
+    kept = [token.i for token in tokens]
+    starts = dict.fromkeys(bisect.bisect_left(kept, start) for start in begun)
+    return tuple(start for start in starts if start < len(kept))
+
+
+def pad(graphs: Sequence[TokenGraph]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Many graphs side by side; B graphs, at most N tokens in each. (PyG's `to_dense_batch` and `to_dense_adj`.)
 
     Returns:
-        features (sum of N, F), edges (2, sum of E), relation (sum of E,), and the first token of each graph plus the
-        end: starts (graphs + 1,).
+        features int64 (B, N, F), 0 where there is no token; relation int64 (B, N, N), of the edge to the token of the
+        row from the token of the column; mask bool (B, N), where there is a token.
     """
-    starts = np.cumsum([0, *(len(graph) for graph in graphs)])
-    features = np.concatenate([graph.features for graph in graphs])
-    edges = np.concatenate([graph.edges + start for graph, start in zip(graphs, starts, strict=False)], axis=1)
-    return features, edges, np.concatenate([graph.relation for graph in graphs]), starts
+    most = max(1, *(len(graph) for graph in graphs))
+    features = np.zeros((len(graphs), most, len(FEATURES)), dtype=np.int64)
+    relation = np.zeros((len(graphs), most, most), dtype=np.int64)
+    mask = np.zeros((len(graphs), most), dtype=bool)
+    for i, graph in enumerate(graphs):
+        features[i, : len(graph)] = graph.features
+        relation[i, graph.edges[1], graph.edges[0]] = graph.relation
+        mask[i, : len(graph)] = True
+    return features, relation, mask
 
 
 def _lemma(token: Token) -> str:
@@ -131,18 +151,20 @@ def _hash(value: str, size: int) -> int:
     return zlib.crc32(value.encode("utf-8", "replace")) % size
 
 
-def _features(token: Token, position: int) -> list[int]:
+def _features(token: Token) -> list[int]:
     word = token.lower_
     values = {
         "form": word,
+        # The second hash must not collide where the first does.
+        "form again": f"2{word}",
         "lemma": _lemma(token),
         "prefix": word[:3],
+        "long prefix": word[:4],
         "suffix": word[-3:],
-        "shape": token.shape_,
+        "short suffix": word[-2:],
+        "shape": token.shape_.lower(),
         "pos": token.pos_,
         "tag": token.tag_,
         "dep": token.dep_,
     }
-    ids = [1 + _hash(value, FEATURES[name] - 1) for name, value in values.items()]
-    # Places far into a text share ids, so that long texts look like what training showed.
-    return [*ids, 1 + min(position, 8 + position // 4, FEATURES["place"] - 2)]
+    return [1 + _hash(value, FEATURES[name] - 1) for name, value in values.items()]

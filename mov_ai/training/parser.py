@@ -1,38 +1,50 @@
-"""Training of the scene-graph parser: samples with targets, the loss, and figures against gold graphs."""
+"""Training of the scene-graph parser: its captions as samples, the loss, and figures against gold graphs."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from mov_ai.data.downloads import data_folder
+from mov_ai.data.factual import read_factual
+from mov_ai.data.storybench import load_stories
 from mov_ai.data.tabletop.grammar import HELD_OUT_PATTERNS, Mention
 from mov_ai.data.tabletop.scene import change_time
 from mov_ai.data.tabletop.world import caption_and_layout
-from mov_ai.graph import SceneGraph
-from mov_ai.parser.decode import decode
+from mov_ai.data.uds_time import load_sentences
+from mov_ai.errors import MovAIError, UsageError
+from mov_ai.evaluation.calibration import judge
+from mov_ai.graph import Edge, SceneGraph
+from mov_ai.graph.convert import FACTUAL_WORDINGS, Triple, to_triples
+from mov_ai.parser.confidence import Calibration, fit_scaling
 from mov_ai.parser.network import (
     DIRECTIONS,
     LINKS,
-    MAX_LEFT,
     ORDERS,
     ROLES,
     SPATIAL_LABELS,
     CompositionalSceneParser,
     ParserConfig,
 )
-from mov_ai.parser.parser import save_network, score
+from mov_ai.parser.parser import SceneGraphParser, save_parser
 from mov_ai.parser.spacy_pipeline import EMBEDDED_PIPELINE, load_spacy
-from mov_ai.parser.token_graph import FEATURES, WORD_FEATURES, TokenGraph, join, token_graph
+from mov_ai.parser.timeline import TimelineLogits
+from mov_ai.parser.token_graph import FEATURES, WORD_FEATURES, TokenGraph, token_graph
+from mov_ai.parser.vocabulary import COPY, Vocabulary, base_verb
+from mov_ai.training.distillation import Teachers, exchange_words, imitation_losses
+from mov_ai.training.factual_alignment import Aligner, Captioned, build_vocabulary, factual_sample
 from mov_ai.training.objective import Objective, Progress
 from mov_ai.training.parser_captions import (
     CaptionSource,
@@ -41,52 +53,46 @@ from mov_ai.training.parser_captions import (
     spatial_words,
     temporal_labels,
 )
+from mov_ai.training.parser_samples import IGNORED, Sample, Targets, collate, pack, unpack
+from mov_ai.training.temporal_grammar import TemporalCaptions
+from mov_ai.training.timelines import TimelineSample, collate_timelines, share_loss, timeline_loss, timeline_samples
 
-_IGNORED = -100
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+log = logging.getLogger(__name__)
+
 #: Part of the cache's name: raise it when samples are built differently.
-_CACHE_VERSION = 1
+_CACHE_VERSION = 4
+SOURCES = ("factual", "world", "temporal", "timelines")
+#: Weights of the losses, 1 where not listed.
+_WEIGHTS = {
+    "direction": 0.5,
+    "left": 0.5,
+    "negated": 0.5,
+    "guess": 0.2,
+    "shares": 3.0,
+    "duration": 0.3,
+    "overlap": 0.5,
+    "relation": 0.5,
+}
 
 
-@dataclass(frozen=True)
-class Sample:
-    """A token graph and what the network should say of it; N tokens, M chosen ones.
-
-    Attributes:
-        tokens: the input.
-        role: (N,) index in ROLES.
-        direction: (N,) index in DIRECTIONS for events, else ignored (-100).
-        left: (N,) words before the head for entities, else ignored.
-        negated: (N,) 0 or 1 for entities and events, else ignored.
-        chosen: (M,) tokens whose pairs are scored.
-        link: (M, M) index in LINKS.
-        order: (M, M) index in ORDERS for pairs of events, else ignored.
-    """
-
-    tokens: TokenGraph
-    role: np.ndarray
-    direction: np.ndarray
-    left: np.ndarray
-    negated: np.ndarray
-    chosen: np.ndarray
-    link: np.ndarray
-    order: np.ndarray
+# -- samples of captions with graphs -----------------------------------------------------------------------------------
 
 
-# -- samples -----------------------------------------------------------------------------------------------------------
-
-
-def make_sample(tokens: TokenGraph, graph: SceneGraph, mentions: Sequence[Mention]) -> Sample:
+def make_sample(tokens: TokenGraph, graph: SceneGraph, mentions: Sequence[Mention], vocabulary: Vocabulary) -> Sample:
     """Lay the gold graph over the tokens of its text."""
-    return _Alignment(tokens, graph, mentions).sample()
+    return _Alignment(tokens, graph, mentions, vocabulary).sample()
 
 
 class _Alignment:
-    def __init__(self, tokens: TokenGraph, graph: SceneGraph, mentions: Sequence[Mention]) -> None:
-        self.tokens, self.graph = tokens, graph
-        count = len(tokens)
-        self.role = np.zeros(count, dtype=np.int64)
-        self.direction, self.left, self.negated = (np.full(count, _IGNORED, dtype=np.int64) for _ in range(3))
-        self.links: dict[tuple[int, int], int] = {}
+    def __init__(
+        self, tokens: TokenGraph, graph: SceneGraph, mentions: Sequence[Mention], vocabulary: Vocabulary
+    ) -> None:
+        self.tokens, self.graph, self.vocabulary = tokens, graph, vocabulary
+        self.targets = Targets(tokens)
+        self.role = self.targets.role
         self.nodes = {node.id: node for node in graph.nodes}
         #: Node id -> head tokens of its mentions, in the order of the text; and their character ranges.
         self.heads: dict[str, list[int]] = {}
@@ -109,7 +115,7 @@ class _Alignment:
 
     def _link(self, source: int, target: int, name: str) -> None:
         if source != target:
-            self.links[source, target] = LINKS.index(name)
+            self.targets.links[source, target] = LINKS.index(name)
 
     def sample(self) -> Sample:
         self._roles()
@@ -117,13 +123,12 @@ class _Alignment:
         self._attributes()
         self._relations()
         self._extras()
+        self._attribute_rows()
+        self._predicates()
+        self.targets.shares = self._shares()
         chosen = np.flatnonzero(~np.isin(self.role, [ROLES.index(n) for n in ("none", "setting", "light")]))
         row = {int(token): i for i, token in enumerate(chosen)}
-        link = np.zeros((len(chosen), len(chosen)), dtype=np.int64)
-        for (source, target), name in self.links.items():
-            link[row[source], row[target]] = name
-        order = self._orders(row)
-        return Sample(self.tokens, self.role, self.direction, self.left, self.negated, chosen, link, order)
+        return self.targets.sample(chosen, self._orders(row), self.vocabulary)
 
     def _roles(self) -> None:
         for node_id, heads in self.heads.items():
@@ -131,13 +136,18 @@ class _Alignment:
             name = node.type if node.type != "attribute" else f"attribute:{node.kind}"
             for position, (head, span) in enumerate(zip(heads, self.spans[node_id], strict=True)):
                 self.role[head] = ROLES.index(name)
-                self.negated[head] = int(node.negated and position == 0)
+                self.targets.negated[head] = int(node.negated and position == 0)
                 if node.type == "entity":
-                    self.left[head] = min(self._size(span) - 1, MAX_LEFT)
+                    self.targets.set_left(head, 0, self._size(span) - 1)
+                    if self.tokens.pos[head] != "PRON":
+                        self.targets.form[head, 0] = self.vocabulary.forms.index(COPY)
                     if position:
                         self._link(head, heads[position - 1], "coref")
                 elif node.type == "event":
-                    self.direction[head] = DIRECTIONS.index(node.direction)
+                    self.targets.direction[head] = DIRECTIONS.index(node.direction)
+                elif node.type == "attribute":
+                    self.targets.set_left(head, 1, self._size(span) - 1)
+                    self.targets.form[head, 1] = self.vocabulary.forms.index(COPY)
 
     def _arguments(self) -> None:
         for edge in self.graph.edges:
@@ -147,7 +157,11 @@ class _Alignment:
                 self._link(event, after[0] if after else self.heads[edge.target][-1], edge.type)
             elif edge.type in ("agent", "patient"):
                 before = [head for head in self.heads[edge.target] if head < event]
-                self._link(event, before[-1] if before else self.heads[edge.target][0], edge.type)
+                after = [head for head in self.heads[edge.target] if head > event]
+                # "The dog takes the ball and drops it": what is done to stands behind the verb, but for passives.
+                behind = edge.type == "patient" and after and self.tokens.tags[event] != "VBN"
+                found = after[0] if behind or not before else before[-1]
+                self._link(event, found, edge.type)
 
     def _attributes(self) -> None:
         for edge in self.graph.edges:
@@ -155,17 +169,23 @@ class _Alignment:
                 continue
             for head in self.heads[edge.target]:
                 self._link(self._nearest(edge.source, head), head, "has_attribute")
-            causes = [
-                self.heads[argument.source][0]
-                for argument in self.graph.edges_to(edge.source)
-                if argument.type in ("agent", "patient") and self._causes(argument.source, edge.interval[0])
-            ]
-            for event in causes:
+            event = self._cause(edge)
+            if event is not None:
                 self._link(event, min(self.heads[edge.target], key=lambda head: abs(head - event)), "result")
 
-    def _causes(self, event: str, start: float) -> bool:
-        node = self.nodes[event]
-        return start > 0 and node.label in ("turn", "become", "change") and change_time(node.interval) == start
+    def _cause(self, edge: Edge) -> int | None:
+        """The verb of the event that brings an attribute about: of those that change it in time, the nearest before."""
+        start = edge.interval[0]
+        if start <= 0:
+            return None
+        word = self.heads[edge.target][0]
+        causes = [
+            self.heads[argument.source][0]
+            for argument in self.graph.edges_to(edge.source)
+            if argument.type in ("agent", "patient")
+            and abs(change_time(self.nodes[argument.source].interval) - start) < 1e-6
+        ]
+        return min(causes, key=lambda head: (head > word, abs(head - word)), default=None)
 
     def _relations(self) -> None:
         for edge in self.graph.edges:
@@ -186,10 +206,13 @@ class _Alignment:
                     self._link(self.heads[node.id][0], token, "number")
             if node.manner is not None:
                 event = self.heads[node.id][0]
-                places = [i for i, word in enumerate(self.tokens.words) if word == node.manner]
+                words = tuple(node.manner.split())
+                last = len(words) - 1
+                places = [i for i in range(last, len(self.tokens)) if self.tokens.words[i - last : i + 1] == words]
                 if places:
                     token = min(places, key=lambda i: abs(i - event))
                     self.role[token] = ROLES.index("manner")
+                    self.targets.set_left(token, 1, last)
                     self._link(event, token, "manner")
             for name in ("setting", "light"):
                 value = getattr(node, name)
@@ -198,8 +221,68 @@ class _Alignment:
                 if place is not None:
                     self.role[place] = ROLES.index(name)
 
+    def _attribute_rows(self) -> None:
+        """An entity's mention has the attributes and the number that are linked to it."""
+        events = [head for node in self.graph.of_type("event") for head in self.heads[node.id]]
+        for node in self.graph.of_type("entity"):
+            for head in self.heads[node.id]:
+                self.targets.attribute[head] = 0
+                # FACTUAL calls a verb without an object an attribute, these captions do not.
+                self.targets.attribute[head, events] = IGNORED
+        for (source, target), link in self.targets.links.items():
+            if LINKS[link] in ("has_attribute", "number"):
+                self.targets.attribute[source, target] = 1
+
+    def _predicates(self) -> None:
+        """Relations and events as FACTUAL words them, between the mentions that the links lead to; else nothing."""
+        wording = self.vocabulary.wording(self.tokens)
+        mentions = [head for node in self.graph.of_type("entity") for head in self.heads[node.id]]
+        told = self.targets.predicates
+        told.update({(a, b): 0 for a in mentions for b in mentions if a != b})
+        for node in self.graph.of_type("event"):
+            verb = self.heads[node.id][0]
+            linked = [(LINKS[link], token) for (source, token), link in self.targets.links.items() if source == verb]
+            agents, patients = ([token for name, token in linked if name == role] for role in ("agent", "patient"))
+            objects: list[tuple[int, str | None]] = [(token, "") for token in patients if agents]
+            objects += [
+                (token, self._preposition(verb, token)) for name, token in linked if name in ("location", "instrument")
+            ]
+            for subject in agents or patients:
+                for token, preposition in objects:
+                    words = f"{base_verb(self.tokens, verb)} {preposition or ''}".strip()
+                    choice = self.vocabulary.choice(self.tokens, wording, words)
+                    known = choice is not None and preposition is not None and not node.negated
+                    told[subject, token] = choice if known and choice is not None else IGNORED
+        for (source, target), link in self.targets.links.items():
+            if LINKS[link].startswith("spatial:"):
+                label = LINKS[link].split(":")[1]
+                choice = self.vocabulary.choice(self.tokens, wording, FACTUAL_WORDINGS.get(label, label))
+                told[source, target] = IGNORED if choice is None else choice
+
+    def _preposition(self, verb: int, token: int) -> str | None:
+        """The word that leads from a verb to a place; None if it is not clear."""
+        before = [i for i in range(verb + 1, token) if self.tokens.pos[i] in ("ADP", "SCONJ")]
+        return self.tokens.words[before[-1]] if before else None
+
+    def _shares(self) -> list[int]:
+        """Thousandths of the clip that each sentence lasts, where they follow each other without gap or overlap.
+
+        Sentences without events last no time of their own.
+        """
+        starts = self.tokens.sentences
+        hulls: list[list[float]] = [[2.0, 0.0] for _ in starts]
+        for node in self.graph.of_type("event"):
+            hull = hulls[int(np.searchsorted(starts, self.heads[node.id][0], side="right")) - 1]
+            hull[:] = min(hull[0], node.interval[0]), max(hull[1], node.interval[1])
+        told = [hull for hull in hulls if hull[1] > 0]
+        ends = [0.0, *(end for _, end in told)]
+        apart = all(abs(hull[0] - end) < 1e-3 for hull, end in zip(told, ends, strict=False))
+        if len(told) < 2 or not apart or abs(ends[-1] - 1) > 1e-3:
+            return []
+        return [round(1000 * (end - start)) if end > 0 else 0 for start, end in hulls]
+
     def _orders(self, row: dict[int, int]) -> np.ndarray:
-        order = np.full((len(row), len(row)), _IGNORED, dtype=np.int64)
+        order = np.full((len(row), len(row)), IGNORED, dtype=np.int64)
         labels = temporal_labels(self.graph.edges)
         events = self.graph.of_type("event")
         for a in events:
@@ -226,37 +309,6 @@ def _field_token(tokens: TokenGraph, name: str, value: str, role: np.ndarray) ->
         if {"light", "lit", "illuminated"} & set(before) or tokens.words[i + 1 : i + 2] in (("light",), ("lighting",)):
             return i
     return None
-
-
-# -- the cache ---------------------------------------------------------------------------------------------------------
-
-
-def _pack(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
-    """Samples as a few flat arrays. Words are not kept: training does not read them."""
-    columns = ("role", "direction", "left", "negated", "chosen")
-    packed = {name: np.concatenate([getattr(s, name) for s in samples]) for name in columns}
-    packed |= {name: np.concatenate([getattr(s, name).ravel() for s in samples]) for name in ("link", "order")}
-    packed["features"] = np.concatenate([s.tokens.features for s in samples])
-    packed["edges"] = np.concatenate([s.tokens.edges for s in samples], axis=1)
-    packed["relation"] = np.concatenate([s.tokens.relation for s in samples])
-    packed["sizes"] = np.array([(len(s.role), s.tokens.edges.shape[1], len(s.chosen)) for s in samples])
-    return packed
-
-
-def _unpack(packed: dict[str, np.ndarray]) -> list[Sample]:
-    samples = []
-    n = e = m = square = 0
-    spans = np.zeros((0, 2), dtype=np.int64)
-    for tokens, edges, chosen in packed["sizes"]:
-        t, k = slice(n, n + tokens), slice(e, e + edges)
-        graph = TokenGraph(packed["features"][t], packed["edges"][:, k], packed["relation"][k], spans, (), (), ())
-        link, order = (
-            packed[name][square : square + chosen * chosen].reshape(chosen, chosen) for name in ("link", "order")
-        )
-        role, direction, left, negated = (packed[name][t] for name in ("role", "direction", "left", "negated"))
-        samples.append(Sample(graph, role, direction, left, negated, packed["chosen"][m : m + chosen], link, order))
-        n, e, m, square = n + tokens, e + edges, m + chosen, square + chosen * chosen
-    return samples
 
 
 # -- figures -----------------------------------------------------------------------------------------------------------
@@ -292,197 +344,331 @@ def figures(predicted: Sequence[SceneGraph], gold: Sequence[SceneGraph]) -> dict
     return {**result, "exact": exact / max(len(gold), 1), "intervals": intervals / max(events, 1)}
 
 
+def triple_figures(predicted: Sequence[Sequence[Triple]], gold: Sequence[Sequence[Triple]]) -> dict[str, float]:
+    """Agreement of triples: share of captions with equal sets (FACTUAL's Set Match), F1 over all triples."""
+    pairs = [(set(p), set(g)) for p, g in zip(predicted, gold, strict=True)]
+    both, either = sum(len(p & g) for p, g in pairs), sum(len(p) + len(g) for p, g in pairs)
+    exact = sum(p == g for p, g in pairs)
+    return {"set_match": exact / max(len(pairs), 1), "triple_f1": 2 * both / max(either, 1)}
+
+
 # -- the objective -----------------------------------------------------------------------------------------------------
 
 
 class ParserObjective(Objective):
-    """Teaches the parser's network to read captions of the embedded world.
+    """Teaches the parser's network to read: FACTUAL's captions, the embedded world's, temporal ones, human timelines.
+
+    Each step shows captions of one source, so that short ones are not padded to the length of long ones; sources are
+    drawn with the chances `shares`. In all of them some words are hidden, and the network also guesses them.
 
     Args:
         seed: of first weights, batches and captions.
-        batch_size: captions per batch.
-        captions: distinct training captions.
-        substituted: share of them with words that the world does not know.
-        validation: captions of each of the splits "validation" and "test" that figures are measured on.
+        batch_size: captions per batch of FACTUAL's; the longer ones of the other sources come in fewer.
+        split: FACTUAL's split, "random" or "length".
+        captions: distinct training captions of each other source.
+        shares: source -> share of the steps: factual, world, temporal, timelines (StoryBench, UDS-Time).
+        substituted: share of the world's captions with words that the world does not know.
+        validation: captions of each of the splits "validation" and "test" of the world that figures are measured on.
         hidden_words: share of tokens whose word features are hidden in training.
         hidden_syntax: share of captions whose tags and dependencies are hidden in training.
+        teachers: exported parsers that are imitated on FACTUAL's captions; the first gives the first weights. Those
+            that are not there are trained before anything else, from the seeds 0, 1, ...
+        imitation: weight of the teachers' word, of people's what is left to 1.
+        made_up: share of FACTUAL's captions in which words are exchanged, for the teachers alone to speak of.
         network: settings of `ParserConfig`.
-        source: other captions than the world's.
     """
 
     def __init__(
         self,
         seed: int = 0,
-        batch_size: int = 48,
+        batch_size: int = 128,
+        split: str = "random",
         captions: int = 12_000,
+        shares: dict[str, float] | None = None,
         substituted: float = 0.45,
         validation: int = 150,
         hidden_words: float = 0.06,
         hidden_syntax: float = 0.05,
+        teachers: Sequence[str] = (),
+        imitation: float = 0.7,
+        made_up: float = 0.4,
         network: dict[str, Any] | None = None,
-        source: CaptionSource | None = None,
     ) -> None:
-        self.seed, self.batch_size, self.captions = seed, batch_size, captions
+        self.seed, self.batch_size, self.split, self.captions = seed, batch_size, split, captions
+        self.shares = {name: share for name, share in (shares or {"factual": 1.0}).items() if share > 0}
+        unknown = set(self.shares) - set(SOURCES)
+        if unknown or not self.shares:
+            raise UsageError(f"shares: expected some of {', '.join(SOURCES)}; found {sorted(self.shares)}")
         self.substituted, self.validation = substituted, validation
         self.hidden_words, self.hidden_syntax = hidden_words, hidden_syntax
-        self.network = ParserConfig(**(network or {}))
-        self.source = source or WorldCaptions("train", substituted)
-        self.samples: list[Sample] = []
-        self.held: dict[str, list[tuple[TokenGraph, SceneGraph]]] = {}
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self._module = CompositionalSceneParser(self.network)
+        self.teacher_folders = [Path(folder) for folder in teachers]
+        self.teachers: Teachers | None = None
+        self.imitation, self.made_up = imitation, made_up
+        self.samples: dict[str, list[Sample]] = {}
+        self.timelines: list[TimelineSample] = []
+        self.held: dict[str, list[tuple[str, SceneGraph]]] = {}
+        self.factual: list[Captioned] = []
+        self.settings = dict(network or {})
+        # Made by `prepare`: how many labels there are is known once FACTUAL is read.
+        self.spacy: Language | None = None
+        self.vocabulary = Vocabulary()
+        self._module: CompositionalSceneParser | None = None
+        self._lengths: dict[int, np.ndarray] = {}
 
     def config(self) -> dict[str, Any]:
         return {
             **super().config(),
+            "split": self.split,
             "captions": self.captions,
+            "shares": self.shares,
             "substituted": self.substituted,
             "hidden_words": self.hidden_words,
             "hidden_syntax": self.hidden_syntax,
-            "network": asdict(self.network),
+            "teachers": [str(folder) for folder in self.teacher_folders],
+            "imitation": self.imitation,
+            "made_up": self.made_up,
+            "network": self.settings,
         }
 
     def module(self) -> torch.nn.Module:
+        if self._module is None:
+            raise RuntimeError("module() before prepare(): the vocabulary is not known yet")
         return self._module
 
     def prepare(self, device: torch.device, progress: Progress) -> None:
-        """Word, tag and align the captions; the result is kept under `MOV_AI_DATA` (default: the user's cache)."""
-        path = self._cache_path()
+        """Read, tag and align the captions; those of grammars are kept in the user's cache."""
+        train_missing(self.teacher_folders, self.split)
+        self.spacy = load_spacy()
+        captions = _read(self.spacy, self.split, "train")
+        aligner = Aligner(captions)
+        aligned = [aligner.align(caption) for caption in captions]
+        self.vocabulary = vocabulary = build_vocabulary(captions, aligned)
+        sizes = {
+            "forms": len(vocabulary.forms),
+            "labels": len(vocabulary.labels),
+            "endings": len(vocabulary.endings),
+        }
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            self._module = CompositionalSceneParser(ParserConfig(**{**self.settings, **sizes}))
+        if self.teacher_folders:
+            self.teachers = Teachers(self.teacher_folders, vocabulary)
+            self._module.load_state_dict(self.teachers.networks[0].state_dict())
+        for name in self.shares:
+            if name == "factual":
+                parts = zip(captions, aligned, strict=True)
+                self.samples[name] = [factual_sample(caption, places, vocabulary) for caption, places in parts]
+            elif name == "timelines":
+                folders = [data_folder(name) for name in ("storybench", "uds_time", "ud_english_ewt")]
+                told, timed = load_stories(folders[0]), load_sentences(*folders[1:])
+                self.timelines = timeline_samples(told, timed, _cache_folder(), progress)
+            else:
+                self.samples[name] = self._cached(name, self.spacy, progress)
+        if "factual" in self.shares:
+            self.factual = _read(self.spacy, self.split, "dev")
+        if "world" in self.shares:
+            self.held = held_out(self.validation)
+
+    def _source(self, name: str) -> CaptionSource:
+        return (
+            WorldCaptions("train", self.substituted)
+            if name == "world"
+            else TemporalCaptions("train", every_pattern=True)
+        )
+
+    def _cached(self, name: str, nlp: Language, progress: Progress) -> list[Sample]:
+        source = self._source(name)
+        path = self._cache_path(source)
         if path.is_file():
             with np.load(path, allow_pickle=False) as file:
-                self.samples = _unpack(dict(file))
-        else:
-            self.samples = self._build(progress)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(f".{os.getpid()}.npz")
-            with temporary.open("wb") as file:
-                np.savez(file, allow_pickle=False, **_pack(self.samples))
-            temporary.replace(path)
-        self.held = held_out(self.validation)
-
-    def _cache_path(self) -> Path:
-        root = Path(os.environ.get("MOV_AI_DATA") or Path.home() / ".cache" / "mov_ai")
-        files = sorted(p for p in EMBEDDED_PIPELINE.rglob("*") if p.is_file())
-        pipeline = hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()[:12]
-        captions = [self.source.caption(i)[0] for i in range(0, self.captions, max(1, self.captions // 50))]
-        told = hashlib.sha256(json.dumps(captions).encode()).hexdigest()[:12]
-        sizes = hashlib.sha256(json.dumps(FEATURES).encode()).hexdigest()[:6]
-        return root / "parser" / f"v{_CACHE_VERSION}-{self.captions}-{told}-{pipeline}-{sizes}.npz"
-
-    def _build(self, progress: Progress) -> list[Sample]:
-        nlp = load_spacy()
+                return unpack(dict(file))
         samples = []
         for start in range(0, self.captions, 256):
-            told = [self.source.caption(i) for i in range(start, min(start + 256, self.captions))]
+            told = [source.caption(i) for i in range(start, min(start + 256, self.captions))]
             for doc, (_, graph, mentions) in zip(nlp.pipe([text for text, _, _ in told]), told, strict=True):
-                samples.append(make_sample(token_graph(doc), graph, mentions))
-            progress(len(samples), self.captions, "captions")
+                samples.append(make_sample(token_graph(doc), graph, mentions, self.vocabulary))
+            progress(len(samples), self.captions, f"{name} captions")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}.npz")
+        with temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, **pack(samples))
+        temporary.replace(path)
         return samples
+
+    def _cache_path(self, source: CaptionSource) -> Path:
+        files = sorted(p for p in EMBEDDED_PIPELINE.rglob("*") if p.is_file())
+        captions = [source.caption(i)[0] for i in range(0, self.captions, max(1, self.captions // 50))]
+        parts = (
+            b"".join(p.read_bytes() for p in files),
+            json.dumps([captions, FEATURES, self.vocabulary.to_dict(), self.captions]).encode(),
+        )
+        told = "-".join(hashlib.sha256(part).hexdigest()[:12] for part in parts)
+        return _cache_folder() / f"v{_CACHE_VERSION}-{told}.npz"
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """Samples drawn by (seed, step): see `collate` for the tensors."""
         rng = np.random.Generator(np.random.PCG64([self.seed, step]))
-        picked = [self.samples[int(i)] for i in rng.integers(len(self.samples), size=self.batch_size)]
-        batch = collate(picked)
-        features = batch["features"].numpy()
-        names = list(FEATURES)
-        hidden = rng.random(len(features)) < self.hidden_words
-        for name in WORD_FEATURES:
-            features[hidden, names.index(name)] = 0
-        blind = np.repeat(rng.random(len(picked)) < self.hidden_syntax, [len(s.role) for s in picked])
-        for name in ("pos", "tag", "dep"):
-            features[blind | (rng.random(len(features)) < 0.04), names.index(name)] = 0
+        names = list(self.shares)
+        shares = np.array([self.shares[name] for name in names])
+        name = names[int(rng.choice(len(names), p=shares / shares.sum()))]
+        samples: Sequence[Sample | TimelineSample] = self.timelines if name == "timelines" else self.samples[name]
+        size = self.batch_size if name == "factual" else max(1, self.batch_size // 3)
+        batch = self._collated(samples, size, rng)
+        if name == "factual" and self.teachers is not None:
+            exchange_words(batch, self.made_up, rng)
+            batch["whole"], batch["whole_relation"] = batch["features"].clone(), batch["relation"].clone()
+        features, mask = batch["features"].numpy(), batch["mask"].numpy()
+        place = {feature: i for i, feature in enumerate(FEATURES)}
+        hidden = mask & (rng.random(mask.shape) < self.hidden_words)
+        batch["hidden"] = torch.from_numpy(np.where(hidden, features[..., place["lemma"]], IGNORED))
+        for feature in WORD_FEATURES:
+            features[hidden, place[feature]] = 0
+        blind = rng.random(len(mask)) < self.hidden_syntax
+        hidden = blind[:, None] | (rng.random(mask.shape) < 0.04)
+        for feature in ("pos", "tag", "dep"):
+            features[hidden, place[feature]] = 0
+        batch["relation"][torch.from_numpy(blind)] = 0
         return batch
+
+    def _collated(
+        self, samples: Sequence[Sample | TimelineSample], size: int, rng: np.random.Generator
+    ) -> dict[str, Tensor]:
+        """A batch of samples of about one length, for the sake of little padding."""
+        lengths = self._lengths.setdefault(
+            id(samples), np.array([len(s) if isinstance(s, Sample) else len(s.tokens) for s in samples])
+        )
+        pool = rng.choice(len(samples), size=min(len(samples), 12 * size), replace=False)
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        start = int(rng.integers(max(1, len(pool) - size + 1)))
+        picked = [samples[int(i)] for i in pool[start : start + size]]
+        parses = [sample for sample in picked if isinstance(sample, Sample)]
+        if parses:
+            return collate(parses, self.vocabulary)
+        return collate_timelines([sample for sample in picked if isinstance(sample, TimelineSample)])
 
     def loss(
         self, module: torch.nn.Module, batch: dict[str, Tensor], generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float | Tensor]]:
-        tokens, pairs = module(batch["features"], batch["edges"], batch["relation"], batch["chosen"])
-        known = batch["negated"] >= 0
+        guesses, logits = module(batch)
+        guess = {"guess": _cross_entropy(guesses, batch["hidden"][batch["hidden"] >= 0]) / len(batch["mask"])}
+        if isinstance(logits, TimelineLogits):
+            logits = TimelineLogits(*(part.float() for part in logits))
+            terms = {**guess, **timeline_loss(logits, batch)}
+            total = torch.stack([_WEIGHTS.get(name, 1.0) * term for name, term in terms.items()]).sum()
+            return total, {name: term.detach() for name, term in terms.items()}
+        tokens, pairs, attributes, predicates, log_duration = logits
+        role = batch["role"].masked_fill(~batch["mask"], IGNORED)
+        # Sums over what is known, a text's share each.
         terms = {
-            "role": functional.cross_entropy(tokens.role, batch["role"]),
-            "direction": _mean_loss(tokens.direction, batch["direction"]),
-            "left": _mean_loss(tokens.left, batch["left"]),
-            "negated": functional.binary_cross_entropy_with_logits(
-                tokens.negated[known], batch["negated"][known].float()
-            ),
-            "link": _mean_loss(pairs.link.flatten(0, 2), batch["link"].flatten()),
-            "order": _mean_loss(pairs.order.flatten(0, 2), batch["order"].flatten()),
+            "role": _cross_entropy(tokens.role, role),
+            "direction": _cross_entropy(tokens.direction, batch["direction"]),
+            "left": _cross_entropy(tokens.left, batch["left"]),
+            "form": _cross_entropy(tokens.form, batch["form"]),
+            "negated": _binary(tokens.negated, batch["negated"]),
+            "attribute": _binary(attributes, batch["attribute"]),
+            "link": _cross_entropy(pairs.link, batch["link"]),
+            "order": _cross_entropy(pairs.order, batch["order"]),
+            "predicate": _cross_entropy(predicates, batch["predicate"]),
+            "shares": share_loss(log_duration, batch["told_shares"], batch["told_text"], len(role)),
         }
-        weights = {"role": 3.0, "direction": 1.0, "left": 0.3, "negated": 0.5, "link": 8.0, "order": 1.0}
-        total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+        terms = {**guess, **{name: term / len(role) for name, term in terms.items()}}
+        if self.teachers is not None and "whole" in batch:
+            terms = {name: (1 - self.imitation) * term for name, term in terms.items()}
+            imitated = imitation_losses(logits, self.teachers(batch), batch["mask"])
+            terms |= {name: self.imitation * term for name, term in imitated.items()}
+        total = torch.stack([_WEIGHTS.get(name, 1.0) * term for name, term in terms.items()]).sum()
         return total, {name: term.detach() for name, term in terms.items()}
 
     def validate(self, module: torch.nn.Module) -> dict[str, float]:
         assert isinstance(module, CompositionalSceneParser)
-        result = {}
+        assert self.spacy is not None
+        parser = SceneGraphParser(module, self.spacy, self.vocabulary)
+        result: dict[str, float] = {}
+        if self.factual:
+            predicted = [to_triples(graph) for graph in parse_all(parser, [c.text for c in self.factual])]
+            result |= {
+                f"factual_{k}": v for k, v in triple_figures(predicted, [c.triples for c in self.factual]).items()
+            }
         for name, pairs in self.held.items():
-            for key, value in figures(predict(module, pairs), [gold for _, gold in pairs]).items():
+            predicted_graphs = parse_all(parser, [text for text, _ in pairs])
+            for key, value in figures(predicted_graphs, [gold for _, gold in pairs]).items():
                 result[f"{name}_{key}"] = value
         return result
 
+    def _calibration(self, module: CompositionalSceneParser) -> Calibration:
+        """Fitted on FACTUAL's dev captions, as far as their triples judge nodes and edges."""
+        if not self.factual or self.spacy is None:
+            return Calibration()
+        graphs = parse_all(SceneGraphParser(module, self.spacy, self.vocabulary), [c.text for c in self.factual])
+        judged = judge(graphs, [caption.triples for caption in self.factual])
+        return Calibration(*(fit_scaling(part.confidences, part.right) for part in judged))
+
     def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
         assert isinstance(module, CompositionalSceneParser)
-        save_network(module, directory)
+        save_parser(module, self.vocabulary, directory, self._calibration(module))
         (directory / "card.json").write_text(json.dumps(card, indent=2, default=str) + "\n", encoding="utf-8")
 
 
-def _mean_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross entropy over the targets that are not ignored; 0 if all are."""
-    total = functional.cross_entropy(logits, target, ignore_index=_IGNORED, reduction="sum")
-    return total / (target != _IGNORED).sum().clamp(min=1)
+def train_missing(folders: Sequence[Path], split: str) -> None:
+    """Train the teachers that are not there, side by side, each in a process of its own.
 
-
-def collate(samples: Sequence[Sample]) -> dict[str, Tensor]:
-    """Samples as one batch.
-
-    Returns:
-        features (N, F), edges (2, E), relation (E,), role, direction, left, negated (N,); chosen (B, M), link and
-        order (B, M, M), filled up with token 0 and ignored targets.
+    Raises:
+        MovAIError: if one fails; its log says why.
     """
-    features, edges, relation, starts = join([s.tokens for s in samples])
-    most = max(1, *(len(s.chosen) for s in samples))
-    chosen = np.zeros((len(samples), most), dtype=np.int64)
-    link, order = (np.full((len(samples), most, most), _IGNORED, dtype=np.int64) for _ in range(2))
-    for i, sample in enumerate(samples):
-        m = len(sample.chosen)
-        chosen[i, :m] = sample.chosen + starts[i]
-        link[i, :m, :m], order[i, :m, :m] = sample.link, sample.order
-    arrays = {
-        "features": features,
-        "edges": edges,
-        "relation": relation,
-        "chosen": chosen,
-        "link": link,
-        "order": order,
-    }
-    for name in ("role", "direction", "left", "negated"):
-        arrays[name] = np.concatenate([getattr(s, name) for s in samples])
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+    missing = [(seed, folder) for seed, folder in enumerate(folders) if not (folder / "config.json").is_file()]
+    started = []
+    for seed, folder in missing:
+        run = folder.parent
+        run.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "mov_ai.train", "experiment=parser/teacher", f"seed={seed}"]
+        command += [f"objective.split={split}", f"hydra.run.dir={run}"]
+        log.info("training a teacher: %s", " ".join(command[2:]))
+        with (run / "teacher.log").open("ab") as output:
+            started.append((run, subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)))
+    failed = [run for run, process in started if process.wait() != 0]
+    if failed:
+        raise MovAIError(f"a teacher could not be trained; {failed[0] / 'teacher.log'} says why")
 
 
-def held_out(count: int) -> dict[str, list[tuple[TokenGraph, SceneGraph]]]:
-    """Token graphs with gold graphs: `count` captions of real scenes of each split that is not trained on.
+def _cache_folder() -> Path:
+    return Path(os.environ.get("MOV_AI_CACHE") or Path.home() / ".cache" / "mov_ai") / "parser"
+
+
+def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Summed over the targets that are not ignored; logits (..., classes), target (...)."""
+    flat = logits.float().flatten(0, -2)
+    return functional.cross_entropy(flat, target.flatten(), ignore_index=IGNORED, reduction="sum")
+
+
+def _binary(logits: Tensor, target: Tensor) -> Tensor:
+    """Summed over the targets that are not ignored; both (...)."""
+    known = target != IGNORED
+    chosen = logits[known].float()
+    return functional.binary_cross_entropy_with_logits(chosen, target[known].float(), reduction="sum")
+
+
+def _read(nlp: Language, split: str, part: str) -> list[Captioned]:
+    captions = read_factual(split, part)
+    docs = nlp.pipe([caption.caption for caption in captions])
+    return [
+        Captioned(caption.caption, token_graph(doc), caption.triples)
+        for caption, doc in zip(captions, docs, strict=True)
+    ]
+
+
+def held_out(count: int) -> dict[str, list[tuple[str, SceneGraph]]]:
+    """Texts with gold graphs: `count` captions of real scenes of each split of the world that is not trained on.
 
     "pattern" holds the test captions that use `HELD_OUT_PATTERNS`, "test" all of them.
     """
-    nlp = load_spacy()
-    held: dict[str, list[tuple[TokenGraph, SceneGraph]]] = {"pattern": []}
+    held: dict[str, list[tuple[str, SceneGraph]]] = {"pattern": []}
     for split in ("validation", "test"):
         captions = [caption_and_layout(seed, split)[1] for seed in range(count)]
-        docs = nlp.pipe([caption.text for caption in captions])
-        held[split] = [(token_graph(doc), caption.graph) for doc, caption in zip(docs, captions, strict=True)]
-        used = [caption.pattern in HELD_OUT_PATTERNS for caption in captions]
-        held["pattern"] += [pair for pair, held_pattern in zip(held[split], used, strict=True) if held_pattern]
+        held[split] = [(caption.text, caption.graph) for caption in captions]
+        held["pattern"] += [(c.text, c.graph) for c in captions if c.pattern in HELD_OUT_PATTERNS]
     return held
 
 
-def predict(network: CompositionalSceneParser, pairs: Sequence[tuple[TokenGraph, SceneGraph]]) -> list[SceneGraph]:
-    """What the network makes of token graphs; the gold graphs only give the texts."""
-    result = []
-    for start in range(0, len(pairs), 64):
-        part = pairs[start : start + 64]
-        scores = score(network, [tokens for tokens, _ in part])
-        result += [decode(gold.caption, tokens, s) for (tokens, gold), s in zip(part, scores, strict=True)]
-    return result
+def parse_all(parser: SceneGraphParser, texts: Sequence[str]) -> list[SceneGraph]:
+    """The graphs of many texts, 64 at a time."""
+    return [graph for start in range(0, len(texts), 64) for graph in parser.parse_batch(texts[start : start + 64])]

@@ -10,25 +10,22 @@ weights.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import importlib.metadata
 import json
 import logging
 import os
 import platform
 import random
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mov_ai.data.downloads import data_folder
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.training.caption_grammar import written_captions
 
@@ -43,12 +40,7 @@ CONFIG = PACKAGE.parent / "conf" / "spacy" / "ewt.cfg"
 ASSET = PACKAGE / "assets" / "spacy_ewt"
 
 TREEBANK_TAG = "r2.15"
-TREEBANK_URL = f"https://raw.githubusercontent.com/UniversalDependencies/UD_English-EWT/{TREEBANK_TAG}"
-TREEBANK_SHA256 = {
-    "train": "3fb78e2b55482c8ee00caa653af436c88c9e5bc9a73ce26e4ae3ddc79d2b7e7b",
-    "dev": "531a54ff90d6ab12201c5a50c3e78e6ddac4de69abc4bce5d275d3cd29efe2b6",
-    "test": "e266e515a0a7547657ed3d90d9ba46487d6bd251f27ad4269d4e8a427c8555cd",
-}
+SPLITS = ("train", "dev", "test")
 
 GROUPED_SHARE = 0.06
 """Share of the training draws that join 2 or 3 sentences: the parser also learns where a sentence ends."""
@@ -83,62 +75,21 @@ SAMPLE_CAPTIONS = (
 """Captions on which the speed is measured."""
 
 
-def locate_treebank(data: Path | None = None, download_to: Path | None = None) -> Path:
-    """Find the folder of ``train.conllu``, ``dev.conllu`` and ``test.conllu``; download it if there is none.
-
-    The order is ``$MOV_AI_DATA/ud_english_ewt``, then ``data``, then a download of about 18 MB from the
-    treebank's public repository at tag ``r2.15``.
+def locate_treebank(data: Path | None = None) -> Path:
+    """Find the folder of ``train.conllu``, ``dev.conllu`` and ``test.conllu``.
 
     Args:
-        data: folder given by the user, or None.
-        download_to: where a download goes; None means ``~/.cache/mov_ai/ud_english_ewt``.
+        data: folder given by the user; None for the dataset's own (``mov_ai.data.downloads``), fetched if need be.
 
     Raises:
         UsageError: ``data`` was given and one of the three files is missing from it.
-        MovAIError: the download failed, or a file does not have the expected SHA-256.
+        MovAIError: the files are not on this machine and cannot be fetched.
     """
-    from_environment = os.environ.get("MOV_AI_DATA")
-    if from_environment:
-        folder = Path(from_environment) / "ud_english_ewt"
-        if _has_all_splits(folder):
-            return folder
-    if data is not None:
-        if not _has_all_splits(data):
-            raise UsageError(f"{data} lacks one of train.conllu, dev.conllu, test.conllu (UD English-EWT)")
-        return data
-    folder = download_to or Path.home() / ".cache" / "mov_ai" / "ud_english_ewt"
-    folder.mkdir(parents=True, exist_ok=True)
-    for split in TREEBANK_SHA256:
-        target = folder / f"{split}.conllu"
-        if not target.is_file():
-            _download(f"{TREEBANK_URL}/en_ewt-ud-{split}.conllu", target)
-        verify_checksum(target, TREEBANK_SHA256[split])
-    return folder
-
-
-def verify_checksum(path: Path, expected: str) -> None:
-    """Raise MovAIError unless the file's SHA-256 (hexadecimal) is ``expected``."""
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != expected:
-        raise MovAIError(f"{path} has SHA-256 {found}, expected {expected}; delete it and try again")
-
-
-def _has_all_splits(folder: Path) -> bool:
-    return all((folder / f"{split}.conllu").is_file() for split in TREEBANK_SHA256)
-
-
-def _download(url: str, target: Path) -> None:
-    partial = target.with_suffix(".part")
-    try:
-        with urllib.request.urlopen(url, timeout=60) as response, partial.open("wb") as file:
-            shutil.copyfileobj(response, file)
-    except (urllib.error.URLError, OSError) as error:
-        partial.unlink(missing_ok=True)
-        raise MovAIError(
-            f"{url} could not be fetched ({error}); "
-            "put the treebank's files in a folder of your own and name that folder with --data"
-        ) from error
-    partial.replace(target)
+    if data is None:
+        return data_folder("ud_english_ewt")
+    if not all((data / f"{split}.conllu").is_file() for split in SPLITS):
+        raise UsageError(f"{data} lacks one of train.conllu, dev.conllu, test.conllu (UD English-EWT)")
+    return data
 
 
 def read_conllu(path: Path) -> list[Doc]:
@@ -447,7 +398,7 @@ def main(arguments: list[str] | None = None) -> int:
         description="Train, measure and document the embedded English pipeline on UD English-EWT.",
     )
     parser.add_argument(
-        "--data", type=Path, help="folder of {train,dev,test}.conllu; $MOV_AI_DATA/ud_english_ewt comes first"
+        "--data", type=Path, help="folder of {train,dev,test}.conllu ($MOV_AI_DATA/ud_english_ewt, else a download)"
     )
     parser.add_argument("--out", type=Path, default=ASSET, help="folder of the pipeline (%(default)s)")
     parser.add_argument("--config", type=Path, default=CONFIG, help="spaCy configuration (%(default)s)")
@@ -482,7 +433,7 @@ def _run(options: argparse.Namespace, work: Path) -> None:
     import spacy
 
     treebank = locate_treebank(options.data)
-    sentences = {split: read_conllu(treebank / f"{split}.conllu") for split in TREEBANK_SHA256}
+    sentences = {split: read_conllu(treebank / f"{split}.conllu") for split in SPLITS}
     counts = {split: len(docs) for split, docs in sentences.items()}
     log.info("treebank in %s: %s sentences", treebank, counts)
 

@@ -142,7 +142,7 @@ RED = Edge("man", "red", "has_attribute")
 def test_attributes_counts_and_relations() -> None:
     assert written(RED) == "( man , is , red )"
     assert written(count=2) == "( man , is , 2 )"
-    assert written(Edge("man", "dog", "spatial", "left of")) == "( man , left of , dog )"
+    assert written(Edge("man", "dog", "spatial", "left of")) == "( man , at the left of , dog )"
     assert written(Edge("man", "dog", "relation", "have")) == "( man , have , dog )"
 
 
@@ -211,3 +211,36 @@ def test_any_graph_has_triples_each_once(graph: SceneGraph) -> None:
     triples = to_triples(graph)
     assert len(triples) == len(set(triples))
     assert triples_to_text(triples).count("( ") >= (1 if triples else 0)
+
+
+def captioned(caption: str, nodes: list[Node], edges: list[Edge]) -> set[tuple[str, str, str]]:
+    return set(to_triples(SceneGraph(caption, [Node("n0", "scene", "scene"), *nodes], edges)))
+
+
+def test_entities_keep_the_number_that_the_caption_says() -> None:
+    trees = Node("t", "entity", "tree", (0, 5), count=2)
+    assert captioned("trees", [trees], []) == {("trees", "", "")}
+    two = Node("t", "entity", "tree", (4, 9), count=2)
+    assert captioned("two trees", [two], []) == {("trees", "is", "2")}
+    men = Node("m", "entity", "man", (6, 9), count=3)
+    assert captioned("three men", [men], []) == {("men", "is", "3")}
+
+
+def test_those_who_do_it_to_each_other_are_told_in_the_singular() -> None:
+    zebras = Node("z", "entity", "zebra", (4, 10), count=2)
+    beside = Edge("z", "z", "spatial", "next to")
+    assert captioned("two zebras next to each other", [zebras], [beside]) == {("zebra", "next to", "zebra")}
+    nuzzle = Node("e", "event", "nuzzle", (11, 19))
+    edges = [Edge("e", "z", "agent"), Edge("e", "z", "patient")]
+    assert captioned("two zebras nuzzling each other", [zebras, nuzzle], edges) == {("zebra", "nuzzle", "zebra")}
+
+
+def test_a_verb_that_a_relation_tells_of_is_not_told_again() -> None:
+    nodes = [
+        Node("m", "entity", "man", (0, 3)),
+        Node("d", "entity", "dog", (17, 20)),
+        Node("e", "event", "walk", (4, 11)),
+    ]
+    edges = [Edge("e", "m", "agent"), Edge("m", "d", "relation", "walk with")]
+    assert captioned("man walking with dog", nodes, edges) == {("man", "walk with", "dog")}
+    assert captioned("man walking", nodes[::2], edges[:1]) == {("man", "is", "walking")}

@@ -120,7 +120,7 @@ BAD = {
     "edge from the wrong type": (with_edge(source="b"), "edges[3].source", "a node of type event"),
     "edge to the wrong type": (with_edge(target="r"), "edges[3].target", "a node of type entity"),
     "edge to itself": (
-        with_edge(source="b", target="b", type="spatial", label="on"),
+        with_edge(source="b", target="b", type="coref", label=None),
         "edges[3].target",
         "other than the source",
     ),

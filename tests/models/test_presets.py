@@ -8,10 +8,11 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from mov_ai.errors import UsageError
+from mov_ai.hydra_entry import config_directory
 from mov_ai.models.denoiser import STAGES
 from mov_ai.models.presets import PRESETS, Preset, parameters, preset
 from mov_ai.parser.network import CompositionalSceneParser, ParserConfig, RelationalAttention
-from mov_ai.train import config_directory, register_resolvers
+from mov_ai.train import register_resolvers
 
 
 def _total(chosen: Preset) -> int:

@@ -1,14 +1,10 @@
-import warnings
-
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from mov_ai.errors import UsageError
 from mov_ai.graph import SceneGraph
 from mov_ai.parser.decode import check_size
 from mov_ai.parser.lemmas import noun_lemma, verb_lemma
-from mov_ai.parser.parser import EMBEDDED_PARSER, MAX_TOKENS, SceneGraphParser
+from mov_ai.parser.parser import EMBEDDED_PARSER, SceneGraphParser
 
 needs_weights = pytest.mark.skipif(
     not (EMBEDDED_PARSER / "model.safetensors").is_file(), reason="the embedded parser is not trained yet"
@@ -169,82 +165,10 @@ def test_spans_point_into_the_text(parser):
         assert 0 <= node.confidence <= 1
 
 
-WORDS = (
-    "a",
-    "the",
-    "red",
-    "ball",
-    "two",
-    "it",
-    "and",
-    "then",
-    ",",
-    ".",
-    "while",
-    "rolls",
-    "left",
-    "turns",
-    "blue",
-    "not",
-)
-
-
-@needs_weights
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.one_of(st.text(max_size=80), st.lists(st.sampled_from(WORDS), max_size=30).map(" ".join)))
-def test_any_text_gives_a_valid_graph_or_one_clear_line(parser, text):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if not text.strip():
-            with pytest.raises(UsageError, match="empty prompt"):
-                parser(text)
-            return
-        graph = parser(text)
-    graph.validate()
-    assert SceneGraph.from_json(graph.to_json()) == graph
-
-
-@needs_weights
-@pytest.mark.parametrize("text", ["", "   ", "\n\t"])
-def test_an_empty_prompt_is_refused(parser, text):
-    with pytest.raises(UsageError, match="empty prompt"):
-        parser(text)
-
-
-@needs_weights
-def test_half_a_surrogate_pair_is_refused(parser):
-    with pytest.raises(UsageError, match="surrogate"):
-        parser("a ball \ud83d rolls")
-
-
-@needs_weights
-def test_a_long_prompt_is_refused_with_the_limit(parser):
-    with pytest.raises(UsageError, match=str(MAX_TOKENS)):
-        parser("a red ball rolls left . " * 80)
-    with pytest.raises(UsageError, match=str(MAX_TOKENS)):
-        parser("x" * 100_000)
-
-
 def test_a_graph_with_too_many_nodes_is_refused_with_the_limit():
     check_size(64)
     with pytest.raises(UsageError, match="64"):
         check_size(65)
-
-
-@needs_weights
-@pytest.mark.parametrize(
-    "text", ["Ein roter Ball rollt nach links und die Kugel", "一个红色的球向左滚动", "мяч катится налево"]
-)
-def test_other_languages_are_warned_of(parser, text):
-    with pytest.warns(UserWarning, match="English"):
-        parser(text)
-
-
-@needs_weights
-def test_english_is_not_warned_of(parser):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        parser("red ball rolling left, café in the dark")
 
 
 def test_a_folder_without_a_parser_is_named(tmp_path):

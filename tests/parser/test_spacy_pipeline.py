@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mov_ai.errors import MovAIError, UsageError
+from mov_ai.errors import UsageError
 from mov_ai.parser.spacy_pipeline import EMBEDDED_PIPELINE, UNUSED_COMPONENTS, load_spacy
 from mov_ai.training import spacy_ewt
 from mov_ai.training.caption_grammar import written_captions
@@ -226,27 +226,14 @@ def test_written_captions_are_trees_and_repeat_with_the_seed(tmp_path: Path) -> 
         assert all(len(list(t.subtree)) == t.right_edge.i - t.left_edge.i + 1 for t in doc)
 
 
-def test_treebank_is_looked_for_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_treebank_is_the_given_folder_or_the_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = tmp_path / "data" / "ud_english_ewt", tmp_path / "other"
     for folder in (first, second):
         folder.mkdir(parents=True)
-        for split in spacy_ewt.TREEBANK_SHA256:
+        for split in spacy_ewt.SPLITS:
             (folder / f"{split}.conllu").write_text("", encoding="utf-8")
     monkeypatch.setenv("MOV_AI_DATA", str(tmp_path / "data"))
-    assert spacy_ewt.locate_treebank(second) == first
-    monkeypatch.delenv("MOV_AI_DATA")
     assert spacy_ewt.locate_treebank(second) == second
+    assert spacy_ewt.locate_treebank() == first
     with pytest.raises(UsageError, match="lacks one of"):
         spacy_ewt.locate_treebank(tmp_path)
-
-
-def test_wrong_checksum_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MOV_AI_DATA", raising=False)
-
-    def no_network(url: str, target: Path) -> None:
-        assert url.startswith("https://")
-        target.write_text("not the treebank", encoding="utf-8")
-
-    monkeypatch.setattr(spacy_ewt, "_download", no_network)
-    with pytest.raises(MovAIError, match="SHA-256"):
-        spacy_ewt.locate_treebank(None, download_to=tmp_path)

@@ -14,17 +14,11 @@ from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from mov_ai.errors import UsageError
+from mov_ai.hydra_entry import check_choice, choices, config_directory
 from mov_ai.models.codec import CodecConfig
 from mov_ai.models.denoiser import DenoiserConfig
 from mov_ai.models.presets import PRESETS
-from mov_ai.train import (
-    build_objective,
-    check_experiment,
-    config_directory,
-    experiments,
-    register_resolvers,
-    trainer_config,
-)
+from mov_ai.train import build_objective, register_resolvers, trainer_config
 from mov_ai.training.debug import DebugObjective
 from mov_ai.training.denoiser import DenoiserObjective
 from mov_ai.training.loop import TrainerConfig
@@ -40,7 +34,7 @@ def composed(*overrides: str) -> DictConfig:
         return compose("train", overrides=list(overrides), return_hydra_config=True)
 
 
-@pytest.mark.parametrize("name", experiments(CONF))
+@pytest.mark.parametrize("name", choices(CONF, "experiment"))
 @pytest.mark.parametrize("trainer", ["default", "cpu", "gpu"])
 def test_every_experiment_composes(name: str, trainer: str) -> None:
     config = composed(f"experiment={name}", f"trainer={trainer}")
@@ -51,7 +45,7 @@ def test_every_experiment_composes(name: str, trainer: str) -> None:
     OmegaConf.to_container(config.objective, resolve=True, throw_on_missing=True)
 
 
-@pytest.mark.parametrize("name", experiments(CONF))
+@pytest.mark.parametrize("name", choices(CONF, "experiment"))
 def test_every_experiment_names_an_objective_and_settings_that_it_takes(name: str) -> None:
     objective = composed(f"experiment={name}").objective
     kind = get_class(objective._target_)
@@ -141,13 +135,13 @@ def test_wrong_objective_settings_are_usage_errors(override: str, words: str) ->
 
 
 def test_experiments_are_checked_by_name() -> None:
-    check_experiment(["experiment=debug"], CONF)
-    check_experiment(["-m", "experiment=debug,debug"], CONF)
-    check_experiment(["--help"], CONF)
-    check_experiment(["experiment=choice(a, b)"], CONF)
+    check_choice(["experiment=debug"], CONF, "experiment")
+    check_choice(["-m", "experiment=debug,debug"], CONF, "experiment")
+    check_choice(["--help"], CONF, "experiment")
+    check_choice(["experiment=choice(a, b)"], CONF, "experiment")
     for arguments in (["experiment=nope"], ["experiment=debug,nope"], []):
         with pytest.raises(UsageError, match=r"available: .*debug"):
-            check_experiment(arguments, CONF)
+            check_choice(arguments, CONF, "experiment")
 
 
 def test_the_configuration_folder_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

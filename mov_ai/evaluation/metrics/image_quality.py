@@ -1,0 +1,198 @@
+"""Frame by frame: PSNR, SSIM, LPIPS, and an LPIPS-like distance on any network's features.
+
+All take uint8 videos (T, H, W, 3) and return one figure for each frame, or pair of consecutive frames, as float64.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+from torch import Tensor, nn
+
+from mov_ai.errors import MovAIError, UsageError
+from mov_ai.evaluation.metrics.preprocess import check_video, same_shape
+from mov_ai.evaluation.metrics.result import Absent
+from mov_ai.evaluation.metrics.weights import find_weights
+
+#: Identical frames have infinite PSNR, which neither a mean nor JSON can hold.
+PSNR_LIMIT = 100.0
+SSIM_WINDOW = 11
+#: The smallest side that all three backbones take.
+LPIPS_MIN_SIDE = 32
+_FRAMES_AT_ONCE = 16
+
+#: Frames (B, 3, H, W) in [-1, 1] -> features of some layers, each (B, C, h, w).
+FeatureMaps = Callable[[Tensor], Sequence[Tensor]]
+#: Two batches of frames (B, 3, H, W) in [-1, 1] -> distances (B,).
+FrameDistance = Callable[[Tensor, Tensor], Tensor]
+
+
+def psnr(video: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Peak signal-to-noise ratio: 10 log10(255² / MSE) dB over all pixels and channels of a frame; higher is better.
+
+    Range [0, 100]: frames without any difference, and none but those in practice, are 100 dB instead of infinite.
+
+    Returns:
+        (T,), T ≥ 1.
+
+    Raises:
+        UsageError: as `same_shape`.
+    """
+    from torchmetrics.functional.image import peak_signal_noise_ratio
+
+    same_shape(video, reference)
+    values = [
+        float(peak_signal_noise_ratio(_double(a), _double(b), data_range=255.0).item())
+        for a, b in zip(video, reference, strict=True)
+    ]
+    return np.minimum(values, PSNR_LIMIT)
+
+
+def ssim(video: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Structural similarity, the mean over a frame and its channels; [-1, 1], higher is better.
+
+    Wang et al., "Image quality assessment: from error visibility to structural similarity" (2004), with its settings:
+    Gaussian window of 11 pixels and σ 1.5, K1 0.01, K2 0.03, data range 255; only places where the window is inside the
+    frame. That is scikit-image's figure with its "to match Wang et al." settings. torchmetrics makes the same map
+    but, as of 1.9, also averages over the border, for which it reflects the frame; hence it is not used here.
+
+    Returns:
+        (T,), T ≥ 1.
+
+    Raises:
+        UsageError: as `same_shape`, or for frames smaller than 11×11.
+    """
+    same_shape(video, reference)
+    if min(video.shape[1:3]) < SSIM_WINDOW:
+        raise UsageError(f"SSIM: expected frames of at least 11×11 pixels, got {video.shape[1]}×{video.shape[2]}")
+    return np.asarray([_ssim(a, b) for a, b in zip(video, reference, strict=True)])
+
+
+def _ssim(first: np.ndarray, second: np.ndarray) -> float:
+    def window(image: np.ndarray) -> np.ndarray:
+        blurred: np.ndarray = gaussian_filter(image, (1.5, 1.5, 0), truncate=3.5)
+        border = SSIM_WINDOW // 2
+        return blurred[border:-border, border:-border]
+
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    mean_a, mean_b = window(a), window(b)
+    variances = window(a * a) - mean_a**2 + window(b * b) - mean_b**2
+    covariance = window(a * b) - mean_a * mean_b
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    similarity = (2 * mean_a * mean_b + c1) * (2 * covariance + c2) / ((mean_a**2 + mean_b**2 + c1) * (variances + c2))
+    return float(similarity.mean())
+
+
+def _double(frame: np.ndarray) -> Tensor:
+    """(H, W, 3) uint8 -> (3, H, W) float64, 0 to 255."""
+    return torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1).double()
+
+
+def load_lpips(net: str = "alex", path: str | Path | None = None) -> nn.Module | Absent:
+    """The `lpips` package's network (v0.1) on torchvision's pretrained backbone; absent without the backbone's weights.
+
+    Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric" (CVPR 2018).
+
+    Args:
+        net: "alex" (what most papers quote), "vgg" or "squeeze".
+        path: the backbone's file, trusted to be the right one; looked for, and checked, as `find_weights` does if None.
+
+    Returns:
+        Called with two batches (B, 3, H, W) in [-1, 1] it gives (B, 1, 1, 1).
+
+    Raises:
+        UsageError: for another `net`. MovAIError: if the file is not that backbone.
+    """
+    import lpips
+
+    if net not in ("alex", "vgg", "squeeze"):
+        raise UsageError(f"LPIPS: expected the network alex, vgg or squeeze, got {net!r}")
+    found = find_weights(net) if path is None else Path(path)
+    if isinstance(found, Absent):
+        return found
+    with warnings.catch_warnings():
+        # Of arguments of torchvision that the package still uses.
+        warnings.simplefilter("ignore", UserWarning)
+        # With a random backbone: left to itself, the package downloads one.
+        network = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
+    try:
+        state = torch.load(found, map_location="cpu", weights_only=True)
+        with torch.no_grad():
+            for slice_ in (module for name, module in network.net.named_children() if name.startswith("slice")):
+                for name, parameter in slice_.named_parameters():
+                    parameter.copy_(state[f"features.{name}"])
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise MovAIError(f"{found}: is not torchvision's {net} ({reason}); fetch the published file") from None
+    return network.eval().requires_grad_(False)
+
+
+def feature_distance(features: FeatureMaps) -> FrameDistance:
+    """LPIPS's distance on any network's features, without LPIPS's learned weights for channels.
+
+    Σ over layers of the mean over places of |f̂(a) - f̂(b)|², f̂ the features at a place brought to length 1: the
+    "baseline" of Zhang et al. 2018. [0, 4 × layers], lower is nearer. Never to be called LPIPS: name it by the network.
+
+    Raises (when called):
+        UsageError: if the network gives no features, or of another shape than (B, C, h, w).
+    """
+
+    def distance(a: Tensor, b: Tensor) -> Tensor:
+        total = torch.zeros(len(a), dtype=torch.float64)
+        layers = list(zip(features(a), features(b), strict=True))
+        if not layers or any(one.ndim != 4 or one.shape != other.shape or len(one) != len(a) for one, other in layers):
+            raise UsageError("feature distance: expected features (frames, channels, height, width) of each layer")
+        for one, other in layers:
+            difference = (_unit(one) - _unit(other)) ** 2
+            total += difference.sum(1).mean((1, 2)).double().cpu()
+        return total
+
+    return distance
+
+
+def _unit(features: Tensor) -> Tensor:
+    # lpips.normalize_tensor's epsilon, so that the two agree.
+    return features / (features.pow(2).sum(1, keepdim=True).sqrt() + 1e-10)
+
+
+def between_consecutive_frames(video: np.ndarray, distance: FrameDistance) -> np.ndarray:
+    """Distance of each frame to the next: (T - 1,), T ≥ 2.
+
+    With LPIPS, [0, about 1]. No direction by itself: a frozen video has 0. Put it beside the real clips' value.
+
+    Raises:
+        UsageError: as `check_video`, or for frames smaller than 32×32.
+    """
+    check_video(video, 2)
+    return _distances(video[:-1], video[1:], distance)
+
+
+def to_reference_frames(video: np.ndarray, reference: np.ndarray, distance: FrameDistance) -> np.ndarray:
+    """Distance of each frame to the reference's: (T,), T ≥ 1; lower is better.
+
+    Raises:
+        UsageError: as `same_shape`, or for frames smaller than 32×32.
+    """
+    same_shape(video, reference)
+    return _distances(video, reference, distance)
+
+
+@torch.no_grad()
+def _distances(first: np.ndarray, second: np.ndarray, distance: FrameDistance) -> np.ndarray:
+    if min(first.shape[1:3]) < LPIPS_MIN_SIDE:
+        raise UsageError(f"LPIPS: expected frames of at least 32×32 pixels, got {first.shape[1]}×{first.shape[2]}")
+    found = [
+        distance(to_network(first[i : i + _FRAMES_AT_ONCE]), to_network(second[i : i + _FRAMES_AT_ONCE]))
+        for i in range(0, len(first), _FRAMES_AT_ONCE)
+    ]
+    return torch.cat([part.reshape(-1).double().cpu() for part in found]).numpy()
+
+
+def to_network(frames: np.ndarray) -> Tensor:
+    """Frames uint8 (B, H, W, 3) as (B, 3, H, W) float32, 0..255 -> [-1, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() * (2 / 255) - 1

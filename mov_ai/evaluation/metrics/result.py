@@ -1,0 +1,248 @@
+"""What a metric gives: a figure with its interval and all that it depends on, or why there is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from mov_ai.errors import UsageError
+from mov_ai.evaluation.metrics.bootstrap import mean_interval
+
+#: A figure of a set of videos, or "mixed: ..." if they differ.
+Shared = int | float | str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the measured videos were; a metric's value moves with each of these.
+
+    Attributes:
+        frames: per video, as measured.
+        fps: frames per second, as measured.
+        resolution: "WIDTHxHEIGHT" in pixels, before the network's own resizing.
+        codec: codec, pixel format and compression of the files ("h264 yuv420p crf 18"), "none" for arrays.
+    """
+
+    frames: Shared
+    fps: Shared
+    resolution: str
+    codec: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the videos were compared with: a name that tells one set from another, its size, its settings."""
+
+    name: str
+    n: int
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a figure comes from.
+
+    Attributes:
+        network: what looked at the pixels ("I3D, Kinetics-400 logits"); None if the metric needs none.
+        weights: the file of its weights with its SHA-256, or "embedded ..."; None if it has none.
+        settings: of the videos.
+        reference: what they were compared with; None if with nothing.
+    """
+
+    network: str | None
+    weights: str | None
+    settings: Settings
+    reference: Reference | None = None
+
+
+@dataclass(frozen=True)
+class MetricResult:
+    """One figure of a report.
+
+    Attributes:
+        name: of the metric.
+        value: finite.
+        ci95: 95 % bootstrap interval; None if there are too few samples for one (`notes` says so).
+        n: how many videos it was measured on.
+        higher_is_better: the direction.
+        provenance: network, weights, settings, reference.
+        parameters: of the metric itself (kernel, splits, ...), plain values.
+        notes: what a reader of the figure must know.
+
+    Raises:
+        ValueError: if the value or the interval is not finite, the interval is turned round, or `n` is below 1.
+    """
+
+    name: str
+    value: float
+    ci95: tuple[float, float] | None
+    n: int
+    higher_is_better: bool
+    provenance: Provenance
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            raise ValueError(f"{self.name}: expected a finite value, got {self.value}")
+        if self.ci95 is not None and not (all(map(math.isfinite, self.ci95)) and self.ci95[0] <= self.ci95[1]):
+            raise ValueError(f"{self.name}: expected an interval (low, high) of finite numbers, got {self.ci95}")
+        if self.n < 1:
+            raise ValueError(f"{self.name}: expected at least one sample, got n = {self.n}")
+
+    @property
+    def network(self) -> str | None:
+        return self.provenance.network
+
+    @property
+    def weights(self) -> str | None:
+        return self.provenance.weights
+
+    @property
+    def settings(self) -> Settings:
+        return self.provenance.settings
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry of `metrics` in results.json; the name is its key there."""
+        reference = self.provenance.reference
+        return {
+            "value": self.value,
+            "ci95": None if self.ci95 is None else list(self.ci95),
+            "n": self.n,
+            "higher_is_better": self.higher_is_better,
+            "network": self.network,
+            "weights": self.weights,
+            "settings": asdict(self.settings),
+            "reference": None if reference is None else asdict(reference),
+            "parameters": dict(self.parameters),
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A metric that could not be measured.
+
+    Attributes:
+        reason: what is missing.
+        command: what to type to get it.
+    """
+
+    reason: str
+    command: str
+
+    def to_json(self) -> dict[str, str]:
+        """The entry of `metrics` in results.json."""
+        return {"absent": f"{self.reason}; {self.command}"}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Whether two results may stand in one column; true as a condition if they may.
+
+    Attributes:
+        reasons: one line for each thing in which they differ; empty if there is none.
+    """
+
+    reasons: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return not self.reasons
+
+
+def comparable(a: MetricResult | Absent, b: MetricResult | Absent) -> Comparison:
+    """Compare what two results depend on: metric, network, weights, n, settings, reference, parameters.
+
+    Returns:
+        True as a condition if they differ in none of these; else the reasons.
+    """
+    for result in (a, b):
+        if isinstance(result, Absent):
+            return Comparison((f"absent: {result.reason}",))
+    assert isinstance(a, MetricResult)
+    assert isinstance(b, MetricResult)
+    one, other = _dependencies(a), _dependencies(b)
+    return Comparison(
+        tuple(
+            f"{key}: {one.get(key, 'not given')} and {other.get(key, 'not given')}"
+            for key in dict.fromkeys([*one, *other])
+            if key not in one or key not in other or not _same(one[key], other[key])
+        )
+    )
+
+
+def _dependencies(result: MetricResult) -> dict[str, Any]:
+    reference = result.provenance.reference
+    found: dict[str, Any] = {
+        "metric": result.name,
+        "network": result.network,
+        "weights": result.weights,
+        "n": result.n,
+        **asdict(result.settings),
+        "reference": None if reference is None else reference.name,
+    }
+    if reference is not None:
+        found["n of the reference"] = reference.n
+        found |= {f"{key} of the reference": value for key, value in asdict(reference.settings).items()}
+    return found | dict(result.parameters)
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, float) or isinstance(b, float):
+        try:
+            return math.isclose(a, b, rel_tol=1e-6)
+        except TypeError:
+            return False
+    return bool(a == b)
+
+
+def shared(values: Iterable[Shared]) -> Any:
+    """The one value that all have, else "mixed: ..." with all different ones.
+
+    Raises:
+        ValueError: if there are no values.
+    """
+    different = sorted(set(values), key=lambda value: (isinstance(value, str), value))
+    if not different:
+        raise ValueError("expected at least one value")
+    return different[0] if len(different) == 1 else "mixed: " + ", ".join(map(str, different))
+
+
+def shared_settings(several: Iterable[Settings]) -> Settings:
+    """The settings of a set of videos, from those of each.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    all_of_them = list(several)
+    return Settings(**{f.name: shared(getattr(one, f.name) for one in all_of_them) for f in fields(Settings)})
+
+
+def mean_over_videos(
+    name: str,
+    values: Sequence[float],
+    higher_is_better: bool,
+    provenance: Provenance,
+    parameters: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
+    seed: int = 0,
+) -> MetricResult:
+    """A metric that is measured on each video: the mean, and its bootstrap interval over the videos.
+
+    Args:
+        values: one for each video, finite.
+        seed: of the bootstrap.
+
+    Raises:
+        UsageError: if there are no values. ValueError: if one is not finite.
+    """
+    if not len(values):
+        raise UsageError(f"{name}: there is no video to measure; give at least one")
+    told = list(notes)
+    if len(values) == 1:
+        told.append("one video: no interval")
+    interval = mean_interval(values, seed=seed) if len(values) > 1 else None
+    value = float(math.fsum(values) / len(values))
+    return MetricResult(name, value, interval, len(values), higher_is_better, provenance, parameters or {}, tuple(told))

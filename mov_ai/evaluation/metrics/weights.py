@@ -1,0 +1,118 @@
+"""Weights of published metric networks: where each file is, and whether it is on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from mov_ai.errors import MovAIError
+from mov_ai.evaluation.metrics.result import Absent
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A published file.
+
+    Attributes:
+        file: its name in the weights folder.
+        url: its public address.
+        sha256: of the file, hexadecimal.
+        licence: under which it may be used.
+    """
+
+    file: str
+    url: str
+    sha256: str
+    licence: str
+
+    @property
+    def identity(self) -> str:
+        """File and SHA-256, as results name weights."""
+        return f"{self.file} (sha256 {self.sha256})"
+
+
+_TORCHVISION = "https://download.pytorch.org/models"
+_IMAGENET = "BSD-3-Clause (torchvision); trained on ImageNet"
+
+#: Name, as `mov-ai weights pull` takes it -> file.
+WEIGHTS: dict[str, WeightsFile] = {
+    # Of two I3D files that go about, this is StyleGAN-V's: 400 logits, and the one that today's papers quote.
+    "i3d": WeightsFile(
+        "i3d_torchscript.pt",
+        "https://www.dropbox.com/s/ge9e5ujwgetktms/i3d_torchscript.pt?dl=1",
+        "bec6519f66ea534e953026b4ae2c65553c17bf105611c746d904657e5860a5e2",
+        "Apache-2.0 (DeepMind's kinetics-i3d)",
+    ),
+    "alex": WeightsFile(
+        "alexnet-owt-7be5be79.pth",
+        f"{_TORCHVISION}/alexnet-owt-7be5be79.pth",
+        "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+        _IMAGENET,
+    ),
+    "vgg": WeightsFile(
+        "vgg16-397923af.pth",
+        f"{_TORCHVISION}/vgg16-397923af.pth",
+        "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+        _IMAGENET,
+    ),
+    "squeeze": WeightsFile(
+        "squeezenet1_1-b8a52dc0.pth",
+        f"{_TORCHVISION}/squeezenet1_1-b8a52dc0.pth",
+        "b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b",
+        _IMAGENET,
+    ),
+    "raft": WeightsFile(
+        "raft_large_C_T_SKHT_V2-ff5fadd5.pth",
+        f"{_TORCHVISION}/raft_large_C_T_SKHT_V2-ff5fadd5.pth",
+        "ff5fadd56d26b40647388883af1547351ea17868b765c05b27231e72dd16a322",
+        "BSD-3-Clause (torchvision)",
+    ),
+}
+
+
+def places() -> list[Path]:
+    """Where weights are looked for: the folder `MOV_AI_WEIGHTS` names, then torch's own cache."""
+    given = os.environ.get("MOV_AI_WEIGHTS")
+    torch_home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"
+    return [*([Path(given).expanduser()] if given else []), Path(torch_home).expanduser() / "hub" / "checkpoints"]
+
+
+def find_weights(name: str) -> Path | Absent:
+    """The file of one of `WEIGHTS`, checked; absent if it is nowhere.
+
+    Raises:
+        KeyError: if `name` is none of them.
+        MovAIError: if a file of that name is there but is another one.
+    """
+    known = WEIGHTS[name]
+    for place in places():
+        if (place / known.file).is_file():
+            return check_weights(place / known.file, known.sha256)
+    looked = ", ".join(map(str, places()))
+    return Absent(
+        f"{known.file} is not on this machine (looked in {looked})",
+        f"mov-ai weights pull {name}, or put the file from {known.url} into a folder and set MOV_AI_WEIGHTS to it",
+    )
+
+
+def check_weights(path: Path, sha256: str) -> Path:
+    """The path, if the file is the one with this SHA-256.
+
+    Raises:
+        MovAIError: if it is another one, or cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            for block in iter(lambda: file.read(1 << 20), b""):
+                digest.update(block)
+    except OSError as error:
+        raise MovAIError(f"{path}: cannot be read ({error.strerror}); give the published file") from None
+    if digest.hexdigest() != sha256:
+        raise MovAIError(
+            f"{path}: has SHA-256 {digest.hexdigest()}, expected {sha256}; it is another or a damaged file and "
+            "was not loaded: remove it and fetch the published one"
+        )
+    return path

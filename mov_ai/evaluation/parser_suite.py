@@ -1,0 +1,483 @@
+"""The parser measured: accuracy on FACTUAL beside published figures, calibration, time in text, speed, size, errors."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import os
+import platform
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from mov_ai.data.downloads import data_folder
+from mov_ai.data.factual import SPLITS, FactualCaption, read_factual
+from mov_ai.data.wordnet import load_wordnet
+from mov_ai.errors import UsageError
+from mov_ai.evaluation.calibration import BINS, Judged, expected_calibration_error, judge, reliability
+from mov_ai.evaluation.check_tiny import machine
+from mov_ai.evaluation.extractive_oracle import LABEL_OCCURRENCES, oracle_triples, predicate_labels, reachable_words
+from mov_ai.evaluation.parser_errors import (
+    count_kinds,
+    errors_csv,
+    errors_markdown,
+    find_errors,
+    sample_errors,
+)
+from mov_ai.evaluation.scene_graph_metrics import lemmatized, set_match, spice
+from mov_ai.graph import SceneGraph
+from mov_ai.graph.convert import to_triples, triples_to_text
+from mov_ai.graph.files import check_writable, write_bytes, write_json
+from mov_ai.parser.parser import EMBEDDED_PARSER, SceneGraphParser
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+log = logging.getLogger(__name__)
+
+#: Set Match and SPICE F on random/test in per cent, from the README of github.com/zhuang-li/FACTUAL.
+PUBLISHED = {
+    "Flan-T5-large": (81.63, 93.20),
+    "Flan-T5-base": (81.37, 93.27),
+    "Flan-T5-small": (78.18, 92.26),
+    "SPICE / Stanford": (19.30, 64.77),
+}
+#: Below so many captions that a parser has not seen, a figure would say nothing.
+_FEWEST = 30
+_DRAWS = 1000
+_SPEED_CAPTIONS, _SPEED_RUNS, _SINGLE_CAPTIONS = 512, 5, 100
+
+
+class Parser(Protocol):
+    """What is measured: `SceneGraphParser`, or a stand-in for tests."""
+
+    spacy: Language
+
+    def parse_batch(self, texts: Sequence[str], /) -> list[SceneGraph]:
+        """A graph for each text. Raises UsageError where one cannot be parsed."""
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over captions in [0, 1], with its 95 % bootstrap interval (percentiles over resampled captions)."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float], seed: int) -> Mean:
+        """The mean of at least one value."""
+        array = np.asarray(values, dtype=float)
+        rng = np.random.default_rng(seed)
+        means = [array[rng.integers(len(array), size=len(array))].mean() for _ in range(_DRAWS)]
+        low, high = np.percentile(means, [2.5, 97.5])
+        return cls(float(array.mean()), float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """A parser's figures on n captions; `refused` is how many it could not parse, which count as empty graphs."""
+
+    n: int
+    set_match: Mean
+    spice: Mean
+    refused: int = 0
+
+
+@dataclass(frozen=True)
+class ParserSuite:
+    """What `conf/suite/parser.yaml` sets.
+
+    Attributes:
+        parser: folder of the parser; the embedded one if None. It is taken to be trained on random/train.
+        length_parser: folder of a parser trained on length/train, for length/test; 92 % of the captions of length/test
+            are in random/train, so a parser trained there cannot be measured on them.
+        split: FACTUAL's splits to measure, names or one text with commas.
+        limit: use only that many captions of each test part; None for all.
+        batch_size: captions a call of the parser, for accuracy and speed.
+        errors: how many wrong captions of random/test to draw for a person to check.
+        seed: of the bootstrap and of that draw.
+        time: also measure sentences about time and timelines.
+    """
+
+    parser: str | None = None
+    length_parser: str | None = None
+    split: str | Sequence[str] = SPLITS
+    limit: int | None = None
+    batch_size: int = 64
+    errors: int = 50
+    seed: int = 0
+    time: bool = True
+
+    def __post_init__(self) -> None:
+        for name, least in (("limit", 1), ("batch_size", 1), ("errors", 0), ("seed", 0)):
+            value = getattr(self, name)
+            if value is None and name == "limit":
+                continue
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise UsageError(f"{name}: expected a whole number from {least}; found {value!r}")
+        if not self.splits or set(self.splits) - set(SPLITS):
+            raise UsageError(f"split: expected one or both of {', '.join(SPLITS)}; found {self.split!r}")
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The names in `split`."""
+        return tuple(self.split.split(",") if isinstance(self.split, str) else self.split)
+
+    def run(self, output: Path, console: Console) -> dict[str, Any]:
+        """Measure, print the table, write results.json, report.md and errors.{md,csv}; returns what is in results.json.
+
+        Raises:
+            UsageError: if a folder does not hold a parser.
+            MovAIError: if data are missing or the output cannot be written.
+        """
+        check_writable(output)
+        started = time.perf_counter()
+        parser = SceneGraphParser.from_pretrained(self.parser)
+        length_parser = None if self.length_parser is None else SceneGraphParser.from_pretrained(self.length_parser)
+        result = self.measure(parser, length_parser, output)
+        result["size_mb"] = size_mb(Path(self.parser) if self.parser else EMBEDDED_PARSER, parser)
+        result["seconds"] = round(time.perf_counter() - started, 1)
+        write_json(output / "results.json", result)
+        write_bytes(output / "report.md", report(result).encode("utf-8"))
+        console.print(table(result))
+        for line in remarks(result):
+            console.print(line, highlight=False, soft_wrap=True)
+        console.print(f"written: {output}/results.json, report.md", highlight=False, soft_wrap=True)
+        return result
+
+    def measure(self, parser: Parser, length_parser: Parser | None, output: Path) -> dict[str, Any]:
+        """All figures but size, ready for JSON; writes the drawn errors into `output`."""
+        settings = {**asdict(self), "split": list(self.splits)}
+        result: dict[str, Any] = {"suite": "parser", "settings": settings, "environment": environment()}
+        result["published"] = {
+            name: {"set_match": pair[0] / 100, "spice": pair[1] / 100} for name, pair in PUBLISHED.items()
+        }
+        result["accuracy"], result["oracle"], result["remarks"] = {}, {}, []
+        seen = {caption.caption for caption in read_factual("random", "train")}
+        for split in self.splits:
+            captions = read_factual(split, "test")[: self.limit]
+            result["oracle"][split] = self._oracle(parser, split, captions)
+            if split == "random":
+                graphs, refused = self._parse(parser, captions)
+                result["accuracy"]["random"] = asdict(self._accuracy(captions, graphs, refused))
+                result["accuracy"]["random_lemmatized"] = asdict(self._accuracy(captions, graphs, refused, lemmatized))
+                result["calibration"] = calibration(graphs, captions)
+                result["errors"] = self._errors(captions, graphs, output)
+            else:
+                self._measure_length(captions, seen, parser, length_parser, result)
+        accuracy = result["accuracy"]
+        if "random" in accuracy and "length" in accuracy:
+            result["gap"] = {
+                name: accuracy["random"][name]["value"] - accuracy["length"][name]["value"]
+                for name in ("set_match", "spice")
+            }
+        speed_captions = [caption.caption for caption in read_factual("random", "test")[:_SPEED_CAPTIONS]]
+        result["speed"] = speed(parser, speed_captions[: self.limit], self.batch_size)
+        if self.time:
+            result["time"] = time_in_text(parser, result["remarks"])
+        return result
+
+    def _measure_length(
+        self,
+        captions: Sequence[FactualCaption],
+        seen: set[str],
+        parser: Parser,
+        length_parser: Parser | None,
+        result: dict[str, Any],
+    ) -> None:
+        new = [caption for caption in captions if caption.caption not in seen]
+        overlap = f"{len(captions) - len(new)} of {len(captions)} captions of length/test are in random/train"
+        result["length_test_captions_in_random_train"] = len(captions) - len(new)
+        if length_parser is not None:
+            graphs, refused = self._parse(length_parser, captions)
+            result["accuracy"]["length"] = asdict(self._accuracy(captions, graphs, refused))
+        else:
+            result["remarks"].append(
+                f"length/test is not measured: {overlap}; give a parser trained on length/train with length_parser="
+            )
+        if len(new) >= _FEWEST:
+            graphs, refused = self._parse(parser, new)
+            result["accuracy"]["length_unseen"] = asdict(self._accuracy(new, graphs, refused))
+        else:
+            result["remarks"].append(f"{overlap}: too few are left for the parser trained on random/train")
+
+    def _parse(self, parser: Parser, captions: Sequence[FactualCaption]) -> tuple[list[SceneGraph], int]:
+        """Graphs of all captions, and how many the parser refused: those get an empty graph."""
+        graphs = parse_all(parser, [caption.caption for caption in captions], self.batch_size)
+        empty = SceneGraph.from_dict({"version": 1, "nodes": []})
+        return [graph or empty for graph in graphs], graphs.count(None)
+
+    def _accuracy(
+        self,
+        captions: Sequence[FactualCaption],
+        graphs: Sequence[SceneGraph],
+        refused: int,
+        form: Callable[[str], str] = str,
+    ) -> Accuracy:
+        return self._compare([triples_to_text(to_triples(graph)) for graph in graphs], captions, refused, form)
+
+    def _compare(
+        self,
+        texts: Sequence[str],
+        captions: Sequence[FactualCaption],
+        refused: int = 0,
+        form: Callable[[str], str] = str,
+    ) -> Accuracy:
+        golds = [caption.graph for caption in captions]
+        pairs = [(form(text), form(gold)) for text, gold in zip(texts, golds, strict=True)]
+        matches = Mean.of([set_match(*pair) for pair in pairs], self.seed)
+        return Accuracy(len(pairs), matches, Mean.of([spice(*pair) for pair in pairs], self.seed), refused)
+
+    def _oracle(self, parser: Parser, split: str, captions: Sequence[FactualCaption]) -> dict[str, Any]:
+        wordnet = load_wordnet()
+        sayable = []
+        for caption, doc in zip(captions, parser.spacy.pipe(c.caption for c in captions), strict=True):
+            tokens = [*(token.text for token in doc), *caption.caption.split()]
+            sayable.append(reachable_words(tokens, [token.lemma_ for token in doc], wordnet))
+        labels = predicate_labels(read_factual(split, "train"))
+        result = {}
+        for name, known in (("words", frozenset[str]()), ("words, labels", labels)):
+            said = (oracle_triples(c.triples, words, known) for c, words in zip(captions, sayable, strict=True))
+            texts = [triples_to_text(triples) for triples in said]
+            result[name] = {**asdict(self._compare(texts, captions)), "labels": len(known)}
+        return result
+
+    def _errors(self, captions: Sequence[FactualCaption], graphs: Sequence[SceneGraph], output: Path) -> dict[str, Any]:
+        found = find_errors(captions, [to_triples(graph) for graph in graphs])
+        if self.errors and found:
+            drawn = sample_errors(found, self.errors, self.seed)
+            write_bytes(output / "errors.csv", errors_csv(drawn).encode("utf-8"))
+            write_bytes(output / "errors.md", errors_markdown(drawn).encode("utf-8"))
+        return {"captions": len(captions), "wrong": len(found), "kinds": count_kinds(found)}
+
+
+def parse_all(parser: Parser, texts: Sequence[str], batch_size: int) -> list[SceneGraph | None]:
+    """Graphs of all texts, None for those that the parser refuses."""
+    graphs: list[SceneGraph | None] = []
+    with warnings.catch_warnings():
+        # A misspelt caption may not look English; all of these are.
+        warnings.simplefilter("ignore", UserWarning)
+        for chunk in _chunks(texts, batch_size):
+            try:
+                graphs += parser.parse_batch(chunk)
+            except UsageError:
+                for text in chunk:
+                    try:
+                        graphs += parser.parse_batch([text])
+                    except UsageError as error:
+                        log.warning("refused: %r (%s)", text, error)
+                        graphs.append(None)
+    return graphs
+
+
+def calibration(graphs: Sequence[SceneGraph], captions: Sequence[FactualCaption]) -> dict[str, Any]:
+    """Expected calibration error and reliability table of nodes and of edges."""
+
+    def figures(judged: Judged) -> dict[str, Any]:
+        rows = [asdict(row) for row in reliability(judged) if row.n]
+        return {"n": len(judged.right), "ece": expected_calibration_error(judged), "bins": BINS, "reliability": rows}
+
+    nodes, edges = judge(graphs, [caption.triples for caption in captions])
+    return {"nodes": figures(nodes), "edges": figures(edges)}
+
+
+def speed(parser: Parser, captions: Sequence[str], batch_size: int) -> dict[str, Any]:
+    """Captions per second in batches, and milliseconds for one; medians after one unmeasured run."""
+    # This first run also says which captions are refused; only the others are timed.
+    graphs = parse_all(parser, captions, batch_size)
+    captions = [caption for caption, graph in zip(captions, graphs, strict=True) if graph is not None]
+    if not captions:
+        raise UsageError("the parser refuses every caption of random/test; give another parser")
+    words = sum(len(caption.split()) for caption in captions) / len(captions)
+    rates, singles = [], []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        for _ in range(_SPEED_RUNS):
+            started = time.perf_counter()
+            for texts in _chunks(captions, batch_size):
+                parser.parse_batch(texts)
+            rates.append(len(captions) / (time.perf_counter() - started))
+        for caption in captions[:_SINGLE_CAPTIONS]:
+            started = time.perf_counter()
+            parser.parse_batch([caption])
+            singles.append(1000 * (time.perf_counter() - started))
+    return {
+        "captions": len(captions),
+        "words_per_caption": round(words, 2),
+        "batch_size": batch_size,
+        "runs": _SPEED_RUNS,
+        "captions_per_second": round(statistics.median(rates), 1),
+        "captions_per_second_of_each_run": [round(rate, 1) for rate in rates],
+        "ms_one_caption": round(statistics.median(singles), 2),
+    }
+
+
+def time_in_text(parser: Any, notes: list[str]) -> dict[str, Any]:
+    """Figures on the held-out sentences about time and on human timelines; what is left out is said in `notes`."""
+    from mov_ai.data.storybench import load_stories
+    from mov_ai.data.uds_time import load_sentences
+    from mov_ai.evaluation.temporal_sentences import evaluate_temporal
+    from mov_ai.evaluation.timelines import evaluate_timelines
+
+    result: dict[str, Any] = {"sentences": evaluate_temporal(parser)}
+    if hasattr(parser, "timeline"):
+        stories = load_stories(data_folder("storybench"))
+        sentences = load_sentences(data_folder("uds_time"), data_folder("ud_english_ewt"))
+        result["timelines"] = evaluate_timelines(parser, stories, sentences)
+    else:
+        notes.append("StoryBench and UDS-Time are not measured: this parser gives no timeline of pieces of text")
+    return result
+
+
+def size_mb(folder: Path, parser: Parser) -> dict[str, float]:
+    """Size on disk of the parser's folder and of its spaCy pipeline, in units of 10^6 bytes."""
+
+    def size(place: Path | None) -> float:
+        files = [path for path in place.rglob("*") if path.is_file()] if place else []
+        return sum(path.stat().st_size for path in files) / 1e6
+
+    parts = {"parser": size(folder), "spacy": size(parser.spacy.path)}
+    return {name: round(value, 2) for name, value in (*parts.items(), ("total", sum(parts.values())))}
+
+
+def environment() -> dict[str, Any]:
+    """Machine, threads, versions and the time of the run."""
+    return {
+        "machine": machine(),
+        "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
+        "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "python": platform.python_version(),
+        "versions": {
+            n: importlib.metadata.version(n) for n in ("mov_ai", "torch", "torch-geometric", "spacy", "numpy")
+        },
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def rows(result: dict[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
+    """Lines of the main table: name, captions, n, Set Match, SPICE F; figures in per cent with 95 % intervals."""
+    titles = {
+        "random": ("this parser", "random/test"),
+        "random_lemmatized": ("this parser, noun lemmas", "random/test"),
+        "length": ("length parser", "length/test"),
+        "length_unseen": ("this parser", "length/test, unseen"),
+    }
+    for name, (title, part) in titles.items():
+        if name in result["accuracy"]:
+            yield (title, part, *_figures(result["accuracy"][name]))
+    for name, pair in result["published"].items():
+        yield name, "random/test", "", f"{100 * pair['set_match']:.2f}", f"{100 * pair['spice']:.2f}"
+    for split, oracles in result["oracle"].items():
+        for name, oracle in oracles.items():
+            title = f"oracle: {name}" + (f" ({oracle['labels']})" if oracle["labels"] else "")
+            yield (title, f"{split}/test", *_figures(oracle))
+
+
+def table(result: dict[str, Any]) -> Table:
+    """The main table for the terminal."""
+    made = Table(title="Scene graphs on FACTUAL, per cent [95 % interval]")
+    for name in ("", "captions"):
+        made.add_column(name, overflow="fold")
+    for name in ("n", "Set Match", "SPICE F"):
+        made.add_column(name, justify="right", no_wrap=True)
+    for row in rows(result):
+        made.add_row(*row)
+    return made
+
+
+def remarks(result: dict[str, Any]) -> list[str]:
+    """What the table does not say, one line each."""
+    timing, size, where = result["speed"], result["size_mb"], result["environment"]
+    lines = [
+        f"{timing['captions_per_second']:.0f} captions/s in batches of {timing['batch_size']} (median of"
+        f" {timing['runs']} runs over {timing['captions']} captions of {timing['words_per_caption']:.1f} words); one"
+        f" caption, warm: {timing['ms_one_caption']:.1f} ms (median)",
+        f"size: {size['total']:.1f} MB (parser {size['parser']:.1f}, spaCy pipeline {size['spacy']:.1f})",
+    ]
+    if "gap" in result:
+        gap = result["gap"]
+        lines.append(
+            f"random/test less length/test: Set Match {100 * gap['set_match']:.1f}, SPICE {100 * gap['spice']:.1f}"
+            " points"
+        )
+    if "calibration" in result:
+        parts = (f"{name} {100 * v['ece']:.1f} % (n = {v['n']})" for name, v in result["calibration"].items())
+        lines.append(f"expected calibration error on random/test, {BINS} bins: {', '.join(parts)}")
+    if "errors" in result:
+        kinds = ", ".join(f"{kind} {n}" for kind, n in result["errors"]["kinds"].items() if n)
+        lines.append(
+            f"{result['errors']['wrong']} of {result['errors']['captions']} captions differ from gold; first guess at"
+            f" the kinds, several to a caption: {kinds or 'none'}"
+        )
+    refused = {name: a["refused"] for name, a in result["accuracy"].items() if a["refused"]}
+    lines += [f"refused by the parser and counted as empty graphs, {name}: {n}" for name, n in refused.items()]
+    for name, figure in result.get("time", {}).get("sentences", {}).get("figures", {}).items():
+        if figure["value"] is not None:
+            lines.append(f"time, {name}: {100 * figure['value']:.1f} % of {figure['total']}")
+    for source, figures in result.get("time", {}).get("timelines", {}).items():
+        parts = (f"{name} {value:.3f}" for name, value in figures.items() if isinstance(value, (int, float)))
+        lines.append(f"{source}: {', '.join(parts)}")
+    lines += result["remarks"]
+    lines.append(
+        f"{where['machine']}; OMP_NUM_THREADS {where['omp_num_threads'] or 'not set'}, load {where['load_average']};"
+        f" {', '.join(f'{n} {v}' for n, v in where['versions'].items())}; {where['time']};"
+        f" seed {result['settings']['seed']}"
+    )
+    return lines
+
+
+def report(result: dict[str, Any]) -> str:
+    """`report.md`: the table, the remarks and what the words in them mean."""
+    lines = ["# The parser on FACTUAL", "", "Per cent, with 95 % bootstrap intervals over captions.", ""]
+    lines += ["| | captions | n | Set Match | SPICE F |", "|---|---|---:|---:|---:|"]
+    lines += [f"| {' | '.join(row)} |" for row in rows(result)]
+    lines += ["", *(f"- {line}" for line in remarks(result)), ""]
+    lines += [
+        "Flan-T5 and SPICE / Stanford: published figures, from FACTUAL's README. Length parser: trained on"
+        " length/train. Unseen: captions of length/test that are not in random/train. Noun lemmas: words of both graphs"
+        " cut to noun lemmas first, much as FACTUAL's evaluator can; its README does not say which way its figures are"
+        " made.",
+        "",
+        "Set Match: both graphs are the same set of triples as strings. SPICE F: objects, attributes and relations as"
+        " tuples, WordNet synonyms being equal. Both as in FACTUAL's evaluator"
+        " (`mov_ai/evaluation/scene_graph_metrics.py`).",
+        "",
+        "Oracle: a parser that makes no mistake but can only say words of the caption and their base forms"
+        " (`mov_ai/evaluation/extractive_oracle.py`); predicates either likewise, or also the labels seen"
+        f" {LABEL_OCCURRENCES} times or more in training. Its Set Match is a ceiling for such parsers, its SPICE is"
+        " not: a parser could also guess synonyms.",
+    ]
+    if "calibration" in result:
+        lines += ["", "## Calibration on random/test"]
+        for name, figures in result["calibration"].items():
+            lines += ["", f"{name}: expected calibration error {100 * figures['ece']:.2f} %", ""]
+            lines += ["| confidence | n | mean confidence | right |", "|---|---:|---:|---:|"]
+            lines += [
+                f"| {row['low']:.2f}-{row['high']:.2f} | {row['n']} | {100 * row['confidence']:.1f} %"
+                f" | {100 * row['accuracy']:.1f} % |"
+                for row in figures["reliability"]
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _figures(accuracy: dict[str, Any]) -> tuple[str, str, str]:
+    matches, scores = (
+        f"{100 * mean['value']:.2f} [{100 * mean['low']:.1f}, {100 * mean['high']:.1f}]"
+        for mean in (accuracy["set_match"], accuracy["spice"])
+    )
+    return str(accuracy["n"]), matches, scores
+
+
+def _chunks(texts: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(texts), size):
+        yield texts[start : start + size]

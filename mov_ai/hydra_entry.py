@@ -1,0 +1,120 @@
+"""What the entry points that read `conf/` share: finding it, checking choices, mistakes answered in one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hydra
+from hydra.errors import HydraException, InstantiationException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from mov_ai.errors import MovAIError, UsageError
+
+_LEFT_TO_HYDRA = {
+    *("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--experimental-rerun"),
+    *("--help", "-h", "--hydra-help", "--version", "--info", "-i", "--shell-completion", "-sc"),
+}
+
+
+def config_directory() -> Path:
+    """The folder of `train.yaml`: `MOV_AI_CONF` if set, else `conf/` of the source checkout, else `./conf`.
+
+    Raises:
+        UsageError: if no such folder holds a `train.yaml`.
+    """
+    given = os.environ.get("MOV_AI_CONF")
+    places = [Path(given)] if given else [Path(__file__).resolve().parents[1] / "conf", Path.cwd() / "conf"]
+    for place in places:
+        if (place / "train.yaml").is_file():
+            return place.resolve()
+    raise UsageError(
+        f"no train.yaml in {' or '.join(str(place) for place in places)}; "
+        "set MOV_AI_CONF to the conf folder of a mov_ai source checkout"
+    )
+
+
+def choices(directory: Path, group: str) -> list[str]:
+    """Names that a group such as `experiment` takes, such as `tiny/codec`."""
+    root = directory / group
+    return sorted(path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.yaml"))
+
+
+def check_choice(arguments: list[str], directory: Path, group: str) -> None:
+    """Check the `group=` of a command line before Hydra does: Hydra names one folder's choices only.
+
+    Raises:
+        UsageError: if a choice is unknown or none is given, with the list of those there are.
+    """
+    # With a folder of the user's own, or help asked for, Hydra knows better.
+    if any(argument.split("=")[0] in _LEFT_TO_HYDRA for argument in arguments):
+        return
+    names = choices(directory, group)
+    available = f"available: {', '.join(names)}"
+    given = [argument.split("=", 1)[1] for argument in arguments if argument.startswith(f"{group}=")]
+    if not given:
+        raise UsageError(f"no {group} given; add {group}=<name>; {available}")
+    if any(bracket in given[-1] for bracket in "[](){}"):
+        return  # a sweep expression such as choice(a, b), which Hydra takes apart
+    for name in given[-1].split(","):
+        if name not in names:
+            raise UsageError(f"unknown {group} {name!r}; {available}")
+
+
+def build(settings: DictConfig, name: str) -> Any:
+    """The object that the settings' `_target_` names.
+
+    Args:
+        settings: `_target_` and its arguments.
+        name: what it is, for messages.
+
+    Raises:
+        UsageError: if it cannot be made from these settings.
+    """
+    try:
+        return hydra.utils.instantiate(settings, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, MovAIError):
+            raise cause from None
+        if isinstance(cause, TypeError | ImportError) or cause is None:
+            raise UsageError(f"{name}: {' '.join(str(error).split())}") from None
+        raise
+
+
+def stop(command: str, error: MovAIError) -> NoReturn:
+    """End the process with one line on stderr and the error's exit code."""
+    sys.stderr.write(f"{command}: {error}\n")
+    sys.exit(error.exit_code)
+
+
+def run_command(command: str, group: str, task: Callable[[DictConfig], Any], interrupted: str) -> None:
+    """Compose the configuration and run the task. Expected errors are one line on stderr and their exit code.
+
+    Args:
+        command: the module, such as "mov_ai.train"; its last part names the root configuration.
+        group: the group of which a choice must be given.
+        task: takes the configuration.
+        interrupted: what to say after Ctrl-C.
+    """
+    # With this, Hydra hands exceptions on instead of printing them its own way.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    try:
+        directory = config_directory()
+        check_choice(sys.argv[1:], directory, group)
+        hydra.main(config_path=str(directory), config_name=command.split(".")[-1], version_base="1.3")(task)()
+    except MovAIError as error:
+        stop(command, error)
+    except (HydraException, OmegaConfBaseException) as error:
+        stop(command, UsageError(" ".join(str(error).split())))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        stop(command, MovAIError(f"{error.filename}: {error.strerror}; choose another place or free disk space"))
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{command}: {interrupted}\n")
+        sys.exit(130)

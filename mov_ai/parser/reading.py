@@ -1,0 +1,133 @@
+"""What the network says of a text in FACTUAL's terms: entities, and facts about one or two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+import numpy as np
+
+from mov_ai.parser.network import ROLES
+from mov_ai.parser.scores import Scores
+from mov_ai.parser.token_graph import TokenGraph
+from mov_ai.parser.vocabulary import Vocabulary, base_verb, node_words
+
+#: An attribute is read if it is at least this likely.
+_LIKELY = 0.5
+#: Logarithm of the odds below which nothing is changed for the sake of an entity that stands alone.
+_FAINT = -2.0
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One triple, with the tokens that it stands on.
+
+    Attributes:
+        head, tail: tokens of two entities, or of an entity and its attribute.
+        predicate: as FACTUAL words it; "is" for an attribute.
+        probability: in [0, 1].
+        verb: the token of the predicate's verb, if it has one in the text.
+        said: the token that tells of the predicate.
+    """
+
+    head: int
+    tail: int
+    predicate: str
+    probability: float
+    verb: int | None = None
+    said: int | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The facts of a text.
+
+    Attributes:
+        entities: head token -> words as FACTUAL puts them.
+        attributes: (entity's token, attribute's token) -> words.
+        facts: attributes first, then relations, each in the order of the text.
+    """
+
+    entities: dict[int, str]
+    attributes: dict[tuple[int, int], str]
+    facts: tuple[Fact, ...]
+
+
+def read(
+    text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary, taking_part: Set[int] = frozenset()
+) -> Reading:
+    """The likeliest entities, attributes and predicates.
+
+    Each is decided by itself, but for entities that nothing is said of, while something is said of others: annotators
+    do not draw such. Either their likeliest relation is drawn too, or they are left out.
+
+    Args:
+        text, tokens, scores, vocabulary: the text and what the network says of it.
+        taking_part: tokens of entities that events are about.
+    """
+    kinds = scores.role.argmax(-1)
+    entities = [int(t) for t in scores.chosen if kinds[t] == ROLES.index("entity")]
+
+    def words(token: int, kind: int) -> str:
+        left = int(scores.left[token, kind].argmax())
+        form = vocabulary.forms[int(scores.form[token, kind].argmax())]
+        return node_words(text, tokens, token, left, form)
+
+    attributes: dict[tuple[int, int], str] = {}
+    facts = []
+    for entity in entities:
+        for token in np.flatnonzero(scores.attribute[entity] > _LIKELY):
+            if token != entity:
+                attributes[entity, int(token)] = words(int(token), 1)
+                facts.append(Fact(entity, int(token), "is", float(scores.attribute[entity, token])))
+
+    def fact(row: int, choice: int) -> Fact:
+        predicate, verb = vocabulary.predicate(tokens, scores.verbs.tolist(), choice)
+        if verb is None and scores.label_verb[choice] >= 0:
+            verb = _verb(int(scores.label_verb[choice]), tokens, scores.said[row])
+            if not (tokens.tags[verb].startswith("V") or kinds[verb] == ROLES.index("event")):
+                verb = None  # "side by side with"
+        head, tail = (int(token) for token in scores.pairs[row])
+        return Fact(head, tail, predicate, float(scores.predicate[row, choice]), verb, int(scores.said[row].argmax()))
+
+    facts += [fact(row, int(chances.argmax())) for row, chances in enumerate(scores.predicate) if chances.argmax()]
+    for entity in list(entities):
+        spoken_of = {
+            token
+            for found in facts
+            for token in ((found.head,) if found.predicate == "is" else (found.head, found.tail))
+        }
+        if entity in spoken_of or entity in taking_part or len(entities) == 1:
+            continue
+        rows = [
+            row
+            for row, (head, tail) in enumerate(scores.pairs)
+            if entity in (head, tail) and head != tail and head in entities and tail in entities
+        ]
+        chances = scores.predicate[rows].clip(min=1e-9)
+        gains = np.log(chances[:, 1:].max(axis=1, initial=1e-9) / chances[:, 0])
+        likely = float(scores.role[entity, ROLES.index("entity")])
+        drop = np.log(max(1 - likely, 1e-9) / likely)
+        best = int(np.argmax(gains)) if rows else -1
+        if rows and gains[best] >= max(drop, _FAINT):
+            facts.append(fact(rows[best], 1 + int(scores.predicate[rows[best], 1:].argmax())))
+        elif drop > _FAINT:
+            entities.remove(entity)
+    return Reading({token: words(token, 0) for token in entities}, attributes, tuple(facts))
+
+
+def _verb(first: int, tokens: TokenGraph, said: np.ndarray) -> int:
+    """Of the tokens that are the same verb as the first one, that which tells most of the predicate."""
+    base = base_verb(tokens, first)
+    return max((i for i in range(first, len(tokens)) if base_verb(tokens, i) == base), key=lambda i: said[i])
+
+
+def triples_of(reading: Reading) -> set[tuple[str, str, str]]:
+    """The facts in words; all entities alone if there are none."""
+    triples = set()
+    for fact in reading.facts:
+        if fact.predicate == "is" and (fact.head, fact.tail) in reading.attributes:
+            triples.add((reading.entities[fact.head], "is", reading.attributes[fact.head, fact.tail]))
+        else:
+            triples.add((reading.entities[fact.head], fact.predicate, reading.entities[fact.tail]))
+    return triples or {(words, "", "") for words in reading.entities.values()}

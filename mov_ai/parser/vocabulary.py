@@ -1,0 +1,179 @@
+"""How nodes and predicates are worded: what the network chooses among, and the words that a choice stands for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mov_ai.errors import UsageError
+from mov_ai.parser.lemmas import noun_lemma, verb_lemma
+from mov_ai.parser.token_graph import TokenGraph
+
+#: Ways to word a node by the words of its span: as they stand, with the last one in the singular, without blanks.
+#: Every other form is "=" and the words themselves ("=person" for "someone").
+COPY, SINGULAR, JOINED = "copy", "singular", "joined"
+#: Verbs that hold no content of their own: they are no predicate's verb unless a label says so.
+_EMPTY_VERBS = ("be", "is", "'s", "have", "do", "get")
+_LISTS = ("forms", "labels", "verbs", "endings", "free_labels", "free_endings")
+
+
+_Index = dict[str, list[tuple[int, frozenset[str]]]]
+
+
+class TextWording(NamedTuple):
+    """What a text's words allow its predicates to be."""
+
+    label_verb: np.ndarray  # int64 (labels,): the first token that is a form of the label's verb, or -1
+    verbs: np.ndarray  # int64 (T,): the tokens that predicates can be made up of
+    labels: np.ndarray  # int64: numbers of the labels that the text can have, ascending
+    endings: np.ndarray  # int64: numbers of the endings, ascending
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The network's choices of words.
+
+    Attributes:
+        forms: ways to word a node; the first three are `COPY`, `SINGULAR` and `JOINED`.
+        labels: predicates as FACTUAL words them ("sit on", "on top of"); the first is "", no predicate.
+        verbs: the verb that each label begins with, in the order of `labels`; "" where it has none.
+        endings: what follows a verb; the first is "".
+        free_labels, free_endings: numbers of those that may be used though some of their words are not in the text
+            ("wear" for "in"); all others are copied.
+    """
+
+    forms: tuple[str, ...] = (COPY, SINGULAR, JOINED)
+    labels: tuple[str, ...] = ("",)
+    verbs: tuple[str, ...] = ("",)
+    endings: tuple[str, ...] = ("",)
+    free_labels: tuple[int, ...] = (0,)
+    free_endings: tuple[int, ...] = (0,)
+    #: Verb -> the labels that begin with it.
+    _by_verb: dict[str, list[int]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    #: First word of a label or an ending -> (its number, all its words).
+    _label_words: _Index = field(init=False, repr=False, compare=False, default_factory=dict)
+    _ending_words: _Index = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.verbs) != len(self.labels):
+            raise UsageError(
+                f"vocabulary: {len(self.labels)} labels, but {len(self.verbs)} verbs; train the parser again"
+            )
+        for i, verb in enumerate(self.verbs):
+            if verb:
+                self._by_verb.setdefault(verb, []).append(i)
+        self._label_words.update(_by_first_word(self.labels))
+        self._ending_words.update(_by_first_word(self.endings))
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> Vocabulary:
+        """What `to_dict` gave, read from JSON."""
+        return cls(**{name: tuple(value[name]) for name in _LISTS})
+
+    def to_dict(self) -> dict[str, list[str] | list[int]]:
+        """As lists of strings and numbers, for JSON."""
+        return {name: list(getattr(self, name)) for name in _LISTS}
+
+    def ending(self, label: int) -> str:
+        """What follows the verb in a label; the whole label where it has no verb."""
+        return self.labels[label][len(self.verbs[label]) :].strip()
+
+    def label_endings(self) -> np.ndarray:
+        """int64 (labels,): the number of each label's ending; 0 where it is not among the endings."""
+        index = {ending: i for i, ending in enumerate(self.endings)}
+        return np.array([index.get(self.ending(i), 0) for i in range(len(self.labels))], dtype=np.int64)
+
+    def wording(self, tokens: TokenGraph) -> TextWording:
+        """Which predicates a text can have, and which of its tokens can be their verbs."""
+        said = word_set(tokens)
+        label_verb = np.full(len(self.labels), -1, dtype=np.int64)
+        verbs = []
+        for i, (word, lemma, tag, pos) in enumerate(
+            zip(tokens.words, tokens.lemmas, tokens.tags, tokens.pos, strict=True)
+        ):
+            base = base_verb(tokens, i)
+            for known in {lemma, base}:
+                for label in self._by_verb.get(known, ()):
+                    if label_verb[label] < 0:
+                        label_verb[label] = i
+            if (pos == "VERB" or tag.startswith("VB")) and base not in _EMPTY_VERBS and word.isalpha():
+                verbs.append(i)
+        labels = {*self.free_labels, *_made_of(self._label_words, said)}
+        endings = {*self.free_endings, *_made_of(self._ending_words, said)}
+        return TextWording(
+            label_verb,
+            np.array(verbs, dtype=np.int64),
+            np.array(sorted(labels), dtype=np.int64),
+            np.array(sorted(endings), dtype=np.int64),
+        )
+
+    def predicate(self, tokens: TokenGraph, verbs: Sequence[int], choice: int) -> tuple[str, int | None]:
+        """The words of one of the network's choices, and the token of its verb if it was made up or is in the text."""
+        if choice < len(self.labels):
+            return self.labels[choice], None
+        verb, ending = divmod(choice - len(self.labels), len(self.endings))
+        token = int(verbs[verb])
+        base = base_verb(tokens, token)
+        return f"{base} {self.endings[ending]}".strip(), token
+
+    def choice(self, tokens: TokenGraph, wording: TextWording, predicate: str) -> int | None:
+        """The number of the choice that words a predicate so; None if the text does not allow one."""
+        if predicate in self.labels:
+            label = self.labels.index(predicate)
+            if label in wording.labels:
+                return label
+        for i, token in enumerate(wording.verbs):
+            base = base_verb(tokens, int(token))
+            ending = predicate[len(base) :]
+            if predicate.startswith(base) and ending[:1] in ("", " ") and ending.strip() in self.endings:
+                number = self.endings.index(ending.strip())
+                return len(self.labels) + i * len(self.endings) + number if number in wording.endings else None
+        return None
+
+
+def word_set(tokens: TokenGraph) -> set[str]:
+    """All words of a text and their lemmas."""
+    return {*tokens.words, *tokens.lemmas, *(base_verb(tokens, i) for i in range(len(tokens)))}
+
+
+def base_verb(tokens: TokenGraph, token: int) -> str:
+    """The lemma of a token as a verb; what is no word stays as it is."""
+    word = tokens.words[token]
+    return verb_lemma(word, tokens.lemmas[token], tokens.tags[token]) if word.isalpha() else word
+
+
+def _by_first_word(phrases: Sequence[str]) -> _Index:
+    index: _Index = {}
+    for i, phrase in enumerate(phrases):
+        words = phrase.split()
+        if words:
+            index.setdefault(words[0], []).append((i, frozenset(words)))
+    return index
+
+
+def _made_of(index: _Index, said: set[str]) -> list[int]:
+    return [i for word in said for i, words in index.get(word, ()) if words <= said]
+
+
+def span_words(text: str, tokens: TokenGraph, head: int, left: int) -> str:
+    """The words of a node as they stand in the text, in lower case with single blanks."""
+    start, end = tokens.spans[max(head - left, 0), 0], tokens.spans[head, 1]
+    return " ".join(text[start:end].lower().split())
+
+
+def node_words(text: str, tokens: TokenGraph, head: int, left: int, form: str) -> str:
+    """How FACTUAL words the node whose last word is token `head`, with `left` words before it."""
+    if form.startswith("="):
+        return form[1:]
+    words = span_words(text, tokens, head, left)
+    if form == JOINED:
+        return re.sub(r"[\s-]+", "", words)
+    if form == SINGULAR:
+        before = text[tokens.spans[max(head - left, 0), 0] : tokens.spans[head, 0]].lower()
+        tag = tokens.tags[head] if tokens.tags[head] in ("NNS", "NNPS") else "NNS"
+        return " ".join((before + noun_lemma(tokens.words[head], tokens.lemmas[head], tag)).split())
+    return words

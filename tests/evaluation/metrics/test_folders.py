@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from mov_ai.data.video import write_video
+from mov_ai.errors import MovAIError, UsageError
+from mov_ai.evaluation.metrics.folders import common_shape, measured_settings, read, read_pairs, scan
+from tests.evaluation.metrics.videos import sprites
+
+
+def write(path: Path, video: np.ndarray, codec: str, fps: int = 8) -> None:
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=fps)
+        stream.height, stream.width = video.shape[1:3]
+        stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
+        for picture in video:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three videos of 12 frames, 32×32, 8 a second."""
+    made = tmp_path / "a"
+    for seed in range(3):
+        write_video(made / f"clip{seed}.mp4", sprites(seed), 8)
+    return made
+
+
+def test_every_kind_of_video_is_read_with_rate_and_codec(tmp_path: Path) -> None:
+    video = sprites(0)
+    write_video(tmp_path / "a.mp4", video, 8, crf=5)
+    write(tmp_path / "b.webm", video, "libvpx-vp9")
+    write(tmp_path / "c.gif", video, "gif", 10)
+    np.savez(tmp_path / "d.npz", video=video, fps=12.5)
+    found = scan(tmp_path)
+    assert [f.path.name for f in found.files] == ["a.mp4", "b.webm", "c.gif", "d.npz"]
+    assert [f.frames for f in found.files] == [12] * 4
+    assert [f.fps for f in found.files] == [8, 8, 10, 12.5]
+    assert [f.codec for f in found.files][::3] == ["h264 yuv420p crf 5", "none"]
+    videos = list(read(found))
+    assert all(v.frames.shape == (12, 32, 32, 3) and v.frames.dtype == np.uint8 for v in videos)
+    assert (videos[3].frames == video).all()
+    assert np.abs(videos[0].frames.astype(float) - video).mean() < 6
+    assert found.settings.codec.startswith("mixed: ")
+
+
+def test_what_is_no_good_video_is_left_out_and_named(folder: Path) -> None:
+    PIL.Image.fromarray(sprites(0)[0]).save(folder / "sheet.png")
+    PIL.Image.fromarray(sprites(0)[0]).save(folder / "disguised.png")
+    (folder / "disguised.png").rename(folder / "disguised.mp4")
+    (folder / "empty.mp4").write_bytes(b"")
+    whole = (folder / "clip0.mp4").read_bytes()
+    (folder / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])
+    (folder / "bad.npz").write_bytes(b"PK")
+    (folder / "notes.txt").write_text("hello")
+    (folder / ".hidden").write_text("")
+    write_video(folder / "short.mp4", sprites(0)[:1], 8)
+    found = scan(folder)
+    assert [f.path.name for f in found.files] == ["clip0.mp4", "clip1.mp4", "clip2.mp4"]
+    told = {Path(notice.split(":")[0]).name: notice for notice in found.notices}
+    assert set(told) == {"sheet.png", "disguised.mp4", "empty.mp4", "cut.mp4", "bad.npz", "notes.txt", "short.mp4"}
+    assert all(notice.endswith("left out") and "\n" not in notice for notice in told.values())
+    assert "an image" in told["sheet.png"]
+    assert "an image" in told["disguised.mp4"]
+    assert "broken" in told["cut.mp4"]
+    assert "has 1 frame, expected at least 2" in told["short.mp4"]
+
+
+def test_folders_without_videos_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such folder"):
+        scan(tmp_path / "none")
+    with pytest.raises(UsageError, match="holds no video that can be measured; give"):
+        scan(tmp_path)
+    (tmp_path / "x.mp4").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"x\.mp4: broken"):
+        scan(tmp_path)
+
+
+def test_two_videos_of_one_name_are_refused(folder: Path) -> None:
+    np.savez(folder / "clip1.npz", video=sprites(0), fps=8)
+    with pytest.raises(UsageError, match="more than one video named clip1"):
+        scan(folder)
+
+
+def test_like_folders_need_nothing(folder: Path) -> None:
+    shape = common_shape(scan(folder), scan(folder))
+    assert shape.notices == ()
+    assert (shape.frames, shape.fps, shape.height, shape.width) == (12, 8, 32, 32)
+    as_they_are, shaped = list(read(scan(folder))), list(read(scan(folder), shape))
+    assert all((a.frames == b.frames).all() for a, b in zip(as_they_are, shaped, strict=True))
+
+
+def test_every_difference_is_told_with_file_and_remedy_and_then_done(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "b"
+    write_video(other / "clip1.mp4", sprites(1, frames=30, side=64), 24)
+    write_video(other / "new.mp4", sprites(2, frames=40, side=64), 24)
+    ours, theirs = scan(folder), scan(other)
+    shape = common_shape(ours, theirs)
+    assert (shape.frames, shape.fps, shape.height, shape.width) == (10, 8, 32, 32)
+    told = "\n".join(shape.notices)
+    for piece in (
+        "different numbers of videos",
+        f"{other} has 2",
+        "thinned to 8 a second",
+        "clip1.mp4 has 10 frames",
+        "the first 10 of each are used",
+        "all are resized to 32x32",
+    ):
+        assert piece in told
+    assert [v.frames.shape for v in read(theirs, shape)] == [(10, 32, 32, 3)] * 2
+    assert [v.name for v in read(ours, shape)] == ["clip0", "clip1", "clip2"]
+    pairs = list(read_pairs(ours, theirs, shape))
+    assert [(a.name, b.name) for a, b in pairs] == [("clip1", "clip1")]
+    # Every third frame of the faster video.
+    full = next(iter(read(theirs))).frames[::3]
+    assert np.abs(pairs[0][1].frames.mean((1, 2)) - full.mean((1, 2))).max() < 1.5
+    settings = measured_settings(theirs, shape)
+    assert (settings.frames, settings.fps, settings.resolution) == (10, 8, "32x32")
+    assert measured_settings(theirs).resolution == "64x64"
+
+
+def test_frames_can_be_limited(folder: Path) -> None:
+    found = scan(folder)
+    shape = common_shape(found, max_frames=5)
+    assert shape.notices == ()
+    assert {len(v.frames) for v in read(found, shape)} == {5}
+
+
+def test_pairs_need_a_common_name(folder: Path, tmp_path: Path) -> None:
+    write_video(tmp_path / "c" / "else.mp4", sprites(1), 8)
+    with pytest.raises(UsageError, match="no video has a name in both"):
+        next(read_pairs(scan(folder), scan(tmp_path / "c"), common_shape(scan(folder))))
+
+
+def test_a_file_that_changes_meanwhile_is_noticed(folder: Path) -> None:
+    found = scan(folder)
+    write_video(folder / "clip0.mp4", sprites(0)[:4], 8)
+    with pytest.raises(MovAIError, match=r"clip0\.mp4: changed"):
+        list(read(found))
+
+
+def test_videos_are_read_one_at_a_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mov_ai.evaluation.metrics import folders
+
+    opened: list[str] = []
+    original = folders.read_video
+
+    def noted(path: Path, max_frames: int | None) -> tuple[np.ndarray, float]:
+        opened.append(path.name)
+        return original(path, max_frames)
+
+    monkeypatch.setattr(folders, "read_video", noted)
+    stream = read(scan(folder))
+    next(stream)
+    assert opened == ["clip0.mp4"]

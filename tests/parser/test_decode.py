@@ -1,0 +1,85 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from mov_ai.data.tabletop.grammar import Mention
+from mov_ai.graph import Edge, Node, SceneGraph
+from mov_ai.parser.decode import decode, step_lengths
+from mov_ai.parser.spacy_pipeline import load_spacy
+from mov_ai.parser.token_graph import TokenGraph, token_graph
+from mov_ai.parser.vocabulary import Vocabulary
+from mov_ai.training.parser import make_sample
+from tests.parser.builders import certain_scores
+
+VOCABULARY = Vocabulary()
+
+
+@pytest.fixture(scope="module")
+def nlp():
+    return load_spacy()
+
+
+def doing(text: str, *events: tuple[str, str, str], together: bool = False) -> tuple[SceneGraph, list[Mention]]:
+    """A graph of things that do one thing each, given as (noun, verb as said, lemma), in order or all together."""
+    nodes, edges, mentions = [Node("n0", "scene", "scene")], [], []
+    for i, (noun, said, lemma) in enumerate(events):
+        interval = (0.0, 1.0) if together else (i / len(events), (i + 1) / len(events))
+        spans = [(text.index(word), text.index(word) + len(word)) for word in (noun, said)]
+        nodes += [Node(f"a{i}", "entity", noun, spans[0]), Node(f"e{i}", "event", lemma, spans[1], interval=interval)]
+        edges += [Edge("n0", f"a{i}", "contains"), Edge("n0", f"e{i}", "contains"), Edge(f"e{i}", f"a{i}", "agent")]
+        mentions += [Mention(spans[0], f"a{i}", "node"), Mention(spans[1], f"e{i}", "node")]
+    return SceneGraph(text, nodes, edges), mentions
+
+
+def decoded(nlp, text: str, *events: tuple[str, str, str], together: bool = False, **changed) -> SceneGraph:
+    tokens = token_graph(nlp(text))
+    graph, mentions = doing(text, *events, together=together)
+    scores = certain_scores(make_sample(tokens, graph, mentions, VOCABULARY), tokens, VOCABULARY)
+    scores = dataclasses.replace(scores, **changed)
+    return decode(text, tokens, scores, VOCABULARY).graph
+
+
+def times(graph: SceneGraph) -> dict[str, tuple[float, float]]:
+    return {node.label: node.interval for node in graph.of_type("event")}
+
+
+DOG, CAT = ("dog", "runs", "run"), ("cat", "jumps", "jump")
+
+
+def test_one_sentence_follows_another_whatever_the_network_says(nlp):
+    graph = decoded(nlp, "A dog runs. A cat jumps.", DOG, CAT, together=True)
+    assert times(graph) == {"run": (0.0, 0.5), "jump": (0.5, 1.0)}
+
+
+def test_a_word_for_the_same_time_leaves_it_to_the_network(nlp):
+    graph = decoded(nlp, "A dog runs. Meanwhile, a cat jumps.", DOG, CAT, together=True)
+    assert times(graph) == {"run": (0.0, 1.0), "jump": (0.0, 1.0)}
+
+
+def test_sentences_last_as_long_as_the_network_says(nlp):
+    graph = decoded(nlp, "A dog runs. A cat jumps.", DOG, CAT, log_duration=np.log([3.0, 1.0]))
+    assert times(graph) == {"run": (0.0, 0.75), "jump": (0.75, 1.0)}
+
+
+def test_nearly_even_shares_are_even():
+    assert step_lengths(np.log([1.1, 0.9]), np.array([1, 1])) == pytest.approx([0.5, 0.5])
+    assert step_lengths(np.log([2.0, 1.0]), np.array([2, 1])) == pytest.approx([1 / 3, 1 / 3])
+    assert step_lengths(np.log([3.0, 1.0]), np.array([1, 1])) == pytest.approx([0.75, 0.25])
+
+
+def test_nothing_is_negated_without_a_word_of_negation(nlp):
+    for text, negated in (("A dog runs.", False), ("A dog never runs.", True)):
+        tokens: TokenGraph = token_graph(nlp(text))
+        graph = decoded(nlp, text, DOG, negated=np.ones(len(tokens)))
+        assert graph.of_type("event")[0].negated is negated
+
+
+def test_each_edge_knows_the_words_that_tell_of_it(nlp):
+    text = "A dog runs."
+    tokens = token_graph(nlp(text))
+    graph, mentions = doing(text, DOG)
+    scores = certain_scores(make_sample(tokens, graph, mentions, VOCABULARY), tokens, VOCABULARY)
+    parse = decode(text, tokens, scores, VOCABULARY)
+    said = {parse.graph.edges[i].type: text[slice(*span)] for i, span in parse.edge_words.items()}
+    assert said == {"agent": "runs"}

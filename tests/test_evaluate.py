@@ -1,0 +1,47 @@
+"""`python -m mov_ai.evaluate`: configurations compose, mistakes are one line."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import get_class
+from omegaconf import OmegaConf
+
+from mov_ai.hydra_entry import build, choices, config_directory
+
+CONF = config_directory()
+
+
+@pytest.mark.parametrize("name", choices(CONF, "suite"))
+def test_every_suite_composes_and_builds(name: str) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("evaluate", overrides=[f"suite={name}", "seed=3"])
+    OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    assert config.output == f"runs/evaluate/{name}"
+    kind = get_class(config.suite._target_)
+    assert set(config.suite) - {"_target_"} == set(inspect.signature(kind).parameters)
+    assert build(config.suite, "suite").seed == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 2, "available: parser"),
+        (["suite=nope"], 2, "available: parser"),
+        (["suite=parser", "limit=0", "output={tmp}/run"], 2, "limit"),
+        (["suite=parser", "parser={tmp}/nowhere", "output={tmp}/run"], 2, "nowhere"),
+        (["suite=parser", "output={tmp}/file/run"], 1, "Not a directory"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+    (tmp_path / "file").touch()
+    command = [sys.executable, "-m", "mov_ai.evaluate", *(argument.format(tmp=tmp_path) for argument in arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1

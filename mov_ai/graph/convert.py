@@ -20,12 +20,17 @@ _EDGE_TYPE_NAMES = tuple(EDGE_TYPES)
 _COPULAS = ("be", "is")
 #: How FACTUAL words spatial relations that the graph names otherwise.
 FACTUAL_WORDINGS = {"left of": "at the left of", "right of": "on the right side of"}
-_NUMBERS = {
-    "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
-    "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12",
-    "thirteen": "13", "fourteen": "14", "fifteen": "15", "sixteen": "16", "seventeen": "17", "eighteen": "18",
-    "nineteen": "19", "twenty": "20",
-}  # fmt: skip
+#: Number words, as captions say how many there are.
+NUMBER_WORDS = {
+    word: number
+    for number, word in enumerate(
+        (
+            *("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+            *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
+        ),
+        start=1,
+    )
+}
 _IRREGULAR_PLURALS = {
     "men": "man", "women": "woman", "children": "child", "people": "person", "mice": "mouse", "geese": "goose",
     "feet": "foot", "teeth": "tooth", "policemen": "policeman", "firemen": "fireman", "snowmen": "snowman",
@@ -261,7 +266,7 @@ def _count_is_said(caption: str, node: Node) -> bool:
     if node.span is None or not caption:
         return True
     before = re.findall(r"\w+", caption[: node.span[1]].lower())[-5:-1]
-    return any(_NUMBERS.get(word, word) == str(node.count) for word in before)
+    return any(str(NUMBER_WORDS.get(word, word)) == str(node.count) for word in before)
 
 
 def _event_triples(

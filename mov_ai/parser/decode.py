@@ -14,7 +14,7 @@ from mov_ai.data.tabletop.lexicon import concept, motion_of
 from mov_ai.data.tabletop.scene import change_time
 from mov_ai.errors import UsageError
 from mov_ai.graph import MAX_NODES, Edge, Interval, Node, SceneGraph
-from mov_ai.graph.convert import FACTUAL_WORDINGS, Triple, to_triples
+from mov_ai.graph.convert import FACTUAL_WORDINGS, NUMBER_WORDS, said_name, to_triples
 from mov_ai.parser.lemmas import noun_lemma, verb_lemma
 from mov_ai.parser.network import DIRECTIONS, LINKS, ORDERS, ROLES, SPATIAL_LABELS
 from mov_ai.parser.reading import Fact, Reading, read
@@ -27,19 +27,15 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-_NUMBERS = _words(
-    """
-    one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
-    nineteen twenty
-    """
-)
 #: Words that say how many. Vague ones get the smallest number that they may mean.
-NUMBER_WORDS = {word: i + 1 for i, word in enumerate(_NUMBERS)} | {
+_COUNTS = NUMBER_WORDS | {
     "a": 1, "an": 1, "pair": 2, "couple": 2, "both": 2, "some": 3, "several": 3, "few": 3, "many": 5, "dozen": 12,
 }  # fmt: skip
 _PRONOUNS = ("it", "they", "them", "he", "she", "him", "her", "one", "ones", "this", "that", "these", "those", "itself")
 _DEFINITE = ("the", "this", "that", "these", "those")
 _INDEFINITE = ("a", "an", "another")
+#: Without one of these nothing is negated.
+_NEGATIONS = frozenset(_words("not n't n’t no never without none nobody nothing neither nor cannot nowhere hardly"))
 #: A link that no argument takes for itself is still used if it is at least this likely.
 _WEAK = 0.15
 #: A link is not believed where the network is so sure that the two entities have nothing to do with each other.
@@ -192,13 +188,8 @@ class _Attribute:
 class _Decoder:
     """Reads one text's scores; token numbers everywhere, `place` maps them to rows of the pair scores."""
 
-    #: Without one of these nothing is negated.
-    words_of_negation = frozenset(
-        _words("not n't n’t no never without none nobody nothing neither nor cannot nowhere hardly")
-    )
-
     def __init__(self, text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary) -> None:
-        self.text, self.tokens, self.scores, self.vocabulary = text, tokens, scores, vocabulary
+        self.text, self.tokens, self.scores = text, tokens, scores
         self.kinds = [ROLES[k] for k in scores.role.argmax(-1)]
         self.place = {int(token): row for row, token in enumerate(scores.chosen)}
         self.reading: Reading = read(text, tokens, scores, vocabulary, self._takes_part())
@@ -482,7 +473,7 @@ class _Decoder:
         word = self.tokens.words[token]
         if word.isdecimal() and len(word) < 5:
             return min(max(int(word), 1), _MAX_COUNT)
-        return NUMBER_WORDS.get(word)
+        return _COUNTS.get(word)
 
     def _cause(self, token: int) -> _Event | None:
         """The event that brings an attribute about, if one does."""
@@ -517,7 +508,7 @@ class _Decoder:
         return round(float(self.scores.role[token].max()), 4)
 
     def _negated(self, token: int) -> bool:
-        return bool(self.scores.negated[token] > 0.5) and not self.words_of_negation.isdisjoint(self.tokens.words)
+        return bool(self.scores.negated[token] > 0.5) and not _NEGATIONS.isdisjoint(self.tokens.words)
 
     def _entity_node(self, entity: _Entity) -> Node:
         tokens = self.tokens
@@ -708,23 +699,18 @@ class _Decoder:
 
     def _loose_facts(self, nodes: list[Node], edges: list[Edge]) -> list[tuple[Edge, int | None]]:
         """Facts that the events do not hold, as relations: "rides a wave on a board" has two objects of one verb."""
+        facts = [fact for fact in self.facts if fact.verb is not None and fact.verb not in self.reading.entities]
+        if not facts:
+            return []
         held = set(to_triples(SceneGraph(self.text, nodes, edges)))
-        loose = []
-        for fact in self.facts:
-            if fact.verb is None or fact.verb in self.reading.entities:
-                continue
-            triple = self._triple(fact, nodes, edges)
-            if triple is not None and triple not in held:
-                a, b = self.owner[fact.head], self.owner[fact.tail]
-                edge = Edge(a.id, b.id, "relation", fact.predicate, confidence=round(fact.probability, 4))
+        by_id = {node.id: node for node in nodes}
+        loose: list[tuple[Edge, int | None]] = []
+        for fact in facts:
+            ends = [by_id[self.owner[token].id] for token in (fact.head, fact.tail)]
+            # As `to_triples` words a relation, which it leaves out where an end is negated.
+            head, tail = (node.label if ends[0] is ends[1] else said_name(self.text, node) for node in ends)
+            if not any(node.negated for node in ends) and (head, fact.predicate, tail) not in held:
+                edge = Edge(ends[0].id, ends[1].id, "relation", fact.predicate, confidence=round(fact.probability, 4))
                 loose.append((edge, fact.said))
-                held.add(triple)
+                held.add((head, fact.predicate, tail))
         return loose
-
-    def _triple(self, fact: Fact, nodes: list[Node], edges: list[Edge]) -> Triple | None:
-        """A fact as `to_triples` would word it if it were a relation; None if it leaves it out, as it does negation."""
-        a, b = self.owner[fact.head], self.owner[fact.tail]
-        alone = [Edge(a.id, b.id, "relation", fact.predicate)]
-        entities = [node for node in nodes if node.type in ("scene", "entity")]
-        wanted = (fact.predicate,)
-        return next((t for t in to_triples(SceneGraph(self.text, entities, alone)) if t[1:2] == wanted), None)

@@ -408,7 +408,7 @@ def score(
             pairs.append([(i, a, b) for a in entities for b in entities])
         link, order = (part.softmax(-1).cpu().numpy().astype(np.float64) for part in network.pairs(state, tensor(rows)))
         label_verb = np.stack([wording.label_verb for wording in wordings])
-        arrays = (label_verb, verbs, vocabulary.label_endings(), labels, endings)
+        arrays = (label_verb, verbs, vocabulary.label_endings, labels, endings)
         flat = np.array([pair for found in pairs for pair in found], dtype=np.int64).reshape(-1, 3)
         # Each pair looks at all tokens of its text, so many are taken in parts.
         parts = tensor(flat).split(max(1, _MAX_PAIRS // state.shape[1]))

@@ -120,14 +120,3 @@ def _verb(first: int, tokens: TokenGraph, said: np.ndarray) -> int:
     """Of the tokens that are the same verb as the first one, that which tells most of the predicate."""
     base = base_verb(tokens, first)
     return max((i for i in range(first, len(tokens)) if base_verb(tokens, i) == base), key=lambda i: said[i])
-
-
-def triples_of(reading: Reading) -> set[tuple[str, str, str]]:
-    """The facts in words; all entities alone if there are none."""
-    triples = set()
-    for fact in reading.facts:
-        if fact.predicate == "is" and (fact.head, fact.tail) in reading.attributes:
-            triples.add((reading.entities[fact.head], "is", reading.attributes[fact.head, fact.tail]))
-        else:
-            triples.add((reading.entities[fact.head], fact.predicate, reading.entities[fact.tail]))
-    return triples or {(words, "", "") for words in reading.entities.values()}

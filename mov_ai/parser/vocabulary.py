@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,22 +53,29 @@ class Vocabulary:
     endings: tuple[str, ...] = ("",)
     free_labels: tuple[int, ...] = (0,)
     free_endings: tuple[int, ...] = (0,)
-    #: Verb -> the labels that begin with it.
-    _by_verb: dict[str, list[int]] = field(init=False, repr=False, compare=False, default_factory=dict)
-    #: First word of a label or an ending -> (its number, all its words).
-    _label_words: _Index = field(init=False, repr=False, compare=False, default_factory=dict)
-    _ending_words: _Index = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.verbs) != len(self.labels):
             raise UsageError(
                 f"vocabulary: {len(self.labels)} labels, but {len(self.verbs)} verbs; train the parser again"
             )
+
+    @cached_property
+    def _by_verb(self) -> dict[str, list[int]]:
+        """Verb -> the labels that begin with it."""
+        found: dict[str, list[int]] = {}
         for i, verb in enumerate(self.verbs):
             if verb:
-                self._by_verb.setdefault(verb, []).append(i)
-        self._label_words.update(_by_first_word(self.labels))
-        self._ending_words.update(_by_first_word(self.endings))
+                found.setdefault(verb, []).append(i)
+        return found
+
+    @cached_property
+    def _label_words(self) -> _Index:
+        return _by_first_word(self.labels)
+
+    @cached_property
+    def _ending_words(self) -> _Index:
+        return _by_first_word(self.endings)
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Vocabulary:
@@ -82,6 +90,7 @@ class Vocabulary:
         """What follows the verb in a label; the whole label where it has no verb."""
         return self.labels[label][len(self.verbs[label]) :].strip()
 
+    @cached_property
     def label_endings(self) -> np.ndarray:
         """int64 (labels,): the number of each label's ending; 0 where it is not among the endings."""
         index = {ending: i for i, ending in enumerate(self.endings)}
@@ -89,13 +98,13 @@ class Vocabulary:
 
     def wording(self, tokens: TokenGraph) -> TextWording:
         """Which predicates a text can have, and which of its tokens can be their verbs."""
-        said = word_set(tokens)
+        bases = _base_verbs(tokens)
+        said = {*tokens.words, *tokens.lemmas, *bases}
         label_verb = np.full(len(self.labels), -1, dtype=np.int64)
         verbs = []
-        for i, (word, lemma, tag, pos) in enumerate(
-            zip(tokens.words, tokens.lemmas, tokens.tags, tokens.pos, strict=True)
+        for i, (word, lemma, tag, pos, base) in enumerate(
+            zip(tokens.words, tokens.lemmas, tokens.tags, tokens.pos, bases, strict=True)
         ):
-            base = base_verb(tokens, i)
             for known in {lemma, base}:
                 for label in self._by_verb.get(known, ()):
                     if label_verb[label] < 0:
@@ -137,7 +146,11 @@ class Vocabulary:
 
 def word_set(tokens: TokenGraph) -> set[str]:
     """All words of a text and their lemmas."""
-    return {*tokens.words, *tokens.lemmas, *(base_verb(tokens, i) for i in range(len(tokens)))}
+    return {*tokens.words, *tokens.lemmas, *_base_verbs(tokens)}
+
+
+def _base_verbs(tokens: TokenGraph) -> list[str]:
+    return [base_verb(tokens, i) for i in range(len(tokens))]
 
 
 def base_verb(tokens: TokenGraph, token: int) -> str:

@@ -5,53 +5,52 @@ from __future__ import annotations
 from functools import cache
 
 from mov_ai.data.tabletop.lexicon import COLORS, MATERIALS, SIZES
+from mov_ai.training.parser_captions import ADJECTIVES
 
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-#: Kind -> words, beside the world's own.
+#: Kind -> words, beside the world's own and those that its captions are given.
 _WORDS: dict[str, tuple[str, ...]] = {
     "color": _words(
         """
-        black white gray grey brown silver gold maroon teal beige magenta lime indigo tan turquoise ivory blonde blond
-        burgundy khaki cream colored coloured dark light bright multicolored multi-colored colorful colourful brunette
+        blonde blond burgundy khaki cream colored coloured dark light bright multicolored multi-colored colorful
+        colourful brunette
         """
     ),
     "size": _words(
         """
-        tall short long wide thin thick narrow enormous gigantic massive miniature medium tremendous high low deep
-        shallow larger smaller bigger taller shorter longer largest smallest fat skinny slim lengthy sized broad slender
+        high low deep shallow larger smaller bigger taller shorter longer largest smallest fat skinny slim lengthy
+        sized broad slender
         """
     ),
     "material": _words(
         """
-        wooden wood metal glass plastic stone wool leather paper golden steel concrete ceramic copper velvet brick
-        cement iron
-        dirt gravel chrome porcelain granite marble denim cardboard tile tiled rubber aluminum bronze wicker straw
-        cotton silk clay fur bamboo asphalt rock sandy stainless
+        wood brick cement iron dirt gravel chrome porcelain granite marble denim cardboard tile tiled rubber aluminum
+        bronze wicker straw cotton silk clay fur bamboo asphalt rock sandy stainless
         """
     ),
     "texture": _words(
         """
-        striped smooth rough fuzzy furry spotted dotted checkered bumpy soft wrinkled fluffy plaid shiny grassy rocky
-        floral patterned hairy curly straight wavy bushy leafy printed rusty rusted paved carpeted polka stripes woven
+        plaid shiny grassy rocky floral patterned hairy curly straight wavy bushy leafy printed rusty rusted paved
+        carpeted polka stripes woven
         """
     ),
     "shape": _words(
         """
-        round square flat curved spherical cubic pointed pointy oval rectangular triangular circular arched bent slanted
-        cylindrical hexagonal angled crooked shaped curled domed octagonal slanting vertical horizontal
+        pointy circular arched bent slanted cylindrical hexagonal angled crooked shaped curled domed octagonal
+        slanting vertical horizontal
         """
     ),
     "state": _words(
         """
-        happy sad sleepy open closed broken empty full wet dry burning frozen angry tired dirty clean opened lit melted
-        cooked baked folded fallen dead alive parked painted raised extended cut crossed stuffed sliced fried grilled
-        cloudy sunny overcast clear smiling sleeping standing sitting walking flying dried bare barefoot bald ready worn
-        torn turned on off up down messy busy crowded stacked tied hanging leaning decorated framed lined covered unmade
-        unlit blurry ripe fresh potted peeled chopped shaved loose tight still blank visible hidden shut locked lifted
+        opened lit melted cooked baked folded fallen dead alive parked painted raised extended cut crossed stuffed
+        sliced fried grilled cloudy sunny overcast clear smiling sleeping standing sitting walking flying dried bare
+        barefoot bald ready worn torn turned on off up down messy busy crowded stacked tied hanging leaning decorated
+        framed lined covered unmade unlit blurry ripe fresh potted peeled chopped shaved loose tight still blank
+        visible hidden shut locked lifted
         """
     ),
 }
@@ -59,7 +58,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
 
 @cache
 def _kinds() -> dict[str, str]:
-    told = {word: kind for kind, words in _WORDS.items() for word in words}
+    told = {word: kind for kind, words in _WORDS.items() for word in (*ADJECTIVES[kind], *words)}
     for kind, known in (("color", COLORS), ("size", SIZES), ("material", MATERIALS)):
         told |= {word: kind for words in known.values() for word in words}
     return told

@@ -43,6 +43,7 @@ from mov_ai.parser.spacy_pipeline import EMBEDDED_PIPELINE, load_spacy
 from mov_ai.parser.timeline import TimelineLogits
 from mov_ai.parser.token_graph import FEATURES, WORD_FEATURES, TokenGraph, token_graph
 from mov_ai.parser.vocabulary import COPY, Vocabulary, base_verb
+from mov_ai.training.array_cache import cached_arrays
 from mov_ai.training.distillation import Teachers, exchange_words, imitation_losses
 from mov_ai.training.factual_alignment import Aligner, Captioned, build_vocabulary, factual_sample
 from mov_ai.training.objective import Objective, Progress
@@ -478,22 +479,17 @@ class ParserObjective(Objective):
 
     def _cached(self, name: str, nlp: Language, progress: Progress) -> list[Sample]:
         source = self._source(name)
-        path = self._cache_path(source)
-        if path.is_file():
-            with np.load(path, allow_pickle=False) as file:
-                return unpack(dict(file))
-        samples = []
-        for start in range(0, self.captions, 256):
-            told = [source.caption(i) for i in range(start, min(start + 256, self.captions))]
-            for doc, (_, graph, mentions) in zip(nlp.pipe([text for text, _, _ in told]), told, strict=True):
-                samples.append(make_sample(token_graph(doc), graph, mentions, self.vocabulary))
-            progress(len(samples), self.captions, f"{name} captions")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.npz")
-        with temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **pack(samples))
-        temporary.replace(path)
-        return samples
+
+        def build() -> dict[str, np.ndarray]:
+            samples = []
+            for start in range(0, self.captions, 256):
+                told = [source.caption(i) for i in range(start, min(start + 256, self.captions))]
+                for doc, (_, graph, mentions) in zip(nlp.pipe([text for text, _, _ in told]), told, strict=True):
+                    samples.append(make_sample(token_graph(doc), graph, mentions, self.vocabulary))
+                progress(len(samples), self.captions, f"{name} captions")
+            return pack(samples)
+
+        return unpack(cached_arrays(self._cache_path(source), build))
 
     def _cache_path(self, source: CaptionSource) -> Path:
         files = sorted(p for p in EMBEDDED_PIPELINE.rglob("*") if p.is_file())
@@ -585,12 +581,12 @@ class ParserObjective(Objective):
         parser = SceneGraphParser(module, self.spacy, self.vocabulary)
         result: dict[str, float] = {}
         if self.factual:
-            predicted = [to_triples(graph) for graph in parse_all(parser, [c.text for c in self.factual])]
+            predicted = [to_triples(graph) for graph in parser.parse_batch([c.text for c in self.factual])]
             result |= {
                 f"factual_{k}": v for k, v in triple_figures(predicted, [c.triples for c in self.factual]).items()
             }
         for name, pairs in self.held.items():
-            predicted_graphs = parse_all(parser, [text for text, _ in pairs])
+            predicted_graphs = parser.parse_batch([text for text, _ in pairs])
             for key, value in figures(predicted_graphs, [gold for _, gold in pairs]).items():
                 result[f"{name}_{key}"] = value
         return result
@@ -599,7 +595,8 @@ class ParserObjective(Objective):
         """Fitted on FACTUAL's dev captions, as far as their triples judge nodes and edges."""
         if not self.factual or self.spacy is None:
             return Calibration()
-        graphs = parse_all(SceneGraphParser(module, self.spacy, self.vocabulary), [c.text for c in self.factual])
+        parser = SceneGraphParser(module, self.spacy, self.vocabulary)
+        graphs = parser.parse_batch([caption.text for caption in self.factual])
         judged = judge(graphs, [caption.triples for caption in self.factual])
         return Calibration(*(fit_scaling(part.confidences, part.right) for part in judged))
 
@@ -667,8 +664,3 @@ def held_out(count: int) -> dict[str, list[tuple[str, SceneGraph]]]:
         held[split] = [(caption.text, caption.graph) for caption in captions]
         held["pattern"] += [(c.text, c.graph) for c in captions if c.pattern in HELD_OUT_PATTERNS]
     return held
-
-
-def parse_all(parser: SceneGraphParser, texts: Sequence[str]) -> list[SceneGraph]:
-    """The graphs of many texts, 64 at a time."""
-    return [graph for start in range(0, len(texts), 64) for graph in parser.parse_batch(texts[start : start + 64])]

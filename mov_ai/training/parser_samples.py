@@ -173,7 +173,7 @@ def collate(samples: Sequence[Sample], vocabulary: Vocabulary) -> dict[str, Tens
         arrays[name] = np.full((len(samples), width, width), IGNORED, dtype=np.int64)
     arrays["label_verb"] = np.full((len(samples), len(vocabulary.labels)), -1, dtype=np.int64)
     arrays["verbs"] = np.full((len(samples), max(len(s.verbs) for s in samples)), -1, dtype=np.int64)
-    arrays["label_ending"] = vocabulary.label_endings()
+    arrays["label_ending"] = vocabulary.label_endings
     arrays["labels"] = np.zeros((len(samples), len(vocabulary.labels)), dtype=bool)
     arrays["endings"] = np.zeros((len(samples), len(vocabulary.endings)), dtype=bool)
     pairs = []

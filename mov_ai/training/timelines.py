@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -21,6 +20,7 @@ from mov_ai.data.uds_time import DURATIONS, LENGTH_RELATIONS, TimedSentence, len
 from mov_ai.parser.spacy_pipeline import EMBEDDED_PIPELINE, load_spacy
 from mov_ai.parser.timeline import TimelineLogits, tokens_of
 from mov_ai.parser.token_graph import FEATURES, TokenGraph, pad, token_graph
+from mov_ai.training.array_cache import cached_arrays
 from mov_ai.training.objective import Progress
 
 #: Part of the cache's name: raise it when samples are built differently.
@@ -35,7 +35,7 @@ class TimelineSample:
     A story's pieces are its sentences, and it has shares; a sentence's are its events, and it has durations and pairs.
 
     Attributes:
-        tokens: the input. From the cache it comes without words.
+        tokens: the input. `timeline_samples` gives it without words.
         token, piece: int64 (T,) each: which tokens make up which piece.
         shares: float32 (S,) share of the clip, which sum to 1; 0 where nothing is said.
         duration: float32 (S, 11) shares of the answers over `DURATIONS`; 0 where nothing is said.
@@ -109,22 +109,18 @@ def timeline_samples(
     told = [story for story in stories if story.split == "train" and len(story.sentences) > 1]
     timed = [sentence for sentence in sentences if sentence.split == "train" and sentence.events]
     path = Path(cache) / f"timelines-v{_CACHE_VERSION}-{_fingerprint(told, timed)}.npz"
-    if path.is_file():
-        with np.load(path, allow_pickle=False) as file:
-            return list(_unpack(dict(file)))
-    samples: list[TimelineSample] = []
-    items: list[Story | TimedSentence] = [*told, *timed]
-    for item, doc in zip(items, load_spacy().pipe([item.text for item in items]), strict=True):
-        tokens = token_graph(doc)
-        samples.append(story_sample(tokens, item) if isinstance(item, Story) else sentence_sample(tokens, item))
-        if len(samples) % 256 == 0:
-            progress(len(samples), len(items), "timelines")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.npz")
-    with temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **_pack(samples))
-    temporary.replace(path)
-    return samples
+
+    def build() -> dict[str, np.ndarray]:
+        samples: list[TimelineSample] = []
+        items: list[Story | TimedSentence] = [*told, *timed]
+        for item, doc in zip(items, load_spacy().pipe([item.text for item in items]), strict=True):
+            tokens = token_graph(doc)
+            samples.append(story_sample(tokens, item) if isinstance(item, Story) else sentence_sample(tokens, item))
+            if len(samples) % 256 == 0:
+                progress(len(samples), len(items), "timelines")
+        return _pack(samples)
+
+    return list(_unpack(cached_arrays(path, build)))
 
 
 def _fingerprint(stories: Sequence[Story], sentences: Sequence[TimedSentence]) -> str:

@@ -40,3 +40,13 @@ def command(
         return Outcome(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def parse(command: Command, tiny_pipeline_dir: Path) -> Command:
+    """`mov-ai parse` with a parser that takes every word for an entity."""
+
+    def run(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
+        return command("parse", *arguments, "--checkpoint", tiny_pipeline_dir, stdin=stdin)
+
+    return run

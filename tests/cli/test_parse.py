@@ -13,14 +13,6 @@ from tests.cli.conftest import Command
 TEXT = "a red ball"
 
 
-@pytest.fixture
-def parse(command: Command, tiny_pipeline_dir: Path) -> Command:
-    def run(*arguments: str | Path, stdin: bytes = b""):  # type: ignore[no-untyped-def]
-        return command("parse", *arguments, "--checkpoint", tiny_pipeline_dir, stdin=stdin)
-
-    return run
-
-
 def test_tree_is_printed(parse: Command) -> None:
     result = parse(TEXT)
     assert (result.code, result.err) == (0, "")

@@ -13,16 +13,6 @@ from tests.cli.conftest import Command
 TEXT = "a red ball"
 
 
-@pytest.fixture
-def parse(command: Command, tiny_pipeline_dir: Path) -> Command:
-    """The command with a parser that takes every word for an entity."""
-
-    def run(*arguments: str | Path, stdin: bytes = b""):  # type: ignore[no-untyped-def]
-        return command("parse", *arguments, "--checkpoint", tiny_pipeline_dir, stdin=stdin)
-
-    return run
-
-
 def rows(table: str) -> list[list[str]]:
     """The columns of each line of a printed table; they stand two or more blanks apart."""
     return [[cell for cell in line.split("  ") if cell] for line in table.splitlines()]

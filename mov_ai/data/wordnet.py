@@ -52,6 +52,14 @@ class WordNet:
     def __contains__(self, word: str) -> bool:
         return word in self._synsets
 
+    def single_words(self) -> dict[str, frozenset[str]]:
+        """Words of ASCII letters only, irregular forms among them, with the sets that each belongs to."""
+        words = {word: self._own(word) for word in self._synsets if word.isascii() and word.isalpha()}
+        for form, bases in self._bases.items():
+            if form not in words and form.isascii() and form.isalpha():
+                words[form] = frozenset().union(*(self._own(base) for base in bases))
+        return {word: sets for word, sets in words.items() if sets}
+
     def synsets(self, text: str) -> frozenset[str]:
         """Identifiers of the sets that a word or phrase belongs to, by itself or by its base form; may be empty.
 

@@ -32,10 +32,12 @@ from mov_ai.evaluation.parser_errors import (
     find_errors,
     sample_errors,
 )
+from mov_ai.evaluation.rare_words import by_rarest_word
 from mov_ai.evaluation.scene_graph_metrics import lemmatized, set_match, spice
 from mov_ai.graph import SceneGraph
 from mov_ai.graph.convert import to_triples, triples_to_text
 from mov_ai.graph.files import check_writable, write_bytes, write_json
+from mov_ai.parser.lexicon import EMBEDDED_LEXICON
 from mov_ai.parser.parser import EMBEDDED_PARSER, SceneGraphParser
 
 if TYPE_CHECKING:
@@ -163,7 +165,8 @@ class ParserSuite:
             name: {"set_match": pair[0] / 100, "spice": pair[1] / 100} for name, pair in PUBLISHED.items()
         }
         result["accuracy"], result["oracle"], result["remarks"] = {}, {}, []
-        seen = {caption.caption for caption in read_factual("random", "train")}
+        training = [caption.caption for caption in read_factual("random", "train")]
+        seen = set(training)
         for split in self.splits:
             captions = read_factual(split, "test")[: self.limit]
             result["oracle"][split] = self._oracle(parser, split, captions)
@@ -172,6 +175,9 @@ class ParserSuite:
                 result["accuracy"]["random"] = asdict(self._accuracy(captions, graphs, refused))
                 result["accuracy"]["random_lemmatized"] = asdict(self._accuracy(captions, graphs, refused, lemmatized))
                 result["calibration"] = calibration(graphs, captions)
+                right = [set(to_triples(g)) == set(c.triples) for g, c in zip(graphs, captions, strict=True)]
+                found = by_rarest_word(training, [caption.caption for caption in captions], right)
+                result["rare_words"] = [row._asdict() for row in found]
                 result["errors"] = self._errors(captions, graphs, output)
             else:
                 self._measure_length(captions, seen, parser, length_parser, result)
@@ -340,13 +346,13 @@ def time_in_text(parser: Any, notes: list[str]) -> dict[str, Any]:
 
 
 def size_mb(folder: Path, parser: Parser) -> dict[str, float]:
-    """Size on disk of the parser's folder and of its spaCy pipeline, in units of 10^6 bytes."""
+    """Size on disk of the parser's folder, of the word vectors and of the spaCy pipeline, in units of 10^6 bytes."""
 
     def size(place: Path | None) -> float:
         files = [path for path in place.rglob("*") if path.is_file()] if place else []
         return sum(path.stat().st_size for path in files) / 1e6
 
-    parts = {"parser": size(folder), "spacy": size(parser.spacy.path)}
+    parts = {"parser": size(folder), "words": size(EMBEDDED_LEXICON.parent), "spacy": size(parser.spacy.path)}
     return {name: round(value, 2) for name, value in (*parts.items(), ("total", sum(parts.values())))}
 
 
@@ -402,7 +408,8 @@ def remarks(result: dict[str, Any]) -> list[str]:
         f"{timing['captions_per_second']:.0f} captions/s in batches of {timing['batch_size']} (median of"
         f" {timing['runs']} runs over {timing['captions']} captions of {timing['words_per_caption']:.1f} words); one"
         f" caption, warm: {timing['ms_one_caption']:.1f} ms (median)",
-        f"size: {size['total']:.1f} MB (parser {size['parser']:.1f}, spaCy pipeline {size['spacy']:.1f})",
+        f"size: {size['total']:.1f} MB (parser {size['parser']:.1f}, word vectors {size['words']:.1f}, spaCy pipeline"
+        f" {size['spacy']:.1f})",
     ]
     if "gap" in result:
         gap = result["gap"]
@@ -457,6 +464,10 @@ def report(result: dict[str, Any]) -> str:
         f" {LABEL_OCCURRENCES} times or more in training. Its Set Match is a ceiling for such parsers, its SPICE is"
         " not: a parser could also guess synonyms.",
     ]
+    if "rare_words" in result:
+        lines += ["", "## Set Match on random/test, by how many training captions hold a caption's rarest word", ""]
+        lines += ["| training captions | n | Set Match |", "|---|---:|---:|"]
+        lines += [f"| {row['seen']} | {row['n']} | {100 * row['right']:.1f} |" for row in result["rare_words"]]
     if "calibration" in result:
         lines += ["", "## Calibration on random/test"]
         for name, figures in result["calibration"].items():

@@ -17,7 +17,7 @@ from mov_ai.graph import MAX_NODES, Edge, Interval, Node, SceneGraph
 from mov_ai.graph.convert import FACTUAL_WORDINGS, NUMBER_WORDS, said_name, to_triples
 from mov_ai.parser.lemmas import noun_lemma, verb_lemma
 from mov_ai.parser.network import DIRECTIONS, LINKS, ORDERS, ROLES, SPATIAL_LABELS
-from mov_ai.parser.reading import Fact, Reading, read
+from mov_ai.parser.reading import Fact, Reading, read, words_before
 from mov_ai.parser.scores import Scores
 from mov_ai.parser.token_graph import TokenGraph
 from mov_ai.parser.vocabulary import Vocabulary, span_words
@@ -459,7 +459,7 @@ class _Decoder:
             owners = linked.get(token, []) if change is None else self._changed(token, change)
             if not owners:
                 continue
-            left = int(self.scores.left[token, 1].argmax())
+            left = words_before(self.tokens, self.scores, token, 1)
             label = next((words for (_, t), words in self.reading.attributes.items() if t == token), None)
             kind = self.kinds[token].partition(":")[2] or "other"
             attribute = _Attribute(token, left, label or self.tokens.words[token], kind, owners, change)
@@ -532,7 +532,7 @@ class _Decoder:
 
     def _left(self, head: int) -> int:
         """How many words before its head belong to an entity's name."""
-        return min(int(self.scores.left[head, 0].argmax()), head)
+        return words_before(self.tokens, self.scores, head, 0)
 
     def _count(self, entity: _Entity, head: int, label: str) -> int:
         said = [(mention, token) for mention, token in self.reading.attributes if mention in entity.mentions]
@@ -567,8 +567,8 @@ class _Decoder:
         )
 
     def _manner(self, token: int) -> str:
-        left = int(self.scores.left[token, 1].argmax())
-        return " ".join(self.tokens.words[max(token - left, 0) : token + 1])
+        left = words_before(self.tokens, self.scores, token, 1)
+        return " ".join(self.tokens.words[token - left : token + 1])
 
     def _scene_node(self) -> Node:
         fields: dict[str, str | None] = {}

@@ -6,6 +6,7 @@ from functools import cache
 
 from mov_ai.data.tabletop.grammar import inflect
 from mov_ai.data.tabletop.lexicon import DIRECTED_VERBS, MOTION_VERBS, SHAPES
+from mov_ai.parser.lexicon import load_lexicon, stems
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -101,7 +102,7 @@ _NO_E = _words(
 
 
 def _checked(word: str, lemma: str) -> str:
-    """A tagger's lemma of a verb, with an e or a doubled consonant that it left standing taken off: "clappe"."""
+    """The tagger's lemma with an e or a consonant too many or too few put right: "clappe", "controll", "tam"."""
     ending = next((e for e in ("ing", "ed") if word.endswith(e)), None)
     if ending is None:
         return lemma
@@ -109,7 +110,14 @@ def _checked(word: str, lemma: str) -> str:
     doubled = len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] not in "aeioulsfz"
     if doubled and lemma in (stem, stem + "e"):
         return stem[:-1]
-    return stem if lemma == stem + "e" and stem.endswith(_NO_E) else lemma
+    if lemma == stem + "e" and stem.endswith(_NO_E):
+        return stem
+    known = load_lexicon()
+    # "taming": a short vowel before one consonant would have doubled it.
+    short = len(stem) > 2 and stem[-1] not in "aeiouwxy" and stem[-2] in "aeiou" and stem[-3] not in "aeiou"
+    if lemma == stem and short and stem.count(stem[-2]) == 1 and len(stem) < 5 and stem + "e" in known:
+        return stem + "e"
+    return lemma if lemma in known else next((other for other in stems(word) if other in known), lemma)
 
 
 def _singular(word: str) -> str:
@@ -132,11 +140,11 @@ def verb_lemma(word: str, lemma: str, tag: str) -> str:
     trusted = lemma[:2] == word[:2] and lemma.isalpha() and tag.startswith("V")
     if trusted and (lemma != word or tag in ("VB", "VBP")):
         return _checked(word, lemma)
-    if word.endswith("ing") and len(word) > 5:
-        return _restored(word[:-3])
-    if word.endswith("ed") and len(word) > 4:
-        return _restored(word[:-2])
-    return _singular(word)
+    ending = next((ending for ending in ("ing", "ed") if word.endswith(ending) and len(word) > len(ending) + 2), None)
+    if ending is None:
+        return _singular(word)
+    known = (stem for stem in stems(word) if stem in load_lexicon())
+    return next(known, None) or _restored(word[: -len(ending)])
 
 
 def noun_lemma(word: str, lemma: str, tag: str) -> str:

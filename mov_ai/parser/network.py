@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from mov_ai.parser.lexicon import load_lexicon
 from mov_ai.parser.timeline import TimelineHead, TimelineLogits
 from mov_ai.parser.token_graph import FEATURES, RELATIONS
 
@@ -197,7 +198,12 @@ class CompositionalSceneParser(nn.Module):
         super().__init__()
         self.config = config
         dim, pair_dim = config.dim, config.pair_dim
-        self.embeddings = nn.ModuleList(nn.Embedding(size, config.embedding) for size in FEATURES.values())
+        learnt = [size for name, size in FEATURES.items() if name != "meaning"]
+        self.embeddings = nn.ModuleList(nn.Embedding(size, config.embedding) for size in learnt)
+        # The same for every parser, so it is not stored with the weights.
+        self.meanings: Tensor
+        self.register_buffer("meanings", torch.from_numpy(load_lexicon().vectors), persistent=False)
+        self.meaning = nn.Linear(self.meanings.shape[1], config.embedding)
         self.enter = nn.Linear(config.embedding * len(FEATURES), dim)
         self.layers = nn.ModuleList(RelationalAttention(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(dim)
@@ -253,6 +259,7 @@ class CompositionalSceneParser(nn.Module):
     def encode(self, batch: TokenBatch) -> Tensor:
         """Token states (B, N, dim); what stands where there is no token means nothing."""
         parts = [table(batch.features[..., i]) for i, table in enumerate(self.embeddings)]
+        parts.append(self.meaning(self.meanings[batch.features[..., -1]]))
         state = self.enter(self.dropout(torch.cat(parts, dim=-1)))
         count = state.shape[1]
         layers, heads = self.config.layers, self.config.heads

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ EMBEDDED_PARSER = Path(__file__).resolve().parents[1] / "assets" / "parser"
 MAX_TOKENS = 400
 UNCHANGED = Calibration()
 #: Version of the folder that `SceneGraphParser.save_pretrained` writes.
-SCHEMA = 2
+SCHEMA = 3
 #: Mentions of entities in a text: all pairs of them are looked at.
 MAX_MENTIONS = 120
 #: Pairs of tokens that one pass of the network takes at most: memory grows with them.
@@ -67,7 +67,7 @@ class SceneGraphParser:
     """The compositional scene parser: spaCy, a twelve-layer graph network, decoding.
 
     Args:
-        network: the trained network; it is put into eval mode.
+        networks: trained networks of one vocabulary, whose logits are averaged; they are put into eval mode.
         spacy: the pipeline that gives tokens, tags, lemmas and dependencies.
         vocabulary: the words that the network chooses among.
         calibration: what makes the confidences of nodes and edges mean what they say.
@@ -75,12 +75,12 @@ class SceneGraphParser:
 
     def __init__(
         self,
-        network: CompositionalSceneParser,
+        networks: Sequence[CompositionalSceneParser],
         spacy: Language,
         vocabulary: Vocabulary,
         calibration: Calibration = UNCHANGED,
     ) -> None:
-        self.network = network.eval()
+        self.networks = [network.eval() for network in networks]
         self.spacy = spacy
         self.vocabulary = vocabulary
         self.calibration = calibration
@@ -95,13 +95,13 @@ class SceneGraphParser:
         from mov_ai.parser.spacy_pipeline import load_spacy
 
         folder = Path(path) if path is not None else EMBEDDED_PARSER
-        network, vocabulary, config = load_network(folder)
+        networks, vocabulary, config = load_networks(folder)
         scaling = {name: tuple(pair) for name, pair in config.get("calibration", {}).items()}
-        return cls(network, load_spacy(config.get("spacy_model")), vocabulary, Calibration(**scaling))
+        return cls(networks, load_spacy(config.get("spacy_model")), vocabulary, Calibration(**scaling))
 
     def save_pretrained(self, path: str | Path) -> None:
         """Write config.json and model.safetensors into a folder, made if need be."""
-        save_parser(self.network, self.vocabulary, path, self.calibration)
+        save_parser(self.networks, self.vocabulary, path, self.calibration)
 
     def __call__(self, text: str, entities: Sequence[str | tuple[int, int]] | None = None) -> SceneGraph:
         """Parse one text.
@@ -138,18 +138,22 @@ class SceneGraphParser:
 
     def _token_graphs(self, texts: Sequence[str]) -> list[TokenGraph]:
         """Check, tokenize, tag and parse texts; warns where one does not look English."""
-        from mov_ai.parser.token_graph import token_graph
+        from mov_ai.parser.spelling import Corrected
+        from mov_ai.parser.token_graph import token_graphs
 
         for text in texts:
             check_text(text)
-        graphs = [token_graph(doc) for doc in self.spacy.pipe(texts)]
-        for text, tokens in zip(texts, graphs, strict=True):
+        foreign = [looks_foreign(text) for text in texts]
+        correct = self.vocabulary.spelling
+        meant = [Corrected(text) if alien else correct(text) for text, alien in zip(texts, foreign, strict=True)]
+        graphs = token_graphs(meant, self.spacy, self.vocabulary.known)
+        for text, tokens, alien in zip(texts, graphs, foreign, strict=True):
             if len(tokens) > MAX_TOKENS:
                 raise UsageError(
                     f"the prompt has {len(tokens)} words and punctuation marks; the parser reads at most {MAX_TOKENS}: "
                     "shorten it or split it into several prompts"
                 )
-            if looks_foreign(text, tokens.words):
+            if alien:
                 warnings.warn(
                     f"the prompt does not look English ({text[:40]!r}); the parser knows English only", stacklevel=2
                 )
@@ -178,17 +182,19 @@ class SceneGraphParser:
             found = [tokens_of(graph.spans, start, end) for start, end in ranges]
             piece = np.repeat(np.arange(len(found)), [len(part) for part in found])
             pairs = np.array(list(itertools.product(range(len(found)), repeat=2)), dtype=np.int64).reshape(-1, 2).T
+            token = np.concatenate([np.zeros(0, dtype=np.int64), *found])
+            places = [torch.from_numpy(array.copy()) for array in (token, piece)]
             with torch.no_grad(), torch.autocast("cpu", enabled=False):
-                state = self.network.encode(TokenBatch(*map(torch.from_numpy, pad([graph]))))[0]
-                token = torch.from_numpy(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
-                logits = self.network.timeline(
-                    state, token, torch.from_numpy(piece), len(found), torch.from_numpy(pairs.copy())
-                )
+                batch = TokenBatch(*map(torch.from_numpy, pad([graph])))
+                logits = [
+                    network.timeline(network.encode(batch)[0], *places, len(found), torch.from_numpy(pairs.copy()))
+                    for network in self.networks
+                ]
             result.append(
                 SpanTimes(
-                    logits.log_duration.numpy(),
-                    logits.duration.softmax(-1).numpy(),
-                    logits.relation.softmax(-1).numpy().reshape(len(found), len(found), -1),
+                    _mean(one.log_duration for one in logits).numpy(),
+                    _mean(one.duration for one in logits).softmax(-1).numpy(),
+                    _mean(one.relation for one in logits).softmax(-1).numpy().reshape(len(found), len(found), -1),
                 )
             )
         return result
@@ -204,15 +210,15 @@ class SceneGraphParser:
         ]
         parses: dict[int, Parse] = {}
         for part in _alike([len(tokens) for tokens in graphs]):
-            scores = score(self.network, self.vocabulary, [graphs[i] for i in part], [given[i] for i in part])
+            scores = score(self.networks, self.vocabulary, [graphs[i] for i in part], [given[i] for i in part])
             for i, one in zip(part, scores, strict=True):
                 parse = decode(texts[i], graphs[i], one, self.vocabulary)
                 parses[i] = replace(parse, graph=self.calibration.apply(parse.graph))
         return [parses[i] for i in range(len(texts))]
 
 
-def load_network(folder: Path) -> tuple[CompositionalSceneParser, Vocabulary, dict[str, Any]]:
-    """A parser's network, its vocabulary and all that its config.json says, from its folder.
+def load_networks(folder: Path) -> tuple[list[CompositionalSceneParser], Vocabulary, dict[str, Any]]:
+    """A parser's networks, their vocabulary and all that its config.json says, from its folder.
 
     Raises:
         UsageError: if the folder does not hold a parser.
@@ -235,26 +241,33 @@ def load_network(folder: Path) -> tuple[CompositionalSceneParser, Vocabulary, di
         )
     try:
         vocabulary = Vocabulary.from_dict(config["vocabulary"])
-        network = CompositionalSceneParser(ParserConfig(**config["network"]))
-        network.load_state_dict(_unpacked(safetensors.torch.load_file(weights)))
+        tensors = _unpacked(safetensors.torch.load_file(weights))
+        networks = []
+        for number in range(config["networks"]):
+            network = CompositionalSceneParser(ParserConfig(**config["network"]))
+            start = f"{number}."
+            own = {name[len(start) :]: tensor for name, tensor in tensors.items() if name.startswith(start)}
+            network.load_state_dict(own)
+            networks.append(network)
     except (KeyError, TypeError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
         # PyTorch says in the second line which tensor does not fit.
         reason = " ".join(str(error).split())[:200]
         raise UsageError(
             f"{folder}: config.json and model.safetensors are not a parser's ({reason}); train or fetch it again"
         ) from None
-    return network, vocabulary, config
+    return networks, vocabulary, config
 
 
 def save_parser(
-    network: CompositionalSceneParser,
+    networks: Sequence[CompositionalSceneParser],
     vocabulary: Vocabulary,
     path: str | Path,
     calibration: Calibration = UNCHANGED,
 ) -> None:
     """Write config.json and model.safetensors into a folder, made if need be; each file at once.
 
-    Matrices are kept in 8 bits with a scale for each row, all else in half precision: a quarter of the size of single
+    The networks, at least one, are of one size and vocabulary, and what they say together is their mean. Matrices are
+    kept in 8 bits with a scale for each row, all else in half precision: a quarter of the size of single
     precision, and the same graphs for all but a few captions in a thousand.
     """
     from dataclasses import asdict
@@ -265,10 +278,12 @@ def save_parser(
 
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(folder / "model.safetensors", safetensors.torch.save(_packed(network.state_dict())))
+    tensors = {f"{i}.{name}": part for i, network in enumerate(networks) for name, part in network.state_dict().items()}
+    write_bytes(folder / "model.safetensors", safetensors.torch.save(_packed(tensors)))
     config = {
         "schema": SCHEMA,
-        "network": asdict(network.config),
+        "networks": len(networks),
+        "network": asdict(networks[0].config),
         "spacy_model": None,
         "calibration": asdict(calibration),
         "vocabulary": vocabulary.to_dict(),
@@ -342,16 +357,16 @@ def given_heads(text: str, tokens: TokenGraph, entities: Sequence[str | tuple[in
 
 
 def score(
-    network: CompositionalSceneParser,
+    networks: Sequence[CompositionalSceneParser],
     vocabulary: Vocabulary,
     graphs: Sequence[TokenGraph],
     given: Sequence[Sequence[tuple[int, int]] | None] | None = None,
 ) -> list[Scores]:
-    """The network's probabilities for each token graph, in one batch.
+    """The networks' probabilities for each token graph, from the mean of their logits, in one batch.
 
     Args:
-        network: in eval mode.
-        vocabulary: the words that it chooses among.
+        networks: in eval mode.
+        vocabulary: the words that they choose among.
         graphs: none without tokens.
         given: for each graph, the entities that are known beforehand as `given_heads` gives them, or None.
 
@@ -366,7 +381,7 @@ def score(
     from mov_ai.parser.scores import Scores
     from mov_ai.parser.token_graph import pad
 
-    device = network.enter.weight.device
+    device = networks[0].enter.weight.device
 
     def tensor(array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(array).to(device)
@@ -376,10 +391,13 @@ def score(
     # Validation in the midst of training must say what the exported parser will say.
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
         batch = TokenBatch(*(tensor(array) for array in pad(graphs)))
-        state = network.encode(batch)
-        logits = network.tokens(state)
-        role = logits.role.softmax(-1).cpu().numpy()
-        left = logits.left.softmax(-1).cpu().numpy()
+        states = [network.encode(batch) for network in networks]
+        each = list(zip(networks, states, strict=True))
+        logits = [network.tokens(state) for network, state in each]
+        role, left, direction, form = (
+            _mean(getattr(one, name) for one in logits).softmax(-1).cpu().numpy()
+            for name in ("role", "left", "direction", "form")
+        )
         for i, heads in enumerate(given or ()):
             if heads:
                 # Phrases that are given may be longer than what the network knows.
@@ -388,7 +406,7 @@ def score(
                 _impose(role[i], left[i], heads)
             elif heads is not None:
                 _impose(role[i], left[i], ())
-        attribute = network.attributes(state).sigmoid().cpu().numpy()
+        attribute = _mean(network.attributes(state) for network, state in each).sigmoid().cpu().numpy()
         chosen = [choose(role[i, : len(graph)]) for i, graph in enumerate(graphs)]
         wordings = [vocabulary.wording(graph) for graph in graphs]
         rows = np.zeros((len(graphs), max(1, *map(len, chosen))), dtype=np.int64)
@@ -406,18 +424,23 @@ def score(
                     "shorten it or split it into several prompts"
                 )
             pairs.append([(i, a, b) for a in entities for b in entities])
-        link, order = (part.softmax(-1).cpu().numpy().astype(np.float64) for part in network.pairs(state, tensor(rows)))
+        told = [network.pairs(state, tensor(rows)) for network, state in each]
+        link, order = (_mean(one[i] for one in told).softmax(-1).cpu().numpy().astype(np.float64) for i in range(2))
         label_verb = np.stack([wording.label_verb for wording in wordings])
         arrays = (label_verb, verbs, vocabulary.label_endings, labels, endings)
         flat = np.array([pair for found in pairs for pair in found], dtype=np.int64).reshape(-1, 3)
         # Each pair looks at all tokens of its text, so many are taken in parts.
-        parts = tensor(flat).split(max(1, _MAX_PAIRS // state.shape[1]))
-        logs = [network.predicates(state, batch, part, Wording(*map(tensor, arrays))) for part in parts]
-        predicate, said = (torch.cat(part).softmax(-1).cpu().numpy() for part in zip(*logs, strict=True))
-        direction, form = (part.softmax(-1).cpu().numpy() for part in (logits.direction, logits.form))
-        negated = logits.negated.sigmoid().cpu().numpy()
-        token, piece, counts = _sentences(graphs, state.shape[1])
-        times = network.log_durations(state, tensor(token), tensor(piece), sum(counts)).cpu().numpy()
+        parts = tensor(flat).split(max(1, _MAX_PAIRS // states[0].shape[1]))
+        allowed = Wording(*map(tensor, arrays))
+        said_by = []
+        for network, state in each:
+            logs = [network.predicates(state, batch, part, allowed) for part in parts]
+            said_by.append([torch.cat(part) for part in zip(*logs, strict=True)])
+        predicate, said = (_mean(one[i] for one in said_by).softmax(-1).cpu().numpy() for i in range(2))
+        negated = _mean(one.negated for one in logits).sigmoid().cpu().numpy()
+        token, piece, counts = _sentences(graphs, states[0].shape[1])
+        durations = (network.log_durations(state, tensor(token), tensor(piece), sum(counts)) for network, state in each)
+        times = _mean(durations).cpu().numpy()
     sentences = np.split(times, np.cumsum(counts)[:-1])
     result = []
     start = 0
@@ -444,6 +467,14 @@ def score(
         )
         start = end
     return result
+
+
+def _mean(logits: Iterable[Tensor]) -> Tensor:
+    """The mean of several networks' logits: the product of their probabilities, each to the same power."""
+    import torch
+
+    parts = list(logits)
+    return parts[0] if len(parts) == 1 else torch.stack(parts).mean(0)
 
 
 def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -518,11 +549,12 @@ def check_text(text: str) -> None:
         raise UsageError("the prompt holds half of a surrogate pair, which is not a character: remove it")
 
 
-def looks_foreign(text: str, words: Sequence[str]) -> bool:
-    """Whether a text is likely not English: other letters, or the small (lower-case) words of other languages."""
+def looks_foreign(text: str) -> bool:
+    """Whether a text is likely not English: other letters, or the small words of other languages."""
     letters = [c for c in text if c.isalpha()]
     other = sum(not c.isascii() for c in letters)
     if len(letters) >= 4 and other > 0.3 * len(letters):
         return True
+    words = re.findall(r"\w+", text.lower())
     foreign, english = (sum(word in known for word in words) for known in (_FOREIGN, _ENGLISH))
     return foreign >= 2 and foreign > english

@@ -14,6 +14,7 @@ from mov_ai.parser.vocabulary import Vocabulary, base_verb, node_words
 
 #: An attribute is read if it is at least this likely.
 _LIKELY = 0.5
+_ARTICLES = ("a", "an", "the")
 #: Logarithm of the odds below which nothing is changed for the sake of an entity that stands alone.
 _FAINT = -2.0
 
@@ -53,6 +54,15 @@ class Reading:
     facts: tuple[Fact, ...]
 
 
+def words_before(tokens: TokenGraph, scores: Scores, token: int, kind: int) -> int:
+    """How many words before its last one belong to a node; kind 0 for entities, 1 for attributes."""
+    left = min(int(scores.left[token, kind].argmax()), token)
+    # No name begins with an article.
+    while left and tokens.words[token - left] in _ARTICLES:
+        left -= 1
+    return left
+
+
 def read(
     text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary, taking_part: Set[int] = frozenset()
 ) -> Reading:
@@ -69,7 +79,7 @@ def read(
     entities = [int(t) for t in scores.chosen if kinds[t] == ROLES.index("entity")]
 
     def words(token: int, kind: int) -> str:
-        left = int(scores.left[token, kind].argmax())
+        left = words_before(tokens, scores, token, kind)
         form = vocabulary.forms[int(scores.form[token, kind].argmax())]
         return node_words(text, tokens, token, left, form)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import bisect
 import zlib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mov_ai.parser.lexicon import ROWS, load_lexicon, stems
+from mov_ai.parser.spelling import Corrected
+
 if TYPE_CHECKING:
+    from spacy.language import Language
     from spacy.tokens import Doc, Token
     from torch_geometric.data import Data
-
 #: Feature -> number of ids. Words are hashed, so that any word has an id; 0 is kept for a word that is hidden. Two
 #: hashes of the same word: two words that share both are rare.
 FEATURES: dict[str, int] = {
@@ -28,9 +31,13 @@ FEATURES: dict[str, int] = {
     "pos": 40,
     "tag": 120,
     "dep": 120,
+    # The row of the lexicon, which is not learnt.
+    "meaning": ROWS,
 }
+#: Features that tell one word from all others; 0 for words that training shows too seldom to learn anything of them.
+FORM_FEATURES = ("form", "form again", "lemma")
 #: Features that give a word away; hidden together in training.
-WORD_FEATURES = ("form", "form again", "lemma", "prefix", "long prefix", "suffix", "short suffix", "shape")
+WORD_FEATURES = (*FORM_FEATURES, "prefix", "long prefix", "suffix", "short suffix", "shape", "meaning")
 #: Dependency labels are hashed too: pipelines differ in their sets. Each has one relation per direction.
 _DEP_RELATIONS = 48
 #: Relation 0 is that of tokens which only share a text.
@@ -76,8 +83,15 @@ class TokenGraph:
         return Data(x=tensors[0], edge_index=tensors[1], edge_type=tensors[2], num_nodes=len(self))
 
 
-def token_graph(doc: Doc) -> TokenGraph:
-    """Read a spaCy document with tags, lemmas and dependencies; blanks are left out."""
+def token_graph(doc: Doc, known: Container[str] | None = None, corrected: Corrected | None = None) -> TokenGraph:
+    """Read a spaCy document with tags, lemmas and dependencies; blanks are left out.
+
+    Args:
+        doc: the document.
+        known: the words whose own embeddings are of use, in lower case; of others only spelling, tag and meaning are
+            seen. All words if None.
+        corrected: the text that the document was made of, if it is another than the one that spans are to point to.
+    """
     tokens = [token for token in doc if not token.is_space]
     index = {token.i: position for position, token in enumerate(tokens)}
     sources: list[int] = []
@@ -102,11 +116,14 @@ def token_graph(doc: Doc) -> TokenGraph:
                 link(j, i, 1 + _LEMMA_RELATIONS.index("same lemma later"))
                 link(i, j, 1 + _LEMMA_RELATIONS.index("same lemma earlier"))
             same.append(i)
+    spans = [(token.idx, token.idx + len(token.text)) for token in tokens]
+    if corrected is not None and corrected.replaced:
+        spans = [corrected.original(start, end) for start, end in spans]
     return TokenGraph(
-        features=np.array([_features(t) for t in tokens], dtype=np.int64).reshape(-1, len(FEATURES)),
+        features=np.array([_features(t, known) for t in tokens], dtype=np.int64).reshape(-1, len(FEATURES)),
         edges=np.array([sources, targets], dtype=np.int64).reshape(2, -1),
         relation=np.array(relations, dtype=np.int64),
-        spans=np.array([(t.idx, t.idx + len(t.text)) for t in tokens], dtype=np.int64).reshape(-1, 2),
+        spans=np.array(spans, dtype=np.int64).reshape(-1, 2),
         words=tuple(t.lower_ for t in tokens),
         lemmas=tuple(_lemma(t) for t in tokens),
         tags=tuple(t.tag_ for t in tokens),
@@ -115,10 +132,16 @@ def token_graph(doc: Doc) -> TokenGraph:
     )
 
 
+def token_graphs(texts: Sequence[Corrected], spacy: Language, known: Container[str] | None = None) -> list[TokenGraph]:
+    """Read many texts in one pass of a spaCy pipeline; `known` as for `token_graph`."""
+    docs = spacy.pipe([text.text for text in texts])
+    return [token_graph(doc, known, text) for doc, text in zip(docs, texts, strict=True)]
+
+
 def _sentences(doc: Doc, tokens: Sequence[Token]) -> tuple[int, ...]:
     """Where sentences begin, as positions among the tokens that are kept."""
-    # `doc.sents` and `has_annotation` look at the whole document several times, which takes as long as all else here.
-    begun = [token.i for token in doc if token.i == 0 or token.is_sent_start]
+    # `doc.sents`, `has_annotation` and going through the tokens once more take as long as all else here.
+    begun = sorted({0, *np.flatnonzero(doc.to_array("SENT_START") == 1).tolist()})
     kept = [token.i for token in tokens]
     starts = dict.fromkeys(bisect.bisect_left(kept, start) for start in begun)
     return tuple(start for start in starts if start < len(kept))
@@ -151,13 +174,13 @@ def _hash(value: str, size: int) -> int:
     return zlib.crc32(value.encode("utf-8", "replace")) % size
 
 
-def _features(token: Token) -> list[int]:
-    word = token.lower_
+def _features(token: Token, known: Container[str] | None) -> list[int]:
+    word, lemma = token.lower_, _lemma(token)
     values = {
         "form": word,
         # The second hash must not collide where the first does.
         "form again": f"2{word}",
-        "lemma": _lemma(token),
+        "lemma": lemma,
         "prefix": word[:3],
         "long prefix": word[:4],
         "suffix": word[-3:],
@@ -167,4 +190,9 @@ def _features(token: Token) -> list[int]:
         "tag": token.tag_,
         "dep": token.dep_,
     }
-    return [1 + _hash(value, FEATURES[name] - 1) for name, value in values.items()]
+    seldom = known is not None and token.is_alpha and word not in known
+    ids = [
+        0 if seldom and name in FORM_FEATURES else 1 + _hash(value, FEATURES[name] - 1)
+        for name, value in values.items()
+    ]
+    return [*ids, load_lexicon().row((lemma, word, *stems(word)))]

@@ -12,6 +12,7 @@ import numpy as np
 
 from mov_ai.errors import UsageError
 from mov_ai.parser.lemmas import noun_lemma, verb_lemma
+from mov_ai.parser.spelling import Spelling
 from mov_ai.parser.token_graph import TokenGraph
 
 #: Ways to word a node by the words of its span: as they stand, with the last one in the singular, without blanks.
@@ -19,7 +20,15 @@ from mov_ai.parser.token_graph import TokenGraph
 COPY, SINGULAR, JOINED = "copy", "singular", "joined"
 #: Verbs that hold no content of their own: they are no predicate's verb unless a label says so.
 _EMPTY_VERBS = ("be", "is", "'s", "have", "do", "get")
-_LISTS = ("forms", "labels", "verbs", "endings", "free_labels", "free_endings")
+#: Words without blanks -> how FACTUAL writes them, whether the caption has a blank there or nothing.
+_HYPHENATED = {
+    "tshirt": "t-shirt",
+    "tshirts": "t-shirts",
+    "multicolored": "multi-colored",
+    "multicoloured": "multi-colored",
+    "middleaged": "middle-aged",
+}
+_LISTS = ("forms", "labels", "verbs", "endings", "free_labels", "free_endings", "words")
 
 
 _Index = dict[str, list[tuple[int, frozenset[str]]]]
@@ -45,6 +54,8 @@ class Vocabulary:
         endings: what follows a verb; the first is "".
         free_labels, free_endings: numbers of those that may be used though some of their words are not in the text
             ("wear" for "in"); all others are copied.
+        words: those of the captions that have an embedding of their own, in lower case, commonest first; all words
+            have one if there are none here.
     """
 
     forms: tuple[str, ...] = (COPY, SINGULAR, JOINED)
@@ -53,12 +64,23 @@ class Vocabulary:
     endings: tuple[str, ...] = ("",)
     free_labels: tuple[int, ...] = (0,)
     free_endings: tuple[int, ...] = (0,)
+    words: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.verbs) != len(self.labels):
             raise UsageError(
                 f"vocabulary: {len(self.labels)} labels, but {len(self.verbs)} verbs; train the parser again"
             )
+
+    @cached_property
+    def known(self) -> frozenset[str] | None:
+        """The words that have an embedding of their own; None if all have."""
+        return frozenset(self.words) or None
+
+    @cached_property
+    def spelling(self) -> Spelling:
+        """Corrects what is nearly one of the words; nothing if there are none."""
+        return Spelling((*self.words, *_HYPHENATED) if self.words else ())
 
     @cached_property
     def _by_verb(self) -> dict[str, list[int]]:
@@ -173,9 +195,12 @@ def _made_of(index: _Index, said: set[str]) -> list[int]:
 
 
 def span_words(text: str, tokens: TokenGraph, head: int, left: int) -> str:
-    """The words of a node as they stand in the text, in lower case with single blanks."""
-    start, end = tokens.spans[max(head - left, 0), 0], tokens.spans[head, 1]
-    return " ".join(text[start:end].lower().split())
+    """The words of a node as they stand in the text, in lower case with single blanks, but spelt right."""
+    first = max(head - left, 0)
+    parts = [tokens.words[first]]
+    for i in range(first + 1, head + 1):
+        parts += [text[tokens.spans[i - 1, 1] : tokens.spans[i, 0]], tokens.words[i]]
+    return " ".join("".join(parts).split())
 
 
 def node_words(text: str, tokens: TokenGraph, head: int, left: int, form: str) -> str:
@@ -183,10 +208,13 @@ def node_words(text: str, tokens: TokenGraph, head: int, left: int, form: str) -
     if form.startswith("="):
         return form[1:]
     words = span_words(text, tokens, head, left)
+    joined = re.sub(r"[\s-]+", "", words)
+    if joined in _HYPHENATED:
+        return _HYPHENATED[joined]
     if form == JOINED:
-        return re.sub(r"[\s-]+", "", words)
+        return joined
     if form == SINGULAR:
-        before = text[tokens.spans[max(head - left, 0), 0] : tokens.spans[head, 0]].lower()
+        before = words[: len(words) - len(tokens.words[head])]
         tag = tokens.tags[head] if tokens.tags[head] in ("NNS", "NNPS") else "NNS"
         return " ".join((before + noun_lemma(tokens.words[head], tokens.lemmas[head], tag)).split())
     return words

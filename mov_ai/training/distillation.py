@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from mov_ai.errors import UsageError
 from mov_ai.parser.network import ROLES, CompositionalSceneParser, ParseLogits
-from mov_ai.parser.parser import load_network
+from mov_ai.parser.parser import load_networks
 from mov_ai.parser.token_graph import FEATURES, WORD_FEATURES
 from mov_ai.parser.vocabulary import Vocabulary
 from mov_ai.training.parser_samples import IGNORED
@@ -38,27 +38,33 @@ class SoftTargets(NamedTuple):
     predicate: Tensor
 
 
-class Teachers:
-    """Trained parsers that a student imitates.
-
-    Args:
-        folders: of exported parsers with the student's vocabulary.
-        vocabulary: the student's.
+def load_members(folders: Sequence[Path], vocabulary: Vocabulary) -> list[CompositionalSceneParser]:
+    """The networks of several exported parsers, in eval mode.
 
     Raises:
         UsageError: if a folder is no parser's, or its vocabulary is another.
     """
+    members: list[CompositionalSceneParser] = []
+    for folder in folders:
+        networks, known, _ = load_networks(folder)
+        if any(getattr(known, name) != getattr(vocabulary, name) for name in ("forms", "labels", "endings", "words")):
+            raise UsageError(
+                f"{folder}: this parser has another vocabulary than the captions give; remove its run, and it is "
+                "trained again"
+            )
+        members += [network.eval() for network in networks]
+    return members
 
-    def __init__(self, folders: Sequence[Path], vocabulary: Vocabulary) -> None:
-        self.networks: list[CompositionalSceneParser] = []
-        for folder in folders:
-            network, known, _ = load_network(folder)
-            if any(getattr(known, name) != getattr(vocabulary, name) for name in ("forms", "labels", "endings")):
-                raise UsageError(
-                    f"{folder}: this teacher has another vocabulary than the captions give; remove its run and train "
-                    "it again (python -m mov_ai.train experiment=parser/teacher)"
-                )
-            self.networks.append(network.eval())
+
+class Teachers:
+    """Trained parsers that a student imitates.
+
+    Args:
+        networks: with the student's vocabulary, in eval mode.
+    """
+
+    def __init__(self, networks: Sequence[CompositionalSceneParser]) -> None:
+        self.networks = networks
 
     def __call__(self, batch: dict[str, Tensor]) -> SoftTargets:
         """What the teachers say of a batch, of which they see all words (`whole`, `whole_relation`)."""

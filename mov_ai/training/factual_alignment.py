@@ -175,8 +175,10 @@ def _places(caption: Captioned, name: str) -> list[_Place]:
 # -- vocabulary --------------------------------------------------------------------------------------------------------
 
 
-def build_vocabulary(captions: Sequence[Captioned], aligned: Sequence[Aligned]) -> Vocabulary:
-    """The forms, labels and endings that occur `_MIN_COUNT` times or more, most frequent first."""
+def build_vocabulary(
+    captions: Sequence[Captioned], aligned: Sequence[Aligned], words: tuple[str, ...] = ()
+) -> Vocabulary:
+    """The forms, labels and endings that occur `_MIN_COUNT` times or more, most frequent first; and known words."""
     forms: Counter[str] = Counter()
     labels: Counter[str] = Counter()
     votes: dict[str, Counter[bool]] = defaultdict(Counter)
@@ -216,6 +218,7 @@ def build_vocabulary(captions: Sequence[Captioned], aligned: Sequence[Aligned]) 
         tuple(listed),
         (0, *(i for i, label in enumerate(kept, start=1) if free[label] >= _FREE_COUNT)),
         (0, *(i for i, e in enumerate(listed) if i and free_endings[e] >= _FREE_COUNT)),
+        words,
     )
 
 

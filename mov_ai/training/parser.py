@@ -6,9 +6,11 @@ import hashlib
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mov_ai.data.downloads import data_folder
-from mov_ai.data.factual import read_factual
+from mov_ai.data.factual import FactualCaption, read_factual
 from mov_ai.data.storybench import load_stories
 from mov_ai.data.tabletop.grammar import HELD_OUT_PATTERNS, Mention
 from mov_ai.data.tabletop.scene import change_time
@@ -29,6 +31,7 @@ from mov_ai.evaluation.calibration import judge
 from mov_ai.graph import Edge, SceneGraph
 from mov_ai.graph.convert import FACTUAL_WORDINGS, Triple, to_triples
 from mov_ai.parser.confidence import Calibration, fit_scaling
+from mov_ai.parser.lexicon import load_lexicon
 from mov_ai.parser.network import (
     DIRECTIONS,
     LINKS,
@@ -38,13 +41,14 @@ from mov_ai.parser.network import (
     CompositionalSceneParser,
     ParserConfig,
 )
-from mov_ai.parser.parser import SceneGraphParser, save_parser
+from mov_ai.parser.parser import SceneGraphParser, load_networks, save_parser
 from mov_ai.parser.spacy_pipeline import EMBEDDED_PIPELINE, load_spacy
+from mov_ai.parser.spelling import Corrected
 from mov_ai.parser.timeline import TimelineLogits
-from mov_ai.parser.token_graph import FEATURES, WORD_FEATURES, TokenGraph, token_graph
+from mov_ai.parser.token_graph import FEATURES, FORM_FEATURES, WORD_FEATURES, TokenGraph, token_graphs
 from mov_ai.parser.vocabulary import COPY, Vocabulary, base_verb
 from mov_ai.training.array_cache import cached_arrays
-from mov_ai.training.distillation import Teachers, exchange_words, imitation_losses
+from mov_ai.training.distillation import Teachers, exchange_words, imitation_losses, load_members
 from mov_ai.training.factual_alignment import Aligner, Captioned, build_vocabulary, factual_sample
 from mov_ai.training.objective import Objective, Progress
 from mov_ai.training.parser_captions import (
@@ -64,7 +68,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: Part of the cache's name: raise it when samples are built differently.
-_CACHE_VERSION = 4
+_CACHE_VERSION = 5
+#: A word is learnt if it is seen so often, and taken for a word if it is seen so often whatever it looks like.
+_SEEN, _SURE = 2, 12
+#: Captions of each grammar that are looked at for their words.
+_SAMPLED = 1500
+#: A word seen n times is hidden, but for its spelling and meaning, with the chance share / (1 + n / often).
+_SELDOM_SHARE, _OFTEN = 0.4, 10.0
 SOURCES = ("factual", "world", "temporal", "timelines")
 #: Weights of the losses, 1 where not listed.
 _WEIGHTS = {
@@ -372,9 +382,11 @@ class ParserObjective(Objective):
         validation: captions of each of the splits "validation" and "test" of the world that figures are measured on.
         hidden_words: share of tokens whose word features are hidden in training.
         hidden_syntax: share of captions whose tags and dependencies are hidden in training.
-        teachers: exported parsers that are imitated on FACTUAL's captions; the first gives the first weights. Those
-            that are not there are trained before anything else, from the seeds 0, 1, ...
+        teachers: exported parsers that are imitated on FACTUAL's captions; one of them, by the seed, gives the first
+            weights. Those that are not there are trained before anything else, from the seeds 0, 1, ...
         imitation: weight of the teachers' word, of people's what is left to 1.
+        partners: exported parsers whose word counts as much as this run's own in the parser that it exports. Those that
+            are not there are trained meanwhile, from the seeds after this run's.
         made_up: share of FACTUAL's captions in which words are exchanged, for the teachers alone to speak of.
         network: settings of `ParserConfig`.
     """
@@ -392,6 +404,7 @@ class ParserObjective(Objective):
         hidden_syntax: float = 0.05,
         teachers: Sequence[str] = (),
         imitation: float = 0.7,
+        partners: Sequence[str] = (),
         made_up: float = 0.4,
         network: dict[str, Any] | None = None,
     ) -> None:
@@ -403,6 +416,8 @@ class ParserObjective(Objective):
         self.substituted, self.validation = substituted, validation
         self.hidden_words, self.hidden_syntax = hidden_words, hidden_syntax
         self.teacher_folders = [Path(folder) for folder in teachers]
+        self.partner_folders = [Path(folder) for folder in partners]
+        self._running: list[tuple[Path, subprocess.Popen[bytes]]] = []
         self.teachers: Teachers | None = None
         self.imitation, self.made_up = imitation, made_up
         self.samples: dict[str, list[Sample]] = {}
@@ -415,6 +430,8 @@ class ParserObjective(Objective):
         self.vocabulary = Vocabulary()
         self._module: CompositionalSceneParser | None = None
         self._lengths: dict[int, np.ndarray] = {}
+        #: How often each form is seen in the captions, by its number.
+        self._seen = np.zeros(FEATURES["form"], dtype=np.int64)
 
     def config(self) -> dict[str, Any]:
         return {
@@ -427,6 +444,7 @@ class ParserObjective(Objective):
             "hidden_syntax": self.hidden_syntax,
             "teachers": [str(folder) for folder in self.teacher_folders],
             "imitation": self.imitation,
+            "partners": [str(folder) for folder in self.partner_folders],
             "made_up": self.made_up,
             "network": self.settings,
         }
@@ -438,12 +456,20 @@ class ParserObjective(Objective):
 
     def prepare(self, device: torch.device, progress: Progress) -> None:
         """Read, tag and align the captions; those of grammars are kept in the user's cache."""
-        train_missing(self.teacher_folders, self.split)
+        wait_for(start_missing(self.teacher_folders, "parser/teacher", 0, self.split))
+        self._running = start_missing(
+            self.partner_folders, "parser/factual", self.seed + 1, self.split, "objective.partners=[]"
+        )
         self.spacy = load_spacy()
-        captions = _read(self.spacy, self.split, "train")
+        if self.teacher_folders:
+            # A student reads as its teachers do.
+            words = Vocabulary(words=load_networks(self.teacher_folders[0])[1].words)
+        else:
+            words = Vocabulary(words=known_words(read_factual(self.split, "train"), self._other_texts()))
+        captions = read_captions(self.spacy, self.split, "train", words)
         aligner = Aligner(captions)
         aligned = [aligner.align(caption) for caption in captions]
-        self.vocabulary = vocabulary = build_vocabulary(captions, aligned)
+        self.vocabulary = vocabulary = build_vocabulary(captions, aligned, words.words)
         sizes = {
             "forms": len(vocabulary.forms),
             "labels": len(vocabulary.labels),
@@ -453,8 +479,10 @@ class ParserObjective(Objective):
             torch.manual_seed(self.seed)
             self._module = CompositionalSceneParser(ParserConfig(**{**self.settings, **sizes}))
         if self.teacher_folders:
-            self.teachers = Teachers(self.teacher_folders, vocabulary)
-            self._module.load_state_dict(self.teachers.networks[0].state_dict())
+            self.teachers = Teachers(load_members(self.teacher_folders, vocabulary))
+            # Partners of other seeds begin with other teachers, so that they differ.
+            first = self.teachers.networks[self.seed % len(self.teachers.networks)]
+            self._module.load_state_dict(first.state_dict())
         for name in self.shares:
             if name == "factual":
                 parts = zip(captions, aligned, strict=True)
@@ -462,13 +490,24 @@ class ParserObjective(Objective):
             elif name == "timelines":
                 folders = [data_folder(name) for name in ("storybench", "uds_time", "ud_english_ewt")]
                 told, timed = load_stories(folders[0]), load_sentences(*folders[1:])
-                self.timelines = timeline_samples(told, timed, _cache_folder(), progress)
+                self.timelines = timeline_samples(told, timed, vocabulary.known, _cache_folder(), progress)
             else:
                 self.samples[name] = self._cached(name, self.spacy, progress)
+        for samples in self.samples.values():
+            for sample in samples:
+                np.add.at(self._seen, sample.features[:, list(FEATURES).index("form")], 1)
         if "factual" in self.shares:
-            self.factual = _read(self.spacy, self.split, "dev")
+            self.factual = read_captions(self.spacy, self.split, "dev", vocabulary)
         if "world" in self.shares:
             self.held = held_out(self.validation)
+
+    def _other_texts(self) -> Iterator[str]:
+        """Some texts of the other sources; of both grammars, whichever of them a run trains on."""
+        for name in ("world", "temporal"):
+            source = self._source(name)
+            yield from (source.caption(i)[0] for i in range(min(_SAMPLED, self.captions)))
+        if "timelines" in self.shares:
+            yield from (story.text for story in load_stories(data_folder("storybench")) if story.split == "train")
 
     def _source(self, name: str) -> CaptionSource:
         return (
@@ -484,8 +523,9 @@ class ParserObjective(Objective):
             samples = []
             for start in range(0, self.captions, 256):
                 told = [source.caption(i) for i in range(start, min(start + 256, self.captions))]
-                for doc, (_, graph, mentions) in zip(nlp.pipe([text for text, _, _ in told]), told, strict=True):
-                    samples.append(make_sample(token_graph(doc), graph, mentions, self.vocabulary))
+                graphs = token_graphs([Corrected(text) for text, _, _ in told], nlp, self.vocabulary.known)
+                for tokens, (_, graph, mentions) in zip(graphs, told, strict=True):
+                    samples.append(make_sample(tokens, graph, mentions, self.vocabulary))
                 progress(len(samples), self.captions, f"{name} captions")
             return pack(samples)
 
@@ -515,10 +555,16 @@ class ParserObjective(Objective):
             batch["whole"], batch["whole_relation"] = batch["features"].clone(), batch["relation"].clone()
         features, mask = batch["features"].numpy(), batch["mask"].numpy()
         place = {feature: i for i, feature in enumerate(FEATURES)}
-        hidden = mask & (rng.random(mask.shape) < self.hidden_words)
+        # Nobody can guess a word that has no embedding.
+        named = mask & (features[..., place["lemma"]] > 0)
+        hidden = named & (rng.random(mask.shape) < self.hidden_words)
         batch["hidden"] = torch.from_numpy(np.where(hidden, features[..., place["lemma"]], IGNORED))
         for feature in WORD_FEATURES:
             features[hidden, place[feature]] = 0
+        form = features[..., place["form"]]
+        seldom = mask & (rng.random(mask.shape) < _SELDOM_SHARE / (1 + self._seen[form] / _OFTEN))
+        for feature in FORM_FEATURES:
+            features[seldom, place[feature]] = 0
         blind = rng.random(len(mask)) < self.hidden_syntax
         hidden = blind[:, None] | (rng.random(mask.shape) < 0.04)
         for feature in ("pos", "tag", "dep"):
@@ -578,7 +624,7 @@ class ParserObjective(Objective):
     def validate(self, module: torch.nn.Module) -> dict[str, float]:
         assert isinstance(module, CompositionalSceneParser)
         assert self.spacy is not None
-        parser = SceneGraphParser(module, self.spacy, self.vocabulary)
+        parser = SceneGraphParser([module], self.spacy, self.vocabulary)
         result: dict[str, float] = {}
         if self.factual:
             predicted = [to_triples(graph) for graph in parser.parse_batch([c.text for c in self.factual])]
@@ -591,40 +637,62 @@ class ParserObjective(Objective):
                 result[f"{name}_{key}"] = value
         return result
 
-    def _calibration(self, module: CompositionalSceneParser) -> Calibration:
+    def _calibration(self, networks: Sequence[CompositionalSceneParser]) -> Calibration:
         """Fitted on FACTUAL's dev captions, as far as their triples judge nodes and edges."""
         if not self.factual or self.spacy is None:
             return Calibration()
-        parser = SceneGraphParser(module, self.spacy, self.vocabulary)
+        parser = SceneGraphParser(networks, self.spacy, self.vocabulary)
         graphs = parser.parse_batch([caption.text for caption in self.factual])
         judged = judge(graphs, [caption.triples for caption in self.factual])
         return Calibration(*(fit_scaling(part.confidences, part.right) for part in judged))
 
+    def _partners(self) -> list[CompositionalSceneParser]:
+        """The networks that share the word with this run's own, once their runs have ended."""
+        wait_for(self._running)
+        return load_members(self.partner_folders, self.vocabulary) if self.partner_folders else []
+
     def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
         assert isinstance(module, CompositionalSceneParser)
-        save_parser(module, self.vocabulary, directory, self._calibration(module))
+        networks = [module, *self._partners()]
+        save_parser(networks, self.vocabulary, directory, self._calibration(networks))
         (directory / "card.json").write_text(json.dumps(card, indent=2, default=str) + "\n", encoding="utf-8")
 
 
-def train_missing(folders: Sequence[Path], split: str) -> None:
-    """Train the teachers that are not there, side by side, each in a process of its own.
+def start_missing(
+    folders: Sequence[Path], experiment: str, seed: int, split: str, *overrides: str
+) -> list[tuple[Path, subprocess.Popen[bytes]]]:
+    """Start the training of the parsers that are not there, side by side, each in a process of its own.
+
+    Args:
+        folders: exports of their runs; the first is of this `seed`, the next of the one after it, and so on.
+        experiment, split, overrides: of their runs.
+
+    Returns:
+        The run folder and the process of each that was started.
+    """
+    started = []
+    for number, folder in enumerate(folders):
+        if (folder / "config.json").is_file():
+            continue
+        run = folder.parent
+        run.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "mov_ai.train", f"experiment={experiment}", f"seed={seed + number}"]
+        command += [f"objective.split={split}", f"hydra.run.dir={run}", *overrides]
+        log.info("training %s: %s", run, " ".join(command[2:]))
+        with (run / "output.log").open("ab") as output:
+            started.append((run, subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)))
+    return started
+
+
+def wait_for(started: Sequence[tuple[Path, subprocess.Popen[bytes]]]) -> None:
+    """Wait until these runs have ended.
 
     Raises:
         MovAIError: if one fails; its log says why.
     """
-    missing = [(seed, folder) for seed, folder in enumerate(folders) if not (folder / "config.json").is_file()]
-    started = []
-    for seed, folder in missing:
-        run = folder.parent
-        run.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "mov_ai.train", "experiment=parser/teacher", f"seed={seed}"]
-        command += [f"objective.split={split}", f"hydra.run.dir={run}"]
-        log.info("training a teacher: %s", " ".join(command[2:]))
-        with (run / "teacher.log").open("ab") as output:
-            started.append((run, subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)))
     failed = [run for run, process in started if process.wait() != 0]
     if failed:
-        raise MovAIError(f"a teacher could not be trained; {failed[0] / 'teacher.log'} says why")
+        raise MovAIError(f"{failed[0]}: this run failed; {failed[0] / 'output.log'} says why")
 
 
 def _cache_folder() -> Path:
@@ -644,13 +712,42 @@ def _binary(logits: Tensor, target: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(chosen, target[known].float(), reduction="sum")
 
 
-def _read(nlp: Language, split: str, part: str) -> list[Captioned]:
+def read_captions(nlp: Language, split: str, part: str, words: Vocabulary) -> list[Captioned]:
+    """A part of FACTUAL as the parser reads it; of the vocabulary only the words are needed."""
     captions = read_factual(split, part)
-    docs = nlp.pipe([caption.caption for caption in captions])
+    graphs = token_graphs([words.spelling(caption.caption) for caption in captions], nlp, words.known)
     return [
-        Captioned(caption.caption, token_graph(doc), caption.triples)
-        for caption, doc in zip(captions, docs, strict=True)
+        Captioned(caption.caption, tokens, caption.triples) for caption, tokens in zip(captions, graphs, strict=True)
     ]
+
+
+def known_words(captions: Sequence[FactualCaption], others: Iterable[str]) -> tuple[str, ...]:
+    """Words that get an embedding of their own: seen twice or more, and no slips of the annotators' keys.
+
+    Args:
+        captions: FACTUAL's training captions; a word is no slip if a graph or WordNet has it, or if it is frequent.
+        others: texts of the other sources.
+
+    Returns:
+        Lower case; those of FACTUAL's captions first, commonest first.
+    """
+    lexicon = load_lexicon()
+    told = Counter(word for caption in captions for word in _text_words(caption.caption))
+    named = Counter(
+        word for caption in captions for triple in caption.triples for word in _text_words(" ".join(triple))
+    )
+    more = Counter(word for text in others for word in _text_words(text))
+    small = load_spacy().Defaults.stop_words
+
+    def sound(word: str, count: int) -> bool:
+        return count >= _SEEN and (count >= _SURE or word in named or word in small or lexicon.knows(word))
+
+    ours = [word for word, count in told.most_common() if sound(word, count + more[word])]
+    return tuple(dict.fromkeys((*ours, *(word for word, count in more.most_common() if sound(word, count)))))
+
+
+def _text_words(text: str) -> list[str]:
+    return re.findall(r"[a-z]+", text.lower())
 
 
 def held_out(count: int) -> dict[str, list[tuple[str, SceneGraph]]]:

@@ -129,8 +129,8 @@ def pack(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
     packed = {}
     for part in fields(Sample):
         arrays = [getattr(sample, part.name) for sample in samples]
-        # 16 bits hold every value; what is packed is read back as 64.
-        packed[part.name] = np.concatenate([array.ravel() for array in arrays]).astype(np.int16)
+        # 32 bits hold every value; what is packed is read back as 64.
+        packed[part.name] = np.concatenate([array.ravel() for array in arrays]).astype(np.int32)
         packed[f"{part.name} shape"] = np.array([array.shape for array in arrays])
     return packed
 

@@ -411,6 +411,8 @@ class _Writer(Dice):
         joined = 0
         while step < count:
             last = step == count - 1
+            if not numbered and not last and all(map(self._single, range(step, count))) and self._chance(0.09):
+                return [*pieces, *self._listed(step)]
             if not numbered and self._single(step) and self._single(step + 1) and self._chance(0.42):
                 pieces += self._lead(step, numbered, last)
                 pieces += self._pair(step, self.tense)
@@ -430,6 +432,18 @@ class _Writer(Dice):
                 pieces += self._started(step, numbered, last)
                 joined = 0
             step += 1
+        return pieces
+
+    def _listed(self, step: int) -> list[_Piece]:
+        """All that is left in one sentence, one clause after another: "a seed falls, it rains, and a shoot appears"."""
+        clauses = [events[0] for events in self.steps[step:]]
+        # Two clauses that only "and" ties may be simultaneous.
+        mark = ";" if len(clauses) == 2 or self._chance(0.3) else ","
+        pieces = [*self._lead(step, False, False), *self._clause(clauses[0], self.tense)]
+        for event in clauses[1:]:
+            final = event is clauses[-1] and self._chance(0.85 if mark == "," else 0.3)
+            pieces += _say(f"{mark} {self._pick(('and', 'and', 'and finally'))}" if final else mark)
+            pieces += self._clause(event, self.tense)
         return pieces
 
     def _continues_to_end(self, step: int) -> bool:

@@ -343,12 +343,32 @@ OPPOSITES: dict[str, tuple[tuple[str, str], ...]] = {
         ("soft", "hard"),
     ),
     "food": (("raw", "cooked"), ("hot", "cold"), ("hard", "soft"), ("fresh", "rotten"), ("crisp", "soggy")),
-    "human": (("happy", "sad"), ("calm", "angry"), ("awake", "sleepy"), ("quiet", "loud")),
-    "animal": (("calm", "wild"), ("dry", "wet"), ("clean", "dirty"), ("awake", "sleepy"), ("quiet", "restless")),
+    "human": (("happy", "sad"), ("calm", "angry"), ("awake", "sleepy"), ("awake", "asleep"), ("quiet", "loud")),
+    "animal": (
+        ("calm", "wild"),
+        ("dry", "wet"),
+        ("clean", "dirty"),
+        ("awake", "sleepy"),
+        ("awake", "asleep"),
+        ("quiet", "restless"),
+    ),
     "fixture": (("bright", "dark"), ("dry", "wet"), ("clean", "rusty"), ("loud", "silent"), ("dim", "bright")),
     "vehicle": (("clean", "dirty"), ("full", "empty"), ("fast", "slow"), ("shiny", "rusty")),
 }
 SIZES = (("small", "big"), ("tiny", "huge"), ("short", "long"), ("little", "large"), ("thin", "thick"))
+#: Size -> what is said of that which becomes it by degrees.
+COMPARATIVES = {
+    "small": "smaller",
+    "big": "bigger",
+    "tiny": "smaller",
+    "huge": "larger",
+    "short": "shorter",
+    "long": "longer",
+    "little": "smaller",
+    "large": "larger",
+    "thin": "thinner",
+    "thick": "thicker",
+}
 MANNERS = _words(
     """
     slowly quickly gently suddenly carefully quietly happily angrily calmly nervously gracefully smoothly loudly rapidly

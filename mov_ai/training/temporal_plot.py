@@ -277,10 +277,16 @@ class Plot(Dice):
     def _turn(self, subject: int, cast: list[int]) -> Event:
         """A change that happens to its subject."""
         kind, old, new = self._values(subject)
+        by_degrees = new in lexicon.COMPARATIVES and self._chance(0.4)
+        new = lexicon.COMPARATIVES[new] if by_degrees else new
         wordings = {
             "color": {"turn": 4, "become": 2, "change": 3, "go": 1, "switch": 1, "fade": 1},
             "size": {"become": 2, "grow": 3 if new in ("big", "huge", "long", "large", "thick") else 0, "get": 1},
         }.get(kind, {"become": 4, "get": 3, "go": 2, "turn": 1, "change": 1})
+        if by_degrees:
+            wordings = {"grow": 4, "get": 3, "become": 3}
+        elif new == "asleep":
+            wordings = {"fall": 1}
         lemma = self._weighted({name: float(weight) for name, weight in wordings.items()})
         event = Event([subject], lemma)
         from_to = (
@@ -288,7 +294,7 @@ class Plot(Dice):
             or (lemma == "go" and kind != "color")
             or (lemma == "change" and old is not None)
         )
-        from_to = from_to or (lemma in ("turn", "go", "grow", "change") and self._chance(0.4))
+        from_to = from_to or (lemma in ("turn", "go", "grow", "change") and not by_degrees and self._chance(0.4))
         event.change = self._change(
             subject, kind, old, new, "from" if from_to else "to" if lemma == "change" else "bare"
         )

@@ -95,7 +95,11 @@ def _pieces(tokens: TokenGraph, spans: Iterable[tuple[int, int]]) -> tuple[np.nd
 
 
 def timeline_samples(
-    stories: Sequence[Story], sentences: Sequence[TimedSentence], cache: str | Path, progress: Progress
+    stories: Sequence[Story],
+    sentences: Sequence[TimedSentence],
+    known: frozenset[str] | None,
+    cache: str | Path,
+    progress: Progress,
 ) -> list[TimelineSample]:
     """Samples of the training part of both data sets, read from the cache, or built with spaCy and kept there.
 
@@ -103,18 +107,19 @@ def timeline_samples(
 
     Args:
         stories, sentences: whole data sets; the held-out part is left out here.
+        known: the words with an embedding of their own, see `token_graph`.
         cache: a folder, made if need be.
         progress: told while spaCy works, which takes minutes.
     """
     told = [story for story in stories if story.split == "train" and len(story.sentences) > 1]
     timed = [sentence for sentence in sentences if sentence.split == "train" and sentence.events]
-    path = Path(cache) / f"timelines-v{_CACHE_VERSION}-{_fingerprint(told, timed)}.npz"
+    path = Path(cache) / f"timelines-v{_CACHE_VERSION}-{_fingerprint(told, timed, known)}.npz"
 
     def build() -> dict[str, np.ndarray]:
         samples: list[TimelineSample] = []
         items: list[Story | TimedSentence] = [*told, *timed]
         for item, doc in zip(items, load_spacy().pipe([item.text for item in items]), strict=True):
-            tokens = token_graph(doc)
+            tokens = token_graph(doc, known)
             samples.append(story_sample(tokens, item) if isinstance(item, Story) else sentence_sample(tokens, item))
             if len(samples) % 256 == 0:
                 progress(len(samples), len(items), "timelines")
@@ -123,12 +128,12 @@ def timeline_samples(
     return list(_unpack(cached_arrays(path, build)))
 
 
-def _fingerprint(stories: Sequence[Story], sentences: Sequence[TimedSentence]) -> str:
+def _fingerprint(stories: Sequence[Story], sentences: Sequence[TimedSentence], known: frozenset[str] | None) -> str:
     """Changes with the data, with the spaCy pipeline and with what a token graph holds."""
     digest = hashlib.sha256()
     for path in sorted(p for p in EMBEDDED_PIPELINE.rglob("*") if p.is_file()):
         digest.update(path.read_bytes())
-    digest.update(json.dumps(FEATURES).encode())
+    digest.update(json.dumps([FEATURES, sorted(known or ())]).encode())
     items: list[Story | TimedSentence] = [*stories, *sentences]
     for item in items:
         targets: Any = item.frames if isinstance(item, Story) else [(e.span, e.durations) for e in item.events]

@@ -198,3 +198,18 @@ def test_verbs_find_their_lemma_whatever_the_tag(word, lemma, tag, expected):
 )
 def test_nouns_find_their_lemma(word, lemma, tag, expected):
     assert noun_lemma(word, lemma, tag) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "lemma", "expected"),
+    [
+        ("controlling", "controll", "control"),
+        ("taming", "tam", "tame"),
+        ("lining", "lin", "line"),
+        ("decorated", "decorat", "decorate"),
+        ("overlooking", "overlooke", "overlook"),
+        ("visiting", "visit", "visit"),
+    ],
+)
+def test_a_tagger_s_lemma_is_checked_against_the_lexicon(word, lemma, expected):
+    assert verb_lemma(word, lemma, "VBG" if word.endswith("g") else "VBD") == expected

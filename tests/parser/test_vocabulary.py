@@ -95,3 +95,9 @@ def test_a_vocabulary_survives_json():
 def test_labels_and_verbs_must_match():
     with pytest.raises(UsageError, match="2 labels, but 1 verbs"):
         Vocabulary(labels=("", "on"), verbs=("",))
+
+
+@pytest.mark.parametrize("text", ["a t shirt", "a tshirt", "a t-shirt"])
+def test_words_that_factual_hyphenates_get_their_hyphen(text):
+    tokens = tagged(text)
+    assert node_words(text, tokens, len(tokens) - 1, len(tokens) - 2, COPY) == "t-shirt"

@@ -5,16 +5,26 @@ import numpy as np
 import pytest
 import torch
 
+from mov_ai.data.factual import FactualCaption
 from mov_ai.data.tabletop.grammar import HELD_OUT_PATTERNS
 from mov_ai.data.tabletop.scene import SPLITS
-from mov_ai.errors import UsageError
+from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph import Edge, Node, SceneGraph
 from mov_ai.parser.decode import decode
-from mov_ai.parser.parser import SceneGraphParser
+from mov_ai.parser.parser import SceneGraphParser, score
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.parser.token_graph import FEATURES, token_graph
 from mov_ai.parser.vocabulary import Vocabulary
-from mov_ai.training.parser import ParserObjective, Sample, figures, make_sample, triple_figures
+from mov_ai.training.parser import (
+    ParserObjective,
+    Sample,
+    figures,
+    known_words,
+    make_sample,
+    start_missing,
+    triple_figures,
+    wait_for,
+)
 from mov_ai.training.parser_captions import WorldCaptions
 from mov_ai.training.parser_samples import collate, pack, unpack
 from tests.parser.builders import certain_scores
@@ -170,7 +180,7 @@ def test_a_student_starts_from_its_first_teacher_and_imitates_both(factual, tmp_
         folders[-1].mkdir(parents=True)
         teacher.export(teacher.module(), folders[-1], {})
     student = prepared(seed=2, teachers=[str(folder) for folder in folders], made_up=0.5, imitation=1.0)
-    first = SceneGraphParser.from_pretrained(folders[0]).network.state_dict()
+    first = SceneGraphParser.from_pretrained(folders[0]).networks[0].state_dict()
     assert all(torch.equal(tensor, first[name]) for name, tensor in student.module().state_dict().items())
     losses = []
     optimizer = torch.optim.AdamW(student.module().parameters(), 2e-3)
@@ -181,6 +191,48 @@ def test_a_student_starts_from_its_first_teacher_and_imitates_both(factual, tmp_
         optimizer.zero_grad()
         losses.append(sum(float(value) for name, value in terms.items() if name.endswith("imitated")))
     assert np.mean(losses[-8:]) < np.mean(losses[:8])
+
+
+def test_students_of_other_seeds_start_from_other_teachers_and_share_the_word(factual, tmp_path):
+    folders = []
+    for seed in (0, 1):
+        teacher = prepared(seed=seed)
+        folders.append(str(tmp_path / f"teacher-{seed}" / "export"))
+        teacher.export(teacher.module(), tmp_path / f"teacher-{seed}" / "export", {})
+    partner = prepared(seed=1, teachers=folders)
+    second = SceneGraphParser.from_pretrained(folders[1]).networks[0].state_dict()
+    assert all(torch.equal(tensor, second[name]) for name, tensor in partner.module().state_dict().items())
+    partner.export(partner.module(), tmp_path / "partner" / "export", {})
+    student = prepared(seed=0, teachers=folders, partners=[str(tmp_path / "partner" / "export")])
+    assert student.vocabulary.words == partner.vocabulary.words
+    student.export(student.module(), tmp_path / "both", {})
+    both = SceneGraphParser.from_pretrained(tmp_path / "both")
+    assert len(both.networks) == 2
+    tokens = token_graph(both.spacy("two dogs sitting on the grass"), both.vocabulary.known)
+    mean, one, other = (
+        score(networks, both.vocabulary, [tokens])[0]
+        for networks in (both.networks, both.networks[:1], both.networks[1:])
+    )
+    product = np.sqrt(one.role * other.role)
+    assert np.allclose(mean.role, product / product.sum(-1, keepdims=True), atol=1e-5)
+    odds = np.sqrt(one.attribute * other.attribute / ((1 - one.attribute) * (1 - other.attribute)))
+    assert np.allclose(mean.attribute, odds / (1 + odds), atol=1e-5)
+
+
+def test_a_run_that_fails_is_named_with_its_log(tmp_path):
+    started = start_missing([tmp_path / "run" / "export"], "parser/none", 0, "random")
+    with pytest.raises(MovAIError, match=r"output\.log"):
+        wait_for(started)
+    assert "parser/none" in (tmp_path / "run" / "output.log").read_text()
+
+
+def test_known_words_are_those_seen_twice_that_are_no_slips():
+    hoodie = FactualCaption("a hoodie on a chiar", "( hoodie , on , chair )", (("hoodie", "on", "chair"),))
+    captions = [hoodie, hoodie, FactualCaption("a chair", "( chair )", (("chair", "", ""),))]
+    words = known_words(captions, ["the ball then rolls", "the ball stops"])
+    assert {"hoodie", "on", "a", "the", "ball"} <= set(words)
+    assert not {"chiar", "rolls", "chair"} & set(words)
+    assert words[0] == "a"
 
 
 def test_made_up_captions_have_no_targets_left(factual, tmp_path):

@@ -140,11 +140,11 @@ def test_samples_survive_the_cache_and_leave_out_what_is_held_out(samples, tmp_p
     stories = [*STORIES, Story("uvo/c", ("A dog runs.", "It sits."), (1, 1), "uvo/x", "held_out")]
     stories.append(Story("uvo/d", ("A dog runs.",), (1,), "uvo/y", "train"))
     sentences = [*SENTENCES, timed("They slept.", {"slept": "hours"}, split="held_out")]
-    built = timeline_samples(stories, sentences, tmp_path, lambda *told: None)
-    read = timeline_samples(stories, sentences, tmp_path, lambda *told: pytest.fail("built again"))
+    built = timeline_samples(stories, sentences, None, tmp_path, lambda *told: None)
+    read = timeline_samples(stories, sentences, None, tmp_path, lambda *told: pytest.fail("built again"))
     assert len(built) == len(read) == 4
     for a, b in ((built, samples), (read, samples)):
         for name, tensor in collate_timelines(a).items():
             assert torch.equal(tensor, collate_timelines(b)[name]), name
     changed = [Story("uvo/a", STORIES[0].sentences, (1, 1), "uvo/v", "train")]
-    assert len(timeline_samples(changed, [], tmp_path, lambda *told: None)) == 1
+    assert len(timeline_samples(changed, [], None, tmp_path, lambda *told: None)) == 1

@@ -1,0 +1,102 @@
+"""Misspelt words: what was meant, and where it stands in the text as it was written."""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from mov_ai.parser.lexicon import load_lexicon, stems
+
+#: Words that no hyphen, apostrophe or digit touches; names begin with a capital and are left alone.
+_WORD = re.compile(r"(?<![\w'’.@/-])[A-Za-z]?[a-z]{3,}(?![\w'’@/-])")
+#: Words shorter than this keep their first letter, for too much is near them.
+_SHORT = 5
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """A text with its misspelt words replaced.
+
+    Attributes:
+        text: as it was meant.
+        replaced: (start, end) in the original and the length of the new word, ascending.
+    """
+
+    text: str
+    replaced: tuple[tuple[int, int, int], ...] = ()
+
+    def original(self, start: int, end: int) -> tuple[int, int]:
+        """The character range of the original that a range of `text` stands for."""
+        return self._place(start, False), self._place(end, True)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """Where the replaced words begin in `text`."""
+        starts, shift = [], 0
+        for start, end, length in self.replaced:
+            starts.append(start + shift)
+            shift += length - (end - start)
+        return starts
+
+    def _place(self, position: int, is_end: bool) -> int:
+        index = bisect.bisect_left(self._starts, position) - 1 if is_end else bisect.bisect(self._starts, position) - 1
+        if index < 0:
+            return position
+        (start, end, length), begin = self.replaced[index], self._starts[index]
+        if position < begin + length or (is_end and position == begin + length):
+            return end if is_end else start
+        return end + position - begin - length
+
+
+class Spelling:
+    """Corrects words that nobody knows and that one slip of a key makes of a known one.
+
+    A slip is a letter too many, too few, another, or two exchanged (Damerau 1964). A word is known if the parser's
+    captions or the lexicon have it. Of several words that are one slip away the commonest is taken.
+
+    Args:
+        words: those of the parser's captions, in lower case, commonest first.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = [word for word in words if len(word) > 2]
+        self._known = frozenset(words)
+        self._corrections: dict[str, str] = {}
+
+    def __call__(self, text: str) -> Corrected:
+        """Correct a text."""
+        parts: list[str] = []
+        replaced: list[tuple[int, int, int]] = []
+        done = 0
+        for match in _WORD.finditer(text):
+            word = match.group()
+            # A capital within the text is a name's.
+            if word.lower() in self._known or (word[0].isupper() and text[: match.start()].strip()):
+                continue
+            meant = self.correction(word.lower())
+            if meant != word.lower():
+                parts += [text[done : match.start()], meant.capitalize() if word[0].isupper() else meant]
+                replaced.append((*match.span(), len(meant)))
+                done = match.end()
+        return Corrected("".join([*parts, text[done:]]), tuple(replaced)) if replaced else Corrected(text)
+
+    def correction(self, word: str) -> str:
+        """What a word in lower case was meant to be; itself if it is known or nothing is near."""
+        if word not in self._corrections:
+            self._corrections[word] = self._nearest(word)
+        return self._corrections[word]
+
+    def _nearest(self, word: str) -> str:
+        from rapidfuzz import process
+        from rapidfuzz.distance import OSA
+        from spacy.lang.en.stop_words import STOP_WORDS
+
+        known = word in self._known or word in STOP_WORDS or load_lexicon().knows(word)
+        if known or any(stem in self._known for stem in stems(word)):
+            return word
+        near = process.extract(word, self._words, scorer=OSA.distance, score_cutoff=1, limit=None)
+        fitting = [place for known, _, place in near if len(word) >= _SHORT or known[0] == word[0]]
+        return self._words[min(fitting)] if fitting else word

@@ -44,7 +44,7 @@ def tiny_pipeline_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         network.form.bias[0] = 100
         network.negated.bias[:] = -100
         network.from_source.bias[LINKS.index("none")] = 100
-    parser = SceneGraphParser(network, load_spacy(), Vocabulary(labels=("", "on"), verbs=("", "")))
+    parser = SceneGraphParser([network], load_spacy(), Vocabulary(labels=("", "on"), verbs=("", "")))
     folder = tmp_path_factory.mktemp("pipeline") / "small"
     MovAIPipeline(cascade, planner, parser, "small").save_pretrained(folder)
     return folder

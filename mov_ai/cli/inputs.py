@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import unicodedata
 from pathlib import Path
@@ -79,7 +78,7 @@ def require_english(text: str) -> None:
     """
     from mov_ai.parser.parser import looks_foreign
 
-    if looks_foreign(text, re.findall(r"\w+", text.lower())):
+    if looks_foreign(text):
         raise UsageError(
             f"the prompt does not look English ({text[:40]!r}): write it in English, or give a graph with --graph"
         )

@@ -33,5 +33,5 @@ def model_card(title: str, about: str, command: str, module: nn.Module, card: di
     figures = card.get("validation") or {}
     if figures:
         lines += ["", "Figures of the averaged weights on the validation split:", "", "| | |", "|---|---|"]
-        lines += [f"| {name} | {value:.4f} |" for name, value in figures.items()]
+        lines += [f"| {name} | {value:.4f} |" for name, value in figures.items() if value is not None]
     return "\n".join(lines) + "\n"

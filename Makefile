@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROMPT ?= A small red ball rolls to the left, then turns blue, while a large yellow cube spins.
 SEED ?= 0
+NAME ?= peers
 DEMO := demo
 # Through the environment, so that quotes in a prompt reach the command as they are.
 export PROMPT SEED
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format check-tiny train-tiny train-parser evaluate-parser clean
+.PHONY: help install demo test lint format check-tiny eval study train-tiny train-parser evaluate-parser clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,8 +43,15 @@ format: install  ## put the sources into shape
 check-tiny: install  ## how good the embedded weights are: prints the table of the card
 	$(BIN)/python -m mov_ai.evaluation.check_tiny --out experiments/tiny/check.json
 
-train-parser: install  ## train the embedded spaCy pipeline and the scene-graph parser again (hours)
+eval: install  ## how good a checkpoint is: make eval [EVAL="checkpoint=DIR eval.num_videos=512"]
+	$(BIN)/python -m mov_ai.evaluate suite=video $(EVAL)
+
+study: install  ## train and compare the peers under one harness (hours): make study NAME=peers, or NAME=peers/unet3d
+	$(BIN)/python -m mov_ai.evaluation.study $(NAME)
+
+train-parser: install  ## train the embedded spaCy pipeline, word vectors and scene-graph parser again (hours)
 	$(BIN)/python -m mov_ai.training.spacy_ewt
+	$(BIN)/python -m mov_ai.training.lexicon
 	$(BIN)/python -m mov_ai.train experiment=parser/factual
 
 evaluate-parser: install  ## the parser on FACTUAL, temporal sentences and timelines: prints the tables of its card

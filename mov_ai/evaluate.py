@@ -1,4 +1,4 @@
-"""Measure what is trained: `python -m mov_ai.evaluate suite=parser [overrides]`.
+"""Measure what is trained: `python -m mov_ai.evaluate suite=video|parser [overrides]`.
 
 This file only connects: Hydra's configuration and a suite of `mov_ai.evaluation`.
 """
@@ -28,7 +28,7 @@ def evaluate(config: DictConfig) -> None:
 
 def main() -> None:
     """The command. Expected errors are one line on stderr and their exit code."""
-    run_command(COMMAND, "suite", evaluate, "stopped; nothing was written")
+    run_command(COMMAND, "suite", evaluate, "stopped; no report was written")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from mov_ai.diffusion.sampling import Guidance
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.files import read_json, staged_folder, write_bytes, write_json
-from mov_ai.models.cascade import Cascade, CascadeConfig
+from mov_ai.models.cascade import Cascade, CascadeConfig, shrink
 from mov_ai.models.codec import CodecConfig, VideoCodec, to_bytes, to_unit
 from mov_ai.models.component import config_from_dict, load_component, save_component
 from mov_ai.models.conditioning import (
@@ -35,8 +35,9 @@ from mov_ai.models.conditioning import (
     node_concept,
     said_appearance,
 )
-from mov_ai.models.denoiser import STAGES, DenoiserConfig, TSAMDenoiser
+from mov_ai.models.denoiser import STAGES
 from mov_ai.models.layout_rules import score
+from mov_ai.models.peers.registry import channels_last, load_denoiser, reads_graph, text_encoder_of
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig
 from mov_ai.models.presets import PRESETS
 
@@ -60,7 +61,7 @@ class VideoResult:
 
     Attributes:
         frames: uint8 (16, size, size, 3), the last stage.
-        stages: every stage's frames, by size.
+        stages: every stage's frames, by size; of a pipeline without the stage asked for, the smaller copy.
         latents: every stage's latents, (1, 16, channels, size / 8, size / 8), by size.
         graph, layout: what it was made from.
         run: seed, config, versions, timings, warnings; JSON values.
@@ -246,7 +247,7 @@ class MovAIPipeline:
             raise UsageError(f"dtype: expected one of {', '.join(DTYPES)}; found {dtype!r}")
         self.device, self.dtype, self.name = choose_device(device), dtype, name
         self.cascade = cascade.to(self.device).eval().requires_grad_(False)
-        self.cascade.to(memory_format=torch.channels_last)
+        channels_last(self.cascade)
         self.planner = planner.eval().requires_grad_(False)
         self._parser = parser
         self._text: PretrainedText | None = None
@@ -276,7 +277,7 @@ class MovAIPipeline:
         cascade = Cascade(
             config,
             load_component(VideoCodec, CodecConfig, folder / "codec"),
-            [load_component(TSAMDenoiser, DenoiserConfig, folder / part) for part in names],
+            [load_denoiser(folder / part) for part in names],
         )
         planner = load_component(LayoutPlanner, PlannerConfig, folder / "planner")
         parser = None
@@ -286,8 +287,12 @@ class MovAIPipeline:
             parser = SceneGraphParser.from_pretrained(folder / "parser")
         return cls(cascade, planner, parser, str(about.get("name", folder.name)), device, dtype)
 
-    def save_pretrained(self, directory: str | Path) -> None:
+    def save_pretrained(self, directory: str | Path, parser: bool = True) -> None:
         """Write a folder that `from_pretrained` reads: a folder per network and pipeline.json.
+
+        Args:
+            directory: made if absent.
+            parser: False leaves the parser out; what is loaded from the folder then has the embedded one.
 
         Raises:
             MovAIError: if it cannot be written; nothing half-written is left.
@@ -298,14 +303,15 @@ class MovAIPipeline:
             for stage, denoiser in enumerate(self.cascade.denoisers):
                 save_component(denoiser, folder / ("denoiser" if shared else f"denoiser_{STAGES[stage]}"))
             save_component(self.planner, folder / "planner")
-            self.parser.save_pretrained(folder / "parser")
+            if parser:
+                self.parser.save_pretrained(folder / "parser")
             about = {"schema": SCHEMA, "name": self.name, "cascade": asdict(self.cascade.config)}
             write_json(folder / PIPELINE_FILE, about)
 
     @property
     def text_encoder(self) -> PretrainedText | None:
         """The pretrained text encoder that the denoiser asks for, loaded when needed; None if it asks for none."""
-        name = self.cascade.denoiser(0).config.text_encoder
+        name = text_encoder_of(self.cascade.denoiser(0).config)
         if name is not None and self._text is None:
             self._text = PretrainedText(name, self.device)
         return self._text
@@ -328,7 +334,7 @@ class MovAIPipeline:
         steps: int | Sequence[int] | None = None,
         guidance_text: float = 1.0,
         guidance_graph: float = 1.0,
-        stages: int = STAGES[-1],
+        stages: int | None = None,
         resume: SavedLatents | None = None,
         video: np.ndarray | None = None,
         callback: ProgressCallback | None = None,
@@ -341,7 +347,8 @@ class MovAIPipeline:
             layout: box tracks for some or all entities; boxes not given are planned.
             steps: network evaluations of the first stage (later ones in proportion), or one number for each stage.
             guidance_text, guidance_graph: strengths of the two guidances; 1 is none, and fastest.
-            stages: size of the last stage: 128, 256 or 512.
+            stages: size of the last stage: 128, 256 or 512; None for the last that the pipeline was trained for. Of one
+                that begins later, as a one-stage model does, the video is shrunk to it.
             resume: saved latents; their stages are not computed again.
             video: uint8 (16, h, w, 3), refined by the stage `stages` alone instead of generating from noise.
             callback: see `ProgressCallback`.
@@ -350,6 +357,7 @@ class MovAIPipeline:
             UsageError: if an argument is out of range or layout and graph do not fit.
         """
         clock, report = _Clock(), callback or _silent
+        stages = self.cascade.config.last if stages is None else stages
         self._check(seed, stages, guidance_text, guidance_graph)
         cascade = self._with_steps(steps)
         caught: list[str] = []
@@ -370,18 +378,21 @@ class MovAIPipeline:
             # Through the file's own precision, so that a saved layout gives the same video bit for bit.
             planned = Layout.from_dict(self.planner.plan(graph, seed, layout).to_dict())
             appearance = complete_appearance(graph, seed)
-            text = text_of(graph)
+            # A network that sees no graph gets the caption as it was typed: there is no edit that it could contradict.
+            text = text_of(graph) if reads_graph(self.cascade.denoiser(0).config) else graph.caption
             given = condition(replace(graph, caption=text), planned, appearance, FRAMES)
             if self.text_encoder is not None:
                 given.text_features = self.text_encoder([text]).cpu()
             report("plan", 1, 1)
         result = VideoResult(np.empty(0, np.uint8), {}, {}, graph, planned)
         previous = None if video is None else self._given_video(video)
-        first = STAGES.index(stages) if video is not None else 0
+        begin = cascade.config.first_stage
+        last = max(STAGES.index(stages), begin)
+        first = last if video is not None else begin
         if resume is not None:
             # Stages before the first saved one are not needed by any other.
-            first = STAGES.index(min(min(resume.latents), stages))
-        for stage in range(first, STAGES.index(stages) + 1):
+            first = min(STAGES.index(min(resume.latents)), last)
+        for stage in range(first, last + 1):
             size = STAGES[stage]
             with clock.part(str(size)), self._precision():
                 if resume is not None and size in resume.latents:
@@ -396,10 +407,13 @@ class MovAIPipeline:
                         lambda at, step, total: report(str(at), step, total),
                     )
             with clock.part("decode"):
-                report("decode", stage - first, STAGES.index(stages) + 1 - first)
+                report("decode", stage - first, last + 1 - first)
                 previous = cascade.decode(latents)
                 result.latents[size] = latents.cpu()
                 result.stages[size] = to_bytes(previous)[0].cpu().numpy()
+        if stages not in result.stages and previous is not None:
+            result.stages = {stages: to_bytes(shrink(previous, stages))[0].cpu().numpy()}
+            caught.append(f"this pipeline begins at {STAGES[begin]}; its video was shrunk to {stages}")
         result.frames = result.stages[stages]
         guidances = (guidance_text, guidance_graph)
         result.run = self._record(result, seed, cascade.config, guidances, appearance, caught, clock)
@@ -410,6 +424,8 @@ class MovAIPipeline:
             raise UsageError(f"seed: expected a whole number from 0 to {2**31 - 1}; found {seed!r}")
         if stages not in STAGES:
             raise UsageError(f"stages: expected one of {', '.join(map(str, STAGES))}; found {stages!r}")
+        if stages > self.cascade.config.last:
+            raise UsageError(f"stages: {self.name} was trained up to {self.cascade.config.last}; found {stages}")
         for value in guidances:
             if not np.isfinite(value) or not 0 <= value <= 30:
                 raise UsageError(f"guidance: expected a number from 0 to 30; found {value!r}")

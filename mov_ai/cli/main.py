@@ -14,10 +14,12 @@ from typing import Any
 import typer
 
 from mov_ai import __version__
+from mov_ai.cli.eval import evaluate
 from mov_ai.cli.generate import generate
 from mov_ai.cli.messages import say
 from mov_ai.cli.parse import parse
 from mov_ai.cli.plan import plan
+from mov_ai.cli.weights import weights
 from mov_ai.cli.world import world
 from mov_ai.errors import MovAIError
 
@@ -35,7 +37,9 @@ app = typer.Typer(
 app.command()(parse)
 app.command()(plan)
 app.command()(generate)
+app.command("eval")(evaluate)
 app.add_typer(world, name="world")
+app.add_typer(weights, name="weights")
 
 
 @app.callback(invoke_without_command=True)

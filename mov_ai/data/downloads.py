@@ -11,6 +11,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from mov_ai.data.streamed_download import download
 from mov_ai.errors import MovAIError
 from mov_ai.graph.files import write_bytes
 
@@ -150,8 +151,12 @@ def fetch(name: str, target: Path) -> None:
     """
     public = PUBLIC_FILES[name]
     log.info("fetching %s", public.url)
+    if public.member is None:
+        remedy = f"set MOV_AI_DATA to a folder that has {name}, or put it at {target}"
+        download(public.url, target, public.sha256, remedy)
+        return
     try:
-        content = _published(public)
+        content = _archived(public.url, public.member)
     except (OSError, zipfile.BadZipFile, KeyError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise MovAIError(
@@ -167,10 +172,8 @@ def fetch(name: str, target: Path) -> None:
     write_bytes(target, content)
 
 
-def _published(public: PublicFile) -> bytes:
-    with urllib.request.urlopen(public.url, timeout=_TIMEOUT_S) as response:
-        content: bytes = response.read()
-    if public.member is None:
-        return content
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return archive.read(public.member)
+def _archived(url: str, member: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
+        archive = io.BytesIO(response.read())
+    with zipfile.ZipFile(archive) as files:
+        return files.read(member)

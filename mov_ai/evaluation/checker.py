@@ -138,15 +138,21 @@ def _line(node: str, said: str, ok: bool | None, faults: list[str]) -> str:
 
 
 @dataclass
-class _Expected:
-    """What the graph says of one entity, for every frame."""
+class Expectation:
+    """What the graph says of one entity, for every frame.
+
+    Attributes:
+        node: the entity.
+        shape: name in `SHAPE_NAMES`, or None if the world does not know the word.
+        colors: the colours said, with their intervals, in order of time.
+        visible: (F,) bool, where the graph lets it be seen.
+        color: (F,) index in `COLOR_NAMES`, -1 where no colour is said.
+    """
 
     node: Node
     shape: str | None
     colors: list[tuple[str, Interval]]
-    #: (F,) bool.
     visible: np.ndarray
-    #: (F,) index in COLOR_NAMES, -1 where no colour is said.
     color: np.ndarray
 
     @property
@@ -207,7 +213,7 @@ class _Expected:
         return self.right_shape(track) and all(share >= _MOST for share in self.right_colors(track))
 
 
-def expectations(graph: SceneGraph, frames: int) -> dict[str, _Expected]:
+def expectations(graph: SceneGraph, frames: int) -> dict[str, Expectation]:
     """What the graph says of every entity, frame by frame."""
     times = frame_times(frames)
     result = {}
@@ -229,7 +235,7 @@ def expectations(graph: SceneGraph, frames: int) -> dict[str, _Expected]:
                     visible &= times < change_time(event.interval)
                 elif motion == "appear":
                     visible &= times >= change_time(event.interval)
-        result[node.id] = _Expected(node, lexicon.concept("shape", node.label), colors, visible, color)
+        result[node.id] = Expectation(node, lexicon.concept("shape", node.label), colors, visible, color)
     return result
 
 
@@ -289,20 +295,32 @@ class Checker:
     def judge(self, graph: SceneGraph, tracks: list[Track], frames: int) -> CheckReport:
         """Compare what was followed through a video of so many frames with a graph."""
         expected = expectations(graph, frames)
-        given = _assign(expected, tracks)
-        taken = {index for indices in given.values() for index in indices}
-        rest = [track for index, track in enumerate(tracks) if index not in taken]
-        # Where too few tracks are left for an entity, it is given empty ones, which fail.
-        matched = {
-            entity: [tracks[i] if i >= 0 else Track.empty(frames) for i in indices] for entity, indices in given.items()
-        }
+        matched, rest = match(expected, tracks, frames)
         entities = [_judge_entity(expected[node.id], matched[node.id], rest) for node in graph.of_type("entity")]
         right = {report.entity: report.ok for report in entities}
         events = [_judge_event(graph, node, expected, matched, right) for node in graph.of_type("event")]
         return CheckReport(entities, events, len(tracks))
 
 
-def _assign(expected: dict[str, _Expected], tracks: list[Track]) -> dict[str, list[int]]:
+def match(
+    expected: dict[str, Expectation], tracks: list[Track], frames: int
+) -> tuple[dict[str, list[Track]], list[Track]]:
+    """Give tracks to entities by their looks alone, so that the sum over all entities is best.
+
+    Returns:
+        Entity -> a track for each of its instances, empty ones (which fail every check) where too few are left; and
+        the tracks that nobody was given.
+    """
+    given = _assign(expected, tracks)
+    taken = {index for indices in given.values() for index in indices}
+    rest = [track for index, track in enumerate(tracks) if index not in taken]
+    matched = {
+        entity: [tracks[i] if i >= 0 else Track.empty(frames) for i in indices] for entity, indices in given.items()
+    }
+    return matched, rest
+
+
+def _assign(expected: dict[str, Expectation], tracks: list[Track]) -> dict[str, list[int]]:
     """Entity -> index of a track for each of its instances, -1 where there is none left; the best sum of fits."""
     from scipy.optimize import linear_sum_assignment
 
@@ -317,7 +335,7 @@ def _assign(expected: dict[str, _Expected], tracks: list[Track]) -> dict[str, li
     return given
 
 
-def _judge_entity(expected: _Expected, tracks: list[Track], rest: list[Track]) -> EntityReport:
+def _judge_entity(expected: Expectation, tracks: list[Track], rest: list[Track]) -> EntityReport:
     node = expected.node
     instances = []
     for track in tracks:
@@ -356,7 +374,7 @@ def _rounded(value: float | list[float]) -> float | list[float]:
 def _judge_event(
     graph: SceneGraph,
     node: Node,
-    expected: dict[str, _Expected],
+    expected: dict[str, Expectation],
     matched: dict[str, list[Track]],
     right: dict[str, bool | None],
 ) -> EventReport:
@@ -383,7 +401,7 @@ def _judge_event(
     return report
 
 
-def _turned(expected: _Expected, track: Track, interval: Interval) -> tuple[bool, list[str | None]]:
+def _turned(expected: Expectation, track: Track, interval: Interval) -> tuple[bool, list[str | None]]:
     """Whether the colour changes as said: most frames before have one colour, most frames after the new one.
 
     The colour before need not be said; it must only be another one. Returns the colours seen before and after, too.

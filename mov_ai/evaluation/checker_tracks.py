@@ -22,6 +22,9 @@ _LEAST_SHARE = 0.07
 _SPREAD = 0.38
 #: Two detections whose boxes overlap more than this (intersection over union) are one object seen twice.
 _SAME_BOX = 0.55
+#: Groups of cells that are looked at in a frame: noise has hundreds, which would take long; a frame of the world has a
+#: few for each object.
+_MOST_GROUPS = 64
 #: Costs of linking a detection to a track: 1 for this distance (share of the frame), and the largest that is allowed.
 _STEP, _LARGEST_COST, _FARTHEST = 0.1, 3.2, 0.24
 
@@ -156,7 +159,9 @@ def _group(
     cells = SIZE // STRIDE
     bins = np.clip((boxes[:, :2] * cells).astype(int), 0, cells - 1)
     hues = colors.argmax(1)
-    while free.sum() >= _FEWEST_CELLS:
+    for _ in range(_MOST_GROUPS):
+        if free.sum() < _FEWEST_CELLS:
+            break
         votes = np.zeros((len(COLOR_NAMES), cells + 2, cells + 2))
         np.add.at(votes, (hues[free], bins[free, 1] + 1, bins[free, 0] + 1), sure[free])
         crowd = np.lib.stride_tricks.sliding_window_view(votes, (3, 3), axis=(1, 2)).sum((-1, -2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,8 +14,11 @@ from mov_ai.diffusion.process import add_noise, mixed_noise
 from mov_ai.diffusion.sampling import Guidance, guided, sample
 from mov_ai.models.codec import FACTOR, VideoCodec
 from mov_ai.models.conditioning import Conditioning
-from mov_ai.models.denoiser import STAGES, TSAMDenoiser
+from mov_ai.models.denoiser import STAGES
+from mov_ai.models.peers.registry import AnyDenoiser
 
+#: The config beside an exported denoiser that says how it is to be sampled.
+CASCADE_FILE = "cascade.json"
 #: Called as `callback(size, step, steps)` after each step of the stage that makes videos of that size.
 StageCallback = Callable[[int, int, int], None]
 
@@ -31,6 +34,8 @@ class CascadeConfig:
         shift: timestep shift, see `mov_ai.diffusion.sampling.sample`.
         shared_noise: as in training, see `mov_ai.diffusion.process.mixed_noise`.
         shared_network: one network for all stages, or one a stage.
+        first, last: sizes of the first and the last stage that the networks were trained for. The first begins with
+            noise, whatever its size; those before it and after the last are not run.
     """
 
     steps: tuple[int, ...] = (8, 4, 2)
@@ -38,6 +43,8 @@ class CascadeConfig:
     shift: float = 1.0
     shared_noise: float = 0.5
     shared_network: bool = True
+    first: int = STAGES[0]
+    last: int = STAGES[-1]
 
     def __post_init__(self) -> None:
         # Configuration files and JSON have lists only.
@@ -47,6 +54,13 @@ class CascadeConfig:
             raise ValueError(f"cascade: expected {len(STAGES)} steps and starts, got {self.steps} and {self.starts}")
         if any(step < 1 for step in self.steps) or any(not 0 < start <= 1 for start in self.starts):
             raise ValueError(f"cascade: expected steps >= 1 and 0 < starts <= 1, got {self.steps} and {self.starts}")
+        if self.first not in STAGES or self.last not in STAGES or self.first > self.last:
+            raise ValueError(f"cascade: expected first <= last, both of {STAGES}, got {self.first} and {self.last}")
+
+    @property
+    def first_stage(self) -> int:
+        """Index into `STAGES` of the stage that begins with noise."""
+        return STAGES.index(self.first)
 
 
 def resize(video: Tensor, height: int, width: int) -> Tensor:
@@ -56,6 +70,12 @@ def resize(video: Tensor, height: int, width: int) -> Tensor:
     flat = rearrange(video, "b f c h w -> (b f) c h w")
     large = functional.interpolate(flat, size=(height, width), mode="bilinear", align_corners=False)
     return rearrange(large, "(b f) c h w -> b f c h w", b=video.shape[0])
+
+
+def shrink(video: Tensor, size: int) -> Tensor:
+    """Means over areas, for a smaller copy: (batch, frames, 3, h, w) to (batch, frames, 3, size, size)."""
+    small = functional.adaptive_avg_pool2d(video.flatten(0, 1), size)
+    return rearrange(small, "(b f) c h w -> b f c h w", f=video.shape[1])
 
 
 class Cascade(nn.Module):
@@ -70,7 +90,7 @@ class Cascade(nn.Module):
         ValueError: if the number of denoisers does not fit `config.shared_network`.
     """
 
-    def __init__(self, config: CascadeConfig, codec: VideoCodec, denoisers: list[TSAMDenoiser]) -> None:
+    def __init__(self, config: CascadeConfig, codec: VideoCodec, denoisers: Sequence[AnyDenoiser]) -> None:
         super().__init__()
         wanted = 1 if config.shared_network else len(STAGES)
         if len(denoisers) != wanted:
@@ -78,7 +98,7 @@ class Cascade(nn.Module):
         self.config, self.codec = config, codec
         self.denoisers = nn.ModuleList(denoisers)
 
-    def denoiser(self, stage: int) -> TSAMDenoiser:
+    def denoiser(self, stage: int) -> AnyDenoiser:
         """The network of a stage (0, 1, 2)."""
         return self.denoisers[0 if self.config.shared_network else stage]  # type: ignore[return-value]
 
@@ -100,8 +120,8 @@ class Cascade(nn.Module):
             condition: of B videos.
             seeds: B seeds; each video has its own noise, whatever else is in the batch.
             guidance: strengths of the two guidances.
-            previous: (B, frames, 3, h, w) in [-1, 1], a video to start from, of any size; needed from the second
-                stage on.
+            previous: (B, frames, 3, h, w) in [-1, 1], a video to start from, of any size; needed after the first
+                stage.
             callback: see `StageCallback`.
             frames: frames of the video.
 
@@ -111,7 +131,7 @@ class Cascade(nn.Module):
         Raises:
             ValueError: if a later stage is not given a video.
         """
-        if stage > 0 and previous is None:
+        if stage > self.config.first_stage and previous is None:
             raise ValueError(f"cascade: stage {STAGES[stage]} starts from an earlier stage's video, and none was given")
         size, network = STAGES[stage], self.denoiser(stage)
         device = next(network.parameters()).device

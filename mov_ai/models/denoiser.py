@@ -23,6 +23,7 @@ from mov_ai.models.conditioning import (
     TextEmbedding,
     TextProjection,
 )
+from mov_ai.models.peers.text import ABSENT, TextEncoder
 
 #: Heights and widths of the cascade's stages, in pixels.
 STAGES = (128, 256, 512)
@@ -45,10 +46,11 @@ class DenoiserConfig:
         softness: softness of the intervals' edges, as a share of the clip.
         prediction: see `mov_ai.diffusion.process.to_clean`.
         backend: see `mov_ai.models.attention.choose_backend`.
-        text, graph, layout: False leaves a source of conditioning out of the network's input.
+        text, graph, layout: False leaves a source of conditioning, and what would read it, out of the network.
         text_encoder: a folder or a name on the hub for `PretrainedText`, whose features the caller puts into
             `Conditioning.text_features`; None has the network embed the caption's words itself.
         text_width: channels of that encoder's features.
+        text_layers: layers of attention among the words that the network embeds itself; 0 for none.
     """
 
     latent_channels: int = 8
@@ -70,6 +72,7 @@ class DenoiserConfig:
     graph_encoder: GraphEncoderConfig = field(default_factory=GraphEncoderConfig)
     text_encoder: str | None = None
     text_width: int = 0
+    text_layers: int = 0
 
     def __post_init__(self) -> None:
         if self.dim % self.heads or (self.dim // self.heads) % 4:
@@ -83,6 +86,10 @@ class DenoiserConfig:
         if self.text_encoder is not None and self.text_width < 1:
             raise ValueError(
                 f"denoiser: text_width: expected the width of {self.text_encoder}'s features, got {self.text_width}"
+            )
+        if self.text_encoder is not None and self.text_layers:
+            raise ValueError(
+                f"denoiser: text_layers: expected 0 beside the encoder {self.text_encoder}, got {self.text_layers}"
             )
 
 
@@ -163,6 +170,14 @@ def _modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     return x * (1 + scale[:, None, None, None]) + shift[:, None, None, None]
 
 
+def _text_reader(config: DenoiserConfig) -> nn.Module:
+    if config.text_encoder is not None:
+        return TextProjection(config.text_width, config.dim)
+    if config.text_layers:
+        return TextEncoder(config.dim, config.text_layers, config.heads)
+    return TextEmbedding(config.dim)
+
+
 class TSAMDenoiser(nn.Module):
     """Noisy latents, graph, layout and text in; clean latents out.
 
@@ -174,9 +189,10 @@ class TSAMDenoiser(nn.Module):
         super().__init__()
         self.config = config
         dim, stem = config.dim, config.stem
-        self.painter = LayoutPainter()
+        self.painter = LayoutPainter() if config.layout else None
+        painted = LayoutPainter.channels() if config.layout else 0
         # Noisy latents, the earlier stage's latents, the painting, and where the cell lies in the frame.
-        self.into = nn.Conv2d(2 * config.latent_channels + LayoutPainter.channels() + 2, stem, 3, padding=1)
+        self.into = nn.Conv2d(2 * config.latent_channels + painted + 2, stem, 3, padding=1)
         self.before = nn.Sequential(ConvResidual(stem), ConvResidual(stem))
         self.embed = nn.Linear(stem * config.patch**2, dim)
         self.blocks = nn.ModuleList(TSAMBlock(config) for _ in range(config.depth))
@@ -185,14 +201,14 @@ class TSAMDenoiser(nn.Module):
         self.unembed = nn.Linear(dim, stem * config.patch**2)
         self.after = nn.Sequential(ConvResidual(stem), ConvResidual(stem), nn.SiLU())
         self.out = nn.Conv2d(stem, config.latent_channels, 3, padding=1)
-        self.text = TextEmbedding(dim) if config.text_encoder is None else TextProjection(config.text_width, dim)
-        self.graph = GraphEncoder(config.graph_encoder)
-        self.from_graph = nn.Linear(config.graph_encoder.dim, dim)
+        self.text = _text_reader(config) if config.text else None
+        self.graph = GraphEncoder(config.graph_encoder) if config.graph else None
+        self.from_graph = nn.Linear(config.graph_encoder.dim, dim) if config.graph else None
         self.null = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
         self.noise = nn.Sequential(nn.Linear(128, dim), nn.SiLU(), nn.Linear(dim, dim))
         self.stage = nn.Embedding(len(STAGES), dim)
-        self.setting = nn.Embedding(len(SETTINGS), dim)
-        self.light = nn.Embedding(len(LIGHTS), dim)
+        self.setting = nn.Embedding(len(SETTINGS), dim) if config.graph else None
+        self.light = nn.Embedding(len(LIGHTS), dim) if config.graph else None
         self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(dim, TSAMBlock.MODULATIONS * dim))
         self._initialise()
 
@@ -263,43 +279,47 @@ class TSAMDenoiser(nn.Module):
 
     def _stem(self, noisy: Tensor, low: Tensor, window: Tensor, condition: Conditioning) -> Tensor:
         _, frames, _, height, width = noisy.shape
-        painting = self.painter(condition, height, width, window)
-        if not self.config.layout:
-            painting = torch.zeros_like(painting)
+        painting = [] if self.painter is None else [self.painter(condition, height, width, window)]
         left, top, wide, tall = window.unbind(-1)
         x = left[:, None] + wide[:, None] * (torch.arange(width, device=noisy.device) + 0.5) / width
         y = top[:, None] + tall[:, None] * (torch.arange(height, device=noisy.device) + 0.5) / height
         place = torch.stack([x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)], 1) * 2 - 1
         place = place[:, None].expand(-1, frames, -1, -1, -1)
-        joined = rearrange(torch.cat([noisy, low, painting, place], 2), "b f c h w -> (b f) c h w")
+        joined = rearrange(torch.cat([noisy, low, *painting, place], 2), "b f c h w -> (b f) c h w")
         return self.before(self.into(joined.contiguous(memory_format=torch.channels_last)))
 
     def _vector(self, sigma: Tensor, stage: Tensor, c: Conditioning) -> Tensor:
         frequency = torch.exp(torch.linspace(0, math.log(1000.0), 64, device=sigma.device))
         angle = sigma[:, None] * frequency
-        scene = (self.setting(c.setting) + self.light(c.light)) * (c.keep_graph & self.config.graph)[:, None]
-        return self.noise(torch.cat([angle.sin(), angle.cos()], -1)) + self.stage(stage) + scene
+        vector = self.noise(torch.cat([angle.sin(), angle.cos()], -1)) + self.stage(stage)
+        if self.setting is None or self.light is None:
+            return vector
+        return vector + (self.setting(c.setting) + self.light(c.light)) * c.keep_graph[:, None]
 
     def _context(self, c: Conditioning, frames: int) -> tuple[Tensor, Tensor]:
         """Null token, text tokens and graph nodes, (batch, m, dim), and their bias, (batch, frames, m)."""
         batch = len(c)
-        nodes = self.from_graph(self.graph(c))
-        tokens, padding = self._text_tokens(c)
-        context = torch.cat([self.null.expand(batch, -1, -1), tokens, nodes], 1)
-        absent = -1e4
-        null = torch.zeros(batch, frames, 1, device=context.device)
-        words = (padding | ~(c.keep_text & self.config.text)[:, None]).float() * absent
-        hidden = (~c.node_mask | ~(c.keep_graph & self.config.graph)[:, None]).float() * absent
-        gates = torch.zeros(batch, frames, nodes.shape[1], device=context.device)
-        if self.config.interval_gating:
-            gates = interval_bias(c.node_interval, frames, self.config.softness)
-        spread = words[:, None].expand(-1, frames, -1)
-        return context, torch.cat([null, spread, gates + hidden[:, None]], -1)
+        context = [self.null.expand(batch, -1, -1)]
+        bias = [torch.zeros(batch, frames, 1, device=self.null.device)]
+        if self.text is not None:
+            tokens, padding = self._text_tokens(self.text, c)
+            words = (padding | ~c.keep_text[:, None]).float() * ABSENT
+            context.append(tokens)
+            bias.append(words[:, None].expand(-1, frames, -1))
+        if self.graph is not None and self.from_graph is not None:
+            nodes = self.from_graph(self.graph(c))
+            hidden = (~c.node_mask | ~c.keep_graph[:, None]).float() * ABSENT
+            gates = torch.zeros(batch, frames, nodes.shape[1], device=nodes.device)
+            if self.config.interval_gating:
+                gates = interval_bias(c.node_interval, frames, self.config.softness)
+            context.append(nodes)
+            bias.append(gates + hidden[:, None])
+        return torch.cat(context, 1), torch.cat(bias, -1)
 
-    def _text_tokens(self, c: Conditioning) -> tuple[Tensor, Tensor]:
+    def _text_tokens(self, text: nn.Module, c: Conditioning) -> tuple[Tensor, Tensor]:
         """Text tokens, (batch, m, dim), and where there is none, (batch, m)."""
         if self.config.text_encoder is None:
-            return self.text(c.words), c.words == 0
+            return text(c.words), c.words == 0
         features = c.text_features
         if features is None or features.shape[-1] != self.config.text_width:
             found = "none" if features is None else tuple(features.shape)
@@ -307,4 +327,4 @@ class TSAMDenoiser(nn.Module):
                 f"denoiser: expected text_features (batch, tokens, {self.config.text_width}) from "
                 f"{self.config.text_encoder}, got {found}"
             )
-        return self.text(features), (features == 0).all(-1)
+        return text(features), (features == 0).all(-1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,20 @@ from torch import Tensor
 from mov_ai.diffusion.process import add_noise, mixed_noise, output_scale
 from mov_ai.diffusion.sampling import sample
 from mov_ai.errors import UsageError
-from mov_ai.graph.files import write_bytes
+from mov_ai.graph.files import write_bytes, write_json
+from mov_ai.models.cascade import CASCADE_FILE, CascadeConfig
 from mov_ai.models.codec import CodecConfig, VideoCodec, to_bytes
 from mov_ai.models.component import WEIGHTS_FILE, load_component, save_component
 from mov_ai.models.conditioning import Conditioning
-from mov_ai.models.denoiser import DenoiserConfig, TSAMDenoiser
+from mov_ai.models.denoiser import STAGES, DenoiserConfig, TSAMDenoiser
+from mov_ai.models.peers.registry import (
+    AnyConfig,
+    AnyDenoiser,
+    build_denoiser,
+    channels_last,
+    sources,
+    text_encoder_of,
+)
 from mov_ai.training.card import model_card
 from mov_ai.training.latents import LatentCache, LatentSample
 from mov_ai.training.losses import (
@@ -35,10 +45,9 @@ from mov_ai.training.objective import Objective, Progress
 #: Below this share of noise the error is no longer scaled up: there the network would be drilled on rounding.
 _SCALE_FLOOR = 0.15
 _ABOUT = """
-Makes latents of all three stages (128, 256, 512) from a scene graph, a layout and a text. Trained on clips of the
-embedded world's training split, which this repository renders and describes itself; no other data. It never saw the
-shape and colour pairs of `mov_ai.data.tabletop.lexicon.HELD_OUT_PAIRS`. It knows no natural video. Figures below end in
-the stage, 0 to 2.
+Makes latents of the stages {stages} from {sources}. Trained on clips of the embedded world's training split, which this
+repository renders and describes itself; no other data. It never saw the shape and colour pairs of
+`mov_ai.data.tabletop.lexicon.HELD_OUT_PAIRS`. It knows no natural video. Figures below end in the stage, 0 to 2.
 """
 
 
@@ -49,13 +58,17 @@ class DenoiserObjective(Objective):
         codec: folder of the trained codec.
         cache: folder for encoded clips.
         clips, late: see `LatentCache`.
-        stage_shares: how often each stage is drawn.
+        stage_shares: how often each stage is drawn; a stage of share 0 is not validated either.
         late_start: highest noise level of the later stages, which start from the earlier stage's video.
         low_noise: largest deviation of the noise on the earlier stage's latents; it makes up for the faults of
             generated ones.
         shared_noise: see `mov_ai.diffusion.process.mixed_noise`.
         drop_text, drop_graph, drop_layout: how often each is left out, independently.
         workers: processes that encode clips.
+        model: of the denoiser, of whatever design.
+        cascade: how the network is to be sampled. Its first stage is trained to begin with noise and sees no earlier
+            video; `shared_noise` is the cascade's if that is given. It is exported beside the network.
+        experiment: what the card says that the run was.
     """
 
     def __init__(
@@ -76,11 +89,20 @@ class DenoiserObjective(Objective):
         drop_layout: float = 0.05,
         workers: int = 2,
         loss: LossWeights | None = None,
-        model: DenoiserConfig | None = None,
+        model: AnyConfig | None = None,
+        cascade: CascadeConfig | None = None,
+        experiment: str = "tiny/denoiser",
     ) -> None:
         self.seed, self.batch_size = seed, batch_size
         self.stage_shares, self.late_start, self.low_noise = tuple(stage_shares), late_start, low_noise
-        self.shared_noise, self.workers = shared_noise, workers
+        self.cascade, self.experiment, self.workers = cascade, experiment, workers
+        self.shared_noise = shared_noise if cascade is None else cascade.shared_noise
+        self._first = 0 if cascade is None else cascade.first_stage
+        if any(self.stage_shares[: self._first]):
+            raise UsageError(
+                f"denoiser: stage_shares: expected 0 before the cascade's first stage {STAGES[self._first]}, "
+                f"got {self.stage_shares}"
+            )
         self.drop_text, self.drop_graph, self.drop_layout = drop_text, drop_graph, drop_layout
         self.weights = loss or LossWeights()
         self.codec_directory = Path(codec)
@@ -94,14 +116,15 @@ class DenoiserObjective(Objective):
         self._train = LatentCache(folder, self.codec_directory, "train", clips, late)
         self._validation = LatentCache(folder, self.codec_directory, "validation", validation_clips, late)
         model = model or DenoiserConfig()
-        if model.text_encoder is not None:
+        encoder = text_encoder_of(model)
+        if encoder is not None:
             raise UsageError(
-                f"denoiser: text_encoder: cached clips hold no features of {model.text_encoder}; "
+                f"denoiser: text_encoder: cached clips hold no features of {encoder}; "
                 "train with model.denoiser.text_encoder=null"
             )
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self._module = TSAMDenoiser(model).to(memory_format=torch.channels_last)
+            self._module = channels_last(build_denoiser(model))
         self._codec = load_component(VideoCodec, CodecConfig, self.codec_directory).requires_grad_(False)
         self._codec = self._codec.to(memory_format=torch.channels_last)
         wanted, found = self._module.config.latent_channels, self._codec.config.latent_channels
@@ -116,7 +139,7 @@ class DenoiserObjective(Objective):
         self._validation.prepare(progress, self.workers)
         self._codec.to(device)
 
-    def module(self) -> TSAMDenoiser:
+    def module(self) -> AnyDenoiser:
         return self._module
 
     def batch(self, step: int) -> dict[str, Any]:
@@ -130,11 +153,11 @@ class DenoiserObjective(Objective):
         )
         return self._pack(drawn, drops)
 
-    @staticmethod
-    def _pack(drawn: LatentSample, drops: Tensor) -> dict[str, Any]:
+    def _pack(self, drawn: LatentSample, drops: Tensor) -> dict[str, Any]:
+        later = (drawn.stage > self._first).view(-1, 1, 1, 1, 1)
         return {
             "latents": drawn.latents,
-            "low": drawn.low,
+            "low": drawn.low * later,
             "window": drawn.window,
             "stage": drawn.stage,
             "condition": drawn.condition.drop(*drops).tensors(),
@@ -148,7 +171,7 @@ class DenoiserObjective(Objective):
         noise = mixed_noise(tuple(clean.shape), self.shared_noise, generator).to(clean)
         # Logit-normal noise levels (Stable Diffusion 3, arXiv 2403.03206), a little towards high noise.
         sigma = torch.sigmoid(torch.randn(len(clean), generator=generator) * 1.2 + 0.4).to(clean)
-        late = (stage > 0).to(clean)
+        late = (stage > self._first).to(clean)
         sigma = (sigma * (1 - late * (1 - self.late_start))).clamp(min=0.02)
         blur = torch.rand(len(clean), generator=generator).to(clean) * self.low_noise * late
         low = low + blur.view(-1, 1, 1, 1, 1) * torch.randn(tuple(low.shape), generator=generator).to(low)
@@ -175,7 +198,7 @@ class DenoiserObjective(Objective):
         figures: dict[str, float] = {}
         device = next(module.parameters()).device
         for stage in range(3):
-            places = self._validation.index[stage][:12]
+            places = self._validation.index[stage][:12] if self.stage_shares[stage] else []
             if not places:
                 continue
             drawn = self._validation.get(places)
@@ -188,8 +211,9 @@ class DenoiserObjective(Objective):
     def sample_sheet(self, module: torch.nn.Module) -> PIL.Image.Image:
         """Validation clips from noise at the first stage; each is shown above what it should be."""
         device = next(module.parameters()).device
-        drawn = self._validation.get(self._validation.index[0][:6])
-        batch = _moved(self._pack(drawn, torch.zeros(3, 6, dtype=torch.bool)), device)
+        places = self._validation.index[self._first][:6]
+        drawn = self._validation.get(places)
+        batch = _moved(self._pack(drawn, torch.zeros(3, len(places), dtype=torch.bool)), device)
         clean = batch["latents"]
         noise = mixed_noise(tuple(clean.shape), self.shared_noise, torch.Generator().manual_seed(0)).to(device)
         condition = Conditioning(**batch["condition"])
@@ -206,7 +230,14 @@ class DenoiserObjective(Objective):
 
     def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
         save_component(module, directory)
-        text = model_card("TSAM denoiser", _ABOUT, "python -m mov_ai.train experiment=tiny/denoiser", module, card)
+        if self.cascade is not None:
+            write_json(directory / CASCADE_FILE, asdict(self.cascade))
+        config: Any = module.config
+        title = "TSAM denoiser" if isinstance(module, TSAMDenoiser) else type(module).__name__
+        stages = ", ".join(str(size) for size, share in zip(STAGES, self.stage_shares, strict=True) if share)
+        *others, final = sources(config)
+        about = _ABOUT.format(stages=stages, sources=f"{', '.join(others)} and {final}" if others else final)
+        text = model_card(title, about, f"python -m mov_ai.train experiment={self.experiment}", module, card)
         write_bytes(directory / "README.md", text.encode("utf-8"))
 
 

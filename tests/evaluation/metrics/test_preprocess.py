@@ -110,3 +110,20 @@ def test_other_inputs_are_refused_in_one_line(video: object, message: str) -> No
         to_i3d(video)  # type: ignore[arg-type]
     assert "\n" not in str(refused.value)
     assert str(refused.value).startswith("video: expected")
+
+
+class FailsWhenRun(nn.Module):
+    """Loads, and fails on the first video: what an operator that a newer torch has changed looks like."""
+
+    def forward(self, x: Tensor, rescale: bool = False, resize: bool = False, return_features: bool = False) -> Tensor:
+        return x.reshape(-1, 11)
+
+
+def test_a_network_that_torch_loads_but_cannot_run_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "i3d_torchscript.pt"
+    torch.jit.script(FailsWhenRun()).save(str(path))
+    known(monkeypatch, path)
+    network = load_i3d(path)
+    with pytest.raises(MovAIError, match=r"I3D: torch .* cannot run this TorchScript .* use another torch") as failed:
+        list(i3d_features(network, [sprites(0)]))
+    assert "\n" not in str(failed.value)

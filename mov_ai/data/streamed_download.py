@@ -1,0 +1,84 @@
+"""One file from a public address, block by block: complete and the known one under its name, or not there at all."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from mov_ai.errors import MovAIError
+from mov_ai.graph.files import staged_folder
+
+#: Called with the bytes that are here, and those of the whole file; None where the server does not say.
+Progress = Callable[[int, int | None], None]
+
+_TIMEOUT_S = 60
+_BLOCK = 1 << 18
+
+
+def download(
+    url: str, target: str | Path, sha256: str, remedy: str, size: int | None = None, progress: Progress | None = None
+) -> None:
+    """Fetch a file to `target`, replacing what is there; memory of one block.
+
+    It is written into a temporary folder beside `target` and takes its name only when its SHA-256 is right, so that an
+    error or an interrupt leaves what was there before.
+
+    Args:
+        url: http, https, ftp or file address.
+        sha256: of the file, hexadecimal.
+        remedy: what to do instead; the end of every message.
+        size: of the file in bytes, if known; what sends more is cut off there.
+        progress: called before the first block and after each.
+
+    Raises:
+        MovAIError: if the file cannot be fetched or written, or is not the one with this SHA-256 and size.
+    """
+    target, digest = Path(target), hashlib.sha256()
+    with staged_folder(target.parent) as staging:
+        with (staging / target.name).open("wb") as file:
+            for block in _blocks(url, remedy, size, progress):
+                file.write(block)
+                digest.update(block)
+        found = digest.hexdigest()
+        if found != sha256:
+            raise MovAIError(f"{url} now gives a file with SHA-256 {found}, expected {sha256}; not kept: {remedy}")
+
+
+def _blocks(url: str, remedy: str, size: int | None, progress: Progress | None) -> Iterator[bytes]:
+    """The file's content; errors of the network become one line here, so that those of the disk are told apart."""
+    done, whole = 0, size
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
+            announced = response.headers.get("Content-Length", "")
+            whole = int(announced) if announced.isdigit() else size
+            while True:
+                if progress is not None:
+                    progress(done, whole)
+                block = response.read(_BLOCK)
+                if not block:
+                    break
+                done += len(block)
+                if size is not None and done > size:
+                    raise _failure(url, f"it sends more than the {size} bytes of the published file", remedy)
+                yield block
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise _failure(url, _reason(error), remedy) from None
+    # `read` does not tell a connection that broke from the end of the file.
+    if whole is not None and done < whole:
+        raise _failure(url, f"the connection ended after {done} of {whole} bytes", remedy)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"the server answers {error.code} {error.reason}".rstrip()
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    text = (cause.strerror if isinstance(cause, OSError) else None) or str(cause) or type(cause).__name__
+    return " ".join(text.split())
+
+
+def _failure(url: str, reason: str, remedy: str) -> MovAIError:
+    return MovAIError(f"{url} could not be fetched ({reason}); {remedy}")

@@ -1,0 +1,161 @@
+"""Draw the benchmark's prompts and write them: `python -m mov_ai.evaluation.benchmark.build [--out data/prompts]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from mov_ai.errors import MovAIError
+from mov_ai.evaluation.benchmark import attribute_recipes, motion_recipes, space_recipes
+from mov_ai.evaluation.benchmark.choices import Choice
+from mov_ai.evaluation.benchmark.drafts import Draft
+from mov_ai.evaluation.benchmark.prompts import CATEGORIES, PROMPTS, BenchmarkPrompt, interleaved
+from mov_ai.graph.files import check_writable, write_bytes
+
+PER_CATEGORY = 40
+#: First word of the recipes' seeds. The world's splits use 0, 1 and 2 and the checker's training 1009, so that no
+#: scene here is one of theirs.
+_STREAM = 2411
+#: Seeds for the generator, far from those of clips.
+_FIRST_SEED = 7_000_000
+_TRIES = 200
+
+Recipe = Callable[[Choice], Draft | None]
+#: Category -> its recipes, taken in turn.
+RECIPES: dict[str, tuple[Recipe, ...]] = {
+    "attribute_binding": (
+        attribute_recipes.two_move_together,
+        attribute_recipes.same_shape_two_colors,
+        attribute_recipes.small_and_large,
+        attribute_recipes.three_move_together,
+    ),
+    "attribute_change": (
+        attribute_recipes.turns,
+        attribute_recipes.grows_or_shrinks,
+        attribute_recipes.turns_on_the_way,
+        attribute_recipes.comes_or_goes,
+    ),
+    "spatial_relations": (
+        space_recipes.beside_each_other,
+        space_recipes.in_depth,
+        space_recipes.three_in_relation,
+        space_recipes.on_top,
+        space_recipes.close_by,
+    ),
+    "motion_binding": (
+        motion_recipes.opposite_ways,
+        motion_recipes.different_ways,
+        motion_recipes.one_goes_one_stays,
+        motion_recipes.alike_but_for_color,
+    ),
+    "action_binding": (
+        motion_recipes.two_actions,
+        motion_recipes.action_and_way,
+        motion_recipes.action_and_change,
+        motion_recipes.same_shape_two_actions,
+    ),
+    "interactions": (
+        space_recipes.passes_behind,
+        space_recipes.is_carried,
+        space_recipes.passes_in_front,
+        space_recipes.falls_onto,
+        space_recipes.passes_behind,
+        space_recipes.jumps_over,
+        space_recipes.passes_in_front,
+        space_recipes.pushes,
+    ),
+    "counts": (
+        attribute_recipes.one_group,
+        attribute_recipes.two_groups,
+        attribute_recipes.group_and_one,
+        attribute_recipes.group_that_is_there,
+    ),
+    "event_order": (
+        motion_recipes.two_things_in_turn,
+        motion_recipes.one_thing_two_events,
+        motion_recipes.at_the_same_time,
+        motion_recipes.one_thing_three_events,
+        motion_recipes.three_things_in_turn,
+    ),
+}
+
+
+def draw_prompts(per_category: int = PER_CATEGORY, stream: int = 0) -> list[BenchmarkPrompt]:
+    """Draw prompts, no text twice, in the order of `load_prompts`.
+
+    Args:
+        per_category: how many of each category.
+        stream: 0 draws the benchmark's own; any other number draws others of the same kinds, to test checkers on.
+    """
+    prompts: list[BenchmarkPrompt] = []
+    texts: set[str] = set()
+    for column, category in enumerate(CATEGORIES):
+        recipes = RECIPES[category]
+        for number in range(per_category):
+            draft = _draw(recipes[number % len(recipes)], [_STREAM, stream, column, number], texts)
+            texts.add(draft.worded.text)
+            prompts.append(
+                BenchmarkPrompt(
+                    id=f"{category}-{number:03d}",
+                    category=category,
+                    text=draft.worded.text,
+                    graph=draft.worded.graph,
+                    seed=_FIRST_SEED + 1000 * column + number,
+                    checks=tuple(draft.checks),
+                    things=draft.worded.things,
+                    scene=draft.scene,
+                )
+            )
+    return interleaved(prompts)
+
+
+def _draw(recipe: Recipe, seed: list[int], texts: set[str]) -> Draft:
+    choice = Choice(np.random.Generator(np.random.PCG64(seed)))
+    for _ in range(_TRIES):
+        draft = recipe(choice)
+        if draft is not None and draft.worded.text not in texts:
+            return draft
+    raise RuntimeError(f"{recipe.__name__}: found no scene in {_TRIES} tries")
+
+
+def write_prompts(folder: Path) -> list[Path]:
+    """Write a file CATEGORY.jsonl for each category into a folder, and return their paths.
+
+    Raises:
+        MovAIError: if a file cannot be written.
+    """
+    check_writable(folder)
+    prompts = draw_prompts()
+    files = []
+    for category in CATEGORIES:
+        lines = [
+            json.dumps(prompt.to_dict(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            for prompt in prompts
+            if prompt.category == category
+        ]
+        files.append(folder / f"{category}.jsonl")
+        write_bytes(files[-1], ("\n".join(lines) + "\n").encode("utf-8"))
+    return files
+
+
+def main(given: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m mov_ai.evaluation.benchmark.build", description=__doc__)
+    parser.add_argument("--out", type=Path, default=PROMPTS, help="folder for the files")
+    options = parser.parse_args(given)
+    try:
+        for file in write_prompts(options.out):
+            sys.stdout.write(f"{file}\n")
+    except MovAIError as error:
+        sys.stderr.write(f"build: {error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""The benchmark's checker: what does a video show of what a prompt asks for?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from mov_ai.errors import UsageError
+from mov_ai.evaluation.benchmark.observe import Observed
+from mov_ai.evaluation.benchmark.prompts import BenchmarkPrompt
+from mov_ai.evaluation.benchmark.questions import answer
+from mov_ai.evaluation.checker import Checker
+from mov_ai.evaluation.checker_network import SIZE
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a video shows of a prompt.
+
+    Attributes:
+        score: share of the asked checks that it passes, in [0, 1]; 0 if it fails one that is needed.
+        checks: the name of each check -> whether it passes.
+        tracks: how many objects were followed through the video.
+    """
+
+    score: float
+    checks: dict[str, bool]
+    tracks: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dictionary."""
+        return asdict(self)
+
+
+class BenchmarkChecker:
+    """Judges videos by the pixels alone: the embedded checker's network follows objects, rules answer the questions.
+
+    The network is trained on rendered clips of seeds of its own and shares nothing with any generator.
+    """
+
+    def __init__(self, checker: Checker) -> None:
+        self.checker = checker
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path | None = None, device: torch.device | str = "cpu") -> BenchmarkChecker:
+        """Load the embedded network, or one from a folder that training exported.
+
+        Raises:
+            UsageError, MovAIError: as `Checker.from_pretrained`.
+        """
+        return cls(Checker.from_pretrained(path, device))
+
+    def check(self, prompt: BenchmarkPrompt, frames: np.ndarray) -> Verdict:
+        """Judge a video.
+
+        Args:
+            prompt: what was asked for.
+            frames: uint8 (T, H, W, 3), sRGB, T from 2 to 64; they show the whole time from 0 to 1, at any rate. Any
+                size: frames that are not square get a border of their edges' colours.
+
+        Raises:
+            UsageError: if it is not such a video.
+        """
+        tracks = self.checker.follow(squared(frames))
+        observed = Observed.of(prompt.graph, tracks, len(frames))
+        checks = {check.name: answer(check, observed) for check in prompt.checks}
+        needed = all(checks[check.name] for check in prompt.checks if check.needed)
+        asked = [checks[check.name] for check in prompt.checks if not check.needed]
+        return Verdict(float(np.mean(asked)) if needed else 0.0, checks, len(tracks))
+
+
+def squared(frames: np.ndarray) -> np.ndarray:
+    """Frames as squares that the checker's network takes.
+
+    Args:
+        frames: uint8 (T, H, W, 3), T from 2 to 64.
+
+    Returns:
+        uint8 (T, S, S, 3), S at least `SIZE`; the shorter side is filled with the outermost row or column, since a
+        change of proportions would make other shapes.
+
+    Raises:
+        UsageError: if it is not such a video.
+    """
+    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not 2 <= len(frames) <= 64:
+        found = f"{frames.dtype} {frames.shape}"
+        raise UsageError(f"video: expected uint8 (frames, height, width, 3) with 2 to 64 frames; found {found}")
+    height, width = frames.shape[1:3]
+    if min(height, width) < 1:
+        raise UsageError(f"video: expected frames of at least one pixel; found {height}x{width}")
+    side = max(height, width)
+    if height != width:
+        above, before = (side - height) // 2, (side - width) // 2
+        around = ((0, 0), (above, side - height - above), (before, side - width - before), (0, 0))
+        frames = np.pad(frames, around, mode="edge")
+    if side >= SIZE:
+        return frames
+    planes = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float()
+    large = functional.interpolate(planes, (SIZE, SIZE), mode="bilinear", align_corners=False)
+    return large.round().byte().permute(0, 2, 3, 1).numpy()

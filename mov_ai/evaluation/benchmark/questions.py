@@ -1,0 +1,260 @@
+"""The questions that checks ask of a video: from what was observed and what the check is about to yes or no."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mov_ai.data.tabletop.scene import RADIUS
+from mov_ai.errors import UsageError
+from mov_ai.evaluation.benchmark.geometry import base_points, floor_places, radii, top_points
+from mov_ai.evaluation.benchmark.observe import Observed, covered, filled, moves
+from mov_ai.evaluation.benchmark.prompts import Check
+from mov_ai.evaluation.checker_motion import measure
+from mov_ai.evaluation.checker_tracks import Track
+from mov_ai.graph.schema import FULL
+
+#: Share of the frames in which a relation must hold.
+_MOST = 0.7
+#: World units: things are 0.9 to 1.4 wide. Along its axis a relation asks for this distance, and that it is not much
+#: smaller than the distance across. "next to" asks for a gap between the sides of at most `_GAP`.
+_APART, _ACROSS, _GAP = 0.45, 0.7, 0.75
+#: "on": how far the middle of the base may be from the middle of the top below, as shares of that thing's box.
+#: What seems to be on it but stands far behind it is smaller than anything would be that lay on it.
+_ASIDE, _ABOVE, _BELOW, _SMALLEST = 0.33, 0.3, 0.32, 0.8 * RADIUS["small"]
+#: Events in order lie this far apart; those at the same time, at most that far.
+_LATER, _SAME = 0.05, 0.17
+#: Of what a thing shows of itself in the open: at most this much when it is hidden, at least that much when not.
+_HIDDEN, _OPEN = 0.6, 0.75
+#: What stays: way of its base in the image, and log of last over first size. What moves or grows has twice as much.
+_FIXED, _SAME_SIZE = 0.065, 0.28
+#: In touch: widest gap between boxes, as a share of the frame, and how far apart the bases may be in depth.
+_TOUCH, _LEVEL = 0.045, 0.5
+
+_Question = Callable[[Observed, dict[str, Any]], bool]
+
+
+def answer(check: Check, observed: Observed) -> bool:
+    """Whether a video shows what a check asks for.
+
+    Raises:
+        UsageError: if the check asks a question that there is none of.
+    """
+    if check.kind not in QUESTIONS:
+        raise UsageError(f"check {check.name!r}: kind: expected one of {', '.join(QUESTIONS)}; found {check.kind!r}")
+    return bool(QUESTIONS[check.kind](observed, check.about))
+
+
+# -- one thing ---------------------------------------------------------------------------------------------------------
+
+
+def _look(seen: Observed, about: dict[str, Any]) -> bool:
+    return seen.looks(about["entity"])
+
+
+def _count(seen: Observed, about: dict[str, Any]) -> bool:
+    """As many as said in most frames, counted anew in each: equal things may take over one another's tracks."""
+    entity = about["entity"]
+    alike = [*(t for t in seen.tracks[entity] if seen.alike(entity, t)), *seen.lookalikes(entity)]
+    if not alike:
+        return False
+    numbers = np.sum([track.seen for track in alike], axis=0)
+    return float((numbers == seen.graph.node(entity).count).mean()) >= _MOST
+
+
+def _steady(seen: Observed, about: dict[str, Any]) -> bool:
+    """It looks as said throughout, and neither moves nor changes its size."""
+    entity = about["entity"]
+    if not seen.looks(entity):
+        return False
+    measured = [measure(track, FULL, seen.expected[entity].visible) for track in seen.tracks[entity]]
+    return all(m.base < _FIXED and abs(m.growth) < _SAME_SIZE and not m.leapt and not m.spun for m in measured)
+
+
+def _lively(seen: Observed, about: dict[str, Any]) -> bool:
+    return any(moves(track, seen.frames) for entity in about["entities"] for track in seen.tracks[entity])
+
+
+def _event(seen: Observed, about: dict[str, Any]) -> bool:
+    return seen.doings(about["event"]) is not None
+
+
+# -- two events --------------------------------------------------------------------------------------------------------
+
+
+def _order(seen: Observed, about: dict[str, Any]) -> bool:
+    first, second = seen.doings(about["event"]), seen.doings(about["other"])
+    if not first or not second:
+        return False
+    if about["label"] == "equal":
+        return all(abs(a.middle - b.middle) <= _SAME for a in first for b in second)
+    # By their middles, and neither may reach far past the other's middle.
+    return all(
+        b.middle - a.middle >= _LATER and a.end <= b.middle + _LATER and b.start >= a.middle - _LATER
+        for a in first
+        for b in second
+    )
+
+
+# -- two things --------------------------------------------------------------------------------------------------------
+
+
+def _pair(seen: Observed, about: dict[str, Any]) -> tuple[str, str] | None:
+    """The two things, if both look as said."""
+    first, second = about["entity"], about["other"]
+    return (first, second) if seen.looks(first) and seen.looks(second) else None
+
+
+def _larger(seen: Observed, about: dict[str, Any]) -> bool:
+    pair = _pair(seen, about)
+    if pair is None:
+        return False
+    large, small = (float(np.nanmedian(seen.radius(entity))) for entity in pair)
+    return large > 1.2 * small
+
+
+def _relation(seen: Observed, about: dict[str, Any]) -> bool:
+    pair = _pair(seen, about)
+    if pair is None:
+        return False
+    held = holds(seen, *pair, about["label"])
+    return len(held) > 0 and float(held.mean()) >= _MOST
+
+
+def holds(seen: Observed, first: str, second: str, label: str) -> np.ndarray:
+    """Whether a relation holds in each of the frames in which both things are seen; bool, as many as there are."""
+    both = seen.one(first).seen & seen.one(second).seen
+    if label == "on":
+        return _rests(seen, first, second)[both]
+    x, z = (seen.floor(second) - seen.floor(first))[both].T
+    if label == "next to":
+        gap = np.hypot(x, z) - (seen.radius(first) + seen.radius(second))[both]
+        return gap <= _GAP
+    along, across = {"left of": (x, z), "right of": (-x, z), "in front of": (z, x), "behind": (-z, x)}[label]
+    return (along > _APART) & (along > _ACROSS * np.abs(across))
+
+
+def _rests(seen: Observed, upper: str, lower: str) -> np.ndarray:
+    """Whether the middle of one base is at the middle of the other's top, frame by frame; False where unseen."""
+    boxes, below = seen.one(upper).boxes, seen.one(lower).boxes
+    tops = top_points(below, seen.shape(lower))
+    aside, down = np.nan_to_num((base_points(boxes, seen.shape(upper)) - tops) / below[:, 2:], nan=1.0).T
+    sizes = radii(boxes, seen.shape(upper), floor_places(below, seen.shape(lower)))
+    near = bool(np.nanpercentile(sizes, 90) >= _SMALLEST) if np.isfinite(sizes).any() else False
+    return near & (np.abs(aside) < _ASIDE) & (down > -_ABOVE) & (down < _BELOW)
+
+
+# -- meetings ----------------------------------------------------------------------------------------------------------
+
+
+def _passes(seen: Observed, about: dict[str, Any]) -> bool:
+    """It goes by the other thing from side to side, and the farther of the two is hidden where they cross."""
+    pair = _pair(seen, about)
+    if pair is None or not _crosses(seen, *pair, about["way"]):
+        return False
+    far, near = pair if about["label"] == "behind" else pair[::-1]
+    hidden = covered(filled(seen.one(far)), filled(seen.one(near)))
+    crossing = hidden > 0.5
+    if not crossing.any():
+        return False
+    shown = {entity: _shown(seen.one(entity), hidden < 0.05) for entity in pair}
+    return bool(shown[far][crossing].mean() <= _HIDDEN and shown[near][crossing].mean() >= _OPEN)
+
+
+def _crosses(seen: Observed, mover: str, other: str, way: str) -> bool:
+    """From one side of the other thing at first to the other side at last."""
+    x = filled(seen.one(mover))[:, 0] - filled(seen.one(other))[:, 0]
+    sign = 1 if way == "right" else -1
+    width = float(np.nanmedian(seen.one(other).boxes[:, 2]))
+    return bool(sign * x[0] < -width / 4 and sign * x[-1] > width / 4)
+
+
+def _shown(track: Track, free: np.ndarray) -> np.ndarray:
+    """How much of a thing is seen in each frame, as a share of what is seen of it in the open; (F,)."""
+    area = filled(track)[:, 2:].prod(-1)
+    open_frames = free & track.seen
+    usual = np.median((track.cells / area)[open_frames]) if open_frames.any() else np.nan
+    return np.nan_to_num(track.cells / area / usual, nan=0.0)
+
+
+def _carried(seen: Observed, about: dict[str, Any]) -> bool:
+    """Both go the same way, and one rests on the other all the time."""
+    pair = _pair(seen, about)
+    if pair is None or not all(_goes(seen, entity, about["way"]) for entity in pair):
+        return False
+    both = seen.one(pair[0]).seen & seen.one(pair[1]).seen
+    return bool(both.any() and _rests(seen, *pair)[both].mean() >= _MOST)
+
+
+def _goes(seen: Observed, entity: str, way: str) -> bool:
+    """From one side to the other by more than a third of its own width; what lies on things is not on the floor."""
+    track = seen.one(entity)
+    x = track.boxes[track.seen, 0]
+    part = max(1, len(x) // 5)
+    gone = float(np.median(x[-part:]) - np.median(x[:part])) * (1 if way == "right" else -1)
+    return gone > max(0.05, float(np.median(track.boxes[track.seen, 2])) / 3)
+
+
+def _lands(seen: Observed, about: dict[str, Any]) -> bool:
+    """High above at first, on its way down all the time, and on the other thing at last."""
+    pair = _pair(seen, about)
+    if pair is None:
+        return False
+    upper, lower = pair
+    y = seen.one(upper).boxes[seen.one(upper).seen, 1]
+    part = max(1, len(y) // 8)
+    fallen = float(np.median(y[-part:]) - np.median(y[:part]))
+    rests = _rests(seen, upper, lower)
+    both = np.flatnonzero(seen.one(upper).seen & seen.one(lower).seen)
+    if not len(both):
+        return False
+    return bool(rests[both[-part:]].any() and not rests[both[:part]].any() and fallen > 0.07)
+
+
+def _over(seen: Observed, about: dict[str, Any]) -> bool:
+    """From side to side, and well above the other thing where they cross."""
+    pair = _pair(seen, about)
+    if pair is None or not _crosses(seen, *pair, about["way"]):
+        return False
+    mover, other = (filled(seen.one(entity)) for entity in pair)
+    crossing = np.abs(mover[:, 0] - other[:, 0]) < other[:, 2] / 2
+    if not crossing.any():
+        crossing = np.arange(len(mover)) == np.abs(mover[:, 0] - other[:, 0]).argmin()
+    foot = mover[:, 1] + mover[:, 3] / 2
+    part = max(1, len(foot) // 8)
+    ends = min(float(foot[:part].mean()), float(foot[-part:].mean()))
+    above = bool((foot < other[:, 1] - other[:, 3] / 4)[crossing].all())
+    return above and ends - float(foot[crossing].min()) > 0.08
+
+
+def _pushes(seen: Observed, about: dict[str, Any]) -> bool:
+    """Both go the same way, in touch, the pusher behind."""
+    pair = _pair(seen, about)
+    if pair is None or not all(_goes(seen, entity, about["way"]) for entity in pair):
+        return False
+    both = seen.one(pair[0]).seen & seen.one(pair[1]).seen
+    back, front = (seen.one(entity).boxes[both] for entity in pair)
+    sign = 1 if about["way"] == "right" else -1
+    gap = sign * (front[:, 0] - back[:, 0]) - (front[:, 2] + back[:, 2]) / 2
+    depth = np.abs(seen.floor(pair[0]) - seen.floor(pair[1]))[both, 1]
+    touching = (gap < _TOUCH) & (gap > -min(front[:, 2].mean(), back[:, 2].mean()) / 2) & (depth < _LEVEL)
+    return bool(touching.any() and touching.mean() >= _MOST)
+
+
+QUESTIONS: dict[str, _Question] = {
+    "look": _look,
+    "count": _count,
+    "steady": _steady,
+    "lively": _lively,
+    "event": _event,
+    "order": _order,
+    "larger": _larger,
+    "relation": _relation,
+    "passes": _passes,
+    "carried": _carried,
+    "lands": _lands,
+    "over": _over,
+    "pushes": _pushes,
+}

@@ -1,0 +1,137 @@
+"""When a track does something, wherever in the video that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mov_ai.evaluation.checker_motion import Measurement, frame_times, measure, shows
+from mov_ai.evaluation.checker_tracks import Track
+from mov_ai.graph import Interval
+
+#: Ends of a motion: where it has covered these shares of its way.
+_BEGUN, _DONE = 0.2, 0.8
+#: Windows in which this share is done of what is done in the best one reach half way out of the motion.
+_HALF = 0.5
+#: Share of the frames on either side of a sudden change that must be right.
+_MOST = 0.8
+#: Height of a jump, as a share of the frame, and where it is high: less below its top than this share of its height.
+_LEAP, _HIGH = 0.035, 0.7
+#: Turns of a cube's angle from frame to frame that are none; four times the angle, in radians.
+_STILL = 0.35
+
+
+@dataclass(frozen=True)
+class Doing:
+    """When a track does something: from where it has begun to where it is almost done, in [0, 1]."""
+
+    start: float
+    end: float
+
+    @property
+    def middle(self) -> float:
+        """Between the two."""
+        return (self.start + self.end) / 2
+
+
+def happens(motion: str, track: Track, interval: Interval) -> Doing | None:
+    """When a track shows a motion; None if it nowhere does.
+
+    Args:
+        motion: one of `lexicon.MOTIONS` but "turn".
+        interval: when it should; only its length counts, for a motion is looked for in windows of that length.
+
+    Returns:
+        The ends of the motion; of "vanish" and "appear", twice the moment of the change.
+    """
+    times = frame_times(len(track.cells))
+    if motion in ("vanish", "appear"):
+        return switched(track, off=motion == "vanish")
+    if track.seen.sum() < 2:
+        return None
+    if motion in ("jump", "spin"):
+        span = _leap(track, times, interval) if motion == "jump" else _spin(track, times)
+        return span if span is not None and _around(motion, track, span, interval) else None
+    return _best_window(motion, track, interval)
+
+
+def switched(track: Track, off: bool) -> Doing | None:
+    """When a track goes out for good (`off`), or comes in to stay; None if it does not."""
+    seen, times = (track.seen if off else track.seen[::-1]), frame_times(len(track.cells))
+    least = min(2, max(1, len(seen) // 8))
+    right = [int(seen[:split].sum() + (~seen[split:]).sum()) for split in range(1, len(seen))]
+    split = 1 + int(np.argmax(right))
+    if seen[:split].mean() < _MOST or (~seen[split:]).mean() < _MOST or min(split, len(seen) - split) < least:
+        return None
+    time = float(times[split - 1] + times[split]) / 2
+    return Doing(time, time) if off else Doing(1 - time, 1 - time)
+
+
+def _best_window(motion: str, track: Track, interval: Interval) -> Doing | None:
+    """Where most of the motion is done, among all windows that show it."""
+    frames = len(track.cells)
+    length = interval[1] - interval[0]
+    # Windows reach over the ends of the video by half their length, so that they lie evenly about any motion.
+    starts = np.arange(-int(length / 2 * frames), int((1 - length / 2) * frames) + 1) / frames
+    anywhere = np.ones(frames, dtype=bool)
+    found = []
+    for start in (*starts, interval[0]):
+        measured = measure(track, (float(start), float(start) + length), anywhere)
+        if shows(motion, measured):
+            found.append((_done(motion, measured), float(start)))
+    if not found:
+        return None
+    most = max(done for done, _ in found)
+    good = [start for done, start in found if done >= _HALF * most]
+    begin, end = min(good) + length / 2, max(good) + length / 2
+    if end - begin < length:
+        # Such windows lie all over a motion, unless what comes before or after it hides them.
+        begin, end = (begin + end - length) / 2, (begin + end + length) / 2
+    return Doing(begin + _BEGUN * (end - begin), begin + _DONE * (end - begin))
+
+
+def _done(motion: str, measured: Measurement) -> float:
+    """How much of a motion a measurement shows."""
+    if motion in ("left", "right"):
+        return abs(measured.sideways)
+    if motion in ("toward", "away"):
+        return abs(measured.inward)
+    if motion in ("rise", "fall"):
+        return abs(measured.upward)
+    return abs(measured.growth) if motion in ("grow", "shrink") else 1.0
+
+
+def _around(motion: str, track: Track, span: Doing, interval: Interval) -> bool:
+    """Whether the time around a span shows a motion, or the time when it should happen."""
+    half = (interval[1] - interval[0]) / 2 + 0.5 / len(track.cells)
+    window = (max(0.0, span.middle - half), min(1.0, span.middle + half))
+    anywhere = np.ones(len(track.cells), dtype=bool)
+    return any(bool(shows(motion, measure(track, part, anywhere))) for part in (interval, window))
+
+
+def _leap(track: Track, times: np.ndarray, interval: Interval) -> Doing | None:
+    """Up and down again, within about the time that the event takes."""
+    y, at = track.boxes[track.seen, 1], times[track.seen]
+    reach = (interval[1] - interval[0]) / 2 + 1.5 / len(y)
+    best, top = 0.0, 0
+    for k in range(len(y)):
+        before = y[(at <= at[k]) & (at >= at[k] - reach)].max() - y[k]
+        after = y[(at >= at[k]) & (at <= at[k] + reach)].max() - y[k]
+        if min(before, after) > best:
+            best, top = float(min(before, after)), k
+    if best < _LEAP:
+        return None
+    high = np.flatnonzero((y < y[top] + _HIGH * best) & (np.abs(at - at[top]) <= reach))
+    return Doing(float(at[high[0]]), float(at[high[-1]]))
+
+
+def _spin(track: Track, times: np.ndarray) -> Doing | None:
+    """Where a cube's angle goes on changing."""
+    angles = track.turn[track.seen, 0] + 1j * track.turn[track.seen, 1]
+    steps = np.abs(np.angle(angles[1:] * np.conj(angles[:-1])))
+    turned = np.concatenate([[0.0], np.cumsum(np.where(steps > _STILL, steps, 0.0))])
+    if turned[-1] == 0:
+        return None
+    start, end = (float(np.interp(share * turned[-1], turned, times[track.seen])) for share in (_BEGUN, _DONE))
+    return Doing(start, end)

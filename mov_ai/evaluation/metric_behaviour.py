@@ -1,0 +1,435 @@
+"""Does every metric notice? `python -m mov_ai.evaluation.metric_behaviour [--videos 24] [--size 64] [--out FILE]`.
+
+Rendered clips are distorted more and more, or take one another's prompts, and every metric of the report is measured on
+them by the same pass as in a report. The table says how each moves and whether it does as it should; where a metric
+cannot be asked to get worse, `EXCEPTIONS` says what it does instead, and why. Exit code 1 if one does not as it should.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from scipy.special import softmax
+
+from mov_ai.errors import MovAIError, UsageError
+from mov_ai.evaluation.distortions import DISTORTIONS, Distortion
+from mov_ai.evaluation.metric_networks import MetricNetworks, load_networks
+from mov_ai.evaluation.metrics.folders import Video
+from mov_ai.evaluation.metrics.frechet import frechet_distance
+from mov_ai.evaluation.metrics.inception_score import inception_score
+from mov_ai.evaluation.metrics.kernel_distance import JEDI_KERNEL, KID_KERNEL, mmd2
+from mov_ai.evaluation.metrics.result import Absent, Settings, shared_settings
+from mov_ai.evaluation.video_metrics import (
+    FEATURES,
+    I3D,
+    MEANS,
+    PAIR_MEANS,
+    PROBABILITIES,
+    pair_quantities,
+    quantities,
+)
+from mov_ai.evaluation.video_pass import Quantity, Values, measure
+from mov_ai.graph.files import write_json
+
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+#: Not of the pixels: a growing share of the videos has the prompt of another.
+PROMPTS = "prompts exchanged"
+#: Metrics of text and video; all others take no text, so that prompts cannot move them.
+SIMILARITIES = ("clipsim", "embedded_clipsim")
+#: Steps below this share of the largest value are rounding.
+ROUNDING = 1e-6
+
+#: Distances between sets, by their names in a report; its `fvd_infinity` is a line through `fvd` of subsets.
+DISTANCES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "fvd": frechet_distance,
+    "kvd": lambda features, reference: mmd2(features, reference, KID_KERNEL),
+    "jedi_style_mmd": lambda features, reference: 100 * mmd2(features, reference, JEDI_KERNEL),
+}
+INCEPTION = "is"
+#: Name without "embedded_" -> the direction.
+HIGHER_IS_BETTER: dict[str, bool] = {
+    name.removeprefix("embedded_"): better
+    for name, better in {**MEANS, **PAIR_MEANS, **dict.fromkeys(DISTANCES, False), INCEPTION: True}.items()
+}
+
+Move = Literal["worse", "better", "up", "down", "still", "free"]
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """How a metric moves while a distortion grows.
+
+    Attributes:
+        move: "worse" or "better", steadily towards that end; "up" or "down", the same of a metric that has no better
+            end; "still", not at all; "free", nothing is promised.
+        reason: why it is not "worse".
+    """
+
+    move: Move
+    reason: str = ""
+
+
+_HELD = "a frame that is held does not differ from the next, and a jump is no longer than the steps it replaces"
+_TINT = "a constant shift cancels between frames, and what clips at the ends of the range differs less"
+_DETAIL = "there is less detail to differ"
+_TARGET = "it has no better end: a report sets it beside the real clips' value"
+
+#: Metric -> distortion -> what it does instead of getting worse. So does its embedded twin, if that has no own entry.
+EXCEPTIONS: dict[str, dict[str, Expectation]] = {
+    "temporal_flickering": {
+        "blur": Expectation("better", f"{_DETAIL}: a mean over places never lengthens a difference"),
+        "drop": Expectation("better", _HELD),
+        "colour shift": Expectation("better", _TINT),
+    },
+    "motion_smoothness": {
+        "blur": Expectation("better", _DETAIL),
+        "drop": Expectation(
+            "free", "a held frame is not half-way between its neighbours, but a video at rest is smooth"
+        ),
+        "colour shift": Expectation("better", _TINT),
+    },
+    "warping_error": {
+        "blur": Expectation("free", f"{_DETAIL}, and less for the flow to hold on to"),
+        "drop": Expectation("better", "a frame that is held warps onto the next without error"),
+        "colour shift": Expectation("better", _TINT),
+    },
+    "subject_consistency": {
+        "blur": Expectation("better", f"{_DETAIL} between frames"),
+        "drop": Expectation("better", _HELD),
+        "colour shift": Expectation(
+            "free", "all frames shift alike; whether they look more alike is up to the network"
+        ),
+    },
+    "dynamic_degree": {
+        "blur": Expectation("free", "it counts motion, and blurred things still move"),
+        "noise": Expectation("better", "it counts motion, and flow takes noise for some"),
+        "shuffle": Expectation("better", "it counts motion, and frames out of order are further apart"),
+        "drop": Expectation("free", "fewer pairs of frames move, but each moves further; at the end nothing does"),
+        "colour shift": Expectation("free", "it counts motion, and things of other colours still move"),
+    },
+    "lpips": {
+        "blur": Expectation("down", f"{_DETAIL}; {_TARGET}"),
+        "noise": Expectation("up", f"noise is another in each frame; {_TARGET}"),
+        "shuffle": Expectation("up", f"neighbours are further apart; {_TARGET}"),
+        "drop": Expectation("down", f"{_HELD}; {_TARGET}"),
+        "colour shift": Expectation("free", f"how alike frames of other colours are is up to the network; {_TARGET}"),
+    },
+    "is": {
+        "colour shift": Expectation("free", "its classes are motions and shapes, not colours"),
+    },
+    "clipsim": {
+        "shuffle": Expectation("still", "it is a mean over frames, which have no order"),
+        "drop": Expectation("free", "it is a mean over frames, and those that stand in are as good"),
+    },
+    # Its network sees videos, not frames.
+    "embedded_clipsim": {},
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric under one distortion.
+
+    Attributes:
+        metric: name as in a report.
+        distortion: one of the distortions, or `PROMPTS`.
+        values: one for each strength.
+        expectation: what they should do.
+        holds: whether they do; None if nothing is promised.
+    """
+
+    metric: str
+    distortion: str
+    values: tuple[float, ...]
+    expectation: Expectation
+    holds: bool | None
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """The table.
+
+    Attributes:
+        strengths: of the distortions, from 0 to 1.
+        rows: by distortion, then by metric.
+        absent: metric, or quantity of it, that could not be measured -> why.
+    """
+
+    strengths: tuple[float, ...]
+    rows: tuple[Row, ...]
+    absent: Mapping[str, Absent]
+
+    @property
+    def failures(self) -> list[Row]:
+        """The rows that are not as expected."""
+        return [row for row in self.rows if row.holds is False]
+
+    def row(self, metric: str, distortion: str) -> Row:
+        """The row of a metric under a distortion.
+
+        Raises:
+            KeyError: if it was not measured.
+        """
+        for row in self.rows:
+            if (row.metric, row.distortion) == (metric, distortion):
+                return row
+        raise KeyError((metric, distortion))
+
+
+def expected(metric: str, distortion: str) -> Expectation:
+    """What a metric does under a distortion: gets worse, if there is no exception.
+
+    Args:
+        metric: name as in a report, with or without "embedded_".
+    """
+    exceptions = EXCEPTIONS.get(metric, EXCEPTIONS.get(metric.removeprefix("embedded_"), {}))
+    return exceptions.get(distortion, Expectation("worse"))
+
+
+def holds(values: Sequence[float], move: Move, higher_is_better: bool) -> bool | None:
+    """Whether values move as expected: no step the other way, and the last away from the first; None for "free"."""
+    steps, rounding = np.diff(values), ROUNDING * float(np.abs(values).max())
+    if move == "free":
+        return None
+    if move == "still":
+        return bool(np.ptp(values) <= rounding)
+    rises = {"up": True, "down": False, "better": higher_is_better, "worse": not higher_is_better}[move]
+    steps = steps if rises else -steps
+    return bool((steps >= -rounding).all() and steps.sum() > rounding)
+
+
+def behaviour(
+    videos: Sequence[Video],
+    prompts: Mapping[str, str],
+    networks: MetricNetworks,
+    strengths: Sequence[float] = STRENGTHS,
+    distortions: Mapping[str, Distortion] = DISTORTIONS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Behaviour:
+    """Measure every metric on the videos under each distortion; distances are taken to the videos as they are.
+
+    Args:
+        videos: at least 2, of one shape, with different names.
+        prompts: video's name -> text.
+        networks: what is there to measure with.
+        strengths: rising, from 0 (where nothing is changed) to at most 1.
+        progress: called with the sets of videos that are measured and their number.
+
+    Raises:
+        UsageError: for fewer than 2 videos or strengths.
+    """
+    if len(videos) < 2 or len(strengths) < 2 or strengths[0] != 0:
+        raise UsageError("metric behaviour: expected at least 2 videos, and strengths that rise from 0; give more")
+    whole, done = 1 + (len(strengths) - 1) * (len(distortions) + 1), 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, whole)
+
+    bench = _Bench(videos, prompts, networks)
+    clean = bench.measure(videos)
+    step()
+    found: list[Row] = []
+    for name, distort in distortions.items():
+        sets = [clean]
+        for strength in strengths[1:]:
+            sets.append(bench.measure(list(_distorted(videos, distort, strength))))
+            step()
+        found += _rows(name, [bench.metrics(values, clean) for values in sets])
+    exchanged = [bench.similarities(prompts)]
+    for strength in strengths[1:]:
+        exchanged.append(bench.similarities(exchange(prompts, strength)))
+        step()
+    found += _rows(PROMPTS, exchanged)
+    return Behaviour(tuple(strengths), tuple(found), {**clean[0].absent, **clean[1].absent})
+
+
+def exchange(prompts: Mapping[str, str], strength: float, seed: int = 0) -> dict[str, str]:
+    """A share of the videos, drawn at random, exchange prompts in pairs; the pairs of a smaller share among them.
+
+    Args:
+        prompts: video's name -> text.
+        strength: the share, in [0, 1]; of an odd number one stays as it is.
+    """
+    names = sorted(prompts)
+    drawn = np.random.default_rng(seed).permutation(len(names)).tolist()
+    pairs = list(zip(drawn[::2], drawn[1::2], strict=False))[: round(strength * (len(names) // 2))]
+    found = dict(prompts)
+    for one, other in pairs:
+        found[names[one]], found[names[other]] = prompts[names[other]], prompts[names[one]]
+    return found
+
+
+def _distorted(videos: Sequence[Video], distort: Distortion, strength: float) -> Iterator[Video]:
+    for number, video in enumerate(videos):
+        yield replace(video, frames=distort(video.frames, strength, number))
+
+
+def _rows(distortion: str, sets: Sequence[Mapping[str, float]]) -> Iterator[Row]:
+    # A metric that one of the sets could not bear has no row.
+    for metric in [name for name in sets[0] if all(name in values for values in sets)]:
+        values, expectation = tuple(found[metric] for found in sets), expected(metric, distortion)
+        better = HIGHER_IS_BETTER[metric.removeprefix("embedded_")]
+        yield Row(metric, distortion, values, expectation, holds(values, expectation.move, better))
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """The passes over a set of videos: of each, and of each with the video that it was."""
+
+    clean: Sequence[Video]
+    prompts: Mapping[str, str]
+    networks: MetricNetworks
+
+    @property
+    def _settings(self) -> Settings:
+        return shared_settings(
+            Settings(len(v.frames), v.fps, f"{v.frames.shape[2]}x{v.frames.shape[1]}", v.codec) for v in self.clean
+        )
+
+    def _quantities(self, prompts: Mapping[str, str]) -> list[Quantity]:
+        """Without those of prompts that a report exchanges by itself."""
+        known = {*MEANS, FEATURES, PROBABILITIES, I3D}
+        return [quantity for quantity in quantities(self.networks, prompts) if quantity.name in known]
+
+    def measure(self, videos: Sequence[Video]) -> tuple[Values, Values]:
+        singles = measure(((video,) for video in videos), self._quantities(self.prompts), self._settings)
+        pairs = zip(videos, self.clean, strict=True)
+        return singles, measure(pairs, pair_quantities(self.networks), self._settings)
+
+    def similarities(self, prompts: Mapping[str, str]) -> dict[str, float]:
+        chosen = [quantity for quantity in self._quantities(prompts) if quantity.name in SIMILARITIES]
+        return _means(measure(((video,) for video in self.clean), chosen, self._settings), SIMILARITIES)
+
+    def metrics(self, measured: tuple[Values, Values], clean: tuple[Values, Values]) -> dict[str, float]:
+        """All metrics of a set, by their names in a report."""
+        (singles, pairs), reference = measured, clean[0]
+        found: dict[str, float] = {}
+        for prefix, quantity in (("", I3D), ("embedded_", FEATURES)):
+            if singles.of.get(quantity) and reference.of.get(quantity):
+                ours, others = singles.stack(quantity), reference.stack(quantity)
+                found |= {prefix + name: distance(ours, others) for name, distance in DISTANCES.items()}
+        # In one split: there are few videos.
+        if singles.of.get(I3D):
+            found[INCEPTION] = inception_score(softmax(singles.stack(I3D), axis=1), 1)
+        if singles.of.get(PROBABILITIES):
+            found[f"embedded_{INCEPTION}"] = inception_score(singles.stack(PROBABILITIES), 1)
+        return found | _means(singles, MEANS) | _means(pairs, PAIR_MEANS)
+
+
+def _means(values: Values, names: Iterable[str]) -> dict[str, float]:
+    return {name: float(values.stack(name).mean()) for name in names if values.of.get(name)}
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+def rendered(count: int, size: int) -> tuple[list[Video], dict[str, str]]:
+    """Clips 0, 1, ... of the world's test split at size × size pixels, and their captions."""
+    from mov_ai.data.tabletop.world import FPS, sample_clip
+
+    videos, prompts = [], {}
+    for seed in range(count):
+        clip = sample_clip(seed, "test", size)
+        videos.append(Video(f"{seed:05d}", clip.video.numpy(), float(FPS), "none"))
+        prompts[videos[-1].name] = clip.caption.text
+    return videos, prompts
+
+
+def table(found: Behaviour) -> Table:
+    """Values, what is expected and whether it is so."""
+    result = Table(caption="Distances are to the undistorted videos; prompts move no other metric than those shown.")
+    result.add_column("")
+    for strength in found.strengths:
+        result.add_column(f"{strength:g}", justify="right")
+    result.add_column("expected")
+    result.add_column("so it is")
+    words = {True: "yes", False: "NO", None: ""}
+    for distortion in dict.fromkeys(row.distortion for row in found.rows):
+        result.add_section()
+        result.add_row(f"[bold]{distortion}[/bold]")
+        for row in (row for row in found.rows if row.distortion == distortion):
+            values = (f"{value:.5g}" for value in row.values)
+            result.add_row(row.metric, *values, row.expectation.move, words[row.holds])
+    return result
+
+
+def to_json(found: Behaviour) -> dict[str, Any]:
+    """The table as plain values."""
+    return {
+        "strengths": list(found.strengths),
+        "rows": [asdict(row) for row in found.rows],
+        "absent": {name: absent.to_json()["absent"] for name, absent in found.absent.items()},
+        "as_expected": not found.failures,
+    }
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m mov_ai.evaluation.metric_behaviour", description=__doc__)
+    parser.add_argument("--videos", type=int, default=24, help="clips of the test split, 0, 1, ...")
+    parser.add_argument("--size", type=int, default=64, help="height and width of the clips in pixels")
+    parser.add_argument("--out", type=Path, default=None, help="JSON file for the table")
+    return parser.parse_args(given)
+
+
+def run(options: argparse.Namespace, console: Console, networks: MetricNetworks | None = None) -> Behaviour:
+    """Measure, print and write.
+
+    Args:
+        networks: what to measure with; what is on this machine if None.
+
+    Raises:
+        UsageError: for fewer than 2 videos, or a size below 32.
+    """
+    if options.videos < 2:
+        raise UsageError(f"--videos: expected 2 or more; found {options.videos}")
+    if options.size < 32:
+        raise UsageError(f"--size: expected 32 or more, as LPIPS needs; found {options.size}")
+    networks = load_networks() if networks is None else networks
+    videos, prompts = rendered(options.videos, options.size)
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("measuring")
+
+        def report(done: int, whole: int) -> None:
+            progress.update(task, completed=done, total=whole)
+
+        found = behaviour(videos, prompts, networks, STRENGTHS, DISTORTIONS, report)
+    console.print(table(found))
+    for row in found.rows:
+        if row.expectation.reason:
+            console.print(f"{row.metric}, {row.distortion}: {row.expectation.move}: {row.expectation.reason}")
+    for name, absent in found.absent.items():
+        console.print(f"{name}: not measured: {absent.reason}")
+    if options.out is not None:
+        command = f"python -m mov_ai.evaluation.metric_behaviour --videos {options.videos} --size {options.size}"
+        sources = {q.name: {"network": q.network, "weights": q.weights} for q in quantities(networks, prompts)}
+        write_json(options.out, {"command": command, "sources": sources, **to_json(found)})
+    return found
+
+
+def main(given: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    try:
+        found = run(arguments(given), Console())
+    except MovAIError as error:
+        sys.stderr.write(f"metric_behaviour: {error}\n")
+        return error.exit_code
+    for row in found.failures:
+        sys.stderr.write(f"metric_behaviour: {row.metric}, {row.distortion}: expected {row.expectation.move}\n")
+    return 1 if found.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

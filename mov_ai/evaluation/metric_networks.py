@@ -1,0 +1,135 @@
+"""The networks that look at the videos: those that are on this machine, and for the others why they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mov_ai.errors import MovAIError, UsageError
+from mov_ai.evaluation.metrics.optical_flow import LucasKanade, OpticalFlow
+from mov_ai.evaluation.metrics.result import Absent
+from mov_ai.evaluation.video_pass import because
+
+LPIPS_NETWORKS = ("alex", "vgg", "squeeze")
+FLOWS = ("classical", "raft")
+_Loaded = TypeVar("_Loaded")
+
+
+class Recognition(Protocol):
+    """The embedded network that recognises what a video shows. Frames are uint8 (T, H, W, 3).
+
+    Attributes:
+        network, weights: as `Provenance` takes them.
+    """
+
+    @property
+    def network(self) -> str: ...
+    @property
+    def weights(self) -> str: ...
+    def features(self, frames: np.ndarray, /) -> np.ndarray:
+        """(D,) of the whole video."""
+
+    def frame_features(self, frames: np.ndarray, /) -> np.ndarray:
+        """(T, D) of its frames."""
+
+    def feature_maps(self, x: Tensor, /) -> Sequence[Tensor]:
+        """(N, 3, H, W) in [-1, 1] -> (N, C, h, w) of some layers."""
+
+    def probabilities(self, frames: np.ndarray, /) -> np.ndarray:
+        """(K,) of the classes, sum 1."""
+
+
+class TextSimilarity(Protocol):
+    """A network that says how well a text fits a video: higher is better.
+
+    Attributes:
+        network, weights: as `Provenance` takes them.
+    """
+
+    @property
+    def network(self) -> str: ...
+    @property
+    def weights(self) -> str: ...
+    def similarity(self, text: str, frames: np.ndarray, /) -> float:
+        """Of a text and frames uint8 (T, H, W, 3)."""
+
+
+@dataclass(frozen=True)
+class MetricNetworks:
+    """What is there to measure with.
+
+    Attributes:
+        recognition: features, classes, and features of frames, embedded.
+        text_video: similarity of text and video, embedded.
+        clip: similarity of text and frames, given by the user.
+        i3d: StyleGAN-V's TorchScript.
+        lpips: the `lpips` package's network on torchvision's backbone.
+        lpips_network: which backbone.
+        flow: for smoothness, warping and motion.
+        device: where the embedded networks and I3D compute.
+    """
+
+    recognition: Recognition
+    text_video: TextSimilarity
+    clip: TextSimilarity | Absent
+    i3d: torch.jit.ScriptModule | Absent
+    lpips: torch.nn.Module | Absent
+    flow: OpticalFlow | Absent
+    lpips_network: str = "alex"
+    device: str = "cpu"
+
+
+def load_networks(
+    clip: str | Path | None = None, lpips: str = "alex", flow: str = "classical", device: str = "cpu"
+) -> MetricNetworks:
+    """Everything that this machine has.
+
+    Args:
+        clip: folder of a transformers CLIP checkpoint.
+        lpips: backbone of LPIPS, one of `LPIPS_NETWORKS`.
+        flow: "classical", which needs no weights, or "raft", which is far slower.
+        device: where the embedded networks and I3D compute.
+
+    Raises:
+        UsageError: for another `lpips` or `flow`, or a `clip` that is none.
+    """
+    from mov_ai.evaluation.metrics.image_quality import load_lpips
+    from mov_ai.evaluation.metrics.optical_flow import load_raft
+    from mov_ai.evaluation.metrics.preprocess import load_i3d
+    from mov_ai.evaluation.networks.recognition import VideoRecognition
+    from mov_ai.evaluation.networks.text_video import TextVideo
+
+    for name, value, known in (("lpips", lpips, LPIPS_NETWORKS), ("flow", flow, FLOWS)):
+        if value not in known:
+            raise UsageError(f"{name}: expected one of {', '.join(known)}; found {value!r}")
+    found: TextSimilarity | Absent = Absent(
+        "no CLIP checkpoint was given", "give the folder of any transformers CLIP with eval.clip=PATH, or --clip PATH"
+    )
+    if clip is not None:
+        from mov_ai.evaluation.clip_similarity import ClipSimilarity
+
+        found = ClipSimilarity.from_pretrained(clip)
+    return MetricNetworks(
+        recognition=VideoRecognition.from_pretrained(device=device),
+        text_video=TextVideo.from_pretrained(device=device),
+        clip=found,
+        i3d=_or_absent(lambda: load_i3d(device=device)),
+        lpips=_or_absent(lambda: load_lpips(lpips)),
+        flow=LucasKanade() if flow == "classical" else _or_absent(load_raft),
+        lpips_network=lpips,
+        device=device,
+    )
+
+
+def _or_absent(load: Callable[[], _Loaded | Absent]) -> _Loaded | Absent:
+    """A damaged file costs its own metrics only, which say so."""
+    try:
+        return load()
+    except MovAIError as error:
+        return because(error)

@@ -1,0 +1,188 @@
+"""The embedded recognition network: what is seen in a video of the world, and features for distances between sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mov_ai.data.tabletop.lexicon import COLORS, MOTIONS, SHAPES
+from mov_ai.evaluation.networks.labels import CLASSES, LABELS
+from mov_ai.evaluation.networks.stored import UNTRAINED, load_network
+from mov_ai.evaluation.networks.video_network import VideoFeatures, VideoNetwork, VideoNetworkConfig, network_input
+
+#: Damage that the network tells the strength of, so that its features keep it.
+DAMAGES = ("resampling", "blur", "noise", "jpeg", "colors", "ghost", "flicker", "freeze", "shuffle")
+
+
+@dataclass(frozen=True)
+class RecognitionConfig:
+    """Sizes of the network."""
+
+    backbone: VideoNetworkConfig = field(default_factory=VideoNetworkConfig)
+
+
+@dataclass
+class Recognised:
+    """Logits for B videos of F frames.
+
+    Attributes:
+        labels: (B, 316), one for each of `LABELS`; sigmoid.
+        classes: (B, 53), one for each of `CLASSES`; softmax.
+        damage: (B, 9), strength of each of `DAMAGES` in [0, 1]; sigmoid.
+        objects: (B, F, 32), shape and colour pairs in each frame, shapes first; sigmoid.
+        looks: (B, F, 64, 12), shapes, then colours, in each cell; sigmoid.
+        motions: (B, F, 64, 14), what the objects in each cell are doing; sigmoid.
+        features: what they are made of.
+    """
+
+    labels: Tensor
+    classes: Tensor
+    damage: Tensor
+    objects: Tensor
+    looks: Tensor
+    motions: Tensor
+    features: VideoFeatures
+
+
+class VideoRecognition(nn.Module):
+    """Names objects, motions, who does what when, relations, counts; and the damage that a video has suffered.
+
+    The heads for frames and cells serve training. Frames are seen at 64x64, up to 16 of them: see `network_input`.
+    """
+
+    def __init__(self, config: RecognitionConfig) -> None:
+        super().__init__()
+        self.config = config
+        sizes = config.backbone
+        self.backbone = VideoNetwork(sizes)
+        self.labels = nn.Linear(sizes.features, len(LABELS))
+        self.classes = nn.Linear(sizes.features, len(CLASSES))
+        self.damage = nn.Linear(sizes.features, len(DAMAGES))
+        self.objects = nn.Linear(sizes.frame_features, len(SHAPES) * len(COLORS))
+        self.looks = nn.Linear(sizes.widths[2], len(SHAPES) + len(COLORS))
+        self.motions = nn.Linear(sizes.widths[2], len(MOTIONS))
+        self._weights = UNTRAINED
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path | None = None, device: torch.device | str = "cpu") -> VideoRecognition:
+        """Load the embedded network, or one from a folder that training exported.
+
+        Raises:
+            UsageError, MovAIError: as `load_network`.
+        """
+        module, weights = load_network(cls, RecognitionConfig, path, "recognition")
+        module._weights = weights
+        return module.to(device).requires_grad_(False)
+
+    @property
+    def network(self) -> str:
+        """What looked at the pixels, as results name it."""
+        return f"embedded recognition network (mov_ai), {self.config.backbone.features} features"
+
+    @property
+    def weights(self) -> str:
+        """Where its weights come from, with their SHA-256."""
+        return self._weights
+
+    def forward(self, video: Tensor) -> Recognised:
+        """Recognise videos (B, F, 3, 64, 64) in [-1, 1]."""
+        seen = self.backbone(video)
+        return Recognised(
+            self.labels(seen.video),
+            self.classes(seen.video),
+            self.damage(seen.video),
+            self.objects(seen.frames),
+            self.looks(seen.cells),
+            self.motions(seen.moving),
+            seen,
+        )
+
+    def features(self, frames: np.ndarray) -> np.ndarray:
+        """Features of a video for distances between sets of videos, such as an FVD of this network's own.
+
+        Args:
+            frames: uint8 (T, H, W, 3), T at least 2, any size.
+
+        Returns:
+            (256,) float32.
+
+        Raises:
+            UsageError: as `check_video`.
+        """
+        return self.features_of([frames])[0]
+
+    def features_of(self, videos: Iterable[np.ndarray], batch: int = 4) -> np.ndarray:
+        """`features` of many videos, (n, 256); only `batch` of them are in memory at once."""
+        found = [seen.features.video.float().cpu().numpy() for seen in self._recognised(videos, batch)]
+        return np.concatenate(found) if found else np.zeros((0, self.config.backbone.features), np.float32)
+
+    def probabilities(self, frames: np.ndarray) -> np.ndarray:
+        """Probabilities of `CLASSES`, (53,) with sum 1: the first motion and the shape of what does it.
+
+        Where several things begin together, or nothing moves and several rest, training shares the probability out.
+
+        Args:
+            frames: as `features`.
+        """
+        return self.probabilities_of([frames])[0]
+
+    def probabilities_of(self, videos: Iterable[np.ndarray], batch: int = 4) -> np.ndarray:
+        """`probabilities` of many videos, (n, 53), for `inception_score`; `batch` of them are in memory at once."""
+        found = [seen.classes.double().softmax(-1).cpu().numpy() for seen in self._recognised(videos, batch)]
+        return np.concatenate(found) if found else np.zeros((0, len(CLASSES)))
+
+    def label_probabilities(self, frames: np.ndarray) -> np.ndarray:
+        """How sure the network is that each of `LABELS` is true of a video, (316,) in [0, 1]."""
+        seen = next(self._recognised([frames], 1))
+        return seen.labels[0].float().sigmoid().cpu().numpy()
+
+    def frame_features(self, frames: np.ndarray) -> np.ndarray:
+        """Features of each frame by itself, for subject consistency.
+
+        Args:
+            frames: uint8 (T, H, W, 3), any T and size.
+
+        Returns:
+            (T, 128) float32, not normalised.
+
+        Raises:
+            UsageError: as `check_video`.
+        """
+        return self.backbone.frame_features(frames)
+
+    @torch.no_grad()
+    def feature_maps(self, x: Tensor) -> list[Tensor]:
+        """Features of frames at 1/2, 1/4 and 1/8 of their size, for `feature_distance`; frames are not resized.
+
+        Args:
+            x: (N, 3, H, W) in [-1, 1]. The network was trained with 64x64.
+
+        Returns:
+            (N, 24, H/2, W/2), (N, 48, H/4, W/4), (N, 128, H/8, W/8).
+        """
+        maps: list[Tensor] = self.backbone.frame(x.to(next(self.parameters()).device))
+        return maps
+
+    @torch.no_grad()
+    def _recognised(self, videos: Iterable[np.ndarray], batch: int) -> Iterator[Recognised]:
+        device = next(self.parameters()).device
+        for inputs in input_batches(videos, batch):
+            yield self(inputs.to(device))
+
+
+def input_batches(videos: Iterable[np.ndarray], size: int) -> Iterator[Tensor]:
+    """`network_input` of videos, `size` at a time; one of another length than the one before starts a new batch."""
+    waiting: list[Tensor] = []
+    for video in videos:
+        inputs = network_input(video)
+        if waiting and (len(waiting) == size or inputs.shape[1] != waiting[0].shape[1]):
+            yield torch.cat(waiting)
+            waiting = []
+        waiting.append(inputs)
+    if waiting:
+        yield torch.cat(waiting)

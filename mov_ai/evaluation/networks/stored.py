@@ -1,0 +1,41 @@
+"""Loading a metric network, with the words by which results name its weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+from torch import nn
+
+from mov_ai.errors import UsageError
+from mov_ai.evaluation.file_digest import sha256_of
+from mov_ai.models.component import WEIGHTS_FILE, load_component
+
+EMBEDDED = Path(__file__).resolve().parents[2] / "assets" / "metrics"
+#: What a network that was not loaded says of its weights.
+UNTRAINED = "none: untrained"
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def load_network(network: type[Network], config_type: type, path: str | Path | None, name: str) -> tuple[Network, str]:
+    """A network and the identity of its weights: "embedded, sha256 ..." or "FOLDER, sha256 ...".
+
+    Args:
+        path: folder that training exported; the embedded one if None.
+        name: of the embedded network's folder, and of the experiment that trains it.
+
+    Raises:
+        UsageError: if the folder holds none; it names the command that trains one. Else as `load_component`.
+    """
+    folder = EMBEDDED / name if path is None else Path(path)
+    if not (folder / WEIGHTS_FILE).is_file():
+        # Pickles and other mistakes in a folder that is given have their own words.
+        if path is not None and folder.exists():
+            load_component(network, config_type, folder)
+        raise UsageError(
+            f"{folder}: holds no weights of a {network.__name__}; train them with `python -m mov_ai.train "
+            f"experiment=metrics/{name}`, which writes runs/metrics/{name}/export"
+        )
+    module = load_component(network, config_type, folder)
+    digest = sha256_of([folder / WEIGHTS_FILE])
+    return module, f"{'embedded' if path is None else folder}, sha256 {digest}"

@@ -1,0 +1,74 @@
+"""report.md: the tables of a report as text."""
+
+from __future__ import annotations
+
+from mov_ai.evaluation.metrics.result import Absent, MetricResult
+from mov_ai.evaluation.report.definitions import definition
+from mov_ai.evaluation.report.results import Results
+from mov_ai.evaluation.report.terminal import absences
+from mov_ai.evaluation.report.wording import interval, measured, number, percent, plain, shortened
+
+
+def markdown(results: Results) -> str:
+    """The whole file."""
+    lines = [f"# {_text(results.title)}", ""]
+    lines += [f"- {_text(name)}: {_text(value)}" for name, value in results.settings.items() if value is not None]
+    lines += [
+        f"- {_text(key)}: {_text(results.environment[key])}"
+        for key in ("machine", "time")
+        if key in results.environment
+    ]
+    lines += [f"- seed: {results.seed}", ""]
+    if results.compositional:
+        lines += ["## Compositional benchmark", "", "| category | score | 95 % interval | ceiling | n |"]
+        lines += ["|---|---:|---:|---:|---:|"]
+        for name, score in results.compositional.items():
+            if isinstance(score, Absent):
+                lines.append(f"| {_text(name)} | absent | | | 0 |")
+                continue
+            low, high = (f"{100 * value:.1f}" for value in score.ci95)
+            lines.append(
+                f"| {_text(name)} | {percent(score.score)} | {low}-{high} | {percent(score.ceiling)} | {score.n} |"
+            )
+        lines += ["", "Ceiling: the checker's score on the real clips of the same prompts.", ""]
+    for group, figures in measured(results):
+        lines += [f"## {group}", "", "| metric | value | 95 % interval | real clips | n | better | network | weights |"]
+        lines += ["|---|---:|---:|---:|---:|---|---|---|"]
+        notes: list[str] = []
+        for name, figure in figures:
+            result = figure.result
+            assert isinstance(result, MetricResult)
+            words = definition(name)
+            real = "" if figure.real is None else number(figure.real.value)
+            cells = [words.title, number(result.value), interval(result.ci95), real, str(result.n), words.better]
+            cells += [result.network or "none", shortened(result.weights) or "none"]
+            lines.append(f"| {' | '.join(map(_text, cells))} |")
+            notes += [f"- {_text(words.title)}: {_text(note)}" for note in result.notes]
+            if figure.permuted is not None:
+                notes.append(f"- {_text(words.title)}: {number(figure.permuted.value)} with the prompts permuted")
+        lines += ["", *notes, *([""] if notes else [])]
+    lines += [f"Real clips: {_text(results.real)}.", ""]
+    if gone := absences(results):
+        lines += ["## Absent", "", *(f"- {_text(line)}" for line in gone), ""]
+    if results.notices:
+        lines += ["## Noticed", "", *(f"- {_text(line)}" for line in results.notices), ""]
+    lines += ["## What the metrics mean", ""]
+    for name in results.metrics:
+        words = definition(name)
+        lines.append(f"- {_text(words.title)} (`{name}`): {_text(words.text)} Range {_text(words.range)}.")
+    times = [
+        f"{definition(name).title} {figure.seconds_per_64:.1f}"
+        for name, figure in results.metrics.items()
+        if figure.seconds_per_64 is not None
+    ]
+    lines += ["", f"Seconds per 64 videos: {_text(', '.join(times))}."]
+    lines += [f"Seconds of the run: {', '.join(f'{k} {v:.1f}' for k, v in results.seconds.items())}."]
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: object) -> str:
+    """Text that stays in its cell and is no markup."""
+    line = plain(value)
+    for character in "\\|<>*_`[]":
+        line = line.replace(character, f"\\{character}")
+    return line

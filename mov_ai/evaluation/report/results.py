@@ -1,0 +1,224 @@
+"""What an evaluation found, as one document: results.json, and its lines as results.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mov_ai.errors import UsageError
+from mov_ai.evaluation.metrics.result import Absent, MetricResult, Provenance, Reference, Settings
+from mov_ai.evaluation.report.definitions import definition
+from mov_ai.evaluation.video_metrics import Figure
+from mov_ai.graph.files import read_json
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class CategoryScore:
+    """A category of the compositional benchmark.
+
+    Attributes:
+        score: mean over videos of the share of checks passed, in [0, 1], with its 95 % interval.
+        n: videos.
+        ceiling: the checker's score on the real clips of the same prompts, with its interval.
+    """
+
+    score: float
+    ci95: tuple[float, float]
+    n: int
+    ceiling: float
+    ceiling_ci95: tuple[float, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry of `compositional` in results.json."""
+        return {
+            "score": self.score,
+            "ci95": list(self.ci95),
+            "n": self.n,
+            "ceiling": self.ceiling,
+            "ceiling_ci95": list(self.ceiling_ci95),
+        }
+
+
+@dataclass(frozen=True)
+class VideoRow:
+    """One video of the report.
+
+    Attributes:
+        name: of the file, without suffix.
+        prompt, category, seed: what it was made from, where that is known.
+        score, checks: the checker's verdict, where it was checked.
+        values: figures of this video alone.
+        clip, sheet: files beside the report, relative to it; None for videos that are not shown.
+    """
+
+    name: str
+    prompt: str | None = None
+    category: str | None = None
+    seed: int | None = None
+    score: float | None = None
+    checks: Mapping[str, bool] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
+    clip: str | None = None
+    sheet: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry of `videos` in results.json."""
+        return {**self.__dict__, "checks": dict(self.checks), "values": dict(self.values)}
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that a report says.
+
+    Attributes:
+        title: of the report.
+        settings: what decided the figures, plain values, the first ones being the most telling.
+        environment: machine, versions, time.
+        seed: of generation and bootstrap.
+        metrics: name -> figure.
+        compositional: category -> score; absent where no prompt of this run belongs to it. Empty without a benchmark.
+        checked: what the compositional scores depend on; two results that differ in it do not compare.
+        videos: one row each.
+        seconds: part of the run -> wall seconds.
+        notices: what was left out or changed, one line each.
+        real: what the column "real clips" holds.
+    """
+
+    title: str
+    settings: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    seed: int
+    metrics: Mapping[str, Figure]
+    compositional: Mapping[str, CategoryScore | Absent] = field(default_factory=dict)
+    checked: Mapping[str, Any] = field(default_factory=dict)
+    videos: tuple[VideoRow, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+    real: str = "the reference"
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole of results.json."""
+        return {
+            "schema": SCHEMA,
+            "title": self.title,
+            **self.environment,
+            "seed": self.seed,
+            "settings": dict(self.settings),
+            "real": self.real,
+            "metrics": {name: figure_to_json(name, figure) for name, figure in self.metrics.items()},
+            "compositional": {name: score.to_json() for name, score in self.compositional.items()},
+            "compositional_depends_on": dict(self.checked),
+            "seconds": {name: round(value, 2) for name, value in self.seconds.items()},
+            "notices": list(self.notices),
+            "videos": [row.to_json() for row in self.videos],
+        }
+
+    def to_csv(self) -> str:
+        """A line for each metric and category."""
+        stream = io.StringIO()
+        columns = (
+            "kind",
+            "name",
+            "value",
+            "ci95_low",
+            "ci95_high",
+            "n",
+            "higher_is_better",
+            "better",
+            "real",
+            "network",
+        )
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow([*columns, "weights", "seconds_per_64_videos", "absent"])
+        for name, figure in self.metrics.items():
+            result = figure.result
+            if isinstance(result, Absent):
+                writer.writerow(["metric", name, *[""] * 10, result.to_json()["absent"]])
+                continue
+            low, high = result.ci95 or ("", "")
+            real = "" if figure.real is None else figure.real.value
+            better = definition(name).better
+            row = [result.value, low, high, result.n, result.higher_is_better, better, real]
+            sources = [result.network or "", result.weights or "", _rounded(figure.seconds_per_64)]
+            writer.writerow(["metric", name, *row, *sources, ""])
+        for name, score in self.compositional.items():
+            if isinstance(score, Absent):
+                writer.writerow(["category", name, *[""] * 10, score.to_json()["absent"]])
+                continue
+            row = [score.score, *score.ci95, score.n, True, "higher", score.ceiling]
+            writer.writerow(["category", name, *row, self.checked.get("checker", ""), "", "", ""])
+        return stream.getvalue()
+
+
+def _rounded(seconds: float | None) -> float | str:
+    return "" if seconds is None else round(seconds, 2)
+
+
+def figure_to_json(name: str, figure: Figure) -> dict[str, Any]:
+    """The entry of `metrics` in results.json."""
+    entry: dict[str, Any] = figure.result.to_json()
+    if isinstance(figure.result, Absent):
+        return entry
+    words = definition(name)
+    entry |= {"title": words.title, "definition": words.text, "range": words.range, "better": words.better}
+    for key, other in (("real", figure.real), ("permuted_prompts", figure.permuted)):
+        if other is not None:
+            ci95 = None if other.ci95 is None else list(other.ci95)
+            entry[key] = {"value": other.value, "ci95": ci95, "n": other.n}
+    if figure.seconds_per_64 is not None:
+        entry["seconds_per_64_videos"] = round(figure.seconds_per_64, 3)
+    if figure.curve:
+        entry["by_number_of_videos"] = [{"n": n, "value": value} for n, value in figure.curve]
+    return entry
+
+
+def read_results(path: str | Path) -> dict[str, Any]:
+    """A results.json that an evaluation wrote.
+
+    Raises:
+        UsageError: if it is none.
+    """
+    found = read_json(path)
+    if not isinstance(found, dict) or found.get("schema") != SCHEMA or not isinstance(found.get("metrics"), dict):
+        raise UsageError(f"{path}: expected a results.json of `mov-ai eval` or `make eval` (schema {SCHEMA})")
+    return found
+
+
+def metric_from_json(name: str, entry: Mapping[str, Any], source: str) -> MetricResult | Absent:
+    """An entry of `metrics` as what it was written from.
+
+    Args:
+        source: the file, for messages.
+
+    Raises:
+        UsageError: if it is no such entry.
+    """
+    if "absent" in entry:
+        return Absent(*(part.strip() for part in (str(entry["absent"]).rpartition("; ")[::2])))
+    try:
+        reference = entry["reference"]
+        compared = None
+        if reference is not None:
+            compared = Reference(reference["name"], reference["n"], Settings(**reference["settings"]))
+        provenance = Provenance(entry["network"], entry["weights"], Settings(**entry["settings"]), compared)
+        return MetricResult(
+            name,
+            entry["value"],
+            None if entry["ci95"] is None else (entry["ci95"][0], entry["ci95"][1]),
+            entry["n"],
+            entry["higher_is_better"],
+            provenance,
+            entry["parameters"],
+            tuple(entry["notes"]),
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise UsageError(
+            f"{source}: metrics.{name}: is not what an evaluation writes ({type(error).__name__}: {error}); "
+            "measure again"
+        ) from None

@@ -1,0 +1,67 @@
+"""The tables of a report on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.markup import escape
+from rich.table import Table
+
+from mov_ai.evaluation.metrics.result import Absent, MetricResult
+from mov_ai.evaluation.report.definitions import definition
+from mov_ai.evaluation.report.results import Results
+from mov_ai.evaluation.report.wording import absent, interval, measured, number, percent
+
+
+def tables(results: Results) -> Iterator[Table]:
+    """Metrics, and the compositional benchmark if it was measured."""
+    yield _metrics(results)
+    if results.compositional:
+        yield _categories(results)
+
+
+def absences(results: Results) -> list[str]:
+    """One line for each reason: the metrics that it takes away, and what would bring them."""
+    reasons: dict[str, list[str]] = {}
+    for name, gone in absent(results):
+        reasons.setdefault(gone.to_json()["absent"], []).append(name)
+    return [f"absent: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
+
+
+def _metrics(results: Results) -> Table:
+    signs = "↑ higher is better, ↓ lower, ≈ as real clips"
+    table = Table(title=escape(results.title), caption=escape(f"real: {results.real}; {signs}"))
+    table.add_column("metric", overflow="fold")
+    for name in ("value", "95 % interval", "real", "n", ""):
+        table.add_column(name, justify="right", no_wrap=True)
+    for group, figures in measured(results):
+        table.add_section()
+        table.add_row(f"[bold]{group}[/bold]")
+        for name, figure in figures:
+            result = figure.result
+            assert isinstance(result, MetricResult)
+            real = "" if figure.real is None else number(figure.real.value)
+            words = definition(name)
+            table.add_row(
+                f"  {escape(words.title)}",
+                number(result.value),
+                escape(interval(result.ci95)),
+                real,
+                str(result.n),
+                words.arrow,
+            )
+    return table
+
+
+def _categories(results: Results) -> Table:
+    table = Table(title="Compositional benchmark", caption="ceiling: the checker on the real clips of the same prompts")
+    table.add_column("category", overflow="fold")
+    for name in ("score", "95 % interval", "ceiling", "n"):
+        table.add_column(name, justify="right")
+    for name, score in results.compositional.items():
+        if isinstance(score, Absent):
+            table.add_row(escape(name), "", "", "", "0")
+            continue
+        low, high = (f"{100 * value:.1f}" for value in score.ci95)
+        table.add_row(escape(name), percent(score.score), f"{low}-{high}", percent(score.ceiling), str(score.n))
+    return table

@@ -1,0 +1,66 @@
+"""How figures are written, the same in every report."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from mov_ai.evaluation.metrics.result import Absent
+from mov_ai.evaluation.report.definitions import GROUPS, definition
+from mov_ai.evaluation.report.results import Results
+from mov_ai.evaluation.video_metrics import Figure
+
+
+def number(value: float | None) -> str:
+    """Four significant digits, no exponent where a person would write none; nothing for None."""
+    if value is None:
+        return ""
+    if value == 0 or 1e-4 <= abs(value) < 1e6:
+        digits = f"{value:.4g}"
+        return digits if "e" not in digits else f"{value:.0f}"
+    return f"{value:.3g}"
+
+
+def interval(ci95: Sequence[float] | None) -> str:
+    """ "[low, high]"; nothing for None."""
+    return "" if ci95 is None else f"[{number(ci95[0])}, {number(ci95[1])}]"
+
+
+def percent(share: float) -> str:
+    """One decimal."""
+    return f"{100 * share:.1f} %"
+
+
+def measured(results: Results) -> Iterator[tuple[str, list[tuple[str, Figure]]]]:
+    """Group -> its figures that are not absent; groups without any are left out."""
+    for group in GROUPS:
+        found = [
+            (name, figure)
+            for name, figure in results.metrics.items()
+            if definition(name).group == group and not isinstance(figure.result, Absent)
+        ]
+        if found:
+            yield group, found
+
+
+def absent(results: Results) -> list[tuple[str, Absent]]:
+    """Figures that are absent."""
+    return [(name, f.result) for name, f in results.metrics.items() if isinstance(f.result, Absent)]
+
+
+def shortened(weights: str | None) -> str:
+    """Weights with their SHA-256 cut to 12 digits, for tables."""
+    return re.sub(r"([0-9a-f]{12})[0-9a-f]{52}", r"\1…", weights or "")
+
+
+def plain(value: object) -> str:
+    """Text on one line, without characters that steer a terminal or that XML cannot hold."""
+    line = " ".join(str(value).split())
+    return "".join("\ufffd" if unicodedata.category(character) in ("Cc", "Cs") else character for character in line)
+
+
+def markup(value: object) -> str:
+    """`plain` text that HTML and SVG show as it is."""
+    return escape(plain(value))

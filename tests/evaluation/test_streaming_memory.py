@@ -1,0 +1,86 @@
+"""Measuring many videos takes the memory of one: nothing of a video is kept but its figures."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mov_ai.data.video import write_video
+from tests.evaluation.metrics.videos import FPS, sprites
+
+FEW, MANY = 10, 200
+FRAMES, SIDE = 16, 96
+#: Decoded, the many videos would be three times this.
+BOUND = 28 * 2**20
+
+SCRIPT = """
+import json, resource, sys
+import numpy as np, torch
+from mov_ai.evaluation.metrics.folders import common_shape, measured_settings, read, scan
+from mov_ai.evaluation.metrics.frechet import FeatureStatistics, frechet_distance_from_moments
+from mov_ai.evaluation.metrics.temporal import temporal_flickering
+from mov_ai.evaluation.video_pass import Quantity, each, measure
+
+torch.set_num_threads(1)
+
+def features(frames):
+    return frames[::4, ::12, ::12].reshape(-1, 64)[:, :].mean(0) / 255
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+def work(folder):
+    found = scan(folder)
+    shape = common_shape(found, max_frames=12)
+    statistics = FeatureStatistics(64)
+    for video in read(found, shape):
+        statistics.update(features(video.frames)[None])
+    chosen = [
+        Quantity("features", each(lambda video: features(video.frames))),
+        Quantity("flickering", each(lambda video: temporal_flickering(video.frames))),
+    ]
+    values = measure(((video,) for video in read(found, shape)), chosen, measured_settings(found, shape))
+    assert len(values.stack("flickering")) == statistics.n == len(found.files)
+    covariance = np.cov(values.stack("features"), rowvar=False)
+    same = frechet_distance_from_moments(
+        statistics.mean, statistics.covariance, values.stack("features").mean(0), covariance
+    )
+    assert same < 1e-9
+    return statistics.n
+
+work(sys.argv[1])
+before = peak()
+count = work(sys.argv[2])
+print(json.dumps({"count": count, "grown": peak() - before}))
+"""
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """Two folders, of few and of many videos; the many are some in turn."""
+    some = []
+    for seed in range(5):
+        some.append(tmp_path / f"{seed}.mp4")
+        write_video(some[-1], sprites(seed, FRAMES, SIDE), fps=FPS)
+    made = []
+    for count in (FEW, MANY):
+        made.append(tmp_path / f"{count} videos")
+        made[-1].mkdir()
+        for number in range(count):
+            os.link(some[number % len(some)], made[-1] / f"{number:04d}.mp4")
+    return made[0], made[1]
+
+
+def test_200_videos_take_no_more_memory_than_10(folders: tuple[Path, Path]) -> None:
+    assert MANY * FRAMES * SIDE * SIDE * 3 > 3 * BOUND
+    command = [sys.executable, "-c", SCRIPT, *map(str, folders)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert told["count"] == MANY
+    assert told["grown"] < BOUND, f"{told['grown'] / 2**20:.0f} MiB more"

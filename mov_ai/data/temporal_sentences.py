@@ -13,7 +13,7 @@ from typing import Any
 from mov_ai.data.tabletop.grammar import Mention
 from mov_ai.data.tabletop.scene import change_time
 from mov_ai.errors import UsageError
-from mov_ai.graph import ATTRIBUTE_KINDS, Edge, Interval, Node, SceneGraph
+from mov_ai.graph import ATTRIBUTE_KINDS, Edge, Interval, Node, SceneGraph, allen
 from mov_ai.graph.files import parse_json
 
 SENTENCES = Path(__file__).resolve().parents[2] / "data" / "temporal" / "sentences.jsonl"
@@ -157,27 +157,6 @@ def _keys(value: dict[str, Any], required: tuple[str, ...], optional: tuple[str,
     for key in value:
         if key not in (*required, *optional):
             raise UsageError(f"{path}: expected only the keys {', '.join((*required, *optional))}; found {key!r}")
-
-
-def allen(a: Interval, b: Interval, meets: bool = False) -> tuple[bool, str]:
-    """How two events lie in time, as a label of the schema.
-
-    Returns:
-        (swapped, label): with `swapped`, the label holds from b to a.
-    """
-    if a[1] <= b[0]:
-        return False, "meets" if meets else "before"
-    if b[1] <= a[0]:
-        return True, "meets" if meets else "before"
-    if a == b:
-        return False, "equal"
-    if a[0] == b[0]:
-        return a[1] > b[1], "starts"
-    if a[1] == b[1]:
-        return a[0] < b[0], "finishes"
-    if (a[0] < b[0]) == (a[1] > b[1]):
-        return a[0] < b[0], "during"
-    return a[0] > b[0], "overlaps"
 
 
 @dataclass

@@ -11,6 +11,7 @@ from mov_ai.graph.schema import (
     Interval,
     Node,
     SceneGraph,
+    allen,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "Node",
     "SceneGraph",
     "Track",
+    "allen",
 ]

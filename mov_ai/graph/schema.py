@@ -37,6 +37,30 @@ Interval = tuple[float, float]
 FULL: Interval = (0.0, 1.0)
 
 
+def allen(a: Interval, b: Interval, meets: bool = False) -> tuple[bool, str]:
+    """How two intervals lie in time (Allen 1983), as a label of `ALLEN_RELATIONS`.
+
+    Args:
+        meets: whether one that is over when the other begins is said to bring it about.
+
+    Returns:
+        (swapped, label): with `swapped`, the label holds from b to a.
+    """
+    if a[1] <= b[0]:
+        return False, "meets" if meets else "before"
+    if b[1] <= a[0]:
+        return True, "meets" if meets else "before"
+    if a == b:
+        return False, "equal"
+    if a[0] == b[0]:
+        return a[1] > b[1], "starts"
+    if a[1] == b[1]:
+        return a[0] < b[0], "finishes"
+    if (a[0] < b[0]) == (a[1] > b[1]):
+        return a[0] < b[0], "during"
+    return a[0] > b[0], "overlaps"
+
+
 @dataclass(frozen=True)
 class Node:
     """One thing the caption speaks of.

@@ -13,7 +13,7 @@ from mov_ai.data.tabletop.grammar import relation_end
 from mov_ai.data.tabletop.lexicon import concept, motion_of
 from mov_ai.data.tabletop.scene import change_time
 from mov_ai.errors import UsageError
-from mov_ai.graph import MAX_NODES, Edge, Interval, Node, SceneGraph
+from mov_ai.graph import MAX_NODES, Edge, Interval, Node, SceneGraph, allen
 from mov_ai.graph.convert import FACTUAL_WORDINGS, NUMBER_WORDS, said_name, to_triples
 from mov_ai.parser.lemmas import noun_lemma, verb_lemma
 from mov_ai.parser.network import DIRECTIONS, LINKS, ORDERS, ROLES, SPATIAL_LABELS
@@ -303,8 +303,18 @@ class _Decoder:
         for event, g in zip(self.events, group, strict=True):
             event.rank = ranked.index(g)
         ends = self._step_ends(len(ranked))
-        for event in self.events:
-            event.interval = (ends[event.rank], ends[event.rank + 1])
+        for i, event in enumerate(self.events):
+            begin = end = event.rank
+            # "While A, B and then C": A lasts through both, where it is at the time of all that happens in a step.
+            beside = [
+                all(margin[i, j] > 0 for j, other in enumerate(self.events) if other.rank == step)
+                for step in range(len(ranked))
+            ]
+            while end + 1 < len(ranked) and beside[end + 1]:
+                end += 1
+            while begin > 0 and beside[begin - 1]:
+                begin -= 1
+            event.interval = (ends[begin], ends[end + 1])
 
     def _orders(self) -> np.ndarray:
         """The order of each pair of events.
@@ -654,13 +664,13 @@ class _Decoder:
 
     def _temporal(self) -> list[Edge]:
         edges = []
-        for first, second in itertools.pairwise(sorted(self.events, key=lambda e: (e.rank, e.token))):
-            known = first.token in self.place and second.token in self.place
-            pair = self.scores.order[self.place[first.token], self.place[second.token]] if known else _EQUAL
-            label = "equal" if first.rank == second.rank else "before"
-            if label == "before" and pair[ORDERS.index("meets")] > pair[ORDERS.index("before")]:
-                label = "meets"
-            probability = round(float(pair[ORDERS.index(label)]), 4)
+        for pair in itertools.pairwise(sorted(self.events, key=lambda e: (e.rank, e.token))):
+            known = all(event.token in self.place for event in pair)
+            order = self.scores.order[tuple(self.place[event.token] for event in pair)] if known else _EQUAL
+            meets = order[ORDERS.index("meets")] > order[ORDERS.index("before")]
+            swapped, label = allen(pair[0].interval, pair[1].interval, meets)
+            first, second = reversed(pair) if swapped else pair
+            probability = round(float(order[ORDERS.index(label if label in ORDERS else "equal")]), 4)
             edges.append(Edge(first.id, second.id, "temporal", label, confidence=probability))
         return edges
 

@@ -300,12 +300,12 @@ class _Alignment:
             for b in events:
                 if a.id == b.id:
                     continue
-                if a.interval == b.interval:
-                    name = "equal"
-                elif a.interval[1] <= b.interval[0]:
+                if a.interval[1] <= b.interval[0]:
                     name = "meets" if labels.get((a.id, b.id)) == "meets" else "before"
-                else:
+                elif b.interval[1] <= a.interval[0]:
                     name = "met by" if labels.get((b.id, a.id)) == "meets" else "after"
+                else:
+                    name = "equal"
                 order[row[self.heads[a.id][0]], row[self.heads[b.id][0]]] = ORDERS.index(name)
         return order
 

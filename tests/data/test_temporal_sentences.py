@@ -9,12 +9,11 @@ from mov_ai.data.temporal_sentences import (
     SENTENCES,
     SPLITS,
     TemporalSentence,
-    allen,
     build,
     temporal_sentences,
 )
 from mov_ai.errors import UsageError
-from mov_ai.graph import SceneGraph
+from mov_ai.graph import SceneGraph, allen
 
 
 def entry(**changes) -> dict:

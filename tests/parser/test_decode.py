@@ -1,10 +1,11 @@
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from mov_ai.data.tabletop.grammar import Mention
-from mov_ai.graph import Edge, Node, SceneGraph
+from mov_ai.graph import Edge, Interval, Node, SceneGraph
 from mov_ai.parser.decode import decode, step_lengths
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.parser.token_graph import TokenGraph, token_graph
@@ -20,11 +21,14 @@ def nlp():
     return load_spacy()
 
 
-def doing(text: str, *events: tuple[str, str, str], together: bool = False) -> tuple[SceneGraph, list[Mention]]:
+def doing(
+    text: str, *events: tuple[str, str, str], together: bool = False, intervals: Sequence[Interval] | None = None
+) -> tuple[SceneGraph, list[Mention]]:
     """A graph of things that do one thing each, given as (noun, verb as said, lemma), in order or all together."""
     nodes, edges, mentions = [Node("n0", "scene", "scene")], [], []
     for i, (noun, said, lemma) in enumerate(events):
         interval = (0.0, 1.0) if together else (i / len(events), (i + 1) / len(events))
+        interval = intervals[i] if intervals else interval
         spans = [(text.index(word), text.index(word) + len(word)) for word in (noun, said)]
         nodes += [Node(f"a{i}", "entity", noun, spans[0]), Node(f"e{i}", "event", lemma, spans[1], interval=interval)]
         edges += [Edge("n0", f"a{i}", "contains"), Edge("n0", f"e{i}", "contains"), Edge(f"e{i}", f"a{i}", "agent")]
@@ -32,9 +36,9 @@ def doing(text: str, *events: tuple[str, str, str], together: bool = False) -> t
     return SceneGraph(text, nodes, edges), mentions
 
 
-def decoded(nlp, text: str, *events: tuple[str, str, str], together: bool = False, **changed) -> SceneGraph:
+def decoded(nlp, text: str, *events: tuple[str, str, str], together=False, intervals=None, **changed) -> SceneGraph:
     tokens = token_graph(nlp(text))
-    graph, mentions = doing(text, *events, together=together)
+    graph, mentions = doing(text, *events, together=together, intervals=intervals)
     scores = certain_scores(make_sample(tokens, graph, mentions, VOCABULARY), tokens, VOCABULARY)
     scores = dataclasses.replace(scores, **changed)
     return decode(text, tokens, scores, VOCABULARY).graph
@@ -55,6 +59,17 @@ def test_one_sentence_follows_another_whatever_the_network_says(nlp):
 def test_a_word_for_the_same_time_leaves_it_to_the_network(nlp):
     graph = decoded(nlp, "A dog runs. Meanwhile, a cat jumps.", DOG, CAT, together=True)
     assert times(graph) == {"run": (0.0, 1.0), "jump": (0.0, 1.0)}
+
+
+@pytest.mark.parametrize("lasting", [0, 1, 2])
+def test_an_event_lasts_as_long_as_all_that_it_is_beside(nlp, lasting):
+    intervals = [(0.0, 0.5), (0.5, 1.0)]
+    intervals.insert(lasting, (0.0, 1.0))
+    text = "While a dog runs, a cat jumps and then a bird sings."
+    graph = decoded(nlp, text, DOG, CAT, ("bird", "sings", "sing"), intervals=intervals)
+    assert list(times(graph).values()) == intervals
+    named = {(graph.node(e.source).interval, e.label) for e in graph.edges if e.type == "temporal"}
+    assert named <= {((0.0, 0.5), "starts"), ((0.5, 1.0), "finishes"), ((0.0, 0.5), "before")}
 
 
 def test_sentences_last_as_long_as_the_network_says(nlp):

@@ -42,17 +42,18 @@ class LucasKanade:
         sigma: of the window, in pixels of the level.
         iterations: at each level.
         smallest: the pyramid stops before a side gets shorter than this.
-        damping: added to the window's structure tensor (grey in [0, 1]), against noise in flat places.
+        damping: added to the window's structure tensor (grey in [0, 1]): the shimmer of generated videos must not move
+            flat places.
     """
 
-    sigma: float = 2.0
+    sigma: float = 4.0
     iterations: int = 4
     smallest: int = 12
-    damping: float = 1e-4
+    damping: float = 3e-3
 
     @property
     def network(self) -> str:
-        return f"Lucas-Kanade, pyramidal (sigma {self.sigma:g}, {self.iterations} iterations)"
+        return f"Lucas-Kanade, pyramidal (sigma {self.sigma:g}, {self.iterations} iterations, damping {self.damping:g})"
 
     @property
     def weights(self) -> None:

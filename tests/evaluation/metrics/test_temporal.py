@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from scipy import ndimage
 
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.evaluation.metrics.optical_flow import LucasKanade, Raft, load_raft, visible, warp
@@ -108,6 +109,22 @@ def test_dynamic_degree_follows_speed_and_frame_rate() -> None:
     assert dynamic_degree(shifting(0.6, frames=12), 24, FLOW)
     # At 2 frames a second more may move between frames.
     assert not dynamic_degree(shifting(2), 2, FLOW)
+
+
+@pytest.mark.parametrize(
+    ("step", "strength", "moves"), [(0, 0, False), (0, 3, False), (2, 3, False), (5, 0, True), (5, 3, True)]
+)
+def test_shimmer_on_a_plain_ground_is_no_motion(step: int, strength: float, moves: bool) -> None:
+    # Generated videos shimmer; the flow of flat places must not be made of that. 128 pixels high: 3 pixels a frame.
+    y, x = np.mgrid[0:128, 0:128]
+    rng = np.random.default_rng(0)
+    frames = []
+    for t in range(16):
+        frame = np.where((x - 30 - step * t) ** 2 + (y - 70) ** 2 < 22**2, 120.0, 205.0)
+        shimmer = ndimage.gaussian_filter(rng.normal(size=frame.shape), 2)
+        frame = ndimage.gaussian_filter(frame, 1) + strength * shimmer / shimmer.std()
+        frames.append(np.repeat(frame.clip(0, 255).astype(np.uint8)[..., None], 3, -1))
+    assert dynamic_degree(np.stack(frames), 8, FLOW) == moves
 
 
 def test_raft_takes_any_size_and_is_absent_without_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ DEMO := demo
 export PROMPT SEED
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format check-tiny eval study train-tiny train-parser evaluate-parser clean
+.PHONY: help install demo test lint format check-tiny eval check-metrics study train-tiny train-metrics train-parser
+.PHONY: evaluate-parser clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +47,10 @@ check-tiny: install  ## how good the embedded weights are: prints the table of t
 eval: install  ## how good a checkpoint is: make eval [EVAL="checkpoint=DIR eval.num_videos=512"]
 	$(BIN)/python -m mov_ai.evaluate suite=video $(EVAL)
 
+check-metrics: install  ## can the figures be trusted: metrics on damaged videos, the checker on real and on wrong clips
+	$(BIN)/python -m mov_ai.evaluation.metric_behaviour --out experiments/metrics/behaviour.json
+	$(BIN)/python -m mov_ai.evaluation.benchmark.validate --parser --out experiments/metrics/benchmark.json
+
 study: install  ## train and compare the peers under one harness (hours): make study NAME=peers, or NAME=peers/unet3d
 	$(BIN)/python -m mov_ai.evaluation.study $(NAME)
 
@@ -59,6 +64,9 @@ evaluate-parser: install  ## the parser on FACTUAL, temporal sentences and timel
 
 train-tiny: install  ## train the other embedded weights again, one network after another
 	for name in codec planner checker denoiser; do $(BIN)/python -m mov_ai.train experiment=tiny/$$name || exit; done
+
+train-metrics: install  ## train the networks that make eval measures with again (over an hour)
+	for name in recognition text_video; do $(BIN)/python -m mov_ai.train experiment=metrics/$$name || exit; done
 
 clean:  ## remove what the targets made, except .venv
 	rm -rf $(DEMO) outputs runs multirun cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -299,8 +299,8 @@ def _words(peers: dict[str, Any], first: str) -> list[str]:
 def _difference(result: dict[str, Any]) -> str:
     """The peer's less the first entrant's, in the measure's own unit, with its interval."""
     ci95 = result["ci95"]
-    spread = "" if ci95 is None else f" [{ci95[0]:+.3f}, {ci95[1]:+.3f}]"
-    return f"{result['difference']:+.3f}{spread}"
+    spread = "" if ci95 is None else f" [{ci95[0]:+.2g}, {ci95[1]:+.2g}]"
+    return f"{result['difference']:+.2g}{spread}"
 
 
 def _share(value: float | None, ci95: list[float] | None) -> str:

@@ -41,7 +41,7 @@ class Definition:
 SETS, FRAMES, TRUTH, TEXT, TIME = (
     "Distance to real videos",
     "Frames",
-    "Against the rendered truth",
+    "Frame by frame, against the truth",
     "Text and variety",
     "Over time",
 )
@@ -93,10 +93,14 @@ DEFINITIONS: dict[str, Definition] = {
         "real",
         FRAMES,
     ),
-    "psnr": Definition("PSNR", "Mean over frames, against the rendered truth, in dB.", "[0, 100] dB", "higher", TRUTH),
-    "ssim": Definition(
-        "SSIM", "Wang et al. (2004), mean over frames, against the rendered truth.", "[-1, 1]", "higher", TRUTH
+    "psnr": Definition(
+        "PSNR",
+        "Mean over frames, in dB, against the truth: the rendered layout, or the reference of the same name.",
+        "[0, 100] dB",
+        "higher",
+        TRUTH,
     ),
+    "ssim": Definition("SSIM", "Wang et al. (2004), mean over frames, against the truth.", "[-1, 1]", "higher", TRUTH),
     "lpips_truth": Definition(
         "LPIPS", "Mean LPIPS of each frame to the truth's frame.", "[0, about 1]", "lower", TRUTH
     ),

@@ -38,7 +38,7 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1.25rem;margin:
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 details>summary{cursor:pointer}
 .rows{border-top:1px solid var(--line)}.rows details{border-bottom:1px solid var(--line);padding:.45rem 0}
-.rows summary{display:grid;grid-template-columns:3.5rem 11rem 1fr max-content;gap:.75rem;align-items:baseline}
+.rows summary{display:grid;grid-template-columns:4.5rem 11rem 1fr max-content;gap:.75rem;align-items:baseline}
 .rows summary::before{content:"\\25B8";position:absolute;margin-left:-1rem;color:var(--soft)}
 .rows details[open]>summary::before{content:"\\25BE"}.rows summary::-webkit-details-marker{display:none}
 .rows .n{text-align:right;font-variant-numeric:tabular-nums}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -36,6 +38,13 @@ def add_noise(clean: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
     """
     sigma = _like(sigma, clean)
     return (1 - sigma) * clean + sigma * noise
+
+
+def noise_features(sigma: Tensor) -> Tensor:
+    """Sines and cosines of a noise level at 64 frequencies from 1 to 1000: (batch,) to (batch, 128)."""
+    frequency = torch.exp(torch.linspace(0, math.log(1000.0), 64, device=sigma.device))
+    angle = sigma[:, None] * frequency
+    return torch.cat([angle.sin(), angle.cos()], -1)
 
 
 def input_scale(sigma: Tensor) -> Tensor:

@@ -262,14 +262,15 @@ class _Maker:
 
     def distance(self, name: str, quantity: str, compute: Callable[..., MetricResult]) -> Figure:
         network, weights, missing = self._source(quantity)
+        if missing is not None:
+            return Figure(missing)
         if self.reference is None:
-            missing = missing or Absent("there are no reference videos", "give some")
-        elif quantity in self.reference.values.absent:
-            missing = missing or self.reference.values.absent[quantity]
-        if missing is not None or self.reference is None:
-            return Figure(missing or Absent("there are no reference videos", "give some"))
-        others = self.reference.values.stack(quantity)
-        to = Reference(self.reference.name, len(others), self.reference.values.settings)
+            return Figure(Absent("there are no reference videos", "give some"))
+        reference = self.reference.values
+        if quantity in reference.absent:
+            return Figure(reference.absent[quantity])
+        others = reference.stack(quantity)
+        to = Reference(self.reference.name, len(others), reference.settings)
 
         def of(values: Values) -> MetricResult:
             provenance = Provenance(network, weights, values.settings, to)
@@ -280,7 +281,7 @@ class _Maker:
             curve = _curve(self.generated.stack(quantity), others, self.seed)
         figure = self._figure(of, quantity)
         # A set has no distance to itself worth telling.
-        itself = self.real is self.reference.values
+        itself = self.real is reference
         return replace(figure, curve=curve, real=None if itself else figure.real)
 
     def inception(self, name: str, quantity: str) -> Figure:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mov_ai.diffusion.process import PREDICTIONS, input_scale, to_clean
+from mov_ai.diffusion.process import PREDICTIONS, input_scale, noise_features, to_clean
 from mov_ai.models.attention import CrossAttention, SelfAttention, interval_bias, rotary, window_merge, window_partition
 from mov_ai.models.codec import ConvResidual
 from mov_ai.models.conditioning import (
@@ -23,7 +25,7 @@ from mov_ai.models.conditioning import (
     TextEmbedding,
     TextProjection,
 )
-from mov_ai.models.peers.text import ABSENT, TextEncoder
+from mov_ai.models.text_encoder import ABSENT, TextEncoder
 
 #: Heights and widths of the cascade's stages, in pixels.
 STAGES = (128, 256, 512)
@@ -178,6 +180,27 @@ def _text_reader(config: DenoiserConfig) -> nn.Module:
     return TextEmbedding(config.dim)
 
 
+def start_near_identity(modulation: nn.Sequential, blocks: Iterable[Any], final: nn.Linear) -> None:
+    """Fresh weights with which adaptively normalised blocks change little: their gates start small.
+
+    Args:
+        modulation: a nonlinearity and the projection that all blocks share.
+        blocks: each with a `table` of shift, scale, gate, shift, scale, gate, ..., and cross-attention `cross` or None.
+        final: shift and scale after the last block.
+    """
+    last = modulation[1]
+    assert isinstance(last, nn.Linear)
+    nn.init.normal_(last.weight, std=0.02)
+    nn.init.zeros_(last.bias)
+    for block in blocks:
+        with torch.no_grad():
+            block.table[2::3] = 0.2
+        if block.cross is not None:
+            nn.init.normal_(block.cross.out.weight, std=0.01)
+    nn.init.zeros_(final.weight)
+    nn.init.zeros_(final.bias)
+
+
 class TSAMDenoiser(nn.Module):
     """Noisy latents, graph, layout and text in; clean latents out.
 
@@ -213,18 +236,7 @@ class TSAMDenoiser(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        # Gates start small, so that each block begins near the identity.
-        last = self.modulation[1]
-        assert isinstance(last, nn.Linear)
-        nn.init.normal_(last.weight, std=0.02)
-        nn.init.zeros_(last.bias)
-        for block in self.blocks:
-            assert isinstance(block, TSAMBlock)
-            with torch.no_grad():
-                block.table[[2, 5, 8]] = 0.2
-            nn.init.normal_(block.cross.out.weight, std=0.01)
-        nn.init.zeros_(self.final.weight)
-        nn.init.zeros_(self.final.bias)
+        start_near_identity(self.modulation, self.blocks, self.final)
         nn.init.normal_(self.out.weight, std=0.01)
         assert self.out.bias is not None
         nn.init.zeros_(self.out.bias)
@@ -289,9 +301,7 @@ class TSAMDenoiser(nn.Module):
         return self.before(self.into(joined.contiguous(memory_format=torch.channels_last)))
 
     def _vector(self, sigma: Tensor, stage: Tensor, c: Conditioning) -> Tensor:
-        frequency = torch.exp(torch.linspace(0, math.log(1000.0), 64, device=sigma.device))
-        angle = sigma[:, None] * frequency
-        vector = self.noise(torch.cat([angle.sin(), angle.cos()], -1)) + self.stage(stage)
+        vector = self.noise(noise_features(sigma)) + self.stage(stage)
         if self.setting is None or self.light is None:
             return vector
         return vector + (self.setting(c.setting) + self.light(c.light)) * c.keep_graph[:, None]

@@ -12,11 +12,12 @@ from rich.console import Console
 
 from mov_ai.data.video import write_video
 from mov_ai.errors import UsageError
+from mov_ai.evaluation.distortions import noise
 from mov_ai.evaluation.folder_comparison import compare_folders, look_at
 from mov_ai.evaluation.metrics.result import Absent, MetricResult
 from mov_ai.evaluation.report.results import Results
 from mov_ai.evaluation.video_prompts import read_prompts
-from tests.evaluation.metrics.videos import noise, sprites
+from tests.evaluation.metrics.videos import sprites
 from tests.evaluation.stand_ins import networks
 
 

@@ -21,8 +21,8 @@ from mov_ai.models.denoiser import DenoiserConfig
 from mov_ai.models.peers.factorised import FactorisedConfig
 from mov_ai.models.peers.flops import sampling_flops, training_flops
 from mov_ai.models.peers.registry import AnyConfig, AnyDenoiser, build_denoiser, load_denoiser, reads_graph, sources
-from mov_ai.models.peers.text import TextEncoder
 from mov_ai.models.peers.unet3d import UNet3DConfig
+from mov_ai.models.text_encoder import TextEncoder
 from mov_ai.pipeline import MovAIPipeline
 from tests.models.builders import ball_and_cube, given
 from tests.models.test_codec import small_codec

@@ -10,10 +10,11 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mov_ai.diffusion.process import PREDICTIONS, input_scale, to_clean
+from mov_ai.diffusion.process import PREDICTIONS, input_scale, noise_features, to_clean
 from mov_ai.models.attention import CrossAttention, SelfAttention, rotary
 from mov_ai.models.conditioning import Conditioning
-from mov_ai.models.peers.text import ABSENT, TextEncoder
+from mov_ai.models.denoiser import start_near_identity
+from mov_ai.models.text_encoder import ABSENT, TextEncoder
 
 
 @dataclass(frozen=True)
@@ -122,19 +123,7 @@ class FactorisedDenoiser(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        # As TSAM: gates start small, so that each block begins near the identity.
-        last = self.modulation[1]
-        assert isinstance(last, nn.Linear)
-        nn.init.normal_(last.weight, std=0.02)
-        nn.init.zeros_(last.bias)
-        for block in self.blocks:
-            assert isinstance(block, _Block)
-            with torch.no_grad():
-                block.table[[2, 5]] = 0.2
-            if block.cross is not None:
-                nn.init.normal_(block.cross.out.weight, std=0.01)
-        nn.init.zeros_(self.final.weight)
-        nn.init.zeros_(self.final.bias)
+        start_near_identity(self.modulation, self.blocks, self.final)
         nn.init.normal_(self.out.weight, std=0.01)
         nn.init.zeros_(self.out.bias)
         for module in self.modules():
@@ -173,9 +162,7 @@ class FactorisedDenoiser(nn.Module):
         x = noisy * input_scale(sigma).view(-1, 1, 1, 1, 1)
         x = self.embed(rearrange(x, "b f c (h p) (w q) -> b f h w (c p q)", p=patch, q=patch))
         x = x + _places(frames, height // patch, width // patch, self.config.dim, x.device)
-        frequency = torch.exp(torch.linspace(0, math.log(1000.0), 64, device=sigma.device))
-        angle = sigma[:, None] * frequency
-        vector = self.noise(torch.cat([angle.sin(), angle.cos()], -1))
+        vector = self.noise(noise_features(sigma))
         modulation = self.modulation(vector).view(batch, _Block.MODULATIONS, -1)
         context = torch.cat([self.null.expand(batch, -1, -1), self.text(condition.words)], 1)
         absent = ((condition.words == 0) | ~condition.keep_text[:, None]).float() * ABSENT

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from mov_ai.diffusion.process import PREDICTIONS, input_scale, to_clean
 from mov_ai.models.conditioning import MAX_WORDS, Conditioning
-from mov_ai.models.peers.text import TextEncoder
+from mov_ai.models.text_encoder import TextEncoder
 
 #: diffusers' time embedding is made for steps 0 ... 999.
 _TIMESTEPS = 1000

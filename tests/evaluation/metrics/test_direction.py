@@ -7,11 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mov_ai.evaluation.distortions import DISTORTIONS
 from mov_ai.evaluation.metrics.frechet import frechet_distance
 from mov_ai.evaluation.metrics.image_quality import feature_distance, psnr, ssim, to_reference_frames
 from mov_ai.evaluation.metrics.kernel_distance import JEDI_KERNEL, KID_KERNEL, mmd2
-from tests.evaluation.metrics.videos import SPOILS, STRENGTHS, simple_features, sprites
+from tests.evaluation.metrics.videos import simple_features, sprites
 
+STRENGTHS = (0.0, 0.25, 0.5, 1.0)
 VIDEOS = [sprites(seed) for seed in range(40)]
 #: Of the pairs' metrics, which need fewer videos.
 PAIRS = 6
@@ -28,7 +30,7 @@ def backbone() -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(3, 16, 5, 2), nn.ReLU(), nn.Conv2d(16, 32, 3, 2))
 
 
-@pytest.mark.parametrize("name", SPOILS)
+@pytest.mark.parametrize("name", DISTORTIONS)
 def test_metrics_get_worse_as_videos_are_spoilt(name: str, backbone: nn.Sequential) -> None:
     def maps(frames: Tensor) -> list[Tensor]:
         return [backbone[:2](frames), backbone(frames)]
@@ -37,7 +39,7 @@ def test_metrics_get_worse_as_videos_are_spoilt(name: str, backbone: nn.Sequenti
     clean = features(VIDEOS)
     table: dict[str, list[float]] = {}
     for strength in STRENGTHS:
-        spoilt = [SPOILS[name](video, strength, seed) for seed, video in enumerate(VIDEOS)]
+        spoilt = [DISTORTIONS[name](video, strength, seed) for seed, video in enumerate(VIDEOS)]
         found, pairs = features(spoilt), list(zip(spoilt[:PAIRS], VIDEOS[:PAIRS], strict=True))
         row = {
             "Fréchet distance": frechet_distance(found, clean),
@@ -50,7 +52,7 @@ def test_metrics_get_worse_as_videos_are_spoilt(name: str, backbone: nn.Sequenti
         for key, value in row.items():
             table.setdefault(key, []).append(float(value))
     for key, values in table.items():
-        print(f"{name:8s} {key:18s}" + "".join(f"{value:12.6f}" for value in values))  # noqa: T201
+        print(f"{name:12s} {key:18s}" + "".join(f"{value:12.6f}" for value in values))  # noqa: T201
     assert table["Fréchet distance"][0] == 0
     assert table["feature distance"][0] == 0
     assert all((np.diff(values) > 0).all() for values in table.values()), table

@@ -11,6 +11,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor, nn
 
 from mov_ai.errors import MovAIError, UsageError
+from mov_ai.evaluation.distortions import noise
 from mov_ai.evaluation.metrics import image_quality
 from mov_ai.evaluation.metrics.image_quality import (
     between_consecutive_frames,
@@ -22,7 +23,7 @@ from mov_ai.evaluation.metrics.image_quality import (
     to_reference_frames,
 )
 from mov_ai.evaluation.metrics.result import Absent
-from tests.evaluation.metrics.videos import noise, sprites
+from tests.evaluation.metrics.videos import sprites
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
 from mov_ai.errors import MovAIError, UsageError
+from mov_ai.evaluation.distortions import noise, shuffle
 from mov_ai.evaluation.metrics.optical_flow import LucasKanade, Raft, load_raft, visible, warp
 from mov_ai.evaluation.metrics.result import Absent
 from mov_ai.evaluation.metrics.temporal import (
@@ -20,7 +21,7 @@ from mov_ai.evaluation.metrics.temporal import (
     temporal_flickering,
     warping_error,
 )
-from tests.evaluation.metrics.videos import noise, shifting, shuffle, sprites
+from tests.evaluation.metrics.videos import shifting, sprites
 
 FLOW = LucasKanade()
 STILL = np.repeat(sprites(0)[:1], 6, 0)

@@ -1,8 +1,6 @@
-"""Small videos with known motion, and ways to spoil them by degrees."""
+"""Small videos with known motion."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -40,47 +38,6 @@ def shifting(dx: float, dy: float = 0.0, frames: int = 6, side: int = 48, seed: 
             wave = np.cos(2 * np.pi * (kx * (x - t * dx) + ky * (y - t * dy)) / side + phase)
             video[t] += (wave * 8)[..., None] * np.where(np.arange(3) == channel, 1.5, 0.75)
     return video.clip(0, 255).round().astype(np.uint8)
-
-
-def blur(video: np.ndarray, strength: float, seed: int = 0) -> np.ndarray:
-    """Blurred by up to 3 pixels."""
-    return gaussian_filter(video.astype(float), (0, 3 * strength, 3 * strength, 0)).round().astype(np.uint8)
-
-
-def noise(video: np.ndarray, strength: float, seed: int = 0) -> np.ndarray:
-    """Gaussian noise of up to 40 grey levels."""
-    drawn = np.random.default_rng(seed).normal(0, 40 * strength, video.shape)
-    return (video + drawn).clip(0, 255).round().astype(np.uint8)
-
-
-def shuffle(video: np.ndarray, strength: float, seed: int = 0) -> np.ndarray:
-    """A growing share of the frames, taken at random, change places among themselves."""
-    rng = np.random.default_rng(seed)
-    chosen = rng.permutation(len(video))[: round(strength * len(video))]
-    order = np.arange(len(video))
-    order[chosen] = rng.permutation(chosen)
-    return video[order]
-
-
-def drop(video: np.ndarray, strength: float, seed: int = 0) -> np.ndarray:
-    """A growing share of the frames, from the end, lost: the last one left stands still."""
-    kept = len(video) - round(strength * (len(video) - 1))
-    return video[np.minimum(np.arange(len(video)), kept - 1)]
-
-
-def tint(video: np.ndarray, strength: float, seed: int = 0) -> np.ndarray:
-    """Red up, blue down by up to 80 grey levels."""
-    return (video + np.array([80, 0, -80]) * strength).clip(0, 255).round().astype(np.uint8)
-
-
-STRENGTHS = (0.0, 0.25, 0.5, 1.0)
-SPOILS: dict[str, Callable[..., np.ndarray]] = {
-    "blur": blur,
-    "noise": noise,
-    "shuffle": shuffle,
-    "drop": drop,
-    "tint": tint,
-}
 
 
 def simple_features(video: np.ndarray) -> np.ndarray:

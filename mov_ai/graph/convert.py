@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from mov_ai.errors import UsageError
+from mov_ai.graph.inflection import IRREGULAR_PLURALS, inflect
 from mov_ai.graph.schema import ATTRIBUTE_KINDS, EDGE_TYPES, FULL, NODE_TYPES, VERSION, Edge, Node, SceneGraph
 
 if TYPE_CHECKING:
@@ -31,20 +32,6 @@ NUMBER_WORDS = {
         start=1,
     )
 }
-_IRREGULAR_PLURALS = {
-    "men": "man", "women": "woman", "children": "child", "people": "person", "mice": "mouse", "geese": "goose",
-    "feet": "foot", "teeth": "tooth", "policemen": "policeman", "firemen": "fireman", "snowmen": "snowman",
-    "businessmen": "businessman", "oxen": "ox",
-}  # fmt: skip
-#: Participles that no rule gives, for the verbs that captions use of things done to them.
-_IRREGULAR_PARTICIPLES = {
-    "bend": "bent", "break": "broken", "build": "built", "buy": "bought", "catch": "caught", "cut": "cut",
-    "draw": "drawn", "drive": "driven", "eat": "eaten", "feed": "fed", "find": "found", "fly": "flown",
-    "give": "given", "hang": "hung", "hide": "hidden", "hit": "hit", "hold": "held", "keep": "kept", "lay": "laid",
-    "leave": "left", "light": "lit", "make": "made", "pay": "paid", "put": "put", "read": "read", "ride": "ridden",
-    "see": "seen", "sell": "sold", "set": "set", "shake": "shaken", "show": "shown", "shut": "shut", "split": "split",
-    "spread": "spread", "take": "taken", "tear": "torn", "throw": "thrown", "wear": "worn", "write": "written",
-}  # fmt: skip
 
 
 def to_networkx(graph: SceneGraph) -> nx.MultiDiGraph:
@@ -256,9 +243,7 @@ def said_name(caption: str, node: Node) -> str:
 
 
 def _is_plural(word: str, singular: str) -> bool:
-    if word in _IRREGULAR_PLURALS:
-        return _IRREGULAR_PLURALS[word] == singular
-    return word.endswith("s") and word[:2] == singular[:2]
+    return word == IRREGULAR_PLURALS.get(singular) or (word.endswith("s") and word[:2] == singular[:2])
 
 
 def _count_is_said(caption: str, node: Node) -> bool:
@@ -286,8 +271,8 @@ def _event_triples(
             triples.append((subject, f"{verb} {preposition or 'with'}", tool))
     if not triples and not copula and not told:
         said = caption[slice(*event.span)].lower() if event.span and caption else ""
-        participle = present_participle if agents else past_participle
-        form = said if said.endswith(("ing", "ed", "en")) and " " not in said else participle(verb)
+        form = said if said.endswith(("ing", "ed", "en")) and " " not in said else ""
+        form = form or inflect(verb, "gerund" if agents else "participle")
         triples = [(subject, "is", form) for subject in subjects]
     return triples
 
@@ -305,34 +290,3 @@ def triples_to_text(triples: list[Triple]) -> str:
             continue  # nothing but commas and brackets
         written.append(f"( {' , '.join(word for word in words if word)} )")
     return " , ".join(written)
-
-
-def present_participle(verb: str) -> str:
-    """The -ing form of an English verb lemma; of its first word, if there are several ("pick up" -> "picking up")."""
-    first, space, rest = verb.partition(" ")
-    if first.endswith("ie"):
-        stem = first[:-2] + "y"
-    elif re.search(r"[^eoy]e$", first) and len(first) > 2:
-        stem = first[:-1]
-    else:
-        stem = _doubled(first)
-    return f"{stem}ing{space}{rest}"
-
-
-def past_participle(verb: str) -> str:
-    """The past participle of an English verb lemma; of its first word, if there are several."""
-    first, space, rest = verb.partition(" ")
-    if first in _IRREGULAR_PARTICIPLES:
-        form = _IRREGULAR_PARTICIPLES[first]
-    elif first.endswith("e"):
-        form = first + "d"
-    elif re.search(r"[^aeiou]y$", first):
-        form = first[:-1] + "ied"
-    else:
-        form = _doubled(first) + "ed"
-    return f"{form}{space}{rest}"
-
-
-def _doubled(verb: str) -> str:
-    # One syllable that ends in consonant, vowel, consonant: sit -> sitt(ing), stop -> stopp(ed).
-    return verb + verb[-1] if re.fullmatch(r"(?:[^aeiou]+|[^aeiou]*qu)[aeiou][^aeiouwxy]", verb) else verb

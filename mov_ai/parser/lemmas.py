@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from mov_ai.data.tabletop.grammar import inflect
 from mov_ai.data.tabletop.lexicon import DIRECTED_VERBS, MOTION_VERBS, SHAPES
+from mov_ai.graph.inflection import IRREGULAR_PLURALS, inflect, irregular_lemmas
 from mov_ai.parser.lexicon import load_lexicon, stems
 
 
@@ -36,30 +36,6 @@ _MORE_VERBS = _words(
     transform
     """
 )
-_IRREGULAR = {
-    "ran": "run", "swam": "swim", "swum": "swim", "swung": "swing", "sang": "sing", "sung": "sing", "slept": "sleep",
-    "froze": "freeze", "frozen": "freeze", "shook": "shake", "shaken": "shake", "began": "begin", "begun": "begin",
-    "sank": "sink", "sunk": "sink", "bent": "bend", "threw": "throw", "thrown": "throw", "drove": "drive",
-    "driven": "drive", "hit": "hit", "dove": "dive", "got": "get", "gotten": "get", "made": "make", "took": "take",
-    "taken": "take", "held": "hold", "ate": "eat", "eaten": "eat", "saw": "see", "seen": "see", "left": "leave",
-    "broke": "break", "broken": "break", "built": "build", "drew": "draw", "drawn": "draw", "wore": "wear",
-    "rode": "ride", "ridden": "ride", "caught": "catch", "hung": "hang", "crept": "creep", "gave": "give",
-    "shone": "shine", "leaped": "leap", "sped": "speed", "brought": "bring", "bitten": "bite", "bit": "bite",
-    "woken": "wake", "woke": "wake", "hid": "hide", "hidden": "hide",
-    "worn": "wear", "gone": "go", "went": "go", "done": "do", "did": "do", "flew": "fly", "flown": "fly",
-    "grew": "grow", "grown": "grow", "blew": "blow", "blown": "blow", "drank": "drink", "drunk": "drink",
-    "fell": "fall", "fallen": "fall", "given": "give", "laid": "lay", "led": "lead", "lit": "light", "sent": "send",
-    "shown": "show", "spun": "spin", "stood": "stand", "stuck": "stick", "struck": "strike", "swept": "sweep",
-    "torn": "tear", "tore": "tear", "wound": "wind", "written": "write", "wrote": "write", "rose": "rise",
-    "risen": "rise", "rang": "ring", "sold": "sell", "shot": "shoot", "slid": "slide", "stole": "steal",
-    "stolen": "steal", "strung": "string", "sat": "sit", "came": "come", "kept": "keep", "met": "meet",
-    "felt": "feel", "fed": "feed", "dug": "dig", "paid": "pay", "said": "say", "told": "tell", "won": "win",
-    "lost": "lose", "bought": "buy", "fought": "fight", "knelt": "kneel", "leapt": "leap", "woven": "weave",
-}  # fmt: skip
-PLURALS = {
-    "men": "man", "women": "woman", "children": "child", "people": "person", "mice": "mouse", "geese": "goose",
-    "feet": "foot", "teeth": "tooth", "leaves": "leaf", "knives": "knife", "wolves": "wolf", "sheep": "sheep",
-}  # fmt: skip
 
 
 @cache
@@ -69,19 +45,14 @@ def _verb_forms() -> dict[str, str]:
     # Later entries win: the world's own verbs, and of their forms the base.
     forms = ("gerund", "participle", "past", "present", "base")
     regular = {inflect(verb, form): verb for verb in verbs for form in forms}
-    doubled = {
-        verb + verb[-1] + ending: verb
-        for verb in verbs
-        if len(verb) < 6 and verb[-1] in "bdgmnptr" and verb[-2] in "aeiou" and verb[-3] not in "aeiou"
-        for ending in ("ed", "ing")
-    }
-    return doubled | regular | _IRREGULAR
+    return irregular_lemmas() | regular
 
 
 @cache
 def _noun_forms() -> dict[str, str]:
     nouns = [noun for nouns in SHAPES.values() for noun in nouns]
-    return {form: noun for noun in nouns for form in (noun, noun + "s", noun + "es")} | PLURALS
+    regular = {form: noun for noun in nouns for form in (noun, noun + "s", noun + "es")}
+    return regular | {plural: singular for singular, plural in IRREGULAR_PLURALS.items()}
 
 
 def _restored(stem: str) -> str:

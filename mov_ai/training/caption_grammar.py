@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mov_ai.graph.inflection import inflect, pluralize
+
 if TYPE_CHECKING:
     from spacy.tokens import Doc
 
@@ -101,17 +103,8 @@ NUMERALS = _words(
     two three four five six
     """
 )
-IRREGULAR_PLURALS = {
-    "man": "men",
-    "woman": "women",
-    "child": "children",
-    "person": "people",
-    "sheep": "sheep",
-    "fish": "fish",
-}
-DOUBLED_BEFORE_ING = frozenset(
-    _words("spin drop stop run sit swim hop skid hit cut get pet hug grab begin"),
-)
+#: Tag of a verb -> its form.
+FORMS: dict[str, str] = {"VBZ": "present", "VBP": "base", "VBG": "gerund"}
 FEATURES = {
     "NN": "Number=Sing",
     "NNS": "Number=Plur",
@@ -188,7 +181,7 @@ class CaptionGrammar:
         """A noun with its determiner or numeral, adjectives and compound; ``determiner`` is a probability."""
         lemma = self.pick(self.nouns) if self.chance(0.35) else self.pick(pool)
         tag = "NNS" if plural else "NN"
-        noun = Node(_plural(lemma) if plural else lemma, "NOUN", tag, lemma, dep)
+        noun = Node(pluralize(lemma) if plural else lemma, "NOUN", tag, lemma, dep)
         if plural and self.chance(0.6):
             word = self.pick(NUMERALS)
             noun.left.append(Node(word, "NUM", "CD", word, "nummod"))
@@ -243,19 +236,19 @@ class CaptionGrammar:
         kind = self.rng.choices(("motion", "action", "change"), weights=(62, 28, 10))[0]
         if kind == "action":
             lemma = self.pick(ACTIONS)
-            node = Node(_inflect(lemma, tag), "VERB", tag, lemma, dep)
+            node = Node(inflect(lemma, FORMS[tag]), "VERB", tag, lemma, dep)
             pool = PARTS if lemma in ("wear", "hold") else THINGS
             node.right.append(self.noun_phrase("obj", self.chance(0.15), pool=pool))
             if self.chance(0.35):
                 node.right.append(self.place("obl"))
         elif kind == "change":
             lemma = self.pick(CHANGES)
-            node = Node(_inflect(lemma, tag), "VERB", tag, lemma, dep)
+            node = Node(inflect(lemma, FORMS[tag]), "VERB", tag, lemma, dep)
             colour = self.pick(COLOURS)
             node.right.append(Node(colour, "ADJ", "JJ", colour, "xcomp"))
         else:
             lemma = self.pick(MOTIONS)
-            node = Node(_inflect(lemma, tag), "VERB", tag, lemma, dep)
+            node = Node(inflect(lemma, FORMS[tag]), "VERB", tag, lemma, dep)
             if self.chance(0.5):
                 word = self.pick(ADVERBS)
                 node.right.append(Node(word, "ADV", "RB", word, "advmod"))
@@ -335,27 +328,6 @@ class CaptionGrammar:
 
 def _case(word: str) -> Node:
     return Node(word, "ADP", "IN", word, "case")
-
-
-def _plural(noun: str) -> str:
-    if noun in IRREGULAR_PLURALS:
-        return IRREGULAR_PLURALS[noun]
-    if noun.endswith(("s", "x", "ch", "sh")):
-        return noun + "es"
-    return noun[:-1] + "ies" if noun.endswith("y") and noun[-2] not in "aeiou" else noun + "s"
-
-
-def _inflect(verb: str, tag: str) -> str:
-    """The present forms: VBZ ("rolls"), VBP ("roll") and VBG ("rolling")."""
-    if tag == "VBP":
-        return verb
-    if tag == "VBZ":
-        return _plural(verb)
-    if verb == "lie":
-        return "lying"
-    if verb.endswith("e") and not verb.endswith("ee"):
-        return verb[:-1] + "ing"
-    return verb + verb[-1] + "ing" if verb in DOUBLED_BEFORE_ING else verb + "ing"
 
 
 def written_captions(sentences: list[Doc], count: int, seed: int) -> list[Doc]:

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from mov_ai.data.tabletop.grammar import Caption, Mention, describe, inflect
+from mov_ai.data.tabletop.grammar import Caption, Mention, describe
 from mov_ai.data.tabletop.lexicon import (
     COLORS,
     HELD_OUT_PAIRS,
@@ -25,7 +25,8 @@ from mov_ai.data.tabletop.lexicon import (
 )
 from mov_ai.data.tabletop.scene import Action, Camera, Scene, Thing, split_seed
 from mov_ai.graph import Edge, Node, SceneGraph
-from mov_ai.parser.lemmas import PLURALS, TRANSITIVE_VERBS, VERBS
+from mov_ai.graph.inflection import inflect, pluralize
+from mov_ai.parser.lemmas import TRANSITIVE_VERBS, VERBS
 
 _T = TypeVar("_T")
 
@@ -211,15 +212,6 @@ def invented_word(rng: np.random.Generator) -> str:
     return f"{_pick(rng, onsets)}{_pick(rng, vowels)}{middle}{_pick(rng, codas)}"
 
 
-def _plural(noun: str) -> str:
-    irregular = [plural for plural, singular in PLURALS.items() if singular == noun]
-    if irregular:
-        return irregular[0]
-    if noun.endswith("y") and noun[-2] not in "aeiou":
-        return noun[:-1] + "ies"
-    return noun + ("es" if noun.endswith(("s", "x", "sh", "ch")) else "s")
-
-
 def with_other_words(caption: Caption, rng: np.random.Generator) -> Caption:
     """The caption with nouns, adjectives, verbs, numbers or prepositions replaced, and now and then a negation."""
     return _Substitution(caption, rng).apply()
@@ -277,7 +269,7 @@ class _Substitution:
                 if not word.startswith(node.label):
                     continue
                 plural = word != node.label
-                self._put(span, _plural(noun) if plural else noun)
+                self._put(span, pluralize(noun) if plural else noun)
             self.nodes[node.id] = replace(node, label=noun)
 
     def _adjectives(self) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mov_ai.data.tabletop.grammar import HELD_OUT_PATTERNS, Caption, Mention, inflect
+from mov_ai.data.tabletop.grammar import HELD_OUT_PATTERNS, Caption, Mention
 from mov_ai.data.tabletop.scene import SPLITS, change_time
 from mov_ai.graph import Edge, Interval, Node, SceneGraph
+from mov_ai.graph.inflection import inflect, pluralize
 from mov_ai.training import temporal_lexicon as lexicon
 from mov_ai.training.temporal_plot import Dice, Event, Plot
 
@@ -43,33 +44,6 @@ def tell(rng: np.random.Generator, every_pattern: bool = False) -> Caption:
 
 
 # -- words -------------------------------------------------------------------------------------------------------------
-
-
-def conjugate(lemma: str, form: str, plural: bool = False) -> str:
-    """A verb in one of the forms of `tabletop.grammar.inflect`, irregular verbs of the lexicon included."""
-    if form in ("past", "participle") and lemma in lexicon.IRREGULAR:
-        return lexicon.IRREGULAR[lemma][form == "participle"]
-    if form == "gerund" and lemma in lexicon.GERUNDS:
-        return lexicon.GERUNDS[lemma]
-    if form in ("gerund", "past", "participle") and lemma in lexicon.DOUBLED:
-        known = inflect(lemma, form)
-        regular = lemma + ("ing" if form == "gerund" else "ed")
-        return lemma + lemma[-1] + regular[len(lemma) :] if known == regular else known
-    return inflect(lemma, form, plural)
-
-
-def pluralize(noun: str) -> str:
-    """The plural of a noun of the lexicon; of its last word, if it has several."""
-    *front, head = noun.split(" ")
-    if head in lexicon.PLURALS:
-        plural = lexicon.PLURALS[head]
-    elif head.endswith("y") and head[-2] not in "aeiou":
-        plural = head[:-1] + "ies"
-    elif head.endswith(("s", "x", "sh", "ch")) or head in ("potato", "tomato"):
-        plural = head + "es"
-    else:
-        plural = head[:-2] + "ves" if head.endswith(("lf", "af")) else head + "s"
-    return " ".join([*front, plural])
 
 
 def article(word: str) -> str:
@@ -198,7 +172,7 @@ class _Writer(Dice):
         if elided and not event.negated and tense in ("progressive", "future"):
             before = ""
         near = [*event.subjects]
-        word = conjugate(event.lemma, form, self._plural(event))
+        word = inflect(event.lemma, form, self._plural(event))
         front = event.manner is not None and self._chance(0.4)
         times_first = event.times == "repeatedly" and self._chance(0.5)
         pieces: list[_Piece] = [(" ".join(before.split()), None)]

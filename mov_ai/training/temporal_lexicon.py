@@ -379,32 +379,6 @@ TIMES = (
     "several times", "many times", "once more",
 )  # fmt: skip
 
-#: Lemma -> (past, past participle) where `tabletop.grammar.inflect` does not know them.
-IRREGULAR: dict[str, tuple[str, str]] = {
-    "bite": ("bit", "bitten"), "blow": ("blew", "blown"), "break": ("broke", "broken"), "bring": ("brought", "brought"),
-    "build": ("built", "built"), "burst": ("burst", "burst"), "buy": ("bought", "bought"),
-    "catch": ("caught", "caught"), "cut": ("cut", "cut"), "drink": ("drank", "drunk"), "eat": ("ate", "eaten"),
-    "feed": ("fed", "fed"), "find": ("found", "found"), "get": ("got", "gotten"), "hide": ("hid", "hidden"),
-    "hold": ("held", "held"), "kneel": ("knelt", "knelt"), "lead": ("led", "led"), "leave": ("left", "left"),
-    "lose": ("lost", "lost"), "meet": ("met", "met"), "put": ("put", "put"), "read": ("read", "read"),
-    "ride": ("rode", "ridden"), "run": ("ran", "run"), "set": ("set", "set"), "shine": ("shone", "shone"),
-    "shut": ("shut", "shut"), "speed": ("sped", "sped"), "steal": ("stole", "stolen"), "strike": ("struck", "struck"),
-    "sweep": ("swept", "swept"), "take": ("took", "taken"), "wake": ("woke", "woken"), "write": ("wrote", "written"),
-    "dye": ("dyed", "dyed"), "leap": ("leapt", "leapt"), "sneak": ("sneaked", "sneaked"), "fly": ("flew", "flown"),
-}  # fmt: skip
-#: Verbs that double their last letter; and the gerunds that no rule gives.
-DOUBLED = _words(
-    """
-    step skip grab hug drag wrap unwrap chop clap hum slip tap stop shut put set cut get pet run jog hit flap rot swim
-    spin sit drop hop tip skid slam begin
-    """
-)
-GERUNDS = {"dye": "dyeing", "tiptoe": "tiptoeing", "lie": "lying", "die": "dying"}
-PLURALS = {
-    "man": "men", "woman": "women", "child": "children", "person": "people", "gentleman": "gentlemen",
-    "businessman": "businessmen", "fisherman": "fishermen", "postman": "postmen", "mouse": "mice", "goose": "geese",
-    "wolf": "wolves", "calf": "calves", "sheep": "sheep", "deer": "deer", "fish": "fish", "lady": "ladies",
-}  # fmt: skip
 #: Nouns that have no plural here, and take no "a".
 MASS = _words(
     "rain snow wind hail thunder lightning fog mist smoke steam water fire cheese bread salad soup fish ice sand grass"

@@ -13,8 +13,6 @@ from mov_ai.graph import ATTRIBUTE_KINDS, EDGE_TYPES, NODE_TYPES, Edge, Node, Sc
 from mov_ai.graph.convert import (
     from_networkx,
     node_interval,
-    past_participle,
-    present_participle,
     to_networkx,
     to_pyg,
     to_triples,
@@ -182,27 +180,6 @@ def test_mentions_go_by_what_they_refer_to() -> None:
 
 def test_signs_of_the_format_inside_words_become_spaces() -> None:
     assert triples_to_text([("a, (b)", "is", "x\ny")]) == "( a b , is , x y )"
-
-
-@pytest.mark.parametrize(
-    ("verb", "present", "past"),
-    [
-        ("roll", "rolling", "rolled"),
-        ("run", "running", "runned"),
-        ("ride", "riding", "ridden"),
-        ("lie", "lying", "lied"),
-        ("see", "seeing", "seen"),
-        ("stop", "stopping", "stopped"),
-        ("carry", "carrying", "carried"),
-        ("play", "playing", "played"),
-        ("fix", "fixing", "fixed"),
-        ("quit", "quitting", "quitted"),
-        ("pick up", "picking up", "picked up"),
-        ("球", "球ing", "球ed"),
-    ],
-)
-def test_participles(verb: str, present: str, past: str) -> None:
-    assert (present_participle(verb), past_participle(verb)) == (present, past)
 
 
 @settings(max_examples=20, deadline=None)

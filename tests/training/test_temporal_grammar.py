@@ -5,9 +5,10 @@ import pytest
 from mov_ai.data.tabletop.grammar import HELD_OUT_PATTERNS, Caption
 from mov_ai.data.tabletop.scene import change_time
 from mov_ai.data.temporal_sentences import temporal_sentences
+from mov_ai.graph.inflection import VERB_FORMS, inflect, pluralize
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.training import temporal_lexicon as lexicon
-from mov_ai.training.temporal_grammar import TemporalCaptions, conjugate, pluralize
+from mov_ai.training.temporal_grammar import TemporalCaptions
 
 PRONOUNS = {word for forms in lexicon.PRONOUNS.values() for word in forms[:2]}
 COUNT = 2500
@@ -47,7 +48,7 @@ def test_spans_point_at_the_words_of_their_nodes(told):
             elif node.type == "attribute":
                 assert word == node.label
             else:
-                forms = {conjugate(node.label, form) for form in ("base", "present", "past", "participle", "gerund")}
+                forms = {inflect(node.label, form) for form in VERB_FORMS}
                 assert word in forms, caption.text
             assert (mention.kind == "node") == (mention.span == node.span)
         spans = [mention.span for mention in caption.mentions]
@@ -130,16 +131,3 @@ def test_every_mention_has_a_head_token_of_its_own(told):
     for doc, caption in zip(docs, told[:60], strict=True):
         heads = [doc.char_span(*mention.span, alignment_mode="expand")[-1].i for mention in caption.mentions]
         assert len(set(heads)) == len(heads), caption.text
-
-
-@pytest.mark.parametrize(
-    ("lemma", "form", "expected"),
-    [
-        ("hug", "gerund", "hugging"),
-        ("catch", "past", "caught"),
-        ("dye", "gerund", "dyeing"),
-        ("carry", "present", "carries"),
-    ],
-)
-def test_verbs_are_inflected(lemma, form, expected):
-    assert conjugate(lemma, form) == expected

@@ -21,6 +21,7 @@ from mov_ai.data.tabletop.lexicon import (
 )
 from mov_ai.data.tabletop.scene import SPLITS, Action, Scene, change_time
 from mov_ai.graph import Edge, Interval, Node, SceneGraph
+from mov_ai.graph.inflection import inflect
 
 #: Clause orders that only test captions show; the words in them are known from other orders.
 HELD_OUT_PATTERNS = ("after_gerund_first", "until_first")
@@ -84,78 +85,6 @@ def describe(scene: Scene, rng: np.random.Generator, split: str) -> Caption:
 
 
 # -- verbs -------------------------------------------------------------------------------------------------------------
-
-#: Lemma -> (past, past participle), where they are not regular.
-_IRREGULAR: dict[str, tuple[str, str]] = {
-    "fall": ("fell", "fallen"),
-    "rise": ("rose", "risen"),
-    "stand": ("stood", "stood"),
-    "sit": ("sat", "sat"),
-    "lie": ("lay", "lain"),
-    "become": ("became", "become"),
-    "grow": ("grew", "grown"),
-    "swell": ("swelled", "swollen"),
-    "shrink": ("shrank", "shrunk"),
-    "go": ("went", "gone"),
-    "come": ("came", "come"),
-    "fly": ("flew", "flown"),
-    "slide": ("slid", "slid"),
-    "spin": ("spun", "spun"),
-    "be": ("was", "been"),
-    "run": ("ran", "run"),
-    "leap": ("leapt", "leapt"),
-    "drive": ("drove", "driven"),
-    "throw": ("threw", "thrown"),
-    "hit": ("hit", "hit"),
-    "swim": ("swam", "swum"),
-    "swing": ("swung", "swung"),
-    "sing": ("sang", "sung"),
-    "sleep": ("slept", "slept"),
-    "shake": ("shook", "shaken"),
-    "freeze": ("froze", "frozen"),
-    "begin": ("began", "begun"),
-    "sink": ("sank", "sunk"),
-    "bend": ("bent", "bent"),
-    "spread": ("spread", "spread"),
-}
-_DOUBLED = (
-    "hop",
-    "spin",
-    "drop",
-    "sit",
-    "drag",
-    "skid",
-    "run",
-    "jog",
-    "tip",
-    "flip",
-    "trot",
-    "nod",
-    "stop",
-    "swim",
-    "begin",
-    "hit",
-)
-
-
-def inflect(lemma: str, form: str, plural: bool = False) -> str:
-    """A verb in one of the forms "base", "present", "past", "participle" (rolled) and "gerund" (rolling)."""
-    if form == "base" or (form == "present" and plural):
-        return lemma
-    if form == "present":
-        if lemma.endswith(("s", "sh", "ch", "x", "o")):
-            return lemma + "es"
-        return lemma[:-1] + "ies" if lemma.endswith("y") and lemma[-2] not in "aeiou" else lemma + "s"
-    stem = lemma + lemma[-1] if lemma in _DOUBLED else lemma
-    if form == "gerund":
-        if lemma == "lie":
-            return "lying"
-        return (stem[:-1] if stem.endswith("e") and not stem.endswith("ee") else stem) + "ing"
-    if lemma in _IRREGULAR:
-        return _IRREGULAR[lemma][form == "participle"]
-    if stem.endswith("y") and stem[-2] not in "aeiou":
-        return stem[:-1] + "ied"
-    return stem + ("d" if stem.endswith("e") else "ed")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from mov_ai.parser.vocabulary import Vocabulary, base_verb, node_words
 
 #: An attribute is read if it is at least this likely.
 _LIKELY = 0.5
+#: Longer ones are years.
+_MAX_DIGITS = 3
 _ARTICLES = ("a", "an", "the")
 #: Logarithm of the odds below which nothing is changed for the sake of an entity that stands alone.
 _FAINT = -2.0
@@ -90,6 +92,11 @@ def read(
             if token != entity:
                 attributes[entity, int(token)] = words(int(token), 1)
                 facts.append(Fact(entity, int(token), "is", float(scores.attribute[entity, token])))
+        number = _digits_before(tokens, entity, words_before(tokens, scores, entity, 0))
+        told = any(owner == entity and said.isdecimal() for (owner, _), said in attributes.items())
+        if number is not None and not told:
+            attributes[entity, number] = tokens.words[number]
+            facts.append(Fact(entity, number, "is", max(float(scores.attribute[entity, number]), _LIKELY)))
 
     def fact(row: int, choice: int) -> Fact:
         predicate, verb = vocabulary.predicate(tokens, scores.verbs.tolist(), choice)
@@ -130,3 +137,15 @@ def _verb(first: int, tokens: TokenGraph, said: np.ndarray) -> int:
     """Of the tokens that are the same verb as the first one, that which tells most of the predicate."""
     base = base_verb(tokens, first)
     return max((i for i in range(first, len(tokens)) if base_verb(tokens, i) == base), key=lambda i: said[i])
+
+
+def _digits_before(tokens: TokenGraph, head: int, left: int) -> int | None:
+    """The token of digits that count a plural noun; captions seldom count so, and "12" is no word the network knows."""
+    number = head - left - 1
+    while number > 0 and tokens.tags[number].startswith("JJ"):
+        number -= 1
+    if number < 0 or tokens.tags[head] not in ("NNS", "NNPS") or not tokens.words[number].isdecimal():
+        return None
+    # "size 12 shoes", "1950 cars"
+    named = number > 0 and tokens.tags[number - 1].startswith("NN")
+    return None if named or len(tokens.words[number]) > _MAX_DIGITS else number

@@ -98,3 +98,24 @@ def test_each_edge_knows_the_words_that_tell_of_it(nlp):
     parse = decode(text, tokens, scores, VOCABULARY)
     said = {parse.graph.edges[i].type: text[slice(*span)] for i, span in parse.edge_words.items()}
     assert said == {"agent": "runs"}
+
+
+@pytest.mark.parametrize(
+    ("text", "noun", "count"),
+    [
+        ("12 eggs roll.", "eggs", 12),
+        ("There are 120 small birds.", "birds", 120),
+        ("The 1950 cars roll.", "cars", 2),  # a year
+        ("Size 12 shoes fall.", "shoes", 2),
+        ("Bus 12 stops.", "Bus", 1),
+        ("12 is big, eggs roll.", "eggs", 2),
+    ],
+)
+def test_digits_before_a_plural_count_it_whatever_the_network_says(nlp, text, noun, count):
+    start = text.index(noun)
+    node = Node("a", "entity", noun.lower(), (start, start + len(noun)))
+    graph = SceneGraph(text, [Node("s", "scene", "scene"), node], [Edge("s", "a", "contains")])
+    tokens = token_graph(nlp(text))
+    sample = make_sample(tokens, graph, [Mention(node.span, "a", "node")], VOCABULARY)
+    parsed = decode(text, tokens, certain_scores(sample, tokens, VOCABULARY), VOCABULARY).graph
+    assert [entity.count for entity in parsed.of_type("entity")] == [count]

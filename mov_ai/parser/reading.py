@@ -62,7 +62,15 @@ def words_before(tokens: TokenGraph, scores: Scores, token: int, kind: int) -> i
     # No name begins with an article.
     while left and tokens.words[token - left] in _ARTICLES:
         left -= 1
+    # Nor does it begin inside a word: "-link" of "chain-link".
+    while left < token and _within_a_word(tokens, token - left):
+        left += 1
     return left
+
+
+def _within_a_word(tokens: TokenGraph, token: int) -> bool:
+    touches = tokens.spans[token - 1, 1] == tokens.spans[token, 0]
+    return bool(touches) and "-" in (tokens.words[token - 1], tokens.words[token])
 
 
 def read(

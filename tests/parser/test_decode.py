@@ -119,3 +119,10 @@ def test_digits_before_a_plural_count_it_whatever_the_network_says(nlp, text, no
     sample = make_sample(tokens, graph, [Mention(node.span, "a", "node")], VOCABULARY)
     parsed = decode(text, tokens, certain_scores(sample, tokens, VOCABULARY), VOCABULARY).graph
     assert [entity.count for entity in parsed.of_type("entity")] == [count]
+
+
+def test_no_name_begins_inside_a_word(nlp):
+    graph = decoded(nlp, "A beach-ball rolls.", ("ball", "rolls", "roll"))
+    assert [(node.label, node.span) for node in graph.of_type("entity")] == [("beach-ball", (2, 12))]
+    graph = decoded(nlp, "A beach - ball rolls.", ("ball", "rolls", "roll"))
+    assert [node.label for node in graph.of_type("entity")] == ["ball"]

@@ -189,6 +189,7 @@ class _Decoder:
     """Reads one text's scores; token numbers everywhere, `place` maps them to rows of the pair scores."""
 
     def __init__(self, text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
         self.text, self.tokens, self.scores = text, tokens, scores
         self.kinds = [ROLES[k] for k in scores.role.argmax(-1)]
         self.place = {int(token): row for row, token in enumerate(scores.chosen)}
@@ -431,8 +432,7 @@ class _Decoder:
         if role not in ("location", "instrument"):
             return None
         mention = min(entity.mentions, key=lambda m: (m < event.token, m))
-        before = [i for i in range(event.token + 1, mention) if self.tokens.pos[i] in ("ADP", "SCONJ")]
-        return self.tokens.words[before[-1]] if before else None
+        return self.vocabulary.preposition(self.tokens, event.token, mention)
 
     def _share_subjects(self) -> None:
         """Let an event without anyone who does it take the subject of the event nearest in the text."""

@@ -31,6 +31,8 @@ _HYPHENATED = {
 _LISTS = ("forms", "labels", "verbs", "endings", "free_labels", "free_endings", "words")
 
 
+#: Words that a preposition of several words has before its last one, at most: "at the edge of".
+_LONGEST = 3
 _Index = dict[str, list[tuple[int, frozenset[str]]]]
 
 
@@ -141,6 +143,15 @@ class Vocabulary:
             np.array(sorted(labels), dtype=np.int64),
             np.array(sorted(endings), dtype=np.int64),
         )
+
+    def preposition(self, tokens: TokenGraph, verb: int, noun: int) -> str | None:
+        """What leads from a verb to a noun after it, all of it ("out of", "in front of"); None if nothing does."""
+        before = [i for i in range(verb + 1, noun) if tokens.pos[i] in ("ADP", "SCONJ")]
+        if not before:
+            return None
+        last = before[-1]
+        phrases = (" ".join(tokens.words[first : last + 1]) for first in range(max(verb + 1, last - _LONGEST), last))
+        return next((phrase for phrase in phrases if phrase in self.endings), tokens.words[last])
 
     def predicate(self, tokens: TokenGraph, verbs: Sequence[int], choice: int) -> tuple[str, int | None]:
         """The words of one of the network's choices, and the token of its verb if it was made up or is in the text."""

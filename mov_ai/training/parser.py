@@ -68,7 +68,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: Part of the cache's name: raise it when samples are built differently.
-_CACHE_VERSION = 5
+_CACHE_VERSION = 6
 #: A word is learnt if it is seen so often, and taken for a word if it is seen so often whatever it looks like.
 _SEEN, _SURE = 2, 12
 #: Captions of each grammar that are looked at for their words.
@@ -256,7 +256,9 @@ class _Alignment:
             agents, patients = ([token for name, token in linked if name == role] for role in ("agent", "patient"))
             objects: list[tuple[int, str | None]] = [(token, "") for token in patients if agents]
             objects += [
-                (token, self._preposition(verb, token)) for name, token in linked if name in ("location", "instrument")
+                (token, self.vocabulary.preposition(self.tokens, verb, token))
+                for name, token in linked
+                if name in ("location", "instrument")
             ]
             for subject in agents or patients:
                 for token, preposition in objects:
@@ -269,11 +271,6 @@ class _Alignment:
                 label = LINKS[link].split(":")[1]
                 choice = self.vocabulary.choice(self.tokens, wording, FACTUAL_WORDINGS.get(label, label))
                 told[source, target] = IGNORED if choice is None else choice
-
-    def _preposition(self, verb: int, token: int) -> str | None:
-        """The word that leads from a verb to a place; None if it is not clear."""
-        before = [i for i in range(verb + 1, token) if self.tokens.pos[i] in ("ADP", "SCONJ")]
-        return self.tokens.words[before[-1]] if before else None
 
     def _shares(self) -> list[int]:
         """Thousandths of the clip that each sentence lasts, where they follow each other without gap or overlap.

@@ -101,3 +101,20 @@ def test_labels_and_verbs_must_match():
 def test_words_that_factual_hyphenates_get_their_hyphen(text):
     tokens = tagged(text)
     assert node_words(text, tokens, len(tokens) - 1, len(tokens) - 2, COPY) == "t-shirt"
+
+
+@pytest.mark.parametrize(
+    ("text", "noun", "expected"),
+    [
+        ("man stands in front of wall", "wall", "in front of"),
+        ("man stands on wall", "wall", "on"),
+        ("man stands of wall", "wall", "of"),
+        ("man stands up on wall", "wall", "on"),
+        ("man pats dog on wall", "wall", "on"),
+        ("man stands wall", "wall", None),
+        ("man pats dog on wall", "dog", None),
+    ],
+)
+def test_a_preposition_is_said_in_all_its_words(text: str, noun: str, expected: str | None) -> None:
+    tokens = tagged(text, stands="VBZ/stand", pats="VBZ/pat", **dict.fromkeys(("in", "of", "on", "up"), "IN"))
+    assert VOCABULARY.preposition(tokens, 1, tokens.words.index(noun)) == expected

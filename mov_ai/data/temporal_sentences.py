@@ -17,6 +17,8 @@ from mov_ai.graph import ATTRIBUTE_KINDS, Edge, Interval, Node, SceneGraph, alle
 from mov_ai.graph.files import parse_json
 
 SENTENCES = Path(__file__).resolve().parents[2] / "data" / "temporal" / "sentences.jsonl"
+#: Prompts as people write them for videos, all of them held out.
+PROMPTS = SENTENCES.with_name("prompts.jsonl")
 SPLITS = ("development", "held_out")
 PHENOMENA = (
     "then",
@@ -36,6 +38,8 @@ PHENOMENA = (
     "three_events",
     "passive",
 )
+#: What only prompts are written for.
+PROMPT_PHENOMENA = ("fragment", "relative_clause", "both", "one_event", "one_subject")
 PRONOUNS = ("it", "he", "she", "they", "him", "her", "them", "itself", "himself", "herself", "themselves", "one")
 _WORDS = (6, 40)
 _REQUIRED = ("id", "split", "phenomena", "text", "entities", "events", "order")
@@ -71,7 +75,7 @@ class TemporalSentence:
     Attributes:
         id: unique in the file.
         split: one of `SPLITS`.
-        phenomena: some of `PHENOMENA`; the first is what the sentence was written for.
+        phenomena: some of `PHENOMENA` and `PROMPT_PHENOMENA`; the first is what the sentence was written for.
         text: the sentence or sentences.
         graph: what they mean.
         mentions: every head word of an entity, attribute or event, in the order of the text.
@@ -141,9 +145,9 @@ def build(entry: Any, source: str = "entry") -> TemporalSentence:
     _keys(entry, _REQUIRED, _OPTIONAL, path)
     if entry["split"] not in SPLITS:
         raise UsageError(f"{path}: split: expected one of {', '.join(SPLITS)}; found {entry['split']!r}")
-    unknown = set(entry["phenomena"]) - set(PHENOMENA)
-    if unknown or not entry["phenomena"]:
-        raise UsageError(f"{path}: phenomena: expected some of {', '.join(PHENOMENA)}; found {entry['phenomena']}")
+    known = (*PHENOMENA, *PROMPT_PHENOMENA)
+    if set(entry["phenomena"]) - set(known) or not entry["phenomena"]:
+        raise UsageError(f"{path}: phenomena: expected some of {', '.join(known)}; found {entry['phenomena']}")
     words = len(entry["text"].split())
     if not _WORDS[0] <= words <= _WORDS[1]:
         raise UsageError(f"{path}: text: expected {_WORDS[0]} to {_WORDS[1]} words; found {words}")

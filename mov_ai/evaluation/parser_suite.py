@@ -329,13 +329,17 @@ def speed(parser: Parser, captions: Sequence[str], batch_size: int) -> dict[str,
 
 
 def time_in_text(parser: Any, notes: list[str]) -> dict[str, Any]:
-    """Figures on the held-out sentences about time and on human timelines; what is left out is said in `notes`."""
+    """Figures on held-out sentences about time, on prompts, on human timelines; what is left out goes into `notes`."""
     from mov_ai.data.storybench import load_stories
+    from mov_ai.data.temporal_sentences import PROMPTS
     from mov_ai.data.uds_time import load_sentences
     from mov_ai.evaluation.temporal_sentences import evaluate_temporal
     from mov_ai.evaluation.timelines import evaluate_timelines
 
-    result: dict[str, Any] = {"sentences": evaluate_temporal(parser)}
+    result: dict[str, Any] = {
+        "sentences": evaluate_temporal(parser),
+        "prompts": evaluate_temporal(parser, path=PROMPTS),
+    }
     if hasattr(parser, "timeline"):
         stories = load_stories(data_folder("storybench"))
         sentences = load_sentences(data_folder("uds_time"), data_folder("ud_english_ewt"))
@@ -428,9 +432,10 @@ def remarks(result: dict[str, Any]) -> list[str]:
         )
     refused = {name: a["refused"] for name, a in result["accuracy"].items() if a["refused"]}
     lines += [f"refused by the parser and counted as empty graphs, {name}: {n}" for name, n in refused.items()]
-    for name, figure in result.get("time", {}).get("sentences", {}).get("figures", {}).items():
-        if figure["value"] is not None:
-            lines.append(f"time, {name}: {100 * figure['value']:.1f} % of {figure['total']}")
+    for part, title in (("sentences", "time"), ("prompts", "prompts for videos")):
+        for name, figure in result.get("time", {}).get(part, {}).get("figures", {}).items():
+            if figure["value"] is not None:
+                lines.append(f"{title}, {name}: {100 * figure['value']:.1f} % of {figure['total']}")
     for source, figures in result.get("time", {}).get("timelines", {}).items():
         parts = (f"{name} {value:.3f}" for name, value in figures.items() if isinstance(value, (int, float)))
         lines.append(f"{source}: {', '.join(parts)}")

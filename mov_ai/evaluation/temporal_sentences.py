@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from mov_ai.data.tabletop.grammar import Mention
 from mov_ai.data.temporal_sentences import (
     PHENOMENA,
+    PROMPT_PHENOMENA,
     PRONOUNS,
     SENTENCES,
     StateChange,
@@ -78,9 +79,10 @@ def score(sentences: Sequence[TemporalSentence], graphs: Sequence[SceneGraph]) -
     """Score predicted graphs, one a sentence; returns as `evaluate_temporal`, without the split."""
     scores = [_Score(sentence, graph) for sentence, graph in zip(sentences, graphs, strict=True)]
     rows = {}
-    for name in PHENOMENA:
+    for name in (*PHENOMENA, *PROMPT_PHENOMENA):
         chosen = [s for s in scores if name in s.sentence.phenomena]
-        rows[name] = {"sentences": len(chosen), "figures": _totals(chosen)}
+        if chosen:
+            rows[name] = {"sentences": len(chosen), "figures": _totals(chosen)}
     failures = [failure for s in scores if s.sentence.split == "development" for failure in s.failures]
     return {"sentences": len(scores), "figures": _totals(scores), "phenomena": rows, "failures": failures}
 

@@ -6,6 +6,8 @@ import pytest
 
 from mov_ai.data.temporal_sentences import (
     PHENOMENA,
+    PROMPT_PHENOMENA,
+    PROMPTS,
     SENTENCES,
     SPLITS,
     TemporalSentence,
@@ -46,12 +48,20 @@ def skeleton(sentence: TemporalSentence) -> str:
 
 
 def test_every_entry_is_valid_and_survives_json():
-    sentences = temporal_sentences()
+    sentences = [*temporal_sentences(), *temporal_sentences(path=PROMPTS)]
     assert len(sentences) >= 140
     for sentence in sentences:
         sentence.graph.validate(sentence.id)
         assert SceneGraph.from_json(sentence.graph.to_json()) == sentence.graph
         assert 6 <= len(sentence.text.split()) <= 40
+
+
+def test_prompts_are_held_out_and_show_what_prompts_show():
+    prompts = temporal_sentences(path=PROMPTS)
+    assert len(prompts) >= 30
+    assert {prompt.split for prompt in prompts} == {"held_out"}
+    assert {name for prompt in prompts for name in prompt.phenomena} >= set(PROMPT_PHENOMENA)
+    assert not {prompt.text for prompt in prompts} & {sentence.text for sentence in temporal_sentences()}
 
 
 def test_spans_point_at_the_words_of_their_nodes():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+
 
 class MovAIError(Exception):
     """The work failed (no disk space, a truncated checkpoint). The message names the input and the remedy."""
@@ -13,3 +16,25 @@ class UsageError(MovAIError):
     """The request itself is wrong (a bad graph, an unknown device). The message names the input and the remedy."""
 
     exit_code = 2
+
+
+def run_script(name: str, work: Callable[[], object], interrupted: str = "stopped") -> int:
+    """Do a script's work.
+
+    Args:
+        name: of the script, put before its messages.
+        work: what it does.
+        interrupted: what is said after Ctrl-C.
+
+    Returns:
+        Exit code: 0 done, an expected error's own with one line on stderr, 130 interrupted.
+    """
+    try:
+        work()
+    except MovAIError as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{name}: {interrupted}\n")
+        return 130
+    return 0

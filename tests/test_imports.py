@@ -21,8 +21,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"diffusion", "data", "graph"},
     "parser": {"data", "graph"},
     "pipeline": {"models", "parser", "diffusion", "data", "graph"},
-    "evaluation": {"pipeline", "models", "parser", "diffusion", "data", "graph"},
-    "training": {"evaluation", "pipeline", "models", "parser", "diffusion", "data", "graph"},
+    "evaluation": {"pipeline", "models", "parser", "diffusion", "data", "graph", "hardware"},
+    "training": {"evaluation", "pipeline", "models", "parser", "diffusion", "data", "graph", "hardware"},
+    "hardware": set(),
     # What the entry points share to read `conf/`.
     "hydra_entry": set(),
     # Entry points: nothing but the command line may import them.

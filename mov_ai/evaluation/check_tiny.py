@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -17,7 +15,7 @@ from rich.progress import track
 from rich.table import Table
 
 from mov_ai.data.tabletop.lexicon import MOTIONS
-from mov_ai.errors import MovAIError, UsageError
+from mov_ai.errors import MovAIError, UsageError, run_script
 from mov_ai.evaluation.checker import Checker
 from mov_ai.evaluation.compositional import (
     OVERALL,
@@ -33,6 +31,7 @@ from mov_ai.evaluation.compositional import (
 )
 from mov_ai.graph import SceneGraph
 from mov_ai.graph.files import read_json, write_json
+from mov_ai.hardware import machine
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 #: Changes when rows of an earlier run must not be used again.
@@ -141,20 +140,6 @@ def _save_sheet(frames: Any, path: Path) -> None:
     contact_sheet(torch.as_tensor(frames)).save(path)
 
 
-def machine() -> str:
-    """This machine in words."""
-    import torch
-
-    model = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    return f"{model}, {os.cpu_count()} cores, {torch.get_num_threads()} threads{gpu}"
-
-
 def table(generated: dict[str, Score], real: dict[str, Score], title: str) -> Table:
     """The figures side by side."""
     result = Table(title=title)
@@ -220,12 +205,8 @@ def run(options: argparse.Namespace, console: Console, pipeline: Pipeline | None
 
 def main(given: list[str] | None = None) -> int:
     """The command; returns its exit code."""
-    try:
-        run(arguments(given), Console())
-    except MovAIError as error:
-        sys.stderr.write(f"check_tiny: {error}\n")
-        return error.exit_code
-    return 0
+    options = arguments(given)
+    return run_script("check_tiny", lambda: run(options, Console()))
 
 
 if __name__ == "__main__":

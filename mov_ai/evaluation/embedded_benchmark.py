@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from mov_ai.evaluation.video_suite import Clip, Verdict
 
 
+#: Modules of the benchmark that decide a verdict, beside those of the checker.
+_RULES = ("checker.py", "geometry.py", "observe.py", "prompts.py", "questions.py", "timing.py")
+
+
 class EmbeddedBenchmark:
     """Prompts on the embedded world, their rendered truth, and the checker.
 
@@ -32,7 +36,8 @@ class EmbeddedBenchmark:
     def __init__(self, prompts: Sequence[Any], checker: benchmark.BenchmarkChecker) -> None:
         """The benchmark with these prompts."""
         self.categories, self.prompts, self._checker = benchmark.CATEGORIES, prompts, checker
-        rules = sha256_of(sorted(Path(str(benchmark.__file__)).parent.glob("*.py")))[:12]
+        folder = Path(str(benchmark.__file__)).parent
+        rules = sha256_of([*(folder / name for name in _RULES), *sorted(folder.parent.glob("checker*.py"))])[:12]
         weights = sha256_of([EMBEDDED / WEIGHTS_FILE])
         self.checker = f"embedded checker (sha256 {weights}), rules {rules}"
 

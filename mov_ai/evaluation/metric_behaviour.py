@@ -20,7 +20,7 @@ from rich.progress import Progress
 from rich.table import Table
 from scipy.special import softmax
 
-from mov_ai.errors import MovAIError, UsageError
+from mov_ai.errors import MovAIError, UsageError, run_script
 from mov_ai.evaluation.distortions import DISTORTIONS, Distortion
 from mov_ai.evaluation.metric_networks import MetricNetworks, load_networks
 from mov_ai.evaluation.metrics.folders import Video
@@ -440,14 +440,15 @@ def run(options: argparse.Namespace, console: Console, networks: MetricNetworks 
 
 def main(given: list[str] | None = None) -> int:
     """The command; returns its exit code."""
-    try:
-        found = run(arguments(given), Console())
-    except MovAIError as error:
-        sys.stderr.write(f"metric_behaviour: {error}\n")
-        return error.exit_code
-    for row in found.failures:
-        sys.stderr.write(f"metric_behaviour: {row.metric}, {row.distortion}: expected {row.expectation.move}\n")
-    return 1 if found.failures else 0
+    options = arguments(given)
+
+    def check() -> None:
+        failures = run(options, Console()).failures
+        if failures:
+            told = (f"{row.metric}, {row.distortion}: expected {row.expectation.move}" for row in failures)
+            raise MovAIError("; ".join(told))
+
+    return run_script("metric_behaviour", check)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from mov_ai.errors import MovAIError, UsageError
+from mov_ai.errors import MovAIError, UsageError, run_script
 from mov_ai.evaluation.report.files import RESULTS
 from mov_ai.evaluation.report.results import read_results
 from mov_ai.evaluation.study_report import Entrant, document, markdown
@@ -209,15 +209,8 @@ def run(options: argparse.Namespace, console: Console, runner: Runner = call) ->
 
 def main(given: list[str] | None = None) -> int:
     """The command; returns its exit code."""
-    try:
-        run(arguments(given), Console())
-    except MovAIError as error:
-        sys.stderr.write(f"study: {error}\n")
-        return error.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write("study: stopped; run the same command again to go on\n")
-        return 130
-    return 0
+    options = arguments(given)
+    return run_script("study", lambda: run(options, Console()), "stopped; run the same command again to go on")
 
 
 if __name__ == "__main__":

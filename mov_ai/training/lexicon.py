@@ -11,6 +11,7 @@ ranges of numbers, from single sets to large ranges, is cut down by singular val
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import numpy as np
 from rich.console import Console
 
 from mov_ai.data.wordnet import load_wordnet
+from mov_ai.errors import run_script
 from mov_ai.graph.files import write_bytes
 from mov_ai.parser.lexicon import DIM, EMBEDDED_LEXICON, word_key
 
@@ -83,14 +85,18 @@ def write_lexicon(synsets: Mapping[str, frozenset[str]], path: Path, dim: int = 
     return len(keys)
 
 
-def main() -> None:
-    """The command."""
+def main(given: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m mov_ai.training.lexicon", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=EMBEDDED_LEXICON)
-    path = parser.parse_args().out
-    count = write_lexicon(load_wordnet().single_words(), path)
-    Console().print(f"{count} words, {path.stat().st_size / 1e6:.1f} MB: {path}")
+    path = parser.parse_args(given).out
+
+    def write() -> None:
+        count = write_lexicon(load_wordnet().single_words(), path)
+        Console().print(f"{count} words, {path.stat().st_size / 1e6:.1f} MB: {path}")
+
+    return run_script("lexicon", write)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -27,6 +27,7 @@ from accelerate.utils import gather_object, send_to_device, set_seed
 
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import write_bytes, write_json
+from mov_ai.hardware import processor
 from mov_ai.training.checkpoint import (
     Checkpoint,
     DamagedCheckpoint,
@@ -170,13 +171,7 @@ def describe_device(device: torch.device) -> str:
     """The hardware in words, for cards and tables."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    model = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
-    return f"{model}, {torch.get_num_threads()} thread(s)"
+    return f"{processor()}, {torch.get_num_threads()} thread(s)"
 
 
 class _StopSignals:

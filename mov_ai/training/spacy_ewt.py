@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mov_ai.data.downloads import data_folder
-from mov_ai.errors import MovAIError, UsageError
+from mov_ai.errors import UsageError, run_script
+from mov_ai.hardware import processor
 from mov_ai.training.caption_grammar import written_captions
 
 if TYPE_CHECKING:
@@ -295,17 +296,6 @@ def size_mb(folder: Path) -> float:
     return round(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6, 2)
 
 
-def machine() -> str:
-    """Describe the processor in words."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        models = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        if models:
-            name = models[0].split(":", 1)[1].strip()
-    return f"{name} ({platform.machine()}), {os.cpu_count()} cores, one used, no GPU"
-
-
 def write_card(out: Path, figures: dict[str, Any]) -> None:
     """Write ``README.md`` beside the pipeline from the figures alone, so that the two cannot disagree."""
     rows = [
@@ -416,17 +406,16 @@ def main(arguments: list[str] | None = None) -> int:
         passed_on = sys.argv[1:] if arguments is None else arguments
         command = [sys.executable, "-m", "mov_ai.training.spacy_ewt", *passed_on]
         return subprocess.run(command, env={**os.environ, **REPRODUCIBLE_ENVIRONMENT}, check=False).returncode
-    try:
+
+    def train() -> None:
         if options.work is not None:
             options.work.mkdir(parents=True, exist_ok=True)
             _run(options, options.work)
         else:
             with tempfile.TemporaryDirectory(prefix="mov_ai_ewt_") as work:
                 _run(options, Path(work))
-    except MovAIError as error:
-        log.error("%s", error)
-        return error.exit_code
-    return 0
+
+    return run_script("spacy_ewt", train)
 
 
 def _run(options: argparse.Namespace, work: Path) -> None:
@@ -460,7 +449,7 @@ def _run(options: argparse.Namespace, work: Path) -> None:
             "train_s": round(time.perf_counter() - start),
             # Apart from the wall clock: on a machine that does other work too, this one says what was needed.
             "train_cpu_s": round(time.process_time() - cpu_start),
-            "machine": machine(),
+            "machine": f"{processor()} ({platform.machine()}), {os.cpu_count()} cores, one used, no GPU",
             "versions": {name: importlib.metadata.version(name) for name in ("spacy", "thinc", "numpy")},
         }
         install(work / "run" / "model-best", options.out, options.seed)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mov_ai.errors import MovAIError
+from mov_ai.errors import run_script
 from mov_ai.evaluation.benchmark import attribute_recipes, motion_recipes, space_recipes
 from mov_ai.evaluation.benchmark.choices import Choice
 from mov_ai.evaluation.benchmark.drafts import Draft
@@ -148,13 +148,12 @@ def main(given: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mov_ai.evaluation.benchmark.build", description=__doc__)
     parser.add_argument("--out", type=Path, default=PROMPTS, help="folder for the files")
     options = parser.parse_args(given)
-    try:
+
+    def build() -> None:
         for file in write_prompts(options.out):
             sys.stdout.write(f"{file}\n")
-    except MovAIError as error:
-        sys.stderr.write(f"build: {error}\n")
-        return error.exit_code
-    return 0
+
+    return run_script("build", build)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from mov_ai.errors import MovAIError, UsageError
+from mov_ai.errors import UsageError, run_script
 from mov_ai.evaluation.benchmark.build import PER_CATEGORY, draw_prompts
 from mov_ai.evaluation.benchmark.checker import BenchmarkChecker, Verdict
 from mov_ai.evaluation.benchmark.counterfactuals import counterfactuals
@@ -27,9 +27,9 @@ from mov_ai.evaluation.benchmark.prompts import CATEGORIES, BenchmarkPrompt, loa
 from mov_ai.evaluation.benchmark.readings import reading_scores
 from mov_ai.evaluation.benchmark.scenes import reference_clip
 from mov_ai.evaluation.benchmark.scores import category_scores
-from mov_ai.evaluation.check_tiny import machine
 from mov_ai.evaluation.compositional import Score
 from mov_ai.graph.files import check_writable, write_json
+from mov_ai.hardware import machine
 
 #: The stream of `draw_prompts` that nothing was set on.
 _FRESH = 1
@@ -154,8 +154,9 @@ def run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     if fresh is None:
         fresh = PER_CATEGORY if options.limit is None else -(-len(prompts) // len(CATEGORIES))
     checker = BenchmarkChecker.from_pretrained()
-    validation = validate(prompts, draw_prompts(fresh, _FRESH), checker, options.size, console)
+    # First, for it is quick: what cannot be done is known before the long part.
     readings = _readings(prompts) if options.parser else {}
+    validation = validate(prompts, draw_prompts(fresh, _FRESH), checker, options.size, console)
     seconds = time.perf_counter() - started
     console.print(table(validation.scores, f"share of what is asked that clips show, in %; {len(prompts)} prompts"))
     if readings:
@@ -179,12 +180,8 @@ def run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 def main(given: list[str] | None = None) -> int:
     """The command; returns its exit code."""
-    try:
-        run(arguments(given), Console())
-    except MovAIError as error:
-        sys.stderr.write(f"validate: {error}\n")
-        return error.exit_code
-    return 0
+    options = arguments(given)
+    return run_script("validate", lambda: run(options, Console()))
 
 
 if __name__ == "__main__":

@@ -212,6 +212,7 @@ class _Decoder:
         for event in self.events:
             event.arguments = self._arguments(event)
         self._share_subjects()
+        self._tell_of_both()
         self.attributes = self._attributes()
 
     def _takes_part(self) -> set[int]:
@@ -449,6 +450,22 @@ class _Decoder:
                     for a in nearest.doers()
                     if all(a.entity is not other for other in taken)
                 ]
+
+    def _tell_of_both(self) -> None:
+        """ "The car turns, the bus stops, and both leave": links lead to the nearer one; the other acted before."""
+        for number, event in enumerate(self.events):
+            agents = [argument.entity for argument in event.arguments if argument.role == "agent"]
+            places = [t for t in range(max(event.token - 3, 0), event.token) if self.tokens.words[t] == "both"]
+            if not places or len(agents) != 1:
+                continue
+            mentions = agents[0].mentions
+            plural = any(self.tokens.tags[mention] in ("NNS", "NNPS") for mention in mentions)
+            if plural or any(places[0] < mention < event.token for mention in mentions):
+                continue  # "the dogs both run", "both the dog and the cat run"
+            before = [a for other in reversed(self.events[:number]) for a in other.arguments if a.role == "agent"]
+            other = next((a for a in before if a.entity is not agents[0]), None)
+            if other is not None and all(a.entity is not other.entity for a in event.arguments):
+                event.arguments.append(_Argument(other.entity, "agent", other.probability))
 
     def _attributes(self) -> list[_Attribute]:
         """Attributes that belong to someone. A verb form is an event instead, where it is one."""

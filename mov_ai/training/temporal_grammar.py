@@ -9,7 +9,7 @@ import numpy as np
 
 from mov_ai.data.tabletop.grammar import HELD_OUT_PATTERNS, Caption, Mention
 from mov_ai.data.tabletop.scene import SPLITS, change_time
-from mov_ai.graph import Edge, Interval, Node, SceneGraph
+from mov_ai.graph import Edge, Interval, Node, SceneGraph, allen
 from mov_ai.graph.inflection import inflect, pluralize
 from mov_ai.training import temporal_lexicon as lexicon
 from mov_ai.training.temporal_plot import Dice, Event, Plot
@@ -75,6 +75,9 @@ class _Writer(Dice):
         self.said: list[Event] = []
         self.meets: set[tuple[int, int]] = set()
         self.pattern = "plain"
+        #: Of the clause that is being told.
+        self.aside: tuple[int, Event] | None = None
+        self.spotted: list[int] = []
         self.tense = self._weighted({"present": 72, "past": 14, "progressive": 11, "future": 3})
         self.the = self._weighted({"a": 60, "the": 30, "mixed": 10})
         self.lower = self._chance(0.14)
@@ -87,13 +90,17 @@ class _Writer(Dice):
         actor = self.actors[index]
         key: _Key = ("entity", index)
         noun = actor.noun if actor.count == 1 else pluralize(actor.noun)
+        aside = self.aside[1] if self.aside is not None and self.aside[0] == index else None
+        if aside is not None:
+            self.aside = None
         if index in self.mentioned:
-            if self._pronoun_is_clear(index, near) and self._chance(0.62):
+            if aside is None and self._pronoun_is_clear(index, near) and self._chance(0.62):
                 return [(lexicon.PRONOUNS[actor.pronoun][case == "object"], key)]
             owner = [(f"{self._possessive(actor.owner)}", None)] if actor.owner is not None else [("the", None)]
             lasting = [(k, w) for k, w in actor.looks if k not in actor.values]
             look = self._pick(lasting) if lasting and self._chance(0.15) else None
-            return [*owner, *([(look[1], ("attribute", index, look[0], 0))] if look else []), (noun, key)]
+            adjective: list[_Piece] = [(look[1], ("attribute", index, look[0], 0))] if look else []
+            return [*owner, *adjective, (noun, key), *self._relative(index, aside, case)]
         self.mentioned.append(index)
         looks: list[_Piece] = [(word, ("attribute", index, kind, 0)) for kind, word in actor.looks]
         first = looks[0][0] if looks else noun
@@ -114,7 +121,26 @@ class _Writer(Dice):
             lack = self.actors[actor.lacks].noun
             without = [(f"without {article(lack)}", None), (lack, ("entity", actor.lacks))]
             self.mentioned.append(actor.lacks)
-        return _clean([(determiner, None), *looks, (noun, key), *without])
+        if actor.spot is not None and case == "subject" and aside is None and actor.spot[1] not in self.mentioned:
+            self.spotted.append(index)
+            without += [(actor.spot[0], None), *self._noun_phrase(actor.spot[1], "object")]
+        return _clean([(determiner, None), *looks, (noun, key), *without, *self._relative(index, aside, case)])
+
+    def _relative(self, index: int, event: Event | None, case: str) -> list[_Piece]:
+        """What follows a noun to tell what it does meanwhile; nothing without an event."""
+        if event is None:
+            return []
+        form = self._weighted({"clause": 5, "progressive": 3, "participle": 4})
+        if form == "participle":
+            return self._verb_phrase(event, "gerund")
+        tense = "present" if self.tense == "future" else self.tense
+        tense = "progressive" if form == "progressive" and tense == "present" else tense
+        words = ("who", "who", "that") if self.actors[index].group == "human" else ("that", "that", "which")
+        word = self._pick(words)
+        pieces = [*_say(word), *self._verb_phrase(event, tense)]
+        return (
+            [*_say(","), *pieces, *_say(",")] if word != "that" and case == "subject" and self._chance(0.3) else pieces
+        )
 
     def _possessive(self, owner: int) -> str:
         return lexicon.PRONOUNS[self.actors[owner].pronoun][2]
@@ -130,12 +156,21 @@ class _Writer(Dice):
 
     def _subjects(self, event: Event) -> list[_Piece]:
         pieces: list[_Piece] = []
+        if self._can_say_both(event) and self._chance(0.75):
+            self.salient = list(event.subjects)
+            return _say(self._pick(("both", "both", "both", "they both", "both of them")))
         both = len(event.agents) > 1 and not event.passive and self._chance(0.12)
         for position, index in enumerate(event.subjects):
             pieces += _say("and") if position else _say("both") if both else []
             pieces += self._noun_phrase(index, "subject", event.subjects[:position])
         self.salient = list(event.subjects)
         return pieces
+
+    def _can_say_both(self, event: Event) -> bool:
+        """Whether two are meant who alone have been told of."""
+        told = {i for i in self.mentioned if self.actors[i].group != "object"}
+        those = set(event.subjects)
+        return len(event.agents) == 2 and those <= set(self.mentioned) and told <= those and not event.passive
 
     # -- verbs ---------------------------------------------------------------------------------------------------------
 
@@ -163,6 +198,9 @@ class _Writer(Dice):
         if word == "not":
             do = "did" if tense == "past" else do
             return (f"{do}n't" if self._chance(0.45) else f"{do} not"), "base"
+        if not word and event.change is None and event.lemma not in ("begin", "start", "stop") and self._chance(0.05):
+            one, several, past, form = self._pick(lexicon.BEGINNINGS)
+            return (past if tense == "past" else several if plural else one), form
         return word, tense
 
     def _verb_phrase(self, event: Event, tense: str, elided: bool = False) -> list[_Piece]:
@@ -224,8 +262,11 @@ class _Writer(Dice):
         return [("to", None), new] if wording in ("to", "from") else [new]
 
     def _clause(self, event: Event, tense: str, subject: bool = True) -> list[_Piece]:
+        self.aside = event.aside if subject or (event.aside and event.aside[0] not in event.subjects) else None
         pieces = self._subjects(event) if subject else []
-        return [*pieces, *self._verb_phrase(event, tense, elided=not subject)]
+        pieces += self._verb_phrase(event, tense, elided=not subject)
+        self.aside = None
+        return pieces
 
     # -- steps ---------------------------------------------------------------------------------------------------------
 
@@ -380,9 +421,13 @@ class _Writer(Dice):
 
     def _pieces(self) -> list[_Piece]:
         count = len(self.steps)
-        numbered = count >= 2 and self._chance(0.14)
+        if self._can_be_a_fragment() and self._chance(0.3):
+            return self._fragment()
+        numbered = count >= 2 and self._chance(0.14) and self.plot.lasting is None
         step, pieces = 0, list[_Piece]()
         joined = 0
+        if self.plot.lasting is not None:
+            step, pieces, joined = 2, self._throughout(self.plot.lasting), 3
         while step < count:
             last = step == count - 1
             if not numbered and not last and all(map(self._single, range(step, count))) and self._chance(0.09):
@@ -408,6 +453,22 @@ class _Writer(Dice):
             step += 1
         return pieces
 
+    def _can_be_a_fragment(self) -> bool:
+        """Whether one subject does all there is, in two steps at most."""
+        single = all(map(self._single, range(len(self.steps)))) and len(self.steps) < 3 and self.plot.lasting is None
+        return single and bool(self.steps[0][0].subjects) and self._continues_to_end(0)
+
+    def _fragment(self) -> list[_Piece]:
+        """A caption without a finite verb: "a video of a dog chasing a cat and then barking"."""
+        first, *later = (events[0] for events in self.steps)
+        opening = _say(self._pick(lexicon.OPENINGS)) if self._chance(0.35) else []
+        first.aside = None
+        pieces = [*opening, *self._clause(first, "gerund")]
+        for event in later:
+            word = self._pick(("and then", ", then", "and", "before", "and finally"))
+            pieces += [*_say(word), *self._verb_phrase(event, "gerund")]
+        return pieces
+
     def _listed(self, step: int) -> list[_Piece]:
         """All that is left in one sentence, one clause after another: "a seed falls, it rains, and a shoot appears"."""
         clauses = [events[0] for events in self.steps[step:]]
@@ -419,6 +480,21 @@ class _Writer(Dice):
             pieces += _say(f"{mark} {self._pick(('and', 'and', 'and finally'))}" if final else mark)
             pieces += self._clause(event, self.tense)
         return pieces
+
+    def _throughout(self, lasting: Event) -> list[_Piece]:
+        """ "While the crowd cheers, a man throws a ball and then a boy catches it": what lasts through two steps."""
+        word = self._pick(("while", "while", "as"))
+        aside = self._weighted({self.tense: 3, "progressive": 1})
+        aside = "present" if aside == "future" else aside
+        clause = self._clause(lasting, aside)
+        first = self.steps[0][0]
+        if self._chance(0.6):
+            pieces = [*_say(word), *clause, *_say(","), *self._clause(first, self.tense)]
+        else:
+            pieces = [*clause, *_say(word), *self._clause(first, self.tense)]
+        elide = self._continues(1) and self._chance(0.75)
+        joints = ("and then", "and then", ", then", ", and then", "and afterwards", ", and after that")
+        return [*pieces, *_say(self._pick(joints)), *self._clause(self.steps[1][0], self.tense, subject=not elide)]
 
     def _continues_to_end(self, step: int) -> bool:
         subjects = self.steps[step][0].subjects
@@ -531,10 +607,14 @@ def _graph(text: str, spans: list[tuple[tuple[int, int], _Key]], writer: _Writer
         for key, found in places.items()
     }
     ids = {key: f"n{number}" for number, key in enumerate(sorted(named, key=lambda key: named[key]), start=1)}
-    step_of = {id(event): step for step, events in enumerate(plot.steps) for event in events}
-    count = len(plot.steps)
+    steps = {id(event): (step, step + 1) for step, events in enumerate(plot.steps) for event in events}
+    asides = {id(e.aside[1]): steps[id(e)] for events in plot.steps for e in events if e.aside is not None}
+    steps |= asides
+    if plot.lasting is not None:
+        steps[id(plot.lasting)] = (0, 2)
     intervals: list[Interval] = [
-        (round(step_of[id(event)] / count, 4), round((step_of[id(event)] + 1) / count, 4)) for event in said
+        (round(start / len(plot.steps), 4), round(end / len(plot.steps), 4))
+        for start, end in (steps[id(event)] for event in said)
     ]
     lacking = {actor.lacks for actor in plot.actors}
     nodes = [Node("n0", "scene", "scene")]
@@ -566,6 +646,9 @@ def _graph(text: str, spans: list[tuple[tuple[int, int], _Key]], writer: _Writer
     )
     edges = [Edge("n0", node_id, "contains") for key, node_id in ids.items() if key[0] != "attribute"]
     edges += _roles(said, ids)
+    for index in writer.spotted:
+        preposition, place = plot.actors[index].spot or ("", 0)
+        edges.append(Edge(ids["entity", index], ids["entity", place], "spatial", preposition))
     changed = {event.change[:3]: intervals[number] for number, event in enumerate(said) if event.change}
     for key, node_id in ids.items():
         if key[0] == "attribute":
@@ -597,7 +680,7 @@ def _order(
     edges = []
     order = sorted(range(len(said)), key=lambda number: (intervals[number], number))
     for a, b in itertools.pairwise(order):
-        label = "equal" if intervals[a] == intervals[b] else "before"
-        label = "meets" if (id(said[a]), id(said[b])) in meets else label
-        edges.append(Edge(ids["event", a], ids["event", b], "temporal", label))
+        swapped, label = allen(intervals[a], intervals[b], (id(said[a]), id(said[b])) in meets)
+        first, second = (b, a) if swapped else (a, b)
+        edges.append(Edge(ids["event", first], ids["event", second], "temporal", label))
     return edges

@@ -65,7 +65,15 @@ NOUNS: dict[str, tuple[str, ...]] = {
     "weather": _words(
         "rain snow wind hail thunder lightning fog mist storm sun moon cloud smoke steam water wave fire"
     ),
+    "group": _words("family crowd team audience couple class choir orchestra band crew group company herd pack"),
 }
+#: Nouns that name a thing more closely: "garden gate".
+MODIFIERS = _words(
+    """
+    garden kitchen church school village street office hotel station bathroom bedroom harbor castle factory farm market
+    museum hospital winter summer morning party water fire ice steam paper glass metal wood stone
+    """
+)
 #: Things that belong to whoever uses them: said with "his", "her", "its", "their".
 OWN: dict[str, tuple[str, ...]] = {
     "person": _words("hand head arm finger hat coat jacket scarf helmet glove shoe boot bag backpack"),
@@ -139,6 +147,23 @@ SPOTS: tuple[tuple[str, str], ...] = (
     ("under", "landmark"),
     ("by", "landmark"),
 )
+#: Those whose words say where something is, rather than where it happens.
+TELLING_SPOTS = ("on", "in", "behind", "in front of", "next to", "under")
+#: What anything can do.
+ANYTHING = _words(
+    "stop vanish disappear fall leave move spin shake turn rise sink stay roll appear explode shrink grow"
+)
+#: What captions of videos start with that is no part of what is seen.
+OPENINGS = (
+    "a video of", "a clip of", "footage of", "a shot of", "a close-up of", "a timelapse of", "a drone shot of",
+    "slow motion footage of", "an animation of", "a scene of", "a recording of",
+)  # fmt: skip
+#: Verbs of the beginning: present, present of several, past, and the form of the verb that follows.
+BEGINNINGS = (
+    ("begins to", "begin to", "began to", "base"),
+    ("starts to", "start to", "started to", "base"),
+    ("starts", "start", "started", "gerund"),
+)
 DIRECTED = (
     ("left", "left"),
     ("to the left", "left"),
@@ -190,6 +215,31 @@ ACTS: dict[str, tuple[str, ...]] = {
     "food": _words("burn cook sizzle rot fall freeze melt"),
     "openable": _words("open close creak slam shut rattle"),
     "fixture": _words("stop start shake collapse vibrate flicker glow shine blink flash hum buzz fall"),
+}
+#: The same, of verbs that look like nouns: "the bell rings".
+NAMESAKES: dict[str, tuple[str, ...]] = {
+    "human": _words(
+        """
+        laugh giggle grin frown blush sigh pose gesture squat lunge crouch turn twirl pivot salute march sprint jog
+        stroll trot stumble trip lunch camp fish hunt shop sail ski surf row dive float play work train exercise box
+        fence race travel cook hike climb rest nap dream chat whisper shout scream yell sob gasp pant sweat tremble
+        shudder limp pause dance walk run swim cheer wave bow nod wink smile cough sneeze snack jump
+        """
+    ),
+    "animal": _words("pant paw stalk circle nest rear roll howl bark growl hunt play run jump trot snort stretch"),
+    "bird": _words("nest perch peck circle dive swoop land play hop call"),
+    "vehicle": _words("turn brake skid stall swerve dock land lift hover circle crash honk beep stop park roll race"),
+    "object": _words(
+        """
+        crack snap bend burn smoke glow rust float swing rock tilt wobble bounce ring tick beep click buzz hum pop
+        rattle
+        """
+    ),
+    "food": _words("burn steam smoke brown crack roll dry cool smell"),
+    "openable": _words("swing slam click squeak rattle crack stick"),
+    "fixture": _words(
+        "ring chime toll beep click whistle flash dim spin turn stop shake crack drip leak swing start hum"
+    ),
 }
 WEATHER: dict[str, tuple[str, ...]] = {
     "rain": _words("fall pour stop start"),
@@ -282,6 +332,56 @@ ACTIONS: dict[str, dict[str, tuple[Action, ...]]] = {
         "human": _actions("pass follow splash"),
     },
     "object": {"object": _actions("hit touch push knock_over"), "fixture": _actions("hit touch strike")},
+}
+#: The same, of verbs that look like nouns.
+NAMESAKE_ACTIONS: dict[str, dict[str, tuple[Action, ...]]] = {
+    "human": {
+        "object": _actions(
+            """
+            tap ring pat rub scratch squeeze twist bend fold press dust stack pile pack hand pass place hang hook tie
+            tape glue nail pin button label mark stamp sketch trace measure weigh test check scan swing flip spin toss
+            bounce balance juggle tilt tip rock slide plug wind pluck play pound hammer drill file screw clamp seal
+            mail trade box light paint brush comb oil polish display book copy show turn ring
+        """
+        ),
+        "food": _actions(
+            """
+            butter salt season stir whisk mix pour scoop spread toast grill roast steam freeze mash crush dip coat
+            glaze slice dice taste smell sample plate cook bite
+        """
+        ),
+        "openable": _actions("slam lock latch bolt paint bar tape lift jam block"),
+        "fixture": _actions(
+            "ring light dim switch test start stop turn knock oil kick tap plant trim water guard point film"
+        ),
+        "vehicle": _actions("park tow race board load rent wax charter charge dock land brake sail crash film"),
+        "human": _actions(
+            "hug kiss tickle pat tap point guard tackle box film coach train tip back help thank greet shove nudge"
+        ),
+        "animal": _actions("pet pat brush groom walk train cage ride saddle film leash guard herd milk"),
+        "bird": _actions("feed cage train film ring release net"),
+    },
+    "animal": {
+        "object": _actions("paw claw guard nose tip circle smell bite chew"),
+        "food": _actions("smell bite chew guard nibble taste swallow"),
+        "human": _actions("guard nose paw circle stalk smell greet back"),
+        "animal": _actions("stalk circle guard nose herd hunt paw smell"),
+        "bird": _actions("stalk hunt circle flush"),
+    },
+    "bird": {
+        "food": _actions("peck swallow"),
+        "object": _actions("peck tap circle drop"),
+        "animal": _actions("circle dodge mob"),
+    },
+    "vehicle": {
+        "vehicle": _actions("ram pass tow trail block follow"),
+        "fixture": _actions("ram clip hit pass scrape circle"),
+        "human": _actions("pass trail dodge splash"),
+    },
+    "object": {
+        "object": _actions("tap hit scratch dent graze knock"),
+        "fixture": _actions("tap hit scratch graze dent"),
+    },
 }
 #: Verb -> what it is done with.
 TOOLS: dict[str, tuple[str, ...]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -13,8 +13,16 @@ from mov_ai.training.temporal_lexicon import Action
 
 _T = TypeVar("_T")
 #: Share of the words that stand for a class when it is asked for.
-_CLASSES = ("male", "female", "person", "animal", "bird", "vehicle", "object", "food", "openable", "fixture", "weather")
-_CAST = np.array([16, 16, 14, 12, 5, 10, 14, 3, 4, 6, 5], dtype=float)
+_CAST = {
+    "male": 16, "female": 16, "person": 14, "animal": 12, "bird": 5, "vehicle": 10, "object": 14, "food": 3,
+    "openable": 4, "fixture": 7, "weather": 5, "group": 5,
+}  # fmt: skip
+#: Share of the verbs that look like nouns, where a verb is drawn from a list of either.
+_NAMESAKES = 0.35
+#: Share of the stories in which something lasts through two steps; and of the things that a noun names more closely.
+_LASTING, _MODIFIED = 0.12, 0.1
+#: Share of the stories that end with what two do together, of the steps with an aside, of the actors with a place.
+_BOTH, _ASIDE, _SPOTTED = 0.1, 0.16, 0.07
 _NUMBERS = {2: ("two", "2"), 3: ("three", "3"), 4: ("four",), 5: ("five",), 6: ("six",)}
 #: Class of nouns -> which kinds of value change.
 _CHANGING: dict[str, dict[str, float]] = {
@@ -35,7 +43,7 @@ class Dice:
     def _pick(self, options: Sequence[_T]) -> _T:
         return options[int(self.rng.integers(len(options)))]
 
-    def _weighted(self, options: dict[str, float]) -> str:
+    def _weighted(self, options: Mapping[str, float]) -> str:
         weights = np.array(list(options.values()))
         return list(options)[int(self.rng.choice(len(options), p=weights / weights.sum()))]
 
@@ -52,6 +60,7 @@ class Actor:
         looks: (kind, word) that are said with the first mention.
         owner: number of the actor whose it is, if it is said so ("her hand").
         lacks: number of the actor that it is said to be without.
+        spot: (preposition, number of an actor) where it is said to be, with its first mention.
         values: kind -> the values it has had: the first is None where it is not said.
     """
 
@@ -63,6 +72,7 @@ class Actor:
     looks: list[tuple[str, str]] = field(default_factory=list)
     owner: int | None = None
     lacks: int | None = None
+    spot: tuple[str, int] | None = None
     values: dict[str, list[str | None]] = field(default_factory=dict)
 
     @property
@@ -83,6 +93,7 @@ class Event:
         tool: what it is done with.
         change: (actor, kind, position of the new value in `values`, wording) or None.
         negated: how it is said not to happen: "", "not", "never" or "no longer".
+        aside: (actor, what that actor does meanwhile), told with the actor's noun: "a dog that carries a bone".
     """
 
     agents: list[int]
@@ -97,6 +108,7 @@ class Event:
     times: str | None = None
     change: tuple[int, str, int, str] | None = None
     negated: str = ""
+    aside: tuple[int, Event] | None = None
 
     @property
     def subjects(self) -> list[int]:
@@ -110,6 +122,8 @@ class Plot(Dice):
         self.rng = rng
         self.actors: list[Actor] = []
         self.steps: list[list[Event]] = []
+        #: What lasts through the first two steps.
+        self.lasting: Event | None = None
         #: Bare plurals count two, and so would be taken for the "two" of other things.
         self.bare_plurals = self._chance(0.5)
 
@@ -127,10 +141,70 @@ class Plot(Dice):
                 if second is not None:
                     step.append(second)
             self.steps.append([event for event in step if event is not None])
+        if number > 1 and all(len(step) == 1 for step in self.steps[:2]) and self._chance(_LASTING):
+            self.lasting = self._lasts(cast)
+        elif number > 1 and self._chance(_BOTH):
+            self._together()
+        for step in self.steps:
+            if len(step) == 1 and self.lasting is None and self._chance(_ASIDE):
+                self._add_aside(step[0])
         return self
 
+    def _together(self) -> None:
+        """At the end, two who did something each do the same: "then both stop"."""
+        alone = [
+            event.agents[0]
+            for (event,) in (s for s in self.steps if len(s) == 1)
+            if len(event.subjects) == 1 and not event.passive
+        ]
+        those = [i for i in dict.fromkeys(alone) if self.actors[i].count == 1 and self.actors[i].owner is None]
+        if len(those) < 2:
+            return
+        one, other = those[-2:]
+        alike = self.actors[one].group == self.actors[other].group != "weather"
+        verbs = self._acts(self.actors[one]) if alike else lexicon.ANYTHING
+        self.steps.append([Event([one, other], self._pick(verbs))])
+
+    def _add_aside(self, event: Event) -> None:
+        """Let one who takes part in an event do something else meanwhile, unless that would be hard to tell apart."""
+        last = event.place is None and event.tool is None and event.change is None
+        free = not event.manner and not event.times
+        options = event.subjects * 2 if len(event.subjects) == 1 else []
+        if event.patient is not None and not event.passive and last and free and not event.particle:
+            options.append(event.patient)
+        if event.place is not None and event.place[1] is not None and event.tool is None and free:
+            options.append(event.place[1])
+        options = [i for i in options if self._can_act(i)]
+        if not options:
+            return
+        index = self._pick(options)
+        forms = ("move", "act", "do") if self.actors[index].group in ("human", "animal") else ("move", "act")
+        other: Event = getattr(self, f"_{self._pick(forms)}")(index, [])
+        part = {*event.agents, event.patient, event.tool, event.place[1] if event.place else None} - {None}
+        taken = {other.patient, other.place[1] if other.place else None} & part
+        if other.change is None and not other.passive and other.lemma != event.lemma and not taken:
+            event.aside = (index, other)
+
+    def _can_act(self, index: int) -> bool:
+        actor = self.actors[index]
+        return actor.group in lexicon.MOVES and actor.owner is None and actor.lacks is None and not actor.changing
+
+    def _lasts(self, cast: list[int]) -> Event | None:
+        """What somebody does who has no other part in the first two steps; None if there is nobody."""
+        busy = {index for (event,) in self.steps[:2] for index in (*event.agents, event.patient, event.tool)}
+        free = [i for i in cast if i not in busy and not self.actors[i].changing]
+        subject = self._pick(free) if free else self._someone()
+        event = getattr(self, self._pick(("_move", "_act", "_act")))(subject, [])
+        if event.lemma in {other.lemma for (other,) in self.steps[:2]}:
+            return None
+        if self._chance(0.15):
+            event.manner = self._pick(lexicon.MANNERS)
+        return event
+
     def _add(self, noun: str, kind: str, plural: float = 0.14) -> int:
-        group = "human" if kind in lexicon.HUMAN else kind
+        group = "human" if kind in (*lexicon.HUMAN, "group") else kind
+        if kind in lexicon.THING and kind != "food" and " " not in noun and self._chance(_MODIFIED):
+            noun = f"{self._pick([word for word in lexicon.MODIFIERS if word != noun])} {noun}"
         pronoun = kind if kind in ("male", "female") else "thing"
         if kind == "person" or (group in lexicon.BEAST and self._chance(0.12)):
             pronoun = self._pick(("male", "female"))
@@ -159,11 +233,14 @@ class Plot(Dice):
         return self._pick([noun for noun in options if noun not in told] or options)
 
     def _someone(self) -> int:
-        kind = _CLASSES[int(self.rng.choice(len(_CLASSES), p=_CAST / _CAST.sum()))]
+        kind = self._weighted(_CAST)
         index = self._add(self._noun(lexicon.NOUNS[kind]), kind)
         if kind in lexicon.HUMAN and self._chance(0.03):
             self.actors.append(Actor(self._noun(lexicon.OWN["person"][5:]), "object", "thing"))
             self.actors[index].lacks = len(self.actors) - 1
+        elif kind != "weather" and self._chance(_SPOTTED):
+            preposition, place = self._pick([spot for spot in lexicon.SPOTS if spot[0] in lexicon.TELLING_SPOTS])
+            self.actors[index].spot = (preposition, self._somewhere(place))
         return index
 
     # -- events --------------------------------------------------------------------------------------------------------
@@ -193,9 +270,10 @@ class Plot(Dice):
         return event
 
     def _acts(self, actor: Actor) -> tuple[str, ...]:
-        return (
-            lexicon.WEATHER[actor.noun] if actor.group == "weather" else lexicon.ACTS.get(actor.group, ("fall", "burn"))
-        )
+        if actor.group == "weather":
+            return lexicon.WEATHER[actor.noun]
+        known = lexicon.NAMESAKES if self._chance(_NAMESAKES) else lexicon.ACTS
+        return known.get(actor.group, ("fall", "burn"))
 
     def _act(self, subject: int, cast: list[int]) -> Event:
         event = Event([subject], self._pick(self._acts(self.actors[subject])))
@@ -222,6 +300,8 @@ class Plot(Dice):
     def _do(self, subject: int, cast: list[int]) -> Event:
         actor = self.actors[subject]
         options = lexicon.ACTIONS[actor.group]
+        if actor.group in lexicon.NAMESAKE_ACTIONS and self._chance(_NAMESAKES):
+            options = lexicon.NAMESAKE_ACTIONS[actor.group]
         targets = [i for i in range(len(self.actors)) if i != subject and self.actors[i].group in options]
         targets = [i for i in targets if self.actors[i].owner is None]
         if targets and self._chance(0.65):
@@ -229,7 +309,7 @@ class Plot(Dice):
         elif actor.group in ("human", "animal") and self._chance(0.12):
             own = "person" if actor.group == "human" else "animal"
             target = self._owned(subject, lexicon.OWN[own])
-            verbs = options[own if own == "person" else "animal_own"]
+            verbs = lexicon.ACTIONS[actor.group][own if own == "person" else "animal_own"]
             return Event([subject], self._pick(verbs).lemma, patient=target)
         else:
             group = self._pick([g for g in options if g not in ("person", "animal_own")])
@@ -244,9 +324,8 @@ class Plot(Dice):
     def _suffer(self, subject: int, cast: list[int]) -> Event:
         """A passive whose subject is a thing."""
         group = self.actors[subject].group
-        action = self._pick(
-            [a for a in lexicon.ACTIONS["human"][group] if not a.particle or self._chance(0.5)] or [Action("move")]
-        )
+        options = (lexicon.NAMESAKE_ACTIONS if self._chance(_NAMESAKES) else lexicon.ACTIONS)["human"].get(group, ())
+        action = self._pick([a for a in options if not a.particle or self._chance(0.5)] or [Action("move")])
         agents: list[int] = []
         people = [i for i in cast if self.actors[i].group == "human" and i != subject]
         if self._chance(0.5):

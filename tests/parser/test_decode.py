@@ -126,3 +126,28 @@ def test_no_name_begins_inside_a_word(nlp):
     assert [(node.label, node.span) for node in graph.of_type("entity")] == [("beach-ball", (2, 12))]
     graph = decoded(nlp, "A beach - ball rolls.", ("ball", "rolls", "roll"))
     assert [node.label for node in graph.of_type("entity")] == ["ball"]
+
+
+@pytest.mark.parametrize(
+    ("text", "agents"),
+    [
+        ("A dog runs, a cat jumps, then both hide.", {"dog", "cat"}),
+        ("A dog runs, a cat jumps, then they both hide.", {"dog", "cat"}),
+        ("A dog runs, a cat jumps, then it hides.", {"cat"}),
+        ("A dog runs, and both a cat jumps and hides.", {"cat"}),
+    ],
+)
+def test_both_tells_of_the_one_before_too(nlp, text, agents):
+    told = "hides" if "hides" in text else "hide"
+    tokens = token_graph(nlp(text))
+    graph, mentions = doing(text, DOG, CAT, ("cat", told, "hide"))
+    # The third event's agent is the second's: one cat.
+    nodes = [node for node in graph.nodes if node.id != "a2"]
+    edges = [dataclasses.replace(e, target="a1") if e.target == "a2" else e for e in graph.edges if e.source != "a2"]
+    edges = [edge for i, edge in enumerate(edges) if edge not in edges[:i]]
+    mentions = [mention for mention in mentions if mention.node != "a2"]
+    graph = SceneGraph(text, nodes, edges)
+    scores = certain_scores(make_sample(tokens, graph, mentions, VOCABULARY), tokens, VOCABULARY)
+    parsed = decode(text, tokens, scores, VOCABULARY).graph
+    hide = next(node.id for node in parsed.of_type("event") if node.label == "hide")
+    assert {parsed.node(e.target).label for e in parsed.edges_from(hide) if e.type == "agent"} == agents

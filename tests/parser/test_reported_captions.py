@@ -375,18 +375,8 @@ def faults(case: Case, triples: list[Triple]) -> list[str]:
     return missing + wrong
 
 
-#: Groups in which the embedded parser falls short of the share below; experiments/parser/README.md tells of it.
-SHORT_OF_IT = ("each other", "absolute phrases")
-
-
 @needs_weights
-@pytest.mark.parametrize(
-    "group",
-    [
-        pytest.param(g, marks=pytest.mark.xfail(strict=True, reason="7 of 9 right")) if g in SHORT_OF_IT else g
-        for g in REPORTED
-    ],
-)
+@pytest.mark.parametrize("group", REPORTED)
 def test_most_reported_captions_give_their_triples(parser: SceneGraphParser, group: str) -> None:
     cases = REPORTED[group]
     graphs = parser.parse_batch([case.caption for case in cases], [case.entities for case in cases])

@@ -1,13 +1,16 @@
 import itertools
+import re
 
 import pytest
 
 from mov_ai.data.tabletop.grammar import HELD_OUT_PATTERNS, Caption
 from mov_ai.data.tabletop.scene import change_time
 from mov_ai.data.temporal_sentences import temporal_sentences
+from mov_ai.graph import allen
 from mov_ai.graph.inflection import VERB_FORMS, inflect, pluralize
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.training import temporal_lexicon as lexicon
+from mov_ai.training.parser_captions import spatial_words
 from mov_ai.training.temporal_grammar import TemporalCaptions
 
 PRONOUNS = {word for forms in lexicon.PRONOUNS.values() for word in forms[:2]}
@@ -76,8 +79,18 @@ def test_steps_are_equal_parts_and_told_by_temporal_edges(told):
         assert len(edges) == len(events) - 1
         for edge in edges:
             a, b = (caption.graph.node(node).interval for node in (edge.source, edge.target))
-            assert (a == b) == (edge.label == "equal")
-            assert a[0] <= b[0]
+            assert allen(a, b, edge.label == "meets") == (False, edge.label)
+
+
+def test_some_things_last_through_two_steps(told):
+    lasting = [c for c in told if {"starts", "finishes"} <= {e.label for e in c.graph.edges if e.type == "temporal"}]
+    assert len(lasting) > 0.02 * COUNT
+    for caption in lasting:
+        first = next(e for e in caption.graph.edges if e.label == "starts")
+        last = next(e for e in caption.graph.edges if e.label == "finishes")
+        assert first.target == last.target
+        text = caption.text.lower()
+        assert " then " in text or " afterwards " in text or " after that " in text
 
 
 def test_values_of_one_kind_follow_each_other(told):
@@ -131,3 +144,46 @@ def test_every_mention_has_a_head_token_of_its_own(told):
     for doc, caption in zip(docs, told[:60], strict=True):
         heads = [doc.char_span(*mention.span, alignment_mode="expand")[-1].i for mention in caption.mentions]
         assert len(set(heads)) == len(heads), caption.text
+
+
+def _agents(caption: Caption, event: str) -> list[str]:
+    return [e.target for e in caption.graph.edges_from(event) if e.type == "agent"]
+
+
+def test_a_relative_clause_tells_of_the_noun_before_it_and_of_the_same_time(told):
+    found = 0
+    for caption in told:
+        for match in re.finditer(r"(\w+),? (?:who|that|which) (?:is |are )?(\w+)", caption.text):
+            nodes = {m.span: m.node for m in caption.mentions}
+            noun, verb = (nodes.get(match.span(group)) for group in (1, 2))
+            if noun is None or verb is None or caption.graph.node(verb).type != "event":
+                continue
+            found += 1
+            assert _agents(caption, verb) == [noun], caption.text
+            others = [e for e in caption.graph.of_type("event") if e.id != verb]
+            assert any(e.interval == caption.graph.node(verb).interval for e in others), caption.text
+    assert found > 0.04 * COUNT
+
+
+def test_both_stands_for_two(told):
+    captions = [c for c in told if re.search(r"(?<!while )\bboth (?:of them )?(?!the|an?\b|of)\w+", c.text)]
+    shared = [c for c in captions if any(len(_agents(c, e.id)) == 2 for e in c.graph.of_type("event"))]
+    assert len(shared) > 0.8 * len(captions) > 0.005 * COUNT
+
+
+def test_what_a_caption_opens_with_is_not_seen(told):
+    captions = [c for c in told if c.text.lower().startswith(lexicon.OPENINGS)]
+    assert len(captions) > 0.005 * COUNT
+    for caption in captions:
+        start = max(len(o) for o in lexicon.OPENINGS if caption.text.lower().startswith(o))
+        assert all(mention.span[0] > start for mention in caption.mentions)
+
+
+def test_where_somebody_is_said_to_be_stands_beside_the_noun(told):
+    edges = [(c, e) for c in told for e in c.graph.edges if e.type == "spatial"]
+    assert len(edges) > 0.04 * COUNT
+    for caption, edge in edges:
+        spans = {node: [m.span for m in caption.mentions if m.node == node] for node in (edge.source, edge.target)}
+        words = spatial_words(caption.text, spans[edge.source], spans[edge.target], edge.label)
+        assert words is not None
+        assert caption.text[slice(*words[2])] == edge.label

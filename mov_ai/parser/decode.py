@@ -212,6 +212,7 @@ class _Decoder:
         for event in self.events:
             event.arguments = self._arguments(event)
         self._share_subjects()
+        self._complete_lists()
         self._tell_of_both()
         self.attributes = self._attributes()
 
@@ -450,6 +451,31 @@ class _Decoder:
                     for a in nearest.doers()
                     if all(a.entity is not other for other in taken)
                 ]
+
+    def _complete_lists(self) -> None:
+        """ "A cone, a cube and a ball roll": whoever stands before the comma in a list of subjects is one of them."""
+        for event in self.events:
+            start = max(sentence for sentence in self.tokens.sentences if sentence <= event.token)
+            for role in ("agent", "patient"):
+                those = [argument for argument in event.arguments if argument.role == role]
+                places = sorted(m for a in those for m in a.entity.mentions if start <= m < event.token)
+                if len(those) < 2 or len(places) < 2 or "and" not in self.tokens.words[places[0] : event.token]:
+                    continue
+                if any(start <= other.token < places[0] for other in self.events):
+                    continue  # "a dog chases a cat, a bird and a fox run"
+                comma = self._before_phrase(places[0])
+                while comma > start and self.tokens.words[comma] == "," and comma - 1 in self.owner:
+                    entity = self.owner[comma - 1]
+                    if all(entity is not argument.entity for argument in event.arguments):
+                        event.arguments.append(_Argument(entity, role, those[0].probability))
+                    comma = self._before_phrase(comma - 1)
+
+    def _before_phrase(self, head: int) -> int:
+        """The token before a noun phrase, given its head; -1 if it begins the text."""
+        token = head - 1
+        while token >= 0 and self.tokens.pos[token] in ("DET", "ADJ", "NUM", "NOUN"):
+            token -= 1
+        return token
 
     def _tell_of_both(self) -> None:
         """ "The car turns, the bus stops, and both leave": links lead to the nearer one; the other acted before."""

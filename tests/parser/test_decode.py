@@ -151,3 +151,30 @@ def test_both_tells_of_the_one_before_too(nlp, text, agents):
     parsed = decode(text, tokens, scores, VOCABULARY).graph
     hide = next(node.id for node in parsed.of_type("event") if node.label == "hide")
     assert {parsed.node(e.target).label for e in parsed.edges_from(hide) if e.type == "agent"} == agents
+
+
+@pytest.mark.parametrize(
+    ("text", "agents"),
+    [
+        ("A dog, a black cat and two birds rest.", {"dog", "cat", "birds"}),
+        ("Next a fox, a dog, a black cat and two birds rest.", {"fox", "dog", "cat", "birds"}),
+        ("A man sees a dog, a black cat and two birds rest.", {"cat", "birds"}),
+        ("A dog, while a black cat and two birds rest.", {"cat", "birds"}),
+    ],
+)
+def test_a_list_of_subjects_is_whole(nlp, text, agents):
+    words = ("man", "fox", "dog", "cat", "birds")
+    nouns = {word: (text.index(word), text.index(word) + len(word)) for word in words if word in text}
+    verbs = {word: (text.index(word), text.index(word) + len(word)) for word in ("sees", "rest") if word in text}
+    nodes = [Node("s", "scene", "scene"), *(Node(word, "entity", word, span) for word, span in nouns.items())]
+    nodes += [Node(word, "event", word, span) for word, span in verbs.items()]
+    edges = [Edge("s", node.id, "contains") for node in nodes[1:]]
+    edges += [Edge("rest", "cat", "agent"), Edge("rest", "birds", "agent")]
+    edges += [Edge("sees", "man", "agent"), Edge("sees", "dog", "patient")] if "sees" in text else []
+    mentions = sorted((Mention(node.span, node.id, "node") for node in nodes[1:]), key=lambda mention: mention.span)
+    tokens = token_graph(nlp(text))
+    sample = make_sample(tokens, SceneGraph(text, nodes, edges), mentions, VOCABULARY)
+    parsed = decode(text, tokens, certain_scores(sample, tokens, VOCABULARY), VOCABULARY).graph
+    rest = next(node.id for node in parsed.of_type("event") if node.label == "rest")
+    said = {text[slice(*parsed.node(e.target).span)].split()[-1] for e in parsed.edges_from(rest) if e.type == "agent"}
+    assert said == agents

@@ -2,6 +2,7 @@
 
     python experiments/parser/timelines_study.py data              # what the data sets hold
     python experiments/parser/timelines_study.py linear            # a few minutes, one core
+    python experiments/parser/timelines_study.py windows           # what no word is needed for; seconds
     python experiments/parser/timelines_study.py network --steps 1250
 
 Each prints a table of figures on the held-out sources and writes it to `timelines_<name>.json` beside this file. What
@@ -35,6 +36,7 @@ from mov_ai.data.uds_time import (
     load_sentences,
 )
 from mov_ai.evaluation.timelines import Told, length_figures, report, story_figures
+from mov_ai.graph import Interval
 from mov_ai.parser.network import CompositionalSceneParser, ParserConfig, TokenBatch
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.parser.timeline import SpanTimes, TimelineHead, TimelineLogits
@@ -357,6 +359,45 @@ def answer_spread(events: Sequence[TimedEvent]) -> dict[str, float]:
     }
 
 
+def best_windows(train: Sequence[Story], test: Sequence[Story], key: Callable[[Story], object]) -> list[Told]:
+    """For each key and place in the story the interval with most overlap in training, whatever the sentences say.
+
+    Bounds are multiples of 1/40; neighbours may overlap or leave gaps. Without such stories in training, even parts.
+    """
+    grid = np.linspace(0, 1, 41)
+    begin, end = (bound[np.triu_indices(len(grid), 1)] for bound in np.meshgrid(grid, grid, indexing="ij"))
+    gold: dict[tuple[object, int], list[Interval]] = {}
+    for story in train:
+        for place, interval in enumerate(story.intervals):
+            gold.setdefault((key(story), place), []).append(interval)
+    best: dict[tuple[object, int], Interval] = {}
+    for where, intervals in gold.items():
+        a, b = np.array(intervals).T[..., None]
+        shared = np.maximum(np.minimum(b, end) - np.maximum(a, begin), 0)
+        overlap = (shared / (b - a + end - begin - shared)).mean(axis=0)
+        best[where] = (float(begin[overlap.argmax()]), float(end[overlap.argmax()]))
+    return [
+        [
+            [(0, best.get((key(story), place), even))]
+            for place, even in enumerate(intervals_of([1.0] * len(story.sentences)))
+        ]
+        for story in test
+    ]
+
+
+def windows(stories: Sequence[Story]) -> Figures:
+    train = [s for s in stories if s.split == "train" and len(s.sentences) > 1]
+    test = held_stories(stories)
+    keys: dict[str, Callable[[Story], object]] = {
+        "number of sentences and place": lambda story: len(story.sentences),
+        "data set, number of sentences and place": lambda story: (story.id.split("/")[0], len(story.sentences)),
+    }
+    return {
+        f"StoryBench: best windows by {name}": story_figures(test, best_windows(train, test, key))
+        for name, key in keys.items()
+    }
+
+
 def data_shares(stories: Sequence[Story], sentences: Sequence[TimedSentence]) -> dict[str, object]:
     """What the data sets hold."""
     result: dict[str, object] = {}
@@ -382,7 +423,7 @@ def data_shares(stories: Sequence[Story], sentences: Sequence[TimedSentence]) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("study", choices=("data", "linear", "network"))
+    parser.add_argument("study", choices=("data", "linear", "windows", "network"))
     parser.add_argument("--steps", type=int, default=1250, help="of training")
     parser.add_argument("--dim", type=int, default=96)
     parser.add_argument("--layers", type=int, default=4)
@@ -396,7 +437,11 @@ def main() -> None:
         content: dict[str, object] = data_shares(stories, sentences)
         sys.stdout.write(json.dumps(content, indent=1) + "\n")
     else:
-        figures = linear(stories, sentences) if given.study == "linear" else network(stories, sentences, given)
+        figures = {
+            "linear": lambda: linear(stories, sentences),
+            "windows": lambda: windows(stories),
+            "network": lambda: network(stories, sentences, given),
+        }[given.study]()
         report(figures, lambda line: sys.stdout.write(line + "\n"))
         content = {"figures": figures, "settings": vars(given)}
     (HERE / f"timelines_{given.study}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -19,9 +19,8 @@ from mov_ai.models.component import WEIGHTS_FILE
 if TYPE_CHECKING:
     from mov_ai.evaluation.video_suite import Clip, Verdict
 
-
-#: Modules of the benchmark that decide a verdict, beside those of the checker.
-_RULES = ("checker.py", "geometry.py", "observe.py", "prompts.py", "questions.py", "timing.py")
+#: Modules of the benchmark that decide a verdict, or that those read, beside the checker's own.
+RULES = ("checker.py", "geometry.py", "observe.py", "prompts.py", "questions.py", "scenes.py", "timing.py")
 
 
 class EmbeddedBenchmark:
@@ -37,7 +36,7 @@ class EmbeddedBenchmark:
         """The benchmark with these prompts."""
         self.categories, self.prompts, self._checker = benchmark.CATEGORIES, prompts, checker
         folder = Path(str(benchmark.__file__)).parent
-        rules = sha256_of([*(folder / name for name in _RULES), *sorted(folder.parent.glob("checker*.py"))])[:12]
+        rules = sha256_of([*(folder / name for name in RULES), *sorted(folder.parent.glob("checker*.py"))])[:12]
         weights = sha256_of([EMBEDDED / WEIGHTS_FILE])
         self.checker = f"embedded checker (sha256 {weights}), rules {rules}"
 

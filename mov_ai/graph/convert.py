@@ -271,8 +271,8 @@ def _event_triples(
             triples.append((subject, f"{verb} {preposition or 'with'}", tool))
     if not triples and not copula and not told:
         said = caption[slice(*event.span)].lower() if event.span and caption else ""
-        form = said if said.endswith(("ing", "ed", "en")) and " " not in said else ""
-        form = form or inflect(verb, "gerund" if agents else "participle")
+        worded = said.endswith(("ing", "ed", "en")) and " " not in said
+        form = said if worded else inflect(verb, "gerund" if agents else "participle")
         triples = [(subject, "is", form) for subject in subjects]
     return triples
 

@@ -101,8 +101,7 @@ def read(
                 attributes[entity, int(token)] = words(int(token), 1)
                 facts.append(Fact(entity, int(token), "is", float(scores.attribute[entity, token])))
         number = _digits_before(tokens, entity, words_before(tokens, scores, entity, 0))
-        told = any(owner == entity and said.isdecimal() for (owner, _), said in attributes.items())
-        if number is not None and not told:
+        if number is not None and not any(o == entity and said.isdecimal() for (o, _), said in attributes.items()):
             attributes[entity, number] = tokens.words[number]
             facts.append(Fact(entity, number, "is", max(float(scores.attribute[entity, number]), _LIKELY)))
 

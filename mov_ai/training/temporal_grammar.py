@@ -116,15 +116,15 @@ class _Writer(Dice):
         else:
             the = self.the == "the" if self.the != "mixed" else self._chance(0.5)
             determiner = "the" if the else article(first)
-        without: list[_Piece] = []
+        after: list[_Piece] = []
         if actor.lacks is not None:
             lack = self.actors[actor.lacks].noun
-            without = [(f"without {article(lack)}", None), (lack, ("entity", actor.lacks))]
+            after = [(f"without {article(lack)}", None), (lack, ("entity", actor.lacks))]
             self.mentioned.append(actor.lacks)
         if actor.spot is not None and case == "subject" and aside is None and actor.spot[1] not in self.mentioned:
             self.spotted.append(index)
-            without += [(actor.spot[0], None), *self._noun_phrase(actor.spot[1], "object")]
-        return _clean([(determiner, None), *looks, (noun, key), *without, *self._relative(index, aside, case)])
+            after += [(actor.spot[0], None), *self._noun_phrase(actor.spot[1], "object")]
+        return _clean([(determiner, None), *looks, (noun, key), *after, *self._relative(index, aside, case)])
 
     def _relative(self, index: int, event: Event | None, case: str) -> list[_Piece]:
         """What follows a noun to tell what it does meanwhile; nothing without an event."""
@@ -138,9 +138,8 @@ class _Writer(Dice):
         words = ("who", "who", "that") if self.actors[index].group == "human" else ("that", "that", "which")
         word = self._pick(words)
         pieces = [*_say(word), *self._verb_phrase(event, tense)]
-        return (
-            [*_say(","), *pieces, *_say(",")] if word != "that" and case == "subject" and self._chance(0.3) else pieces
-        )
+        aside = word != "that" and case == "subject" and self._chance(0.3)
+        return [*_say(","), *pieces, *_say(",")] if aside else pieces
 
     def _possessive(self, owner: int) -> str:
         return lexicon.PRONOUNS[self.actors[owner].pronoun][2]
@@ -608,8 +607,7 @@ def _graph(text: str, spans: list[tuple[tuple[int, int], _Key]], writer: _Writer
     }
     ids = {key: f"n{number}" for number, key in enumerate(sorted(named, key=lambda key: named[key]), start=1)}
     steps = {id(event): (step, step + 1) for step, events in enumerate(plot.steps) for event in events}
-    asides = {id(e.aside[1]): steps[id(e)] for events in plot.steps for e in events if e.aside is not None}
-    steps |= asides
+    steps |= {id(e.aside[1]): steps[id(e)] for events in plot.steps for e in events if e.aside is not None}
     if plot.lasting is not None:
         steps[id(plot.lasting)] = (0, 2)
     intervals: list[Interval] = [

@@ -147,8 +147,6 @@ SPOTS: tuple[tuple[str, str], ...] = (
     ("under", "landmark"),
     ("by", "landmark"),
 )
-#: Those whose words say where something is, rather than where it happens.
-TELLING_SPOTS = ("on", "in", "behind", "in front of", "next to", "under")
 #: What anything can do.
 ANYTHING = _words(
     "stop vanish disappear fall leave move spin shake turn rise sink stay roll appear explode shrink grow"

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from mov_ai.parser.network import SPATIAL_LABELS
 from mov_ai.training import temporal_lexicon as lexicon
 from mov_ai.training.temporal_lexicon import Action
 
@@ -239,7 +240,8 @@ class Plot(Dice):
             self.actors.append(Actor(self._noun(lexicon.OWN["person"][5:]), "object", "thing"))
             self.actors[index].lacks = len(self.actors) - 1
         elif kind != "weather" and self._chance(_SPOTTED):
-            preposition, place = self._pick([spot for spot in lexicon.SPOTS if spot[0] in lexicon.TELLING_SPOTS])
+            # A relation that the parser has no link for would be taught as none.
+            preposition, place = self._pick([spot for spot in lexicon.SPOTS if spot[0] in SPATIAL_LABELS])
             self.actors[index].spot = (preposition, self._somewhere(place))
         return index
 

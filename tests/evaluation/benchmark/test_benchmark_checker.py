@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from mov_ai.errors import UsageError
+from mov_ai.evaluation import benchmark
 from mov_ai.evaluation.benchmark import CATEGORIES, BenchmarkChecker, BenchmarkPrompt, ceilings, load_prompts
 from mov_ai.evaluation.benchmark.build import draw_prompts
 from mov_ai.evaluation.benchmark.checker import squared
@@ -18,6 +21,7 @@ from mov_ai.evaluation.benchmark.prompts import Check
 from mov_ai.evaluation.benchmark.questions import answer
 from mov_ai.evaluation.benchmark.scenes import reference_clip, rendered
 from mov_ai.evaluation.benchmark.validate import Validation, validate
+from mov_ai.evaluation.embedded_benchmark import RULES
 
 #: One prompt of each category.
 NUMBER = len(CATEGORIES)
@@ -149,3 +153,14 @@ def test_a_question_that_there_is_none_of_is_a_usage_error() -> None:
     one = prompt("counts")
     with pytest.raises(UsageError, match="kind: expected one of"):
         answer(Check("nice", "beauty", False, {}), Observed.of(one.graph, [], 16))
+
+
+def test_the_identity_of_the_rules_covers_every_module_that_decides_a_verdict() -> None:
+    folder = Path(str(benchmark.__file__)).parent
+    found, waiting = set[str](), ["checker.py"]
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        imported = re.findall(r"^ *from mov_ai\.evaluation\.benchmark\.(\w+) import", (folder / name).read_text(), re.M)
+        waiting += [f"{module}.py" for module in imported if f"{module}.py" not in found]
+    assert found == set(RULES)

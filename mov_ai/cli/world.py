@@ -36,8 +36,8 @@ def sample(
         raise UsageError(f"--size: expected an even number, as H.264 needs; found {size}")
     folder = free_folder(f"tabletop-{split.value}-{seed}") if out is None else asked_folder(out, "clip.json")
 
-    from mov_ai.data.tabletop.world import sample_clip, save_clip
     from mov_ai.graph.files import staged_folder
+    from mov_ai.worlds.tabletop.world import sample_clip, save_clip
 
     clip = sample_clip(seed, split.value, size)
     with staged_folder(folder) as staging:

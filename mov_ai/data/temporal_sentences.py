@@ -10,11 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mov_ai.data.tabletop.grammar import Mention
-from mov_ai.data.tabletop.scene import change_time
+from mov_ai.captions.caption import Mention
 from mov_ai.errors import UsageError
 from mov_ai.graph import ATTRIBUTE_KINDS, Edge, Interval, Node, SceneGraph, allen
 from mov_ai.graph.files import parse_json
+from mov_ai.graph.time import change_time
 
 SENTENCES = Path(__file__).resolve().parents[2] / "data" / "temporal" / "sentences.jsonl"
 #: Prompts as people write them for videos, all of them held out.

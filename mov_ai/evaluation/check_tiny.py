@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from mov_ai.data.tabletop.lexicon import MOTIONS
 from mov_ai.errors import MovAIError, UsageError, run_script
 from mov_ai.evaluation.checker import Checker
 from mov_ai.evaluation.compositional import (
@@ -32,6 +31,7 @@ from mov_ai.evaluation.compositional import (
 from mov_ai.graph import SceneGraph
 from mov_ai.graph.files import read_json, write_json
 from mov_ai.hardware import machine
+from mov_ai.worlds.tabletop.lexicon import MOTIONS
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 #: Changes when rows of an earlier run must not be used again.
@@ -134,7 +134,7 @@ def _kept(place: Path, prompt: Prompt) -> dict[str, Any] | None:
 def _save_sheet(frames: Any, path: Path) -> None:
     import torch
 
-    from mov_ai.data.tabletop.world import contact_sheet
+    from mov_ai.worlds.tabletop.world import contact_sheet
 
     path.parent.mkdir(parents=True, exist_ok=True)
     contact_sheet(torch.as_tensor(frames)).save(path)

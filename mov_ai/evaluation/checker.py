@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mov_ai.data.tabletop import lexicon
-from mov_ai.data.tabletop.scene import change_time
-from mov_ai.evaluation.checker_motion import frame_times, measure, shows
+from mov_ai.evaluation.checker_motion import measure, shows
 from mov_ai.evaluation.checker_network import COLOR_NAMES, SHAPE_NAMES, CheckerConfig, CheckerNetwork
 from mov_ai.evaluation.checker_tracks import Track, detect, link, to_planes
 from mov_ai.graph import Interval, Node, SceneGraph
+from mov_ai.graph.time import change_time, frame_times
 from mov_ai.models.component import load_component
+from mov_ai.worlds.tabletop import lexicon
 
 EMBEDDED = Path(__file__).resolve().parents[1] / "assets" / "tiny" / "checker"
 #: Share of the frames in which a look must be right, and in which a thing must be there.

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from mov_ai.data.tabletop.scene import change_time
 from mov_ai.evaluation.checker_tracks import Track
 from mov_ai.graph import Interval
+from mov_ai.graph.time import change_time, frame_times
 
 #: The world's camera: tangent of half its field of view, sine and cosine of the angle by which it looks down.
 _TANGENT, _SINE, _COSINE = 0.37, 0.397, 0.918
@@ -95,11 +95,6 @@ class Measurement:
     def went(self, axis: str, way: float) -> bool:
         """Whether it went far enough along an axis, and that axis explains best what is seen."""
         return self.likeliest == axis and way > _MOVED and not self.leapt
-
-
-def frame_times(frames: int) -> np.ndarray:
-    """The middle of each frame on [0, 1]; (frames,)."""
-    return (np.arange(frames) + 0.5) / frames
 
 
 def measure(track: Track, interval: Interval, expected: np.ndarray) -> Measurement:

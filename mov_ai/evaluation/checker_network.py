@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mov_ai.data.tabletop.lexicon import COLORS, SHAPES
+from mov_ai.worlds.tabletop.lexicon import COLORS, SHAPES
 
 #: Height and width of the frames that the network sees, and of the cells it labels.
 SIZE, STRIDE = 128, 2

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from mov_ai.data.tabletop import lexicon
-from mov_ai.data.tabletop.scene import FRAMES, simulate
-from mov_ai.data.tabletop.world import caption_and_layout
 from mov_ai.evaluation.checker import Checker, CheckReport
 from mov_ai.graph import SceneGraph
+from mov_ai.worlds.tabletop import lexicon
+from mov_ai.worlds.tabletop.scene import FRAMES, simulate
+from mov_ai.worlds.tabletop.world import caption_and_layout
 
 if TYPE_CHECKING:
     from mov_ai.graph import Layout
@@ -176,7 +176,7 @@ def evaluate_generated(
 
 def real_clip(seed: int, split: str, size: int = 128) -> tuple[SceneGraph, np.ndarray]:
     """The gold graph and the rendered frames, uint8 (16, size, size, 3), of a clip of the world."""
-    from mov_ai.data.tabletop.render import render
+    from mov_ai.worlds.tabletop.render import render
 
     scene, caption, _ = caption_and_layout(seed, split)
     video, _ = render(scene, size, size, states=simulate(scene))
@@ -287,7 +287,7 @@ class RealPipeline:
         self.split, self.size = split, size
 
     def __call__(self, prompt: str | SceneGraph, /, *, seed: int) -> RealVideo:
-        from mov_ai.data.tabletop.render import render
+        from mov_ai.worlds.tabletop.render import render
 
         scene, caption, layout = caption_and_layout(seed, self.split)
         video, _ = render(scene, self.size, self.size)

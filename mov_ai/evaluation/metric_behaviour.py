@@ -356,7 +356,7 @@ def _means(values: Values, names: Iterable[str]) -> dict[str, float]:
 
 def rendered(count: int, size: int) -> tuple[list[Video], dict[str, str]]:
     """Clips 0, 1, ... of the world's test split at size × size pixels, and their captions."""
-    from mov_ai.data.tabletop.world import FPS, sample_clip
+    from mov_ai.worlds.tabletop.world import FPS, sample_clip
 
     videos, prompts = [], {}
     for seed in range(count):

@@ -144,11 +144,11 @@ class Study:
 
     def _costs(self, peer: str) -> dict[str, int]:
         """FLOPs of the training on one sample and of one video."""
-        from mov_ai.data.tabletop.world import caption_and_layout
         from mov_ai.models.conditioning import complete_appearance, condition
         from mov_ai.models.peers.flops import sampling_flops, training_flops
         from mov_ai.models.peers.registry import load_denoiser
         from mov_ai.pipeline import MovAIPipeline
+        from mov_ai.worlds.tabletop.world import caption_and_layout
 
         _, caption, layout = caption_and_layout(0, "validation")
         given = condition(caption.graph, layout, complete_appearance(caption.graph, 0))

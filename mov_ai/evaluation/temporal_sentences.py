@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from mov_ai.data.tabletop.grammar import Mention
+from mov_ai.captions.caption import Mention
 from mov_ai.data.temporal_sentences import (
     PHENOMENA,
     PROMPT_PHENOMENA,

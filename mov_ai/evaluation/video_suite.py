@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from rich.console import Console
 
-import mov_ai.data.tabletop as tabletop
+import mov_ai.worlds.tabletop as tabletop
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.evaluation.check_tiny import digest
 from mov_ai.evaluation.compositional import Score
@@ -223,9 +223,9 @@ class VideoSuite:
         return results
 
     def _parts(self) -> Parts:
-        from mov_ai.data.tabletop.world import sample_clip
         from mov_ai.evaluation.embedded_benchmark import EmbeddedBenchmark
         from mov_ai.pipeline import ASSETS, FPS, MovAIPipeline, choose_device, pipeline_folder
+        from mov_ai.worlds.tabletop.world import sample_clip
 
         device = str(choose_device(self.device))
         name = self.checkpoint or "tiny"

@@ -2,17 +2,15 @@
 
 from mov_ai.graph.layout import BOX_FIELDS, Layout, Track
 from mov_ai.graph.schema import (
-    ALLEN_RELATIONS,
     ATTRIBUTE_KINDS,
     EDGE_TYPES,
     MAX_NODES,
     NODE_TYPES,
     Edge,
-    Interval,
     Node,
     SceneGraph,
-    allen,
 )
+from mov_ai.graph.time import ALLEN_RELATIONS, Interval, allen
 
 __all__ = [
     "ALLEN_RELATIONS",

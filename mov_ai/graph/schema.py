@@ -11,12 +11,12 @@ from typing import Any
 
 from mov_ai.errors import UsageError
 from mov_ai.graph.files import parse_json, read_json, write_json
+from mov_ai.graph.time import ALLEN_RELATIONS, FULL, Interval
 
 VERSION = 1
 MAX_NODES = 64
 NODE_TYPES = ("scene", "event", "entity", "attribute")
 ATTRIBUTE_KINDS = ("color", "size", "material", "shape", "texture", "state", "other")
-ALLEN_RELATIONS = ("before", "after", "meets", "during", "overlaps", "starts", "finishes", "equal")
 #: Edge type -> (allowed source node types, allowed target node types).
 EDGE_TYPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "contains": (("scene", "event"), ("event", "entity")),
@@ -32,33 +32,6 @@ EDGE_TYPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 #: Edge types that must say what they mean in their label.
 LABELLED_EDGES = ("spatial", "relation", "temporal")
-
-Interval = tuple[float, float]
-FULL: Interval = (0.0, 1.0)
-
-
-def allen(a: Interval, b: Interval, meets: bool = False) -> tuple[bool, str]:
-    """How two intervals lie in time (Allen 1983), as a label of `ALLEN_RELATIONS`.
-
-    Args:
-        meets: whether one that is over when the other begins is said to bring it about.
-
-    Returns:
-        (swapped, label): with `swapped`, the label holds from b to a.
-    """
-    if a[1] <= b[0]:
-        return False, "meets" if meets else "before"
-    if b[1] <= a[0]:
-        return True, "meets" if meets else "before"
-    if a == b:
-        return False, "equal"
-    if a[0] == b[0]:
-        return a[1] > b[1], "starts"
-    if a[1] == b[1]:
-        return a[0] < b[0], "finishes"
-    if (a[0] < b[0]) == (a[1] > b[1]):
-        return a[0] < b[0], "during"
-    return a[0] > b[0], "overlaps"
 
 
 @dataclass(frozen=True)

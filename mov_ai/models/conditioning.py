@@ -12,10 +12,10 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mov_ai.data.tabletop import lexicon
 from mov_ai.errors import UsageError
 from mov_ai.graph import ATTRIBUTE_KINDS, EDGE_TYPES, NODE_TYPES, Layout, Node, SceneGraph, Track
 from mov_ai.models.attention import attend
+from mov_ai.worlds.tabletop import lexicon
 
 #: Index 0 is "unknown" or "none" everywhere.
 SHAPES = ("", *lexicon.SHAPES)

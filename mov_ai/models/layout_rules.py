@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mov_ai.data.tabletop import lexicon
-from mov_ai.data.tabletop.scene import Camera, camera_axes, change_time, frame_times
 from mov_ai.errors import UsageError
 from mov_ai.graph import Edge, Interval, Layout, Node, SceneGraph, Track
+from mov_ai.graph.time import change_time, frame_times
 from mov_ai.models.conditioning import drawn_entities
+from mov_ai.worlds.tabletop import lexicon
+from mov_ai.worlds.tabletop.scene import Camera, camera_axes
 
 #: The middle of the cameras that the world draws.
 NOMINAL_CAMERA = Camera((0.0, 3.3, -6.2), (0.0, 0.62, 0.0), 0.37)

@@ -17,14 +17,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mov_ai.data.tabletop import lexicon
-from mov_ai.data.tabletop.scene import FRAMES, change_time, frame_times
 from mov_ai.diffusion.process import input_scale, to_clean
 from mov_ai.diffusion.sampling import sample
 from mov_ai.errors import UsageError
 from mov_ai.graph import BOX_FIELDS, Interval, Layout, SceneGraph, Track
+from mov_ai.graph.time import change_time, frame_times
 from mov_ai.models.conditioning import MAX_COUNT, SHAPES, SIZES, drawn_entities, said_appearance
 from mov_ai.models.layout_rules import LayoutReport, movers, score
+from mov_ai.worlds.tabletop import lexicon
+from mov_ai.worlds.tabletop.scene import FRAMES
 
 CHANNELS = len(BOX_FIELDS)
 #: Index 0 is a motion that the world does not know.

@@ -9,18 +9,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mov_ai.data.tabletop.grammar import relation_end
-from mov_ai.data.tabletop.lexicon import concept, motion_of
-from mov_ai.data.tabletop.scene import change_time
 from mov_ai.errors import UsageError
 from mov_ai.graph import MAX_NODES, Edge, Interval, Node, SceneGraph, allen
 from mov_ai.graph.convert import FACTUAL_WORDINGS, NUMBER_WORDS, said_name, to_triples
+from mov_ai.graph.time import change_time, relation_end
 from mov_ai.parser.lemmas import noun_lemma, verb_lemma
 from mov_ai.parser.network import DIRECTIONS, LINKS, ORDERS, ROLES, SPATIAL_LABELS
 from mov_ai.parser.reading import Fact, Reading, read, words_before
 from mov_ai.parser.scores import Scores
 from mov_ai.parser.token_graph import TokenGraph
 from mov_ai.parser.vocabulary import Vocabulary, span_words
+from mov_ai.worlds.tabletop.lexicon import concept, motion_of
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from mov_ai.data.tabletop.lexicon import DIRECTED_VERBS, MOTION_VERBS, SHAPES
 from mov_ai.graph.inflection import IRREGULAR_PLURALS, inflect, irregular_lemmas
 from mov_ai.parser.lexicon import load_lexicon, stems
+from mov_ai.worlds.tabletop.lexicon import DIRECTED_VERBS, MOTION_VERBS, SHAPES
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from mov_ai.data.tabletop.lexicon import COLORS, MATERIALS, SIZES
 from mov_ai.training.parser_captions import ADJECTIVES
+from mov_ai.worlds.tabletop.lexicon import COLORS, MATERIALS, SIZES
 
 
 def _words(text: str) -> tuple[str, ...]:

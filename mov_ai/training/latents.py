@@ -14,10 +14,6 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from mov_ai.data.tabletop.lexicon import MATERIALS
-from mov_ai.data.tabletop.render import render
-from mov_ai.data.tabletop.scene import FRAMES, Scene, simulate
-from mov_ai.data.tabletop.world import caption_and_layout
 from mov_ai.graph.files import write_bytes
 from mov_ai.models.cascade import resize
 from mov_ai.models.codec import FACTOR, CodecConfig, VideoCodec, to_unit
@@ -25,6 +21,10 @@ from mov_ai.models.component import load_component
 from mov_ai.models.conditioning import Appearance, Conditioning, collate, condition, drawn_entities
 from mov_ai.models.denoiser import STAGES
 from mov_ai.training.objective import Progress
+from mov_ai.worlds.tabletop.lexicon import MATERIALS
+from mov_ai.worlds.tabletop.render import render
+from mov_ai.worlds.tabletop.scene import FRAMES, Scene, simulate
+from mov_ai.worlds.tabletop.world import caption_and_layout
 
 CHUNK = 50
 #: Latent cells along a side of every training sample: the whole frame at the first stage, a crop later.

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from mov_ai.data.tabletop.grammar import describe
-from mov_ai.data.tabletop.lexicon import COLORS, SHAPES
-from mov_ai.data.tabletop.scene import Action, Scene
+from mov_ai.worlds.tabletop.grammar import describe
+from mov_ai.worlds.tabletop.lexicon import COLORS, SHAPES
+from mov_ai.worlds.tabletop.scene import Action, Scene
 
 #: What a false caption gets wrong.
 EDITS = ("colors", "shapes", "motions", "order")

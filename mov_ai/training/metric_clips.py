@@ -18,19 +18,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mov_ai.data.tabletop.lexicon import COLORS, MOTIONS, RGB, SHAPES
-from mov_ai.data.tabletop.render import render
-from mov_ai.data.tabletop.scene import (
-    FRAMES,
-    MAX_INSTANCES,
-    Action,
-    Scene,
-    States,
-    change_time,
-    frame_times,
-    sample_scene,
-    simulate,
-)
 from mov_ai.evaluation.networks.labels import (
     CLASS_INDEX,
     CLASS_MIRROR,
@@ -44,10 +31,14 @@ from mov_ai.evaluation.networks.labels import (
     mirrored_motion,
 )
 from mov_ai.evaluation.networks.video_network import CELLS, SIZE
+from mov_ai.graph.time import change_time, frame_times
 from mov_ai.training.array_cache import cached_arrays
 from mov_ai.training.metric_captions import EDITS, mirrored_text, tell
 from mov_ai.training.metric_damage import damage_frames, damaged_order, draw_damage
 from mov_ai.training.objective import Progress
+from mov_ai.worlds.tabletop.lexicon import COLORS, MOTIONS, RGB, SHAPES
+from mov_ai.worlds.tabletop.render import render
+from mov_ai.worlds.tabletop.scene import FRAMES, MAX_INSTANCES, Action, Scene, States, sample_scene, simulate
 
 #: First word of the clips' seeds; splits of the world use 0, 1 and 2, the checker 1009.
 STREAM = 2003
@@ -163,7 +154,7 @@ def _make(index: int) -> dict[str, np.ndarray | list[list[str]]]:
 
 def _doing(scene: Scene, thing: int) -> np.ndarray:
     """Index of what a thing is doing in each frame, (F,)."""
-    time = frame_times()
+    time = frame_times(FRAMES)
     result = np.full(FRAMES, MOTIONS.index("stay"))
     for action in scene.actions:
         if action.thing == thing:

@@ -10,8 +10,12 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from mov_ai.data.tabletop.grammar import Caption, Mention, describe
-from mov_ai.data.tabletop.lexicon import (
+from mov_ai.captions.caption import Caption, Mention
+from mov_ai.graph import Edge, Node, SceneGraph
+from mov_ai.graph.inflection import inflect, pluralize
+from mov_ai.parser.lemmas import TRANSITIVE_VERBS, VERBS
+from mov_ai.worlds.tabletop.grammar import describe
+from mov_ai.worlds.tabletop.lexicon import (
     COLORS,
     HELD_OUT_PAIRS,
     INVERSE_SPATIAL,
@@ -23,10 +27,7 @@ from mov_ai.data.tabletop.lexicon import (
     SIZES,
     SPATIAL,
 )
-from mov_ai.data.tabletop.scene import Action, Camera, Scene, Thing, split_seed
-from mov_ai.graph import Edge, Node, SceneGraph
-from mov_ai.graph.inflection import inflect, pluralize
-from mov_ai.parser.lemmas import TRANSITIVE_VERBS, VERBS
+from mov_ai.worlds.tabletop.scene import Action, Camera, Scene, Thing, split_seed
 
 _T = TypeVar("_T")
 

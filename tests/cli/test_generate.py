@@ -11,10 +11,10 @@ from rich.console import Console
 
 from mov_ai.cli.outputs import slug
 from mov_ai.cli.progress import StageProgress, seconds_left
-from mov_ai.data.tabletop.world import caption_and_layout
 from mov_ai.data.video import read_video, write_video
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.pipeline import MovAIPipeline
+from mov_ai.worlds.tabletop.world import caption_and_layout
 from tests.cli.conftest import Command
 
 FILES = ["graph.json", "layout.json", "run.json", "sheet.png", "stages", "video.mp4"]

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mov_ai.data.tabletop.world import sample_clip
 from mov_ai.data.video import read_video
 from mov_ai.graph import Layout, SceneGraph
+from mov_ai.worlds.tabletop.world import sample_clip
 from tests.cli.conftest import Command
 
 FILES = ["clip.json", "graph.json", "layout.json", "masks.png", "sheet.png", "video.mp4"]

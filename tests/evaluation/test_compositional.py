@@ -12,7 +12,6 @@ import pytest
 import torch
 from rich.console import Console
 
-from mov_ai.data.tabletop import lexicon
 from mov_ai.errors import UsageError
 from mov_ai.evaluation import check_tiny
 from mov_ai.evaluation.compositional import (
@@ -29,6 +28,7 @@ from mov_ai.evaluation.compositional import (
     with_other_shapes,
 )
 from mov_ai.graph import SceneGraph
+from mov_ai.worlds.tabletop import lexicon
 
 
 class Counting(RealPipeline):

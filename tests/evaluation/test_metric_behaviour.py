@@ -14,7 +14,6 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from mov_ai.data.tabletop.lexicon import COLORS, RGB
 from mov_ai.errors import UsageError
 from mov_ai.evaluation import metric_behaviour
 from mov_ai.evaluation.distortions import DISTORTIONS
@@ -41,6 +40,7 @@ from mov_ai.evaluation.metrics.image_quality import to_network
 from mov_ai.evaluation.metrics.optical_flow import LucasKanade
 from mov_ai.evaluation.metrics.result import Absent
 from mov_ai.evaluation.video_metrics import FEATURES, I3D, PROBABILITIES, pair_quantities, quantities
+from mov_ai.worlds.tabletop.lexicon import COLORS, RGB
 
 CLIPS, SIDE = 8, 40
 

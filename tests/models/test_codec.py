@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.testing import assert_close
 
 import mov_ai
-from mov_ai.data.tabletop.render import render
-from mov_ai.data.tabletop.scene import sample_scene, split_seed
 from mov_ai.models.codec import CodecConfig, VideoCodec, to_bytes, to_unit
 from mov_ai.models.component import load_component
+from mov_ai.worlds.tabletop.render import render
+from mov_ai.worlds.tabletop.scene import sample_scene, split_seed
 
 EMBEDDED = Path(mov_ai.__file__).parent / "assets" / "tiny" / "codec"
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mov_ai.data.tabletop import lexicon
-from mov_ai.data.tabletop.scene import Action, boxes, sample_scene, simulate, split_seed
-from mov_ai.data.tabletop.world import caption_and_layout
 from mov_ai.errors import UsageError
 from mov_ai.graph import Edge, Layout, Node, SceneGraph, Track
 from mov_ai.models.layout_rules import (
@@ -19,6 +16,9 @@ from mov_ai.models.layout_rules import (
     score,
     world_positions,
 )
+from mov_ai.worlds.tabletop import lexicon
+from mov_ai.worlds.tabletop.scene import Action, boxes, sample_scene, simulate, split_seed
+from mov_ai.worlds.tabletop.world import caption_and_layout
 
 SEEDS = range(48)
 #: Motions that look different in boxes.

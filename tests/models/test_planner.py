@@ -11,13 +11,13 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 
-from mov_ai.data.tabletop.world import caption_and_layout
 from mov_ai.errors import UsageError
 from mov_ai.graph import Edge, Layout, Node, SceneGraph, Track
 from mov_ai.models.component import load_component, save_component
 from mov_ai.models.conditioning import MAX_INSTANCES, drawn_entities
 from mov_ai.models.layout_rules import score
 from mov_ai.models.planner import FRAMES, LayoutPlanner, PlannerConfig, agree, read_graph, to_boxes, to_track
+from mov_ai.worlds.tabletop.world import caption_and_layout
 from tests.strategies import scene_graphs
 
 ASSET = Path(__file__).parents[2] / "mov_ai" / "assets" / "tiny" / "planner"

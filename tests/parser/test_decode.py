@@ -4,13 +4,13 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from mov_ai.data.tabletop.grammar import Mention
+from mov_ai.captions.caption import Mention
 from mov_ai.graph import Edge, Interval, Node, SceneGraph
 from mov_ai.parser.decode import decode, step_lengths
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.parser.token_graph import TokenGraph, token_graph
 from mov_ai.parser.vocabulary import Vocabulary
-from mov_ai.training.parser import make_sample
+from mov_ai.training.objectives.parser import make_sample
 from tests.parser.builders import certain_scores
 
 VOCABULARY = Vocabulary()

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from mov_ai.captions.caption_grammar import written_captions
 from mov_ai.errors import UsageError
 from mov_ai.parser.spacy_pipeline import EMBEDDED_PIPELINE, UNUSED_COMPONENTS, load_spacy
 from mov_ai.training import spacy_ewt
-from mov_ai.training.caption_grammar import written_captions
 
 spacy = pytest.importorskip("spacy")
 

@@ -14,7 +14,6 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from mov_ai.data.tabletop.world import caption_and_layout
 from mov_ai.errors import UsageError
 from mov_ai.evaluation.study import PEERS
 from mov_ai.graph.files import read_json
@@ -29,8 +28,9 @@ from mov_ai.models.peers.registry import AnyConfig, build_denoiser, load_denoise
 from mov_ai.models.peers.unet3d import UNet3DConfig
 from mov_ai.models.presets import parameters
 from mov_ai.train import register_resolvers
-from mov_ai.training.denoiser import DenoiserObjective
 from mov_ai.training.loop import Trainer, TrainerConfig
+from mov_ai.training.objectives.denoiser import DenoiserObjective
+from mov_ai.worlds.tabletop.world import caption_and_layout
 from tests.training import test_denoiser_objective
 
 CONF = config_directory()

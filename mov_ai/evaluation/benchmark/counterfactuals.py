@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from mov_ai.data.tabletop.lexicon import COLORS, SHAPES
-from mov_ai.data.tabletop.scene import Action, Instance, Scene
 from mov_ai.evaluation.benchmark.choices import OPPOSITE, heights
 from mov_ai.evaluation.benchmark.prompts import BenchmarkPrompt
 from mov_ai.evaluation.benchmark.scenes import rendered, showable
 from mov_ai.graph import Interval
+from mov_ai.worlds.tabletop.lexicon import COLORS, SHAPES
+from mov_ai.worlds.tabletop.scene import Action, Instance, Scene
 
 #: Gives a changed scene, or None if the change would leave the answer right.
 _Change = Callable[[BenchmarkPrompt], Scene | None]

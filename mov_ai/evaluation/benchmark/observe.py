@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mov_ai.data.tabletop import lexicon
 from mov_ai.evaluation.benchmark.geometry import floor_places, radii
 from mov_ai.evaluation.benchmark.timing import Doing, happens, switched
 from mov_ai.evaluation.checker import Expectation, expectations, match
-from mov_ai.evaluation.checker_motion import frame_times, measure
+from mov_ai.evaluation.checker_motion import measure
 from mov_ai.evaluation.checker_network import COLOR_NAMES, SIZE, STRIDE
 from mov_ai.evaluation.checker_tracks import Track
 from mov_ai.graph import Node, SceneGraph
 from mov_ai.graph.schema import FULL
+from mov_ai.graph.time import frame_times
+from mov_ai.worlds.tabletop import lexicon
 
 #: Share of the frames in which a look must be right, and in which a thing must be there.
 _MOST, _PRESENT = 0.8, 0.6

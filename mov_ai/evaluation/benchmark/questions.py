@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from mov_ai.data.tabletop.scene import RADIUS
 from mov_ai.errors import UsageError
 from mov_ai.evaluation.benchmark.geometry import base_points, floor_places, radii, top_points
 from mov_ai.evaluation.benchmark.observe import Observed, covered, filled, moves
@@ -15,6 +14,7 @@ from mov_ai.evaluation.benchmark.prompts import Check
 from mov_ai.evaluation.checker_motion import measure
 from mov_ai.evaluation.checker_tracks import Track
 from mov_ai.graph.schema import FULL
+from mov_ai.worlds.tabletop.scene import RADIUS
 
 #: Share of the frames in which a relation must hold.
 _MOST = 0.7

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mov_ai.data.tabletop.grammar import Caption
-from mov_ai.data.tabletop.scene import FRAMES, Action, Camera, Instance, Scene, States, Thing, boxes, simulate
-from mov_ai.data.tabletop.world import gold_layout
+from mov_ai.captions.caption import Caption
 from mov_ai.errors import UsageError
 from mov_ai.evaluation.checker_network import SIZE, STRIDE
 from mov_ai.graph import Layout, SceneGraph
+from mov_ai.worlds.tabletop.scene import FRAMES, Action, Camera, Instance, Scene, States, Thing, boxes, simulate
+from mov_ai.worlds.tabletop.world import gold_layout
 
 if TYPE_CHECKING:
     from mov_ai.evaluation.benchmark.prompts import BenchmarkPrompt
@@ -61,7 +61,7 @@ def reference_clip(prompt: BenchmarkPrompt, size: int = 128) -> ReferenceClip:
 
 def rendered(scene: Scene, size: int = 128, frames: int = FRAMES) -> np.ndarray:
     """The frames of a scene, uint8 (frames, size, size, 3)."""
-    from mov_ai.data.tabletop.render import render
+    from mov_ai.worlds.tabletop.render import render
 
     video, _ = render(scene, size, size, states=simulate(scene, frames))
     return video.numpy()

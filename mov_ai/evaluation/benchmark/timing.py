@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mov_ai.evaluation.checker_motion import Measurement, frame_times, measure, shows
+from mov_ai.evaluation.checker_motion import Measurement, measure, shows
 from mov_ai.evaluation.checker_tracks import Track
 from mov_ai.graph import Interval
+from mov_ai.graph.time import frame_times
 
 #: Ends of a motion: where it has covered these shares of its way.
 _BEGUN, _DONE = 0.2, 0.8

@@ -7,10 +7,11 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from mov_ai.data.tabletop.lexicon import SHAPES
-from mov_ai.data.tabletop.scene import Scene, change_time
 from mov_ai.graph import Edge, Interval, Node, SceneGraph
 from mov_ai.graph.inflection import inflect
+from mov_ai.graph.time import change_time
+from mov_ai.worlds.tabletop.lexicon import SHAPES
+from mov_ai.worlds.tabletop.scene import Scene
 
 _COUNTS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 _SLOT = re.compile(r"\{(e?)(\d+)(?::(\w+))?\}")

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from mov_ai.data.tabletop.lexicon import COLORS, LIGHTS, MATERIALS, MOTIONS, SETTINGS, SHAPES, SIZES
+from mov_ai.worlds.tabletop.lexicon import COLORS, LIGHTS, MATERIALS, MOTIONS, SETTINGS, SHAPES, SIZES
 
 #: A label: its group, then what it is about.
 Label = tuple[str, ...]

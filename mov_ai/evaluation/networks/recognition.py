@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mov_ai.data.tabletop.lexicon import COLORS, MOTIONS, SHAPES
 from mov_ai.evaluation.networks.labels import CLASSES, LABELS
 from mov_ai.evaluation.networks.stored import UNTRAINED, load_network
 from mov_ai.evaluation.networks.video_network import VideoFeatures, VideoNetwork, VideoNetworkConfig, network_input
+from mov_ai.worlds.tabletop.lexicon import COLORS, MOTIONS, SHAPES
 
 #: Damage that the network tells the strength of, so that its features keep it.
 DAMAGES = ("resampling", "blur", "noise", "jpeg", "colors", "ghost", "flicker", "freeze", "shuffle")

@@ -9,9 +9,9 @@ import numpy as np
 import PIL.Image
 import torch
 
-from mov_ai.data.tabletop.world import contact_sheet
 from mov_ai.data.video import encode_video
 from mov_ai.graph.files import write_bytes
+from mov_ai.worlds.tabletop.world import contact_sheet
 
 CLIPS, SHEETS = "clips", "sheets"
 #: Longest side of a clip and of a frame on a sheet, in pixels; frames on a sheet.

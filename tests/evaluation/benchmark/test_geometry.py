@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mov_ai.data.tabletop.scene import EXTENT, RADIUS, Instance, Thing, boxes, simulate
 from mov_ai.evaluation.benchmark.geometry import floor_places, radii
 from mov_ai.evaluation.benchmark.scenes import scene_of
+from mov_ai.worlds.tabletop.scene import EXTENT, RADIUS, Instance, Thing, boxes, simulate
 
 
 @pytest.mark.parametrize("shape", list(EXTENT))

@@ -9,7 +9,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from mov_ai.data.tabletop.lexicon import (
+from mov_ai.captions.caption import HELD_OUT_PATTERNS, SPLITS, Caption, Mention
+from mov_ai.graph import Edge, Interval, Node, SceneGraph
+from mov_ai.graph.inflection import inflect
+from mov_ai.graph.time import change_time, relation_end
+from mov_ai.worlds.tabletop.lexicon import (
     COLORS,
     INVERSE_SPATIAL,
     LIGHTS,
@@ -19,50 +23,12 @@ from mov_ai.data.tabletop.lexicon import (
     SIZES,
     SPATIAL,
 )
-from mov_ai.data.tabletop.scene import SPLITS, Action, Scene, change_time
-from mov_ai.graph import Edge, Interval, Node, SceneGraph
-from mov_ai.graph.inflection import inflect
+from mov_ai.worlds.tabletop.scene import Action, Scene
 
-#: Clause orders that only test captions show; the words in them are known from other orders.
-HELD_OUT_PATTERNS = ("after_gerund_first", "until_first")
 #: Share of the test captions with several steps that use a held-out pattern.
 _HELD_OUT_SHARE = 0.7
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Mention:
-    """A place in the text that speaks of a node.
-
-    Attributes:
-        span: character range [start, end) of the head word(s).
-        node: id of the node in the caption's graph.
-        kind: "node" where the node's own span is, "coref" for every later mention ("it", "the ball").
-    """
-
-    span: tuple[int, int]
-    node: str
-    kind: str
-
-
-@dataclass
-class Caption:
-    """A text, the graph that it means, and where it speaks of the graph's nodes.
-
-    Attributes:
-        text: the words.
-        graph: what they mean.
-        mentions: every head word of an entity, attribute or event, in the order of the text.
-        things: id of the entity node of each of the scene's things.
-        pattern: how clauses are ordered: "plain", or the name of a subordinate construction.
-    """
-
-    text: str
-    graph: SceneGraph
-    mentions: tuple[Mention, ...]
-    things: tuple[str, ...] = ()
-    pattern: str = "plain"
 
 
 def describe(scene: Scene, rng: np.random.Generator, split: str) -> Caption:
@@ -1084,19 +1050,3 @@ class _GraphBuilder:
             label = "equal" if place(b)[0] == step else "meets" if step in self.meets else "before"
             edges.append(Edge(told[a], told[b], "temporal", label))
         return edges
-
-
-def relation_end(actions: Sequence[tuple[str, Interval]]) -> float:
-    """Until when a spatial relation that is true at first can be relied on.
-
-    Args:
-        actions: (motion, interval) of everything that either thing does.
-
-    Returns:
-        1 if neither moves over the floor; else when the first such motion starts, or its end if it starts at 0.
-    """
-    moves = [interval for motion, interval in actions if motion in ("left", "right", "toward", "away")]
-    if not moves:
-        return 1.0
-    start, end = min(moves)
-    return start if start > 0 else end

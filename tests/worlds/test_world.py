@@ -4,10 +4,10 @@ import json
 import numpy as np
 import pytest
 
-from mov_ai.data.tabletop.lexicon import HELD_OUT_PAIRS
-from mov_ai.data.tabletop.scene import sample_scene, split_seed
-from mov_ai.data.tabletop.world import caption_and_layout, sample_clip, save_clip
 from mov_ai.graph import Layout, SceneGraph
+from mov_ai.worlds.tabletop.lexicon import HELD_OUT_PAIRS
+from mov_ai.worlds.tabletop.scene import sample_scene, split_seed
+from mov_ai.worlds.tabletop.world import caption_and_layout, sample_clip, save_clip
 
 
 def digest(clip) -> str:

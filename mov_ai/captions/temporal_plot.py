@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from mov_ai.captions import temporal_lexicon as lexicon
+from mov_ai.captions.temporal_lexicon import Action
 from mov_ai.parser.network import SPATIAL_LABELS
-from mov_ai.training import temporal_lexicon as lexicon
-from mov_ai.training.temporal_lexicon import Action
 
 _T = TypeVar("_T")
 #: Share of the words that stand for a class when it is asked for.

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
-from mov_ai.data.tabletop.grammar import HELD_OUT_PATTERNS, Caption, describe, relation_end
-from mov_ai.data.tabletop.lexicon import concept, motion_of
-from mov_ai.data.tabletop.scene import Action, Camera, Scene, Thing, change_time, sample_scene, split_seed
+from mov_ai.captions.caption import HELD_OUT_PATTERNS, Caption
 from mov_ai.graph.inflection import VERB_FORMS, inflect
+from mov_ai.graph.time import change_time, relation_end
+from mov_ai.worlds.tabletop.grammar import describe
+from mov_ai.worlds.tabletop.lexicon import concept, motion_of
+from mov_ai.worlds.tabletop.scene import Action, Camera, Scene, Thing, sample_scene, split_seed
 
 #: Scenes of each split that the rules are checked on; sampling one takes about 30 ms.
 HALF = 250

@@ -19,17 +19,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from mov_ai.captions.caption import HELD_OUT_PATTERNS, Mention
+from mov_ai.captions.temporal_grammar import TemporalCaptions
 from mov_ai.data.downloads import data_folder
 from mov_ai.data.factual import FactualCaption, read_factual
 from mov_ai.data.storybench import load_stories
-from mov_ai.data.tabletop.grammar import HELD_OUT_PATTERNS, Mention
-from mov_ai.data.tabletop.scene import change_time
-from mov_ai.data.tabletop.world import caption_and_layout
 from mov_ai.data.uds_time import load_sentences
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.evaluation.calibration import judge
 from mov_ai.graph import Edge, SceneGraph
 from mov_ai.graph.convert import FACTUAL_WORDINGS, Triple, to_triples
+from mov_ai.graph.time import change_time
 from mov_ai.parser.confidence import Calibration, fit_scaling
 from mov_ai.parser.lexicon import load_lexicon
 from mov_ai.parser.network import (
@@ -59,8 +59,8 @@ from mov_ai.training.parser_captions import (
     temporal_labels,
 )
 from mov_ai.training.parser_samples import IGNORED, Sample, Targets, collate, pack, unpack
-from mov_ai.training.temporal_grammar import TemporalCaptions
 from mov_ai.training.timelines import TimelineSample, collate_timelines, share_loss, timeline_loss, timeline_samples
+from mov_ai.worlds.tabletop.world import caption_and_layout
 
 if TYPE_CHECKING:
     from spacy.language import Language

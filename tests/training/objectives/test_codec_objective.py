@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from mov_ai.data.tabletop import render as renderer
 from mov_ai.models.codec import CodecConfig, VideoCodec
 from mov_ai.models.component import load_component
-from mov_ai.training import codec as training
-from mov_ai.training.codec import CodecObjective
 from mov_ai.training.loop import Trainer, TrainerConfig
+from mov_ai.training.objectives import codec as training
+from mov_ai.training.objectives.codec import CodecObjective
+from mov_ai.worlds.tabletop import render as renderer
 
 SMALL = CodecConfig(widths=(16, 12, 8), blocks=(1, 1, 1))
 

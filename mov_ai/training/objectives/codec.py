@@ -13,13 +13,13 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional
 
-from mov_ai.data.tabletop.render import render
-from mov_ai.data.tabletop.scene import FRAMES, Scene, boxes, sample_scene, simulate, split_seed
 from mov_ai.graph.files import write_bytes
 from mov_ai.models.codec import CodecConfig, VideoCodec, to_bytes, to_unit
 from mov_ai.models.component import save_component
 from mov_ai.training.card import model_card
 from mov_ai.training.objective import Objective, Progress
+from mov_ai.worlds.tabletop.render import render
+from mov_ai.worlds.tabletop.scene import FRAMES, Scene, boxes, sample_scene, simulate, split_seed
 
 #: Frame sizes that windows are cut from, and how often.
 SCALES, SHARES = (128, 256, 512), (0.5, 0.25, 0.25)

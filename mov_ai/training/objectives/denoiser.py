@@ -47,7 +47,7 @@ _SCALE_FLOOR = 0.15
 _ABOUT = """
 Makes latents of the stages {stages} from {sources}. Trained on clips of the embedded world's training split, which this
 repository renders and describes itself; no other data. It never saw the shape and colour pairs of
-`mov_ai.data.tabletop.lexicon.HELD_OUT_PAIRS`. It knows no natural video. Figures below end in the stage, 0 to 2.
+`mov_ai.worlds.tabletop.lexicon.HELD_OUT_PAIRS`. It knows no natural video. Figures below end in the stage, 0 to 2.
 """
 
 

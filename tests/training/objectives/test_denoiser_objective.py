@@ -15,8 +15,6 @@ from torch import Tensor
 from torch.testing import assert_close
 
 import mov_ai
-from mov_ai.data.tabletop.render import render
-from mov_ai.data.tabletop.world import caption_and_layout
 from mov_ai.errors import UsageError
 from mov_ai.models.cascade import resize
 from mov_ai.models.codec import FACTOR, CodecConfig, VideoCodec, to_unit
@@ -24,10 +22,12 @@ from mov_ai.models.component import load_component, save_component
 from mov_ai.models.conditioning import COLORS, Conditioning, GraphEncoderConfig
 from mov_ai.models.denoiser import STAGES, DenoiserConfig, TSAMDenoiser
 from mov_ai.training import latents
-from mov_ai.training.denoiser import DenoiserObjective
 from mov_ai.training.latents import GRID, LatentCache, make_sample
 from mov_ai.training.loop import Trainer, TrainerConfig
 from mov_ai.training.losses import LossWeights
+from mov_ai.training.objectives.denoiser import DenoiserObjective
+from mov_ai.worlds.tabletop.render import render
+from mov_ai.worlds.tabletop.world import caption_and_layout
 from tests.models.test_codec import small_codec
 
 CODEC = Path(mov_ai.__file__).parent / "assets" / "tiny" / "codec"

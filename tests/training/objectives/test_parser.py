@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from mov_ai.captions.caption import HELD_OUT_PATTERNS, SPLITS
 from mov_ai.data.factual import FactualCaption
-from mov_ai.data.tabletop.grammar import HELD_OUT_PATTERNS
-from mov_ai.data.tabletop.scene import SPLITS
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph import Edge, Node, SceneGraph
 from mov_ai.parser.decode import decode
@@ -15,7 +14,7 @@ from mov_ai.parser.parser import SceneGraphParser, score
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.parser.token_graph import FEATURES, token_graph
 from mov_ai.parser.vocabulary import Vocabulary
-from mov_ai.training.parser import (
+from mov_ai.training.objectives.parser import (
     ParserObjective,
     Sample,
     figures,

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mov_ai.data.tabletop.lexicon import COLORS, HELD_OUT_PAIRS, LIGHTS, MATERIALS, RGB, SETTINGS, SHAPES, SIZES
+from mov_ai.captions.caption import SPLITS
 from mov_ai.graph import Interval
+from mov_ai.graph.time import change_time, frame_times
+from mov_ai.worlds.tabletop.lexicon import COLORS, HELD_OUT_PAIRS, LIGHTS, MATERIALS, RGB, SETTINGS, SHAPES, SIZES
 
 FRAMES = 16
-SPLITS = ("train", "validation", "test")
 RADIUS = {"small": 0.46, "large": 0.72}
 GROW, SHRINK = 1.6, 0.58
 #: Visible distance in world units that the lateral and the depth motions cover.
@@ -99,19 +100,6 @@ class States:
     yaw: np.ndarray
     color: np.ndarray
     visible: np.ndarray
-
-
-def frame_times(frames: int = FRAMES) -> np.ndarray:
-    """The middle of each frame on [0, 1]; (frames,)."""
-    return (np.arange(frames) + 0.5) / frames
-
-
-def change_time(interval: Interval) -> float:
-    """When a sudden change (turn, vanish, appear) of that interval happens.
-
-    At its start; or in its middle if it starts with the clip, for the state before must be seen too.
-    """
-    return interval[0] if interval[0] > 0 else interval[1] / 2
 
 
 def split_seed(split: str, seed: int) -> np.random.Generator:

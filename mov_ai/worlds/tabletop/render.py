@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mov_ai.data.tabletop.scene import EXTENT, Scene, States, camera_axes, project, simulate
+from mov_ai.worlds.tabletop.scene import EXTENT, Scene, States, camera_axes, project, simulate
 
 #: Direction towards the light (x right, y up, z away), by name.
 _LIGHT = {"left": (-0.55, 0.85, -0.50), "right": (0.55, 0.85, -0.50), "above": (0.05, 1.0, -0.12)}

@@ -13,9 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mov_ai.data.tabletop.lexicon import RGB
-from mov_ai.data.tabletop.render import render
-from mov_ai.data.tabletop.scene import FRAMES, Scene, boxes, sample_scene, simulate
 from mov_ai.evaluation.checker_network import (
     COLOR_NAMES,
     SHAPE_NAMES,
@@ -29,6 +26,9 @@ from mov_ai.graph.files import write_bytes
 from mov_ai.models.codec import to_unit
 from mov_ai.models.component import save_component
 from mov_ai.training.objective import Objective, Progress
+from mov_ai.worlds.tabletop.lexicon import RGB
+from mov_ai.worlds.tabletop.render import render
+from mov_ai.worlds.tabletop.scene import FRAMES, Scene, boxes, sample_scene, simulate
 
 #: First word of the scenes' seeds. Splits of the world use 0, 1 and 2, so no scene here is one of theirs.
 _STREAM = 1009

@@ -20,7 +20,7 @@ from mov_ai.training.card import model_card
 from mov_ai.training.metric_captions import EDITS, mirrored_text
 from mov_ai.training.metric_clips import CAPTIONS, HELD_BACK, MetricClips, clip_text, draw_sample, load_clips
 from mov_ai.training.objective import Objective, Progress
-from mov_ai.training.recognition import FRAME_COUNTS
+from mov_ai.training.objectives.recognition import FRAME_COUNTS
 
 #: Frames of a batch's clips, and how often.
 _SHARES = (0.3, 0.2, 0.5)

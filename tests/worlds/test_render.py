@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from mov_ai.data.tabletop.lexicon import RGB
-from mov_ai.data.tabletop.render import render
-from mov_ai.data.tabletop.scene import Scene, sample_scene, simulate, split_seed
+from mov_ai.worlds.tabletop.lexicon import RGB
+from mov_ai.worlds.tabletop.render import render
+from mov_ai.worlds.tabletop.scene import Scene, sample_scene, simulate, split_seed
 
 
 def scene_of(seed: int, split: str = "train") -> Scene:

@@ -3,15 +3,15 @@ import re
 
 import pytest
 
-from mov_ai.data.tabletop.grammar import HELD_OUT_PATTERNS, Caption
-from mov_ai.data.tabletop.scene import change_time
+from mov_ai.captions import temporal_lexicon as lexicon
+from mov_ai.captions.caption import HELD_OUT_PATTERNS, Caption
+from mov_ai.captions.temporal_grammar import TemporalCaptions
 from mov_ai.data.temporal_sentences import temporal_sentences
 from mov_ai.graph import allen
 from mov_ai.graph.inflection import VERB_FORMS, inflect, pluralize
+from mov_ai.graph.time import change_time
 from mov_ai.parser.spacy_pipeline import load_spacy
-from mov_ai.training import temporal_lexicon as lexicon
 from mov_ai.training.parser_captions import spatial_words
-from mov_ai.training.temporal_grammar import TemporalCaptions
 
 PRONOUNS = {word for forms in lexicon.PRONOUNS.values() for word in forms[:2]}
 COUNT = 2500

@@ -10,11 +10,12 @@ import PIL.Image
 import torch
 from torch import Tensor
 
-from mov_ai.data.tabletop.grammar import Caption, describe
-from mov_ai.data.tabletop.render import render
-from mov_ai.data.tabletop.scene import FRAMES, Scene, States, boxes, sample_scene, simulate, split_seed
+from mov_ai.captions.caption import Caption
 from mov_ai.graph import Layout, Track
 from mov_ai.graph.files import write_json
+from mov_ai.worlds.tabletop.grammar import describe
+from mov_ai.worlds.tabletop.render import render
+from mov_ai.worlds.tabletop.scene import FRAMES, Scene, States, boxes, sample_scene, simulate, split_seed
 
 FPS = 8
 

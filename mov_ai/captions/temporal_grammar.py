@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mov_ai.data.tabletop.grammar import HELD_OUT_PATTERNS, Caption, Mention
-from mov_ai.data.tabletop.scene import SPLITS, change_time
+from mov_ai.captions import temporal_lexicon as lexicon
+from mov_ai.captions.caption import HELD_OUT_PATTERNS, SPLITS, Caption, Mention
+from mov_ai.captions.temporal_plot import Dice, Event, Plot
 from mov_ai.graph import Edge, Interval, Node, SceneGraph, allen
 from mov_ai.graph.inflection import inflect, pluralize
-from mov_ai.training import temporal_lexicon as lexicon
-from mov_ai.training.temporal_plot import Dice, Event, Plot
+from mov_ai.graph.time import change_time
 
 _Key = tuple[str | int, ...]
 _Piece = tuple[str, _Key | None]

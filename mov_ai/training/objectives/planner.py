@@ -16,10 +16,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from mov_ai.data.tabletop import lexicon
-from mov_ai.data.tabletop.grammar import Caption
-from mov_ai.data.tabletop.scene import FRAMES, MAX_INSTANCES, Scene, simulate
-from mov_ai.data.tabletop.world import caption_and_layout, gold_layout
+from mov_ai.captions.caption import Caption
 from mov_ai.diffusion.process import add_noise, output_scale
 from mov_ai.graph import Interval, Layout, SceneGraph, Track
 from mov_ai.graph.files import write_bytes
@@ -41,6 +38,9 @@ from mov_ai.models.planner import (
     to_track,
 )
 from mov_ai.training.objective import Objective, Progress
+from mov_ai.worlds.tabletop import lexicon
+from mov_ai.worlds.tabletop.scene import FRAMES, MAX_INSTANCES, Scene, simulate
+from mov_ai.worlds.tabletop.world import caption_and_layout, gold_layout
 
 #: Scenes in a file of the pool, and how often each training scene is told again with other intervals.
 CHUNK, RETIMED = 250, 2

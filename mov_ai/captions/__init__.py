@@ -1,0 +1,1 @@
+"""Texts with their gold scene graphs, for training: wordings, plots and lexicons."""

@@ -1,0 +1,65 @@
+"""Time in graphs: intervals on [0, 1], how they lie to each other, and the frames of a video."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+ALLEN_RELATIONS = ("before", "after", "meets", "during", "overlaps", "starts", "finishes", "equal")
+
+Interval = tuple[float, float]
+FULL: Interval = (0.0, 1.0)
+
+
+def allen(a: Interval, b: Interval, meets: bool = False) -> tuple[bool, str]:
+    """How two intervals lie in time (Allen 1983), as a label of `ALLEN_RELATIONS`.
+
+    Args:
+        meets: whether one that is over when the other begins is said to bring it about.
+
+    Returns:
+        (swapped, label): with `swapped`, the label holds from b to a.
+    """
+    if a[1] <= b[0]:
+        return False, "meets" if meets else "before"
+    if b[1] <= a[0]:
+        return True, "meets" if meets else "before"
+    if a == b:
+        return False, "equal"
+    if a[0] == b[0]:
+        return a[1] > b[1], "starts"
+    if a[1] == b[1]:
+        return a[0] < b[0], "finishes"
+    if (a[0] < b[0]) == (a[1] > b[1]):
+        return a[0] < b[0], "during"
+    return a[0] > b[0], "overlaps"
+
+
+def frame_times(frames: int) -> np.ndarray:
+    """The middle of each frame on [0, 1]; (frames,)."""
+    return (np.arange(frames) + 0.5) / frames
+
+
+def change_time(interval: Interval) -> float:
+    """When a sudden change (turn, vanish, appear) of that interval happens.
+
+    At its start; or in its middle if it starts with the clip, for the state before must be seen too.
+    """
+    return interval[0] if interval[0] > 0 else interval[1] / 2
+
+
+def relation_end(actions: Sequence[tuple[str, Interval]]) -> float:
+    """Until when a spatial relation that is true at first can be relied on.
+
+    Args:
+        actions: (motion, interval) of everything that either thing does.
+
+    Returns:
+        1 if neither moves over the floor; else when the first such motion starts, or its end if it starts at 0.
+    """
+    moves = [interval for motion, interval in actions if motion in ("left", "right", "toward", "away")]
+    if not moves:
+        return 1.0
+    start, end = min(moves)
+    return start if start > 0 else end

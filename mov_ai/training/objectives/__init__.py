@@ -1,0 +1,1 @@
+"""What each trainable network learns from: one file a network."""

@@ -1,0 +1,1 @@
+"""Worlds that render clips, word them, and complete graphs: one package each."""

@@ -31,7 +31,7 @@ from mov_ai.train import register_resolvers
 from mov_ai.training.loop import Trainer, TrainerConfig
 from mov_ai.training.objectives.denoiser import DenoiserObjective
 from mov_ai.worlds.tabletop.world import caption_and_layout
-from tests.training import test_denoiser_objective
+from tests.training.objectives import test_denoiser_objective
 
 CONF = config_directory()
 #: A folder for cached clips, six to a chunk.

@@ -74,21 +74,37 @@ def _interval_text(interval: Interval) -> str:
     return f"{_number(interval[0])}–{_number(interval[1])}"
 
 
+def _is_added(node: Node) -> bool:
+    """Whether a completer added the whole node."""
+    return "label" in node.assumed
+
+
+def _marked(node: Node, field_name: str, text: str | None) -> str:
+    """The text of a field, with a word that it was assumed; of nodes that were added, the node itself has the word."""
+    return f"{text} (assumed)" if text and field_name in node.assumed and not _is_added(node) else text or ""
+
+
+def _count_of(node: Node) -> str:
+    return f" × {_marked(node, 'count', str(node.count))}" if node.count > 1 else ""
+
+
 def _title_of(node: Node) -> str:
-    label = f"{node.label} × {node.count}" if node.count > 1 else node.label
-    return _clean(f"not {label}" if node.negated else label)
+    return _clean(("not " if node.negated else "") + node.label + _count_of(node))
 
 
 def _detail_of(node: Node, names: dict[str, str] | None = None) -> str:
     """The small second line of a node: what it says besides its label; with `names`, the id where labels repeat."""
+    words: list[str] = []
     if node.type == "scene":
-        said = [node.setting, node.camera, node.light, node.style]
+        words = [_marked(node, name, getattr(node, name)) for name in ("setting", "camera", "light", "style")]
     elif node.type == "event":
-        said = [node.direction, node.manner, _interval_text(node.interval)]
-    else:
-        repeated = names is not None and node.type == "entity" and names[node.id] != _clean(node.label)
-        said = [node.kind] if node.type == "attribute" else [node.id] if repeated else []
-    return _clean(" · ".join(word for word in said if word))
+        words = [_marked(node, name, getattr(node, name)) for name in ("direction", "manner")]
+        words.append(_marked(node, "interval", _interval_text(node.interval)))
+    elif node.type == "attribute":
+        words = [_marked(node, "kind", node.kind)]
+    elif names is not None and names[node.id] != _clean(node.label):
+        words = [node.id]
+    return _clean(" · ".join(word for word in [*words, "assumed" if _is_added(node) else ""] if word))
 
 
 def _names(graph: SceneGraph) -> dict[str, str]:
@@ -152,7 +168,8 @@ def to_tree(graph: SceneGraph, confidence: bool = False) -> Tree:
 
     def line(node: Node, plain: str, dim: str = "") -> Text:
         prefix = "not " if node.negated else ""
-        return Text.assemble((prefix, "red"), (plain, _TREE_STYLES[node.type]), (dim + said(node.confidence), "dim"))
+        style = _TREE_STYLES[node.type] + (" dim" if _is_added(node) else "")
+        return Text.assemble((prefix, "red"), (plain, style), (dim + said(node.confidence), "dim"))
 
     scene = next((node for node in graph.nodes if node.type == "scene"), Node("scene", "scene", "scene"))
     detail = _detail_of(scene)
@@ -165,10 +182,10 @@ def to_tree(graph: SceneGraph, confidence: bool = False) -> Tree:
     if entities:
         branch = tree.add("entities")
         for entity in entities:
-            count = f" × {entity.count}" if entity.count > 1 else ""
-            twig = branch.add(line(entity, names[entity.id] + count))
+            added = "  assumed" if _is_added(entity) else ""
+            twig = branch.add(line(entity, names[entity.id] + _count_of(entity), added))
             for attribute, edge in graph.attributes(entity.id):
-                leaf = line(attribute, _clean(attribute.label), f"  {attribute.kind}{timed(edge)}")
+                leaf = line(attribute, _clean(attribute.label), f"  {_detail_of(attribute)}{timed(edge)}")
                 leaf.append(said(edge.confidence), "dim")
                 twig.add(leaf)
 
@@ -176,9 +193,10 @@ def to_tree(graph: SceneGraph, confidence: bool = False) -> Tree:
     if events:
         branch = tree.add("events")
         for event in events:
-            words = " ".join(_clean(word) for word in (event.direction, event.manner) if word)
-            plain = f"{names[event.id]} {words}".rstrip()
-            twig = branch.add(line(event, plain, f"  {_interval_text(event.interval)}"))
+            words = (_marked(event, name, getattr(event, name)) for name in ("direction", "manner"))
+            plain = " ".join([names[event.id], *(_clean(word) for word in words if word)])
+            interval = _marked(event, "interval", _interval_text(event.interval))
+            twig = branch.add(line(event, plain, f"  {interval}" + ("  assumed" if _is_added(event) else "")))
             links = graph.edges_from(event.id)
             in_role = {edge.target for edge in links if edge.type in _ROLES}
             for edge in links:
@@ -200,7 +218,7 @@ def to_tree(graph: SceneGraph, confidence: bool = False) -> Tree:
     if loose:
         branch = tree.add("loose attributes")
         for node in loose:
-            branch.add(line(node, names[node.id], f"  {node.kind}"))
+            branch.add(line(node, names[node.id], f"  {_detail_of(node)}"))
     return tree
 
 
@@ -225,7 +243,8 @@ def to_dot(graph: SceneGraph) -> str:
         detail = _detail_of(node)
         # The line break is DOT's own escape, so it joins parts that are quoted already.
         label = _dot_quote(_title_of(node))[:-1] + (r"\n" + _dot_quote(detail)[1:] if detail else '"')
-        style = ', style="rounded,filled,dashed"' if node.negated else ""
+        look = ["rounded"] + ["filled"] * (not _is_added(node)) + ["dashed"] * (node.negated or _is_added(node))
+        style = "" if look == ["rounded", "filled"] else f', style="{",".join(look)}"'
         colours = f'fillcolor="{fill}", color="{border}", fontcolor="{text}"'
         lines.append(f"  {index[node.id]} [label={label}, tooltip={_dot_quote(_clean(node.id))}, {colours}{style}];")
     for edge in graph.edges:
@@ -587,6 +606,9 @@ def _node_svg(graph: SceneGraph, node: Node, box: Rectangle, names: dict[str, st
     name = _fit(_title_of(node), _FONT * 1.05, box.width - 12)
     x, y = box.x + box.width / 2, box.y + box.height / 2
     dashes = ' stroke-dasharray="5 3"' if node.negated else ""
+    if _is_added(node):
+        # Empty and finely dotted: quieter than what was said, and its words as easy to read.
+        fill, dashes = "#ffffff", ' stroke-dasharray="2 3"'
     full = [f"{node.type}: {_title_of(node)}", _detail_of(node), f"id {_clean(node.id)}"]
     if node.confidence < 1:
         full.append(f"confidence {node.confidence:.2f}")
@@ -644,7 +666,7 @@ def to_svg(graph: SceneGraph) -> str:
     """The graph as a self-contained SVG picture, with a strip of time below it.
 
     Columns from left to right are the scene, events (earliest on top), entities and attributes. Dashed boxes are
-    negated; titles that appear on hovering give ids, whole labels and confidences below 1.
+    negated, empty dotted ones assumed; titles that appear on hovering give ids, whole labels and confidences below 1.
     """
     names = _names(graph)
     drawing = arrange(graph)

@@ -1,4 +1,4 @@
-"""The scene graph, schema version 1: nodes, edges, intervals, validation and JSON."""
+"""The scene graph, schema version 2: nodes, edges, intervals, validation and JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from mov_ai.errors import UsageError
 from mov_ai.graph.files import parse_json, read_json, write_json
 from mov_ai.graph.time import ALLEN_RELATIONS, FULL, Interval
 
-VERSION = 1
+#: The version that is written, and those that are read; version 1 has no `assumed`.
+VERSION, READABLE = 2, (1, 2)
 MAX_NODES = 64
 NODE_TYPES = ("scene", "event", "entity", "attribute")
 ATTRIBUTE_KINDS = ("color", "size", "material", "shape", "texture", "state", "other")
@@ -51,6 +52,8 @@ class Node:
         manner: adverb lemma (events).
         interval: when it holds, as fractions of the video, 0 <= start < end <= 1 (events).
         setting, camera, light, style: free words (scene).
+        assumed: names of the fields that nobody said and that a world's completer filled in; ("label",) for a node
+            that was added as a whole.
     """
 
     id: str
@@ -68,6 +71,7 @@ class Node:
     camera: str | None = None
     light: str | None = None
     style: str | None = None
+    assumed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,11 @@ _OWNERS: dict[str, tuple[str, ...]] = {
     "camera": ("scene",),
     "light": ("scene",),
     "style": ("scene",),
+}
+#: Node type -> the fields that a completer may fill in.
+ASSUMABLE = {
+    node_type: ("label", *(name for name, owners in _OWNERS.items() if node_type in owners and name != "negated"))
+    for node_type in NODE_TYPES
 }
 _NODE_DEFAULTS = {f.name: f.default for f in fields(Node)}
 _EDGE_DEFAULTS = {f.name: f.default for f in fields(Edge)}
@@ -227,15 +236,15 @@ class SceneGraph:
         _expect(isinstance(value, dict), source, "an object with 'version', 'nodes' and 'edges'", value)
         _only_keys(value, ("version", "caption", "nodes", "edges"), source)
         version = value.get("version")
-        _expect(
-            version == VERSION and version is not True, f"{source}: version", f"{VERSION}, as the schema's", version
-        )
+        known = version in READABLE and not isinstance(version, bool)
+        _expect(known, f"{source}: version", f"{' or '.join(map(str, READABLE))}, as the schema's", version)
         caption = value.get("caption", "")
         _expect(isinstance(caption, str), f"{source}: caption", "a string", caption)
         raw_nodes, raw_edges = value.get("nodes"), value.get("edges", [])
         _expect(isinstance(raw_nodes, list), f"{source}: nodes", "a list", raw_nodes)
         _expect(isinstance(raw_edges, list), f"{source}: edges", "a list", raw_edges)
-        nodes = [_node_from_dict(raw, f"{source}: nodes[{i}]") for i, raw in enumerate(raw_nodes)]
+        keys = tuple(name for name in _NODE_DEFAULTS if name != "assumed" or version != 1)
+        nodes = [_node_from_dict(raw, keys, f"{source}: nodes[{i}]") for i, raw in enumerate(raw_nodes)]
         graph = cls(caption, nodes)
         # Before a scene is added, so that the numbers in a message are the reader's own.
         types = graph._validate_nodes(source)
@@ -328,6 +337,10 @@ def _validate_node(node: Node, path: str, caption_length: int) -> None:
     for name, owners in _OWNERS.items():
         if node.type not in owners and getattr(node, name) != _NODE_DEFAULTS[name]:
             raise UsageError(f"{path}.{name}: only {' and '.join(owners)} nodes carry it; this node is {node.type!r}")
+    allowed = ASSUMABLE[node.type]
+    good_names = isinstance(node.assumed, (tuple, list)) and all(name in allowed for name in node.assumed)
+    expected = f"a list of fields of {node.type} nodes, each once ({', '.join(allowed)})"
+    _expect(good_names and len({*node.assumed}) == len(node.assumed), f"{path}.assumed", expected, node.assumed)
 
 
 def _validate_edge(edge: Edge, path: str, types: dict[str, str]) -> None:
@@ -380,9 +393,9 @@ def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _node_from_dict(raw: Any, path: str) -> Node:
+def _node_from_dict(raw: Any, keys: tuple[str, ...], path: str) -> Node:
     _expect(isinstance(raw, dict), path, "an object", raw)
-    _only_keys(raw, tuple(_NODE_DEFAULTS), path)
+    _only_keys(raw, keys, path)
     for key in ("id", "type", "label"):
         _expect(key in raw, path, f"a key {key!r}", raw)
     values = {key: _as_tuple(value) for key, value in raw.items()}

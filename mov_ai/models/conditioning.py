@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from mov_ai.errors import UsageError
 from mov_ai.graph import ATTRIBUTE_KINDS, EDGE_TYPES, NODE_TYPES, Layout, Node, SceneGraph, Track
+from mov_ai.graph.instances import MAX_COUNT, MAX_INSTANCES, drawn_entities  # noqa: F401
 from mov_ai.models.attention import attend
 from mov_ai.worlds.tabletop import lexicon
 
@@ -30,8 +31,6 @@ DIRECTIONS = ("", *lexicon.DIRECTION_MOTIONS)
 NODE_KINDS = ("", *ATTRIBUTE_KINDS)
 #: Each edge type in both directions.
 EDGES = ("", *EDGE_TYPES, *(f"{name}^" for name in EDGE_TYPES))
-MAX_COUNT = 8
-MAX_INSTANCES = 16
 MAX_WORDS = 64
 WORD_BUCKETS = 2048
 _WORD = re.compile(r"[^\W_]+(?:'\w+)?|[^\w\s]", re.UNICODE)
@@ -152,15 +151,6 @@ def node_concept(node: Node) -> str:
         motion = lexicon.motion_of(node.label, node.direction)
         return f"motion:{motion}" if motion else ""
     return ""
-
-
-def drawn_entities(graph: SceneGraph) -> list[tuple[str, int]]:
-    """(entity id, instance) of everything that is to be seen, in graph order, at most `MAX_INSTANCES`."""
-    found = []
-    for node in graph.of_type("entity"):
-        if not node.negated:
-            found += [(node.id, i) for i in range(min(node.count, MAX_COUNT))]
-    return found[:MAX_INSTANCES]
 
 
 def said_appearance(graph: SceneGraph, entity_id: str) -> dict[str, list[tuple[str, tuple[float, float]]]]:

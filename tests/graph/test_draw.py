@@ -104,6 +104,18 @@ def test_tree_tells_two_balls_apart() -> None:
     assert "ball (b1) behind ball (b2)" in text
 
 
+def test_what_was_assumed_is_marked_in_every_drawing() -> None:
+    graph = rolling_ball().with_node("s", setting="floor", assumed=("setting",)).with_node("c", assumed=("label",))
+    assert {"floor (assumed) · evening", "cube  assumed"} <= set(
+        re.findall(r"floor.*evening|cube  assumed", printed(graph))
+    )
+    for drawing in (to_svg(graph), to_html(graph), to_dot(graph)):
+        assert "floor (assumed) · evening" in drawing
+        assert drawing.count("assumed") > to_svg(rolling_ball()).count("assumed") + 1
+    assert to_svg(graph).count('stroke-dasharray="2 3"') == 1
+    assert to_dot(graph).count('style="rounded,dashed"') == 1
+
+
 @settings(max_examples=25, deadline=None)
 @given(scene_graphs())
 def test_any_graph_draws_well_formed(graph: SceneGraph) -> None:

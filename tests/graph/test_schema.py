@@ -36,8 +36,8 @@ def graph_dict(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def with_node(index: int, **changes: Any) -> dict[str, Any]:
-    value = graph_dict()
+def with_node(index: int, version: int = 1, **changes: Any) -> dict[str, Any]:
+    value = graph_dict(version=version)
     value["nodes"][index] |= changes
     return value
 
@@ -67,7 +67,7 @@ CIRCLE = graph_dict(
 # What is wrong: (graph, the path that the message names, a part of what it expects).
 BAD = {
     "not an object": ([], "graph", "an object"),
-    "version of another time": (graph_dict(version=2), "version", "expected 1"),
+    "version of another time": (graph_dict(version=3), "version", "expected 1 or 2"),
     "version true": (graph_dict(version=True), "version", "expected 1"),
     "no version": ({k: v for k, v in graph_dict().items() if k != "version"}, "version", "expected 1"),
     "unknown key": (graph_dict(colour="red"), "graph", "only the keys version, caption, nodes, edges"),
@@ -110,6 +110,15 @@ BAD = {
     "interval of three": (with_node(1, interval=[0, 0.5, 1]), "nodes[1].interval", "[start, end]"),
     "interval null": (with_node(1, interval=None), "nodes[1].interval", "[start, end]"),
     "interval of an entity": (with_node(2, interval=[0, 0.5]), "nodes[2].interval", "only event nodes"),
+    "assumed in version 1": (with_node(2, assumed=["label"]), "nodes[2]", "only the keys"),
+    "assumed a word": (
+        with_node(2, assumed="label", version=2),
+        "nodes[2].assumed",
+        "a list of fields of entity nodes",
+    ),
+    "assumed of another type": (with_node(2, assumed=["direction"], version=2), "nodes[2].assumed", "(label, count)"),
+    "assumed twice": (with_node(2, assumed=["label"] * 2, version=2), "nodes[2].assumed", "each once"),
+    "assumed no word": (with_node(0, assumed=[{}], version=2), "nodes[0].assumed", "of scene nodes"),
     "interval of an edge": (with_edge(interval=[1, 0]), "edges[3].interval", "0 <= start < end <= 1"),
     "dangling source": (with_edge(source="nobody"), "edges[3].source", "the id of a node"),
     "dangling target": (with_edge(target="nobody"), "edges[3].target", "the id of a node"),
@@ -223,6 +232,14 @@ def test_defaults_may_be_left_out() -> None:
     graph = SceneGraph.from_dict({"version": 1, "nodes": [{"id": "e", "type": "event", "label": "roll"}]})
     assert graph.node("e") == Node("e", "event", "roll", None, 1.0, interval=(0.0, 1.0))
     assert graph.caption == ""
+
+
+def test_what_was_assumed_is_written_as_a_list_and_left_out_when_empty() -> None:
+    graph = SceneGraph.from_dict(graph_dict()).with_node("s", setting="floor", assumed=("setting",))
+    written = graph.to_dict()
+    assert (written["version"], written["nodes"][0]["assumed"]) == (2, ["setting"])
+    assert all("assumed" not in node for node in written["nodes"][1:])
+    assert SceneGraph.from_dict(written) == graph
 
 
 def test_with_node_changes_one_field_of_a_copy() -> None:

@@ -52,7 +52,7 @@ check-metrics: install  ## can the figures be trusted: metrics on damaged videos
 	$(BIN)/python -m mov_ai.evaluation.benchmark.validate --parser --out experiments/metrics/benchmark.json
 
 study: install  ## train and compare the peers under one harness (hours): make study NAME=peers, or NAME=peers/unet3d
-	$(BIN)/python -m mov_ai.evaluation.study $(NAME)
+	$(BIN)/python -m studies.peers.study $(NAME)
 
 train-parser: install  ## train the embedded spaCy pipeline, word vectors and scene-graph parser again (hours)
 	$(BIN)/python -m mov_ai.training.spacy_ewt

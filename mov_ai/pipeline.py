@@ -37,9 +37,9 @@ from mov_ai.models.conditioning import (
 )
 from mov_ai.models.denoiser import STAGES
 from mov_ai.models.layout_rules import score
-from mov_ai.models.peers.registry import channels_last, load_denoiser, reads_graph, text_encoder_of
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig
 from mov_ai.models.presets import PRESETS
+from mov_ai.models.registry import channels_last, load_denoiser, reads_graph, text_encoder_of
 
 if TYPE_CHECKING:
     import PIL.Image

@@ -131,6 +131,23 @@ def test_module_imports_only_downward(path: Path) -> None:
     assert upward(path.read_text(encoding="utf-8"), name, path.name == "__init__.py") == []
 
 
+def test_the_package_needs_nothing_beside_it() -> None:
+    beside = {"studies", "tools", "tests"}
+    reached = {
+        module_name(path): sorted(beside & {name.split(".")[0] for name in absolute_imports(path)}) for path in MODULES
+    }
+    assert {name: outside for name, outside in reached.items() if outside} == {}
+
+
+def absolute_imports(path: Path) -> Iterator[str]:
+    """Modules that a file imports by their full names."""
+    for node in runtime_nodes(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module or ""
+
+
 @pytest.mark.parametrize("path", MODULES, ids=module_name)
 def test_module_keeps_out_of_private_names(path: Path) -> None:
     assert private(path.read_text(encoding="utf-8"), module_name(path), path.name == "__init__.py") == []

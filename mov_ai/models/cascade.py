@@ -15,7 +15,7 @@ from mov_ai.diffusion.sampling import Guidance, guided, sample
 from mov_ai.models.codec import FACTOR, VideoCodec
 from mov_ai.models.conditioning import Conditioning
 from mov_ai.models.denoiser import STAGES
-from mov_ai.models.peers.registry import AnyDenoiser
+from mov_ai.models.registry import AnyDenoiser
 
 #: The config beside an exported denoiser that says how it is to be sampled.
 CASCADE_FILE = "cascade.json"

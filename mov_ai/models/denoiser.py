@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from einops import rearrange
@@ -29,6 +29,23 @@ from mov_ai.models.text_encoder import ABSENT, TextEncoder
 
 #: Heights and widths of the cascade's stages, in pixels.
 STAGES = (128, 256, 512)
+
+
+class AnyConfig(Protocol):
+    """What every denoiser's config holds; the rest is the design's own. It is a dataclass.
+
+    Attributes:
+        latent_channels: channels of the codec's latents.
+    """
+
+    @property
+    def latent_channels(self) -> int: ...
+
+
+class AnyDenoiser(nn.Module):
+    """A denoiser of any design, called as `TSAMDenoiser`; `mov_ai.models.registry` knows which there are."""
+
+    config: AnyConfig
 
 
 @dataclass(frozen=True)
@@ -201,12 +218,14 @@ def start_near_identity(modulation: nn.Sequential, blocks: Iterable[Any], final:
     nn.init.zeros_(final.bias)
 
 
-class TSAMDenoiser(nn.Module):
+class TSAMDenoiser(AnyDenoiser):
     """Noisy latents, graph, layout and text in; clean latents out.
 
     Convolutions see the latents, the painted layout and, from the second stage on, the earlier stage's video; the
     transformer works on patches of them; convolutions put the patches together again.
     """
+
+    config: DenoiserConfig
 
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ from mov_ai.models.codec import CodecConfig, VideoCodec, to_bytes
 from mov_ai.models.component import WEIGHTS_FILE, load_component, save_component
 from mov_ai.models.conditioning import Conditioning
 from mov_ai.models.denoiser import STAGES, DenoiserConfig, TSAMDenoiser
-from mov_ai.models.peers.registry import (
+from mov_ai.models.registry import (
     AnyConfig,
     AnyDenoiser,
     build_denoiser,

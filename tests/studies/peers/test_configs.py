@@ -15,22 +15,22 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.study import PEERS
 from mov_ai.graph.files import read_json
 from mov_ai.hydra_entry import choices, config_directory
 from mov_ai.models.cascade import CASCADE_FILE, CascadeConfig
 from mov_ai.models.component import config_from_dict
 from mov_ai.models.conditioning import GraphEncoderConfig, complete_appearance, condition
 from mov_ai.models.denoiser import DenoiserConfig
-from mov_ai.models.peers.factorised import FactorisedConfig
-from mov_ai.models.peers.flops import training_flops
-from mov_ai.models.peers.registry import AnyConfig, build_denoiser, load_denoiser
-from mov_ai.models.peers.unet3d import UNet3DConfig
 from mov_ai.models.presets import parameters
+from mov_ai.models.registry import AnyConfig, build_denoiser, load_denoiser
 from mov_ai.train import register_resolvers
 from mov_ai.training.loop import Trainer, TrainerConfig
 from mov_ai.training.objectives.denoiser import DenoiserObjective
 from mov_ai.worlds.tabletop.world import caption_and_layout
+from studies.peers.factorised import FactorisedConfig
+from studies.peers.flops import training_flops
+from studies.peers.study import PEERS
+from studies.peers.unet3d import UNet3DConfig
 from tests.training.objectives import test_denoiser_objective
 
 CONF = config_directory()

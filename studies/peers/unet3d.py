@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from mov_ai.diffusion.process import PREDICTIONS, input_scale, to_clean
 from mov_ai.models.conditioning import MAX_WORDS, Conditioning
+from mov_ai.models.denoiser import AnyDenoiser
 from mov_ai.models.text_encoder import TextEncoder
 
 #: diffusers' time embedding is made for steps 0 ... 999.
@@ -53,7 +54,7 @@ class UNet3DConfig:
             raise ValueError(f"unet3d: prediction: expected one of {', '.join(PREDICTIONS)}, got {self.prediction!r}")
 
 
-class UNet3DDenoiser(nn.Module):
+class UNet3DDenoiser(AnyDenoiser):
     """Noisy latents and text in; clean latents out.
 
     The network is diffusers' `UNet3DConditionModel` (ModelScope's text-to-video, arXiv 2308.06571): residual blocks,
@@ -61,6 +62,8 @@ class UNet3DDenoiser(nn.Module):
     levels but the deepest of the way down and up, which has convolutions only, as there. Graph, layout, the earlier
     stage's video, stage and window are not looked at: it works at one size.
     """
+
+    config: UNet3DConfig
 
     def __init__(self, config: UNet3DConfig) -> None:
         super().__init__()

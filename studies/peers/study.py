@@ -1,4 +1,4 @@
-"""Peers under one harness, trained, measured, compared: `python -m mov_ai.evaluation.study peers` or `peers/unet3d`."""
+"""Peers under one harness, trained, measured, compared: `python -m studies.peers.study peers` or `peers/unet3d`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rich.console import Console
 from mov_ai.errors import MovAIError, UsageError, run_script
 from mov_ai.evaluation.report.files import RESULTS
 from mov_ai.evaluation.report.results import read_results
-from mov_ai.evaluation.study_report import Entrant, document, markdown
 from mov_ai.graph.files import check_writable, read_json, write_bytes, write_json
+from studies.peers.report import Entrant, document, markdown
 
 #: The one study there is, and the peers in it, as conf/experiment/peers names them; the first is what the others are
 #: compared with.
@@ -37,7 +37,7 @@ Runner = Callable[[list[str]], int]
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m mov_ai.evaluation.study", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m studies.peers.study", description=__doc__)
     parser.add_argument("name", help=f"{STUDY}, or one of them: {', '.join(f'{STUDY}/{peer}' for peer in PEERS)}")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of trainings and evaluations")
     parser.add_argument("--out", type=Path, default=Path("experiments"), help="folder for results.json and report.md")
@@ -103,7 +103,7 @@ class Study:
         """
         from mov_ai.models.cascade import CASCADE_FILE, Cascade, CascadeConfig
         from mov_ai.models.component import config_from_dict
-        from mov_ai.models.peers.registry import load_denoiser
+        from mov_ai.models.registry import load_denoiser
         from mov_ai.pipeline import MovAIPipeline
 
         export = self.folder(peer) / "export"
@@ -126,7 +126,7 @@ class Study:
         # Peers without a layout have nothing to be compared frame by frame with, so none is.
         place = [f"checkpoint={self.assemble(peer)}", f"output={self.folder(peer) / 'evaluation'}"]
         fixed = ["suite=video", "eval.stage=128", "eval.layout_videos=0", "eval.device=cpu"]
-        self._command("mov_ai.evaluate", [*fixed, *place, *settings], f"evaluating {peer}")
+        self._command("studies.peers.evaluate", [*fixed, *place, *settings], f"evaluating {peer}")
 
     def entrant(self, peer: str) -> Entrant | None:
         """What is known of a peer; None if it is not evaluated yet.
@@ -145,10 +145,10 @@ class Study:
     def _costs(self, peer: str) -> dict[str, int]:
         """FLOPs of the training on one sample and of one video."""
         from mov_ai.models.conditioning import complete_appearance, condition
-        from mov_ai.models.peers.flops import sampling_flops, training_flops
-        from mov_ai.models.peers.registry import load_denoiser
+        from mov_ai.models.registry import load_denoiser
         from mov_ai.pipeline import MovAIPipeline
         from mov_ai.worlds.tabletop.world import caption_and_layout
+        from studies.peers.flops import sampling_flops, training_flops
 
         _, caption, layout = caption_and_layout(0, "validation")
         given = condition(caption.graph, layout, complete_appearance(caption.graph, 0))

@@ -1,28 +1,30 @@
-"""Every network that can be a pipeline's denoiser, built from its config or read from its folder."""
+"""Which network belongs to which config, so that a denoiser of any design is built and loaded the same way."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from mov_ai.graph.files import read_json
 from mov_ai.models.component import CONFIG_FILE, load_component
-from mov_ai.models.denoiser import DenoiserConfig, TSAMDenoiser
-from mov_ai.models.peers.factorised import FactorisedConfig, FactorisedDenoiser
-from mov_ai.models.peers.unet3d import UNet3DConfig, UNet3DDenoiser
+from mov_ai.models.denoiser import AnyConfig, AnyDenoiser, DenoiserConfig, TSAMDenoiser
 
-AnyDenoiser: TypeAlias = TSAMDenoiser | FactorisedDenoiser | UNet3DDenoiser
-AnyConfig: TypeAlias = DenoiserConfig | FactorisedConfig | UNet3DConfig
 _Module = TypeVar("_Module", bound=nn.Module)
 
-_NETWORKS: dict[type, type] = {
-    DenoiserConfig: TSAMDenoiser,
-    FactorisedConfig: FactorisedDenoiser,
-    UNet3DConfig: UNet3DDenoiser,
-}
+_NETWORKS: dict[type, type[AnyDenoiser]] = {DenoiserConfig: TSAMDenoiser}
+
+
+def register(config: type, network: type[AnyDenoiser]) -> None:
+    """Make another design known to `build_denoiser` and `load_denoiser`.
+
+    Args:
+        config: a dataclass; see `AnyConfig`.
+        network: built as `network(config)`; its class name is what `config.json` calls it.
+    """
+    _NETWORKS[config] = network
 
 
 def build_denoiser(config: AnyConfig) -> AnyDenoiser:
@@ -31,14 +33,15 @@ def build_denoiser(config: AnyConfig) -> AnyDenoiser:
 
 
 def load_denoiser(directory: str | Path) -> AnyDenoiser:
-    """Read a denoiser of whatever design, as `load_component`, whose errors it raises."""
+    """Read a denoiser of any registered design, as `load_component`, whose errors it raises."""
     path = Path(directory) / CONFIG_FILE
     header = read_json(path) if path.is_file() else None
     name = header.get("network") if isinstance(header, dict) else None
-    # Anything unknown is left to `load_component`, which says what was expected.
-    kinds = {network.__name__: (network, config) for config, network in _NETWORKS.items()}
-    network, config = kinds.get(str(name), (TSAMDenoiser, DenoiserConfig))
-    return load_component(network, config, directory)
+    for config, network in _NETWORKS.items():
+        if network.__name__ == name:
+            return load_component(network, config, directory)
+    # `load_component` says what was expected instead of what is there.
+    return load_component(TSAMDenoiser, DenoiserConfig, directory)
 
 
 def reads_graph(config: AnyConfig) -> bool:
@@ -50,8 +53,8 @@ def sources(config: AnyConfig) -> list[str]:
     """What a denoiser is conditioned on, in words."""
     if not isinstance(config, DenoiserConfig):
         return ["a text"]
-    said = {"a scene graph": config.graph, "a layout": config.layout, "a text": config.text}
-    return [name for name, used in said.items() if used]
+    switches = {"a scene graph": config.graph, "a layout": config.layout, "a text": config.text}
+    return [name for name, used in switches.items() if used]
 
 
 def text_encoder_of(config: AnyConfig) -> str | None:

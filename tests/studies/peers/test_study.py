@@ -12,15 +12,15 @@ import torch
 from rich.console import Console
 
 from mov_ai.errors import MovAIError, UsageError
-from mov_ai.evaluation.study import PEERS, Study, arguments, chosen, main, run
-from mov_ai.evaluation.study_report import ALL, Entrant, against, document, paired
 from mov_ai.graph.files import write_json
 from mov_ai.models.cascade import CASCADE_FILE
 from mov_ai.models.component import save_component
 from mov_ai.models.conditioning import GraphEncoderConfig
 from mov_ai.models.denoiser import DenoiserConfig
-from mov_ai.models.peers.registry import build_denoiser
 from mov_ai.models.presets import parameters
+from mov_ai.models.registry import build_denoiser
+from studies.peers.report import ALL, Entrant, against, document, paired
+from studies.peers.study import PEERS, Study, arguments, chosen, main, run
 
 NETWORK = DenoiserConfig(dim=16, heads=2, depth=1, stem=8, graph_encoder=GraphEncoderConfig(16, 1, 2))
 NAMES = [f"counts-{i:03d}" for i in range(20)] + [f"motion-{i:03d}" for i in range(20)]
@@ -120,7 +120,7 @@ def test_names() -> None:
 def test_a_peer_is_trained_evaluated_and_compared(tmp_path: Path, runner: Runner) -> None:
     _study(tmp_path, runner, "peers/ours", "--train", "trainer.max_steps=3", "--evaluate", "eval.num_videos=2")
     (module, _, training), (other, _, evaluation) = runner.calls
-    assert (module, other) == ("mov_ai.train", "mov_ai.evaluate")
+    assert (module, other) == ("mov_ai.train", "studies.peers.evaluate")
     assert "experiment=peers/ours" in training
     assert training[-1] == "trainer.max_steps=3"
     assert {"suite=video", "eval.stage=128", "eval.layout_videos=0", "eval.num_videos=2"} <= set(evaluation)
@@ -160,7 +160,7 @@ def test_what_is_trained_is_not_trained_again_unless_asked(tmp_path: Path, runne
     assert len(trainings) == 2
     assert "trainer.resume=never" not in trainings[0]
     assert "trainer.resume=never" in trainings[1]
-    assert sum(module == "mov_ai.evaluate" for module, _, _ in runner.calls) == 3
+    assert sum(module == "studies.peers.evaluate" for module, _, _ in runner.calls) == 3
 
 
 def test_an_evaluation_of_earlier_weights_is_not_used(tmp_path: Path, runner: Runner) -> None:

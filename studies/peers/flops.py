@@ -12,8 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mov_ai.models.cascade import Cascade
 from mov_ai.models.codec import FACTOR
 from mov_ai.models.conditioning import Conditioning
-from mov_ai.models.denoiser import STAGES
-from mov_ai.models.peers.registry import AnyDenoiser
+from mov_ai.models.denoiser import STAGES, AnyDenoiser
 
 
 def training_flops(network: AnyDenoiser, condition: Conditioning, size: int = STAGES[0]) -> int:

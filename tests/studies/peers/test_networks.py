@@ -18,12 +18,12 @@ from mov_ai.models.cascade import Cascade, CascadeConfig, shrink
 from mov_ai.models.component import save_component
 from mov_ai.models.conditioning import COLORS, CONCEPTS, Conditioning, GraphEncoderConfig, collate
 from mov_ai.models.denoiser import DenoiserConfig
-from mov_ai.models.peers.factorised import FactorisedConfig
-from mov_ai.models.peers.flops import sampling_flops, training_flops
-from mov_ai.models.peers.registry import AnyConfig, AnyDenoiser, build_denoiser, load_denoiser, reads_graph, sources
-from mov_ai.models.peers.unet3d import UNet3DConfig
+from mov_ai.models.registry import AnyConfig, AnyDenoiser, build_denoiser, load_denoiser, reads_graph, sources
 from mov_ai.models.text_encoder import TextEncoder
 from mov_ai.pipeline import MovAIPipeline
+from studies.peers.factorised import FactorisedConfig
+from studies.peers.flops import sampling_flops, training_flops
+from studies.peers.unet3d import UNet3DConfig
 from tests.models.builders import ball_and_cube, given
 from tests.models.test_codec import small_codec
 

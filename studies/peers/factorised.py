@@ -13,7 +13,7 @@ from torch.nn import functional
 from mov_ai.diffusion.process import PREDICTIONS, input_scale, noise_features, to_clean
 from mov_ai.models.attention import CrossAttention, SelfAttention, rotary
 from mov_ai.models.conditioning import Conditioning
-from mov_ai.models.denoiser import start_near_identity
+from mov_ai.models.denoiser import AnyDenoiser, start_near_identity
 from mov_ai.models.text_encoder import ABSENT, TextEncoder
 
 
@@ -99,13 +99,15 @@ class _Block(nn.Module):
         return rearrange(lines, "(b h w) f d -> b f h w d", b=batch, h=height)
 
 
-class FactorisedDenoiser(nn.Module):
+class FactorisedDenoiser(AnyDenoiser):
     """Noisy latents and text in; clean latents out.
 
     The design of Latte (arXiv 2401.03048, variant 1): patches of single frames with sine and cosine positions, blocks
     over space and over time in turn, text by cross-attention. Graph, layout, the earlier stage's video, stage and
     window are not looked at: it works at one size.
     """
+
+    config: FactorisedConfig
 
     def __init__(self, config: FactorisedConfig) -> None:
         super().__init__()

@@ -1,1 +1,0 @@
-"""Other designs of the denoiser, for studies: the same inputs, the same latents, the same sampler, another network."""

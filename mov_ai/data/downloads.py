@@ -22,6 +22,7 @@ _FACTUAL = f"{_GITHUB}/zhuang-li/FACTUAL/main"
 _TREEBANK = f"{_GITHUB}/UniversalDependencies/UD_English-EWT/r2.15"
 _STORYBENCH = f"{_GITHUB}/google/storybench/main/data/tasks"
 _DECOMP = f"{_GITHUB}/decompositional-semantics-initiative/decomp/master/decomp/data"
+_WORDNET = f"{_GITHUB}/nltk/nltk_data/gh-pages/packages/corpora/wordnet.zip"
 _TIMEOUT_S = 60
 
 
@@ -60,6 +61,25 @@ PUBLIC_FILES: dict[str, PublicFile] = {
         for name, sha256 in {
             "english.synsets": "e931133c2a012df2038381613433b2e5787d22a0ff8d80e0875b672eccab787c",
             "english.exceptions": "03567858feede7451131677b8ec1f4667a5e580e3e97dc1d641078ab67167dd7",
+        }.items()
+    },
+    # WordNet 3.0's database (Princeton, WordNet licence), as NLTK's data hold it.
+    **{
+        f"wordnet3/{name}": PublicFile(_WORDNET, sha256, member=f"wordnet/{name}")
+        for name, sha256 in {
+            "adj.exc": "8824cc24bbedd797b9702316b27f07cd4c2b76b629539f0a1276f03926758016",
+            "adv.exc": "e7291461b629abfe63301bbe1998cee09fd575ed7107abd7ea9763adb05bf0a8",
+            "noun.exc": "2b5d675c380b39ecf595af9fa9d4e7feb1d58c643b0bff08c40ed5bfe41fab7a",
+            "verb.exc": "dbbcf9a601b2d77e934e413b91d90e88ec7f933a8b77cfc00602a923b891b42c",
+            "cntlist.rev": "a198580b8f705fa02797bba8b13e5cbe4a9f9f40cb1697e774c7fc6a5865b035",
+            "data.adj": "c89120dfc1f046ddff4a631bf9b7e9fa1a36b5e86565a23bf82dbe14f30b88a7",
+            "data.adv": "444a63bf3955080ab7524f5079cfc07ff9bc682cb98bdb1db73b0fb9829f1139",
+            "data.noun": "fea17d2f9656611334eac790e5d69e47645fa180c4aa481fb4cd9b3520754ca2",
+            "data.verb": "adcf43e35b581e8036d8b5a52d63d9cd3d3b4870b2720d3c03c799df44777bc2",
+            "index.adj": "c9865d7b4d1f805bdef82ccdcea5282436e23083e6f6f1b33e716327c4eda810",
+            "index.adv": "6f5465ed5758fe9c8a2f7ec17b1300f3aa875756c70ff7cba162f7e71bcf88ea",
+            "index.noun": "a490d99d93d017bf4822fe2f0ffa51fd73911ce271dc7535fade21f8814b5a04",
+            "index.verb": "e2ac24816c3a8289dcb72aaa9cf8db81fdf25ec34d792bfc96ac5b7a20c8b4ae",
         }.items()
     },
     # UD English-EWT 2.15, CC BY-SA 4.0.

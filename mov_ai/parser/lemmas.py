@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 from mov_ai.graph.inflection import IRREGULAR_PLURALS, inflect, irregular_lemmas
-from mov_ai.parser.lexicon import load_lexicon, stems
+from mov_ai.labels.word_forms import stems
+from mov_ai.parser.lexicon import load_lexicon
 from mov_ai.worlds.tabletop.lexicon import DIRECTED_VERBS, MOTION_VERBS, SHAPES
 
 

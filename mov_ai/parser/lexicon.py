@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from mov_ai.errors import UsageError
+from mov_ai.labels.word_forms import stems, word_key
 
 EMBEDDED_LEXICON = Path(__file__).resolve().parents[1] / "assets" / "lexicon" / "vectors.safetensors"
 #: Rows of the embedded lexicon, row 0 among them; a constant, for sizes of features are known before any file is read.
 ROWS = 81_426
 DIM = 40
-#: Endings of regular forms, and what takes their place; None: the consonant before it once instead of twice.
-_ENDINGS: tuple[tuple[str, str | None], ...] = (
-    *(("ies", "y"), ("s", ""), ("es", "")),
-    *(("ied", "y"), ("ed", "e"), ("ed", ""), ("ed", None)),
-    *(("ing", "e"), ("ing", ""), ("ing", None)),
-    *(("ier", "y"), ("er", "e"), ("er", ""), ("er", None)),
-    *(("iest", "y"), ("est", "e"), ("est", ""), ("est", None)),
-)
 
 
 class Lexicon:
@@ -47,27 +39,6 @@ class Lexicon:
     def knows(self, word: str) -> bool:
         """Whether a word, or what it may be a form of, is here; lower case."""
         return word in self or any(stem in self for stem in stems(word))
-
-
-def word_key(word: str) -> int:
-    """A number below 2^31 for a word, the same on every machine."""
-    return zlib.crc32(word.encode("utf-8", "replace")) & 0x7FFFFFFF
-
-
-def stems(word: str) -> Iterator[str]:
-    """What a word in lower case may be a regular form of, likeliest first; some are no words."""
-    for ending, instead in _ENDINGS:
-        if word.endswith(ending) and len(word) > len(ending) + 1:
-            stem = word[: -len(ending)]
-            if instead is not None:
-                stem += instead
-            elif stem[-1:] == stem[-2:-1]:
-                stem = stem[:-1]
-            else:
-                continue
-            # "ths" is no plural of thorium's symbol.
-            if len(stem) > 2:
-                yield stem
 
 
 def read_lexicon(path: Path) -> Lexicon:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from mov_ai.parser.lexicon import load_lexicon, stems
+from mov_ai.labels.word_forms import stems
+from mov_ai.parser.lexicon import load_lexicon
 
 #: Words that no hyphen, apostrophe or digit touches; names begin with a capital and are left alone.
 _WORD = re.compile(r"(?<![\w'’.@/-])[A-Za-z]?[a-z]{3,}(?![\w'’@/-])")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mov_ai.parser.lexicon import ROWS, load_lexicon, stems
+from mov_ai.labels.word_forms import stems
+from mov_ai.parser.lexicon import ROWS, load_lexicon
 from mov_ai.parser.spelling import Corrected
 
 if TYPE_CHECKING:

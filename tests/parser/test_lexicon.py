@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mov_ai.errors import UsageError
-from mov_ai.parser.lexicon import DIM, ROWS, Lexicon, load_lexicon, read_lexicon, stems, word_key
+from mov_ai.labels.word_forms import stems, word_key
+from mov_ai.parser.lexicon import DIM, ROWS, Lexicon, load_lexicon, read_lexicon
 from mov_ai.training.lexicon import word_vectors, write_lexicon
 
 

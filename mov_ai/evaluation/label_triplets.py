@@ -1,0 +1,84 @@
+"""Is a label nearer to its kin than to the rest of a class? `python -m mov_ai.evaluation.label_triplets` says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mov_ai.errors import UsageError
+from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
+from mov_ai.labels.features import Weights, label_features
+from mov_ai.labels.meanings import load_meanings
+
+HALVES = ("development", "held_out")
+WIDTHS = (128, 256, 384, 512, 768)
+#: Similarity of one label to several, all in one role: (role, label, others) -> (n,).
+Similarity = Callable[[str, str, Sequence[str]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Triplet:
+    """One question: is `anchor` nearer to `kin` than to any of `others`?"""
+
+    half: str
+    group: str
+    role: str
+    anchor: str
+    kin: str
+    others: list[str]
+
+
+def read_triplets(path: Path) -> list[Triplet]:
+    """Read triplets, one JSON object a line.
+
+    Raises:
+        UsageError: if the file cannot be read or a line is no triplet.
+    """
+    try:
+        return [Triplet(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"{path}: expected triplets, one JSON object a line ({error})") from None
+
+
+def wrong(triplets: Sequence[Triplet], similarity: Similarity) -> list[tuple[Triplet, str]]:
+    """The triplets whose kin is not the nearest, each with the nearest."""
+    missed = []
+    for triplet in triplets:
+        labels = [triplet.kin, *triplet.others]
+        nearness = similarity(triplet.role, triplet.anchor, labels)
+        # A tie counts as wrong.
+        if (nearness[1:] >= nearness[0]).any():
+            missed.append((triplet, labels[1 + int(nearness[1:].argmax())]))
+    return missed
+
+
+def sparse_similarity(weights: Weights | None = None) -> Similarity:
+    """Exact cosines of the embedded encoder's features, before projection."""
+    meanings, rules = load_meanings(), weights or Weights()
+    known: dict[tuple[str, str], dict[int, float]] = {}
+
+    def features(role: str, text: str) -> dict[int, float]:
+        if (role, text) not in known:
+            known[role, text] = label_features(role, text, meanings, rules)
+        return known[role, text]
+
+    def similarity(role: str, label: str, others: Sequence[str]) -> np.ndarray:
+        own = features(role, label)
+        return np.array([sum(own.get(k, 0.0) * v for k, v in features(role, other).items()) for other in others])
+
+    return similarity
+
+
+def encoder_similarity(config: LabelEncoderConfig) -> Similarity:
+    """Cosines of an encoder's vectors."""
+    encoder = load_label_encoder(config)
+
+    def similarity(role: str, label: str, others: Sequence[str]) -> np.ndarray:
+        vectors = encoder([(role, label), *((role, other) for other in others)])
+        return np.asarray(vectors[1:] @ vectors[0])
+
+    return similarity

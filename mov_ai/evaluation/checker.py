@@ -17,6 +17,7 @@ from mov_ai.graph import Interval, Node, SceneGraph
 from mov_ai.graph.time import change_time, frame_times
 from mov_ai.models.component import load_component
 from mov_ai.worlds.tabletop import lexicon
+from mov_ai.worlds.tabletop.motions import motion_of, movers
 
 EMBEDDED = Path(__file__).resolve().parents[1] / "assets" / "tiny" / "checker"
 #: Share of the frames in which a look must be right, and in which a thing must be there.
@@ -229,23 +230,14 @@ def expectations(graph: SceneGraph, frames: int) -> dict[str, Expectation]:
             color[(times >= start) & (times < end)] = COLOR_NAMES.index(name)
         visible = np.ones(frames, dtype=bool)
         for event in graph.of_type("event"):
-            if node.id in _doers(graph, event) and not event.negated:
-                motion = lexicon.motion_of(event.label, event.direction)
+            if node.id in movers(graph, event) and not event.negated:
+                motion = motion_of(event.label, event.direction)
                 if motion == "vanish":
                     visible &= times < change_time(event.interval)
                 elif motion == "appear":
                     visible &= times >= change_time(event.interval)
         result[node.id] = Expectation(node, lexicon.concept("shape", node.label), colors, visible, color)
     return result
-
-
-def _doers(graph: SceneGraph, event: Node) -> tuple[str, ...]:
-    """Ids of the entities that an event moves: patients of what is done to them, else agents."""
-    for role in ("patient", "agent"):
-        found = tuple(dict.fromkeys(edge.target for edge in graph.edges_from(event.id, role)))
-        if found:
-            return found
-    return ()
 
 
 class Checker:
@@ -378,8 +370,8 @@ def _judge_event(
     matched: dict[str, list[Track]],
     right: dict[str, bool | None],
 ) -> EventReport:
-    motion = lexicon.motion_of(node.label, node.direction)
-    doers = _doers(graph, node)
+    motion = motion_of(node.label, node.direction)
+    doers = tuple(movers(graph, node))
     report = EventReport(node.id, node.label, motion, doers, node.interval, None, None)
     if motion is None or not doers or any(expected[entity].node.negated for entity in doers):
         return report

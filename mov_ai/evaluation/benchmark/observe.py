@@ -15,7 +15,7 @@ from mov_ai.evaluation.checker_tracks import Track
 from mov_ai.graph import Node, SceneGraph
 from mov_ai.graph.schema import FULL
 from mov_ai.graph.time import frame_times
-from mov_ai.worlds.tabletop import lexicon
+from mov_ai.worlds.tabletop.motions import motion_of, movers
 
 #: Share of the frames in which a look must be right, and in which a thing must be there.
 _MOST, _PRESENT = 0.8, 0.6
@@ -179,7 +179,7 @@ class Observed:
         When it should happen does not count here: it is looked for in the whole video.
         """
         node = self.graph.node(event)
-        doers = doers_of(self.graph, node)
+        doers = movers(self.graph, node)
         if not doers or not all(self.looks(entity) for entity in doers):
             return None
         found = [self.doing(node, entity, track) for entity in doers for track in self.tracks[entity]]
@@ -187,7 +187,7 @@ class Observed:
 
     def doing(self, node: Node, entity: str, track: Track) -> Doing | None:
         """When a track does what an event says; None if it does not."""
-        motion = lexicon.motion_of(node.label, node.direction)
+        motion = motion_of(node.label, node.direction)
         if motion == "turn":
             colors = [COLOR_NAMES.index(color) for color, _ in self.expected[entity].colors]
             time = self.turned(track, colors[0], colors[1]) if len(colors) > 1 else None
@@ -233,11 +233,6 @@ def _is_part(track: Track, whole: Track) -> bool:
         return False
     inside = np.median(covered(track.boxes[both], whole.boxes[both])) >= _INSIDE
     return bool(inside and np.median(track.cells[both] / whole.cells[both]) < 0.5)
-
-
-def doers_of(graph: SceneGraph, event: Node) -> list[str]:
-    """Ids of the entities that an event moves: of pushing and carrying both sides, else the agents."""
-    return list(dict.fromkeys(e.target for e in graph.edges_from(event.id) if e.type in ("agent", "patient")))
 
 
 def moves(track: Track, frames: int) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from mov_ai.evaluation.benchmark.observe import doers_of
 from mov_ai.evaluation.benchmark.prompts import CATEGORIES, BenchmarkPrompt
 from mov_ai.evaluation.benchmark.scores import score_of
 from mov_ai.evaluation.compositional import Score
 from mov_ai.graph import Interval, SceneGraph
-from mov_ai.worlds.tabletop.lexicon import attribute_concept, concept, motion_of
+from mov_ai.worlds.tabletop.lexicon import attribute_concept, concept
+from mov_ai.worlds.tabletop.motions import motion_of
 
 #: What is compared.
 PARTS = ("things", "events", "relations")
@@ -83,7 +83,12 @@ def _thing(graph: SceneGraph, entity: str) -> tuple[object, ...]:
 def _event(graph: SceneGraph, event: str, names: dict[str, str | None]) -> tuple[object, ...]:
     node = graph.node(event)
     motion = motion_of(node.label, node.direction)
-    return motion or node.label, _named(doers_of(graph, node), names)
+    return motion or node.label, _named(_participants(graph, event), names)
+
+
+def _participants(graph: SceneGraph, event: str) -> list[str]:
+    """Who does it and to whom it is done: a reading has to get both right, whoever is moved."""
+    return [edge.target for edge in graph.edges_from(event) if edge.type in ("agent", "patient")]
 
 
 def _named(entities: Iterable[str], names: dict[str, str | None]) -> frozenset[str | None]:
@@ -102,6 +107,6 @@ def _relations(graph: SceneGraph, names: dict[str, str | None]) -> set[tuple[str
         if label is None or edge.type not in ("spatial", "location"):
             continue
         event = edge.type == "location"
-        sources = doers_of(graph, graph.node(edge.source)) if event else [edge.source]
+        sources = _participants(graph, edge.source) if event else [edge.source]
         found |= {(names.get(s, s), label, names.get(edge.target, edge.target)) for s in sources}
     return found

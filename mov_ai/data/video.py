@@ -10,6 +10,7 @@ import numpy as np
 
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import write_bytes
+from mov_ai.graph.video_shape import MAX_FPS
 
 
 class _SecondHandle(io.RawIOBase):
@@ -44,25 +45,24 @@ def encode_video(frames: np.ndarray, fps: float = 8.0, crf: int = 18) -> bytes:
     """An MP4 file that plays in a browser: H.264, yuv420p, index first (faststart).
 
     Args:
-        frames: uint8 (frames, height, width, 3), RGB; height and width even.
-        fps: frames per second.
+        frames: uint8 (frames, height, width, 3), RGB; sides even, as yuv420p keeps colour for two by two pixels.
+        fps: frames per second, above 0 and up to 240.
         crf: x264's constant rate factor, 0 (lossless) to 51.
 
     Raises:
-        ValueError: for another type or shape.
+        ValueError: for another type or number of dimensions.
+        UsageError: for an odd side (padding would make a video of another size than asked for), for no frames, or
+            for another fps.
     """
     import av
 
-    if (
-        frames.dtype != np.uint8
-        or frames.ndim != 4
-        or frames.shape[-1] != 3
-        or frames.shape[1] % 2
-        or frames.shape[2] % 2
-    ):
-        raise ValueError(
-            f"video: expected uint8 (frames, even height, even width, 3), got {frames.dtype} {frames.shape}"
-        )
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
+        raise ValueError(f"video: expected uint8 (frames, height, width, 3), got {frames.dtype} {frames.shape}")
+    count, height, width, _ = frames.shape
+    if height % 2 or width % 2:
+        raise UsageError(f"video: expected an even height and width; found {height}x{width}: crop or choose another")
+    if not count or not 0 < fps <= MAX_FPS:
+        raise UsageError(f"video: expected frames, at up to {MAX_FPS:g} fps; found {count} at {fps:g} fps")
     buffer = io.BytesIO()
     # To put the index first, FFmpeg reads back what it wrote, by a second handle.
     options = {"movflags": "faststart"}
@@ -71,7 +71,7 @@ def encode_video(frames: np.ndarray, fps: float = 8.0, crf: int = 18) -> bytes:
         # One thread: x264's output depends on the number of threads, and the same seed must give the same file.
         options = {"crf": str(crf), "preset": "medium", "threads": "1"}
         stream = container.add_stream("libx264", rate=rate, options=options)
-        stream.height, stream.width, stream.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
+        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
         for picture in frames:
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             container.mux(stream.encode(frame))
@@ -83,7 +83,7 @@ def write_video(path: str | Path, frames: np.ndarray, fps: float = 8.0, crf: int
     """Write `encode_video`'s file, all or nothing.
 
     Raises:
-        MovAIError: if the file cannot be written. ValueError: as `encode_video`.
+        MovAIError: if the file cannot be written. ValueError, UsageError: as `encode_video`.
     """
     write_bytes(path, encode_video(frames, fps, crf))
 

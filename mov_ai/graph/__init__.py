@@ -1,4 +1,4 @@
-"""Scene graphs and layouts: schema, validation, JSON, conversions, drawing."""
+"""Scene graphs, layouts and sizes: schema, validation, JSON, triples, drawing."""
 
 from mov_ai.graph.layout import BOX_FIELDS, Layout, Track
 from mov_ai.graph.schema import (
@@ -11,6 +11,7 @@ from mov_ai.graph.schema import (
     SceneGraph,
 )
 from mov_ai.graph.time import ALLEN_RELATIONS, Interval, allen
+from mov_ai.graph.video_shape import VideoShape, parse_size
 
 __all__ = [
     "ALLEN_RELATIONS",
@@ -25,5 +26,7 @@ __all__ = [
     "Node",
     "SceneGraph",
     "Track",
+    "VideoShape",
     "allen",
+    "parse_size",
 ]

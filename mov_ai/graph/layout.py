@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,20 @@ import numpy as np
 
 from mov_ai.errors import UsageError
 from mov_ai.graph.files import parse_json, read_json, write_json
+from mov_ai.graph.instances import MAX_COUNT
+from mov_ai.graph.schema import MAX_NODES
+from mov_ai.graph.time import frame_times
+from mov_ai.graph.video_shape import MAX_FRAMES, VideoShape
 
-VERSION = 1
+#: The version that is written, and those that are read; version 1 has neither `fps` nor `height` and `width`.
+VERSION, READABLE = 2, (1, 2)
+#: As many as a graph has instances that can be drawn.
+MAX_TRACKS = MAX_NODES * MAX_COUNT
 #: What the six numbers of a box mean. x, y: centre; w, h: size (fractions of the frame, y down); depth: 0 is
 #: nearest, larger is farther; visibility: 0 absent or out of the frame, 1 wholly there (occlusion not counted).
 BOX_FIELDS = ("x", "y", "w", "h", "depth", "visibility")
+#: Keys that a layout has beside `frames` if it was made for videos of one shape: all three or none.
+_SIZE = ("fps", "height", "width")
 _RANGES = {
     "x": (-2.0, 3.0),
     "y": (-2.0, 3.0),
@@ -44,10 +53,17 @@ class Track:
 
 @dataclass
 class Layout:
-    """Box tracks for the entities of a scene graph."""
+    """Box tracks for the entities of a scene graph.
+
+    Attributes:
+        frames: how many boxes each track has.
+        tracks: one for each entity instance, in any order.
+        shape: of the video that the boxes were made for, with as many frames; None if that is not known.
+    """
 
     frames: int
     tracks: list[Track] = field(default_factory=list)
+    shape: VideoShape | None = None
 
     @property
     def complete(self) -> bool:
@@ -61,6 +77,26 @@ class Layout:
                 return track
         return None
 
+    def resampled(self, frames: int) -> Layout:
+        """The same motion in another number of frames, 1 to 1024.
+
+        Boxes and depth are interpolated linearly between the middles of frames; visibility, and whether a box is given,
+        are the nearest frame's.
+        """
+        if frames == self.frames:
+            return self
+        known_times, times = frame_times(self.frames), frame_times(frames)
+        nearest = np.minimum((times * self.frames).astype(int), self.frames - 1)
+        tracks = []
+        for track in self.tracks:
+            boxes = track.boxes[nearest].copy()
+            given = np.isfinite(track.boxes).all(axis=1)
+            for column in range(BOX_FIELDS.index("visibility") if given.any() else 0):
+                boxes[:, column] = np.interp(times, known_times[given], track.boxes[given, column])
+            boxes[~given[nearest]] = np.nan
+            tracks.append(replace(track, boxes=boxes))
+        return Layout(frames, tracks, replace(self.shape, frames=frames) if self.shape else None)
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary; boxes not given are null."""
         tracks = []
@@ -72,7 +108,8 @@ class Layout:
             if track.label:
                 entry["label"] = track.label
             tracks.append({**entry, "boxes": boxes})
-        return {"version": VERSION, "frames": self.frames, "fields": list(BOX_FIELDS), "tracks": tracks}
+        size = {name: getattr(self.shape, name) for name in _SIZE} if self.shape else {}
+        return {"version": VERSION, "frames": self.frames, **size, "fields": list(BOX_FIELDS), "tracks": tracks}
 
     def save(self, path: str | Path) -> None:
         """Write the layout as a JSON file, all or nothing. Raises MovAIError if it cannot be written."""
@@ -87,22 +124,29 @@ class Layout:
         """
         if not isinstance(value, dict) or not isinstance(value.get("tracks"), list):
             raise UsageError(f"{source}: expected an object with 'version', 'frames' and 'tracks'")
+        version = value.get("version")
+        if version not in READABLE or isinstance(version, bool):
+            raise UsageError(f"{source}: version: expected {' or '.join(map(str, READABLE))}; found {version!r}")
+        keys = ("version", "frames", *(_SIZE if version != 1 else ()), "fields", "tracks")
         for key in value:
-            if key not in ("version", "frames", "fields", "tracks"):
-                raise UsageError(f"{source}: expected only the keys version, frames, fields, tracks; found {key!r}")
-        if value.get("version") != VERSION:
-            raise UsageError(f"{source}: version: expected {VERSION}; found {value.get('version')!r}")
+            if key not in keys:
+                raise UsageError(f"{source}: expected only the keys {', '.join(keys)}; found {key!r}")
         frames = value.get("frames")
-        if not isinstance(frames, int) or isinstance(frames, bool) or not 1 <= frames <= 1024:
-            raise UsageError(f"{source}: frames: expected a whole number from 1 to 1024; found {frames!r}")
+        if not isinstance(frames, int) or isinstance(frames, bool) or not 1 <= frames <= MAX_FRAMES:
+            raise UsageError(f"{source}: frames: expected a whole number from 1 to {MAX_FRAMES}; found {frames!r}")
+        shape = _shape_from_dict(value, frames, source)
         if value.get("fields", list(BOX_FIELDS)) != list(BOX_FIELDS):
             raise UsageError(f"{source}: fields: expected {list(BOX_FIELDS)}; found {value['fields']!r}")
+        if len(value["tracks"]) > MAX_TRACKS:
+            raise UsageError(f"{source}: tracks: expected at most {MAX_TRACKS}; found {len(value['tracks'])}")
         tracks = [_track_from_dict(raw, frames, f"{source}: tracks[{i}]") for i, raw in enumerate(value["tracks"])]
-        keys = [(track.entity, track.instance) for track in tracks]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise UsageError(f"{source}: tracks: expected one track per entity instance; found {key} twice")
-        return cls(frames, tracks)
+        instances = set()
+        for track in tracks:
+            instance = (track.entity, track.instance)
+            if instance in instances:
+                raise UsageError(f"{source}: tracks: expected one track per entity instance; found {instance} twice")
+            instances.add(instance)
+        return cls(frames, tracks, shape)
 
     @classmethod
     def from_json(cls, text: str, source: str = "layout") -> Layout:
@@ -113,6 +157,18 @@ class Layout:
     def load(cls, path: str | Path) -> Layout:
         """Read a layout file. Raises UsageError as `from_dict`, and if the file cannot be read."""
         return cls.from_dict(read_json(path), str(path))
+
+
+def _shape_from_dict(value: dict[str, Any], frames: int, source: str) -> VideoShape | None:
+    given = [name for name in _SIZE if name in value]
+    if not given:
+        return None
+    if len(given) < len(_SIZE):
+        raise UsageError(f"{source}: expected all of {', '.join(_SIZE)} or none; found only {', '.join(given)}")
+    try:
+        return VideoShape(frames, *(value[name] for name in _SIZE))
+    except UsageError as error:
+        raise UsageError(f"{source}: {error}") from None
 
 
 def _track_from_dict(raw: Any, frames: int, path: str) -> Track:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mov_ai.errors import MovAIError, UsageError
-from mov_ai.graph import BOX_FIELDS, Layout, Track
+from mov_ai.graph import BOX_FIELDS, Layout, Track, VideoShape
 
 BOX = [0.5, 0.5, 0.2, 0.2, 1.0, 1.0]
 
@@ -33,7 +33,10 @@ BAD = {
     "not an object": ([], "layout", "an object"),
     "tracks missing": ({"version": 1, "frames": 2}, "layout", "'tracks'"),
     "unknown key": (layout_dict(fps=8), "layout", "only the keys"),
-    "wrong version": (layout_dict(version=2), "version", "expected 1"),
+    "wrong version": (layout_dict(version=3), "version", "expected 1 or 2"),
+    "fps alone": (layout_dict(version=2, fps=8), "layout", "all of fps, height, width or none; found only fps"),
+    "fps of 0": (layout_dict(version=2, fps=0, height=64, width=64), "fps", "above 0"),
+    "width of 8": (layout_dict(version=2, fps=8, height=64, width=8), "width", "from 16 to 4096"),
     "no frames": (layout_dict(frames=0), "frames", "1 to 1024"),
     "frames true": (layout_dict(frames=True), "frames", "1 to 1024"),
     "other fields": (layout_dict(fields=["x"]), "fields", "expected"),
@@ -46,6 +49,7 @@ BAD = {
     "boxes no list": (with_track(boxes="all"), "tracks[0].boxes", "expected 2 entries"),
     "box of four": (with_track(boxes=[BOX[:4], None]), "tracks[0].boxes[0]", "6 numbers"),
     "track twice": (layout_dict(tracks=layout_dict()["tracks"] * 2), "tracks", "one track per entity instance"),
+    "30,000 tracks": (layout_dict(tracks=layout_dict()["tracks"] * 30_000), "tracks", "at most 512; found 30000"),
     "width below 0": (with_box(2, -0.1), "tracks[0].boxes[0].w", "from 0 to 4"),
     "visibility above 1": (with_box(5, 1.1), "tracks[0].boxes[0].visibility", "from 0 to 1"),
     "NaN": (with_box(0, float("nan")), "tracks[0].boxes[0].x", "from -2 to 3"),
@@ -84,6 +88,38 @@ def test_track_finds_an_instance_or_none() -> None:
     layout = Layout(1, [Track("b", np.zeros((1, 6), np.float32), instance=1)])
     assert layout.track("b") is None
     assert layout.track("b", 1) is layout.tracks[0]
+
+
+def test_shape_of_the_video_is_kept_if_it_is_known() -> None:
+    shape = VideoShape(2, 12.5, 320, 512)
+    layout = Layout.from_dict(layout_dict(version=2, fps=12.5, height=320, width=512))
+    assert layout.shape == shape
+    assert Layout.from_dict(layout.to_dict()).shape == shape
+    assert Layout.from_dict(layout_dict()).shape is None
+    assert "fps" not in Layout.from_dict(layout_dict()).to_dict()
+
+
+def moving(rows: list[list[float] | None]) -> Layout:
+    boxes = np.array([[np.nan] * 6 if row is None else row for row in rows], dtype=np.float32)
+    return Layout(len(rows), [Track("b", boxes)], VideoShape(len(rows)))
+
+
+def test_resampled_boxes_move_linearly_and_visibility_is_the_nearest_frames() -> None:
+    slow = moving([[x, 0.5, 0.2, 0.2, 1.0, float(x > 0.3)] for x in (0.1, 0.3, 0.5, 0.7)])
+    fast = slow.resampled(8)
+    assert fast.shape == VideoShape(8)
+    boxes = fast.tracks[0].boxes
+    np.testing.assert_allclose(boxes[:, 0], [0.1, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.7], atol=1e-6)
+    assert boxes[:, 5].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    np.testing.assert_allclose(slow.resampled(2).tracks[0].boxes[:, 0], [0.2, 0.6], atol=1e-6)
+    assert slow.resampled(1).tracks[0].boxes.shape == (1, 6)
+    assert slow.resampled(4) is slow
+
+
+def test_resampled_boxes_that_were_not_given_stay_so() -> None:
+    boxes = moving([BOX, None, BOX]).resampled(6).tracks[0].boxes
+    assert np.isnan(boxes).all(axis=1).tolist() == [False, False, True, True, False, False]
+    assert np.isnan(moving([None, None]).resampled(5).tracks[0].boxes).all()
 
 
 @settings(max_examples=30, deadline=None)

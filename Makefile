@@ -11,7 +11,7 @@ export PROMPT SEED
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint format check-tiny eval check-metrics study train-tiny train-metrics train-parser
-.PHONY: evaluate-parser clean
+.PHONY: evaluate-parser check-wheel docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ lint: install  ## format, lint and type checks
 format: install  ## put the sources into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+check-wheel: install  ## build the wheel and run every command from it, outside the checkout
+	$(BIN)/python tools/check_wheel.py
 
 check-tiny: install  ## how good the embedded weights are: prints the table of the card
 	$(BIN)/python -m mov_ai.evaluation.check_tiny --out experiments/tiny/check.json

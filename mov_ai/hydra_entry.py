@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from mov_ai.errors import MovAIError, UsageError
+from mov_ai.shipped_files import shipped
 
 _LEFT_TO_HYDRA = {
     *("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--experimental-rerun"),
@@ -22,20 +23,16 @@ _LEFT_TO_HYDRA = {
 
 
 def config_directory() -> Path:
-    """The folder of `train.yaml`: `MOV_AI_CONF` if set, else `conf/` of the source checkout, else `./conf`.
+    """The folder of `train.yaml`: `MOV_AI_CONF` if set, else the `conf/` that ships.
 
     Raises:
-        UsageError: if no such folder holds a `train.yaml`.
+        UsageError: if that folder holds no `train.yaml`.
     """
     given = os.environ.get("MOV_AI_CONF")
-    places = [Path(given)] if given else [Path(__file__).resolve().parents[1] / "conf", Path.cwd() / "conf"]
-    for place in places:
-        if (place / "train.yaml").is_file():
-            return place.resolve()
-    raise UsageError(
-        f"no train.yaml in {' or '.join(str(place) for place in places)}; "
-        "set MOV_AI_CONF to the conf folder of a mov_ai source checkout"
-    )
+    folder = Path(given) if given else shipped("conf")
+    if not (folder / "train.yaml").is_file():
+        raise UsageError(f"no train.yaml in {folder}; set MOV_AI_CONF to a folder like conf/ of mov_ai, or unset it")
+    return folder.resolve()
 
 
 def choices(directory: Path, group: str) -> list[str]:

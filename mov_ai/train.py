@@ -34,9 +34,15 @@ def chosen_experiment(*, _root_: DictConfig) -> str:
     return str(name or "experiments")
 
 
+def embedded_part(part: str) -> str:
+    """Resolver for the configuration: the folder of a part of the embedded pipeline, such as "codec"."""
+    return str(Path(__file__).resolve().parent / "assets" / "tiny" / part)
+
+
 def register_resolvers() -> None:
     """Make known what `conf/train.yaml` uses beyond plain values. To be called before the configuration is composed."""
     OmegaConf.register_new_resolver("chosen_experiment", chosen_experiment, replace=True)
+    OmegaConf.register_new_resolver("embedded", embedded_part, replace=True)
     OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
 
 

@@ -15,9 +15,10 @@ _BELOW_TRAINING = {
     *("result", "pipeline", "worlds", "captions", "models", "parser", "diffusion", "labels", "data", "graph"),
     "hardware",
 }
-#: Part of the package -> the parts it may import besides itself; `errors` is open to all.
+#: Part of the package -> the parts it may import besides itself; `errors` and `shipped_files` are open to all.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "shipped_files": set(),
     "graph": set(),
     "hardware": set(),
     "labels": {"graph"},
@@ -83,7 +84,7 @@ def part_of(module: str, taken: str | None) -> str:
 
 def upward(source: str, name: str, is_package: bool = False) -> list[str]:
     own = part_of(name, None)
-    allowed = MAY_IMPORT.get(own, set()) | {own, "errors"}
+    allowed = MAY_IMPORT.get(own, set()) | {own, "errors", "shipped_files"}
     return [
         f"line {line}: {name} imports {part_of(module, taken) or 'mov_ai'}"
         for line, module, taken in imports(source, name, is_package)

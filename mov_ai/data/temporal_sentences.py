@@ -15,8 +15,9 @@ from mov_ai.errors import UsageError
 from mov_ai.graph import ATTRIBUTE_KINDS, Edge, Interval, Node, SceneGraph, allen
 from mov_ai.graph.files import parse_json
 from mov_ai.graph.time import change_time
+from mov_ai.shipped_files import shipped
 
-SENTENCES = Path(__file__).resolve().parents[2] / "data" / "temporal" / "sentences.jsonl"
+SENTENCES = shipped("data/temporal/sentences.jsonl")
 #: Prompts as people write them for videos, all of them held out.
 PROMPTS = SENTENCES.with_name("prompts.jsonl")
 SPLITS = ("development", "held_out")

@@ -29,6 +29,7 @@ from mov_ai.captions.caption_grammar import written_captions
 from mov_ai.data.downloads import data_folder
 from mov_ai.errors import UsageError, run_script
 from mov_ai.hardware import processor
+from mov_ai.shipped_files import shipped
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).resolve().parents[1]
-CONFIG = PACKAGE.parent / "conf" / "spacy" / "ewt.cfg"
+CONFIG = shipped("conf/spacy/ewt.cfg")
 ASSET = PACKAGE / "assets" / "spacy_ewt"
 
 TREEBANK_TAG = "r2.15"

@@ -12,10 +12,11 @@ from mov_ai.errors import UsageError
 from mov_ai.evaluation.benchmark.scenes import scene_from_dict, scene_to_dict
 from mov_ai.graph import SceneGraph
 from mov_ai.graph.files import parse_json
+from mov_ai.shipped_files import shipped
 from mov_ai.worlds.tabletop.lexicon import HELD_OUT_PAIRS
 from mov_ai.worlds.tabletop.scene import Scene
 
-PROMPTS = Path(__file__).resolve().parents[3] / "data" / "prompts"
+PROMPTS = shipped("data/prompts")
 #: The seven categories of T2V-CompBench (Sun et al., 2024, arXiv 2407.14505) and the order of events, as TC-Bench (Feng
 #: et al., 2024, arXiv 2406.08656) asks for it.
 CATEGORIES = (

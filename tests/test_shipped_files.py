@@ -1,0 +1,35 @@
+"""What ships beside the code is found in a checkout and in a wheel (`make check-wheel` proves the latter for real)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from mov_ai.data.temporal_sentences import PROMPTS as TEMPORAL_PROMPTS
+from mov_ai.data.temporal_sentences import SENTENCES
+from mov_ai.evaluation.benchmark.prompts import PROMPTS
+from mov_ai.shipped_files import shipped
+
+CHECKOUT = Path(__file__).parents[1]
+
+
+def test_a_checkout_reads_its_own_folders() -> None:
+    assert shipped("conf") == CHECKOUT / "conf"
+    assert shipped("data/prompts") == CHECKOUT / "data" / "prompts"
+
+
+def test_a_wheel_reads_what_it_carries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "mov_ai"
+    (package / "share" / "conf").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in [name for name in sys.modules if name.split(".")[0] == "mov_ai"]:
+        monkeypatch.delitem(sys.modules, name)
+    assert shipped("conf") == package / "share" / "conf"
+
+
+@pytest.mark.parametrize("path", [PROMPTS, SENTENCES, TEMPORAL_PROMPTS])
+def test_what_commands_read_ships(path: Path) -> None:
+    assert path.exists()

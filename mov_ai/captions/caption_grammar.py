@@ -14,95 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mov_ai.captions.lexicon import TreebankWords, load
 from mov_ai.graph.inflection import inflect, pluralize
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-MOTIONS = _words(
-    """
-    roll bounce slide move spin rotate jump fall drop stop rise sink float drift fly walk run shrink
-    grow fade disappear appear swing shake circle turn tumble glide climb crawl sit stand lie wait stay
-    rest pause dance swim land crash hop skid wobble flash blink sway wave sleep smile start begin
-    return vanish bend leap march ride skate
-    """
-)
-ACTIONS = _words(
-    """
-    push hit kick throw hold carry pull lift touch chase follow pass catch cross leave enter bump drop
-    watch open close wear eat feed wash cut paint ride drive use wave pet hug grab toss block cover
-    circle meet read play
-    """
-)
-CHANGES = _words(
-    """
-    turn become grow get
-    """
-)
-THINGS = _words(
-    """
-    ball cube sphere cone cylinder triangle square circle box block ring star disc disk pyramid
-    rectangle shape man woman boy girl child dog cat bird horse car bus train bike boat plane truck kite
-    lamp table chair sofa tree fence house door window cup bottle plate book hat ball robot balloon
-    flower cow sheep elephant player rider person puppy kitten duck fish butterfly bear lion skateboard
-    surfboard umbrella bag basket wall cloud sun moon ship drone ramp bridge rock hill bench bed desk
-    laptop phone screen pole sign cart toy doll rabbit frog monkey
-    """
-)
-PLACES = _words(
-    """
-    beach street park field room kitchen road river lake sky grass snow floor ground sand water corner
-    """
-)
-PARTS = _words(
-    """
-    hat shirt umbrella jacket dress bag ball kite book cup helmet coat flag balloon stick bottle phone
-    """
-)
-LOOKS = _words(
-    """
-    red blue green yellow purple orange white black gray grey brown pink small big large tiny tall short
-    long round wooden metallic shiny striped old young bright dark huge little empty thin heavy dirty
-    golden silver flat
-    """
-)
-COLOURS = _words(
-    """
-    red blue green yellow purple orange white black gray grey brown pink bright dark small big
-    """
-)
-ADVERBS = _words(
-    """
-    left right away forward backward backwards upwards downwards clockwise together slowly quickly
-    around sideways straight fast gently suddenly again
-    """
-)
-PARTICLES = _words(
-    """
-    up down out off over in
-    """
-)
-RELATIONS = _words(
-    """
-    behind above below under over across toward towards into through past near on in around along off
-    against beside onto from to inside by at with beneath
-    """
-)
-COMPOUNDS = _words(
-    """
-    tennis soccer traffic rubber metal glass stone coffee baseball police toy wood fire beach paper
-    """
-)
-NUMERALS = _words(
-    """
-    two three four five six
-    """
-)
+WORDS = load("treebank", TreebankWords)
 #: Tag of a verb -> its form.
 FORMS: dict[str, str] = {"VBZ": "present", "VBP": "base", "VBG": "gerund"}
 FEATURES = {
@@ -176,23 +95,23 @@ class CaptionGrammar:
         plural: bool,
         *,
         determiner: float = 0.95,
-        pool: Sequence[str] = THINGS,
+        pool: Sequence[str] = WORDS.things,
     ) -> Node:
         """A noun with its determiner or numeral, adjectives and compound; ``determiner`` is a probability."""
         lemma = self.pick(self.nouns) if self.chance(0.35) else self.pick(pool)
         tag = "NNS" if plural else "NN"
         noun = Node(pluralize(lemma) if plural else lemma, "NOUN", tag, lemma, dep)
         if plural and self.chance(0.6):
-            word = self.pick(NUMERALS)
+            word = self.pick(WORDS.numerals)
             noun.left.append(Node(word, "NUM", "CD", word, "nummod"))
         elif self.chance(determiner):
             word = "the" if plural or self.chance(0.5) else "a"
             noun.left.append(Node(word, "DET", "DT", word, "det"))
         for _ in range(self.rng.choices((0, 1, 2), weights=(40, 48, 12))[0]):
-            word = self.pick(LOOKS)
+            word = self.pick(WORDS.looks)
             noun.left.append(Node(word, "ADJ", "JJ", word, "amod"))
         if self.chance(0.06):
-            word = self.pick(COMPOUNDS)
+            word = self.pick(WORDS.compounds)
             noun.left.append(Node(word, "NOUN", "NN", word, "compound"))
         start = noun.left[0] if noun.left else noun
         following = noun.left[1] if len(noun.left) > 1 else noun
@@ -221,44 +140,44 @@ class CaptionGrammar:
                 inner.left.insert(0, _case("of"))
                 side.right.append(inner)
             return side
-        pool = PLACES if form == "place" else THINGS
+        pool = WORDS.places if form == "place" else WORDS.things
         noun = self.noun_phrase(dep, self.chance(0.12), pool=pool)
         if form == "next":
             noun.left[:0] = [_case("next"), _case("to")]
         elif form == "place":
             noun.left.insert(0, _case(self.pick(("in", "on", "across", "along", "at"))))
         else:
-            noun.left.insert(0, _case(self.pick(RELATIONS)))
+            noun.left.insert(0, _case(self.pick(WORDS.relations)))
         return noun
 
     def verb(self, dep: str, tag: str) -> Node:
         """A verb with what follows it."""
         kind = self.rng.choices(("motion", "action", "change"), weights=(62, 28, 10))[0]
         if kind == "action":
-            lemma = self.pick(ACTIONS)
+            lemma = self.pick(WORDS.actions)
             node = Node(inflect(lemma, FORMS[tag]), "VERB", tag, lemma, dep)
-            pool = PARTS if lemma in ("wear", "hold") else THINGS
+            pool = WORDS.parts if lemma in ("wear", "hold") else WORDS.things
             node.right.append(self.noun_phrase("obj", self.chance(0.15), pool=pool))
             if self.chance(0.35):
                 node.right.append(self.place("obl"))
         elif kind == "change":
-            lemma = self.pick(CHANGES)
+            lemma = self.pick(WORDS.changes)
             node = Node(inflect(lemma, FORMS[tag]), "VERB", tag, lemma, dep)
-            colour = self.pick(COLOURS)
+            colour = self.pick(WORDS.colours)
             node.right.append(Node(colour, "ADJ", "JJ", colour, "xcomp"))
         else:
-            lemma = self.pick(MOTIONS)
+            lemma = self.pick(WORDS.motions)
             node = Node(inflect(lemma, FORMS[tag]), "VERB", tag, lemma, dep)
             if self.chance(0.5):
-                word = self.pick(ADVERBS)
+                word = self.pick(WORDS.adverbs)
                 node.right.append(Node(word, "ADV", "RB", word, "advmod"))
             elif self.chance(0.12):
-                word = self.pick(PARTICLES)
+                word = self.pick(WORDS.particles)
                 node.right.append(Node(word, "ADP", "RP", word, "compound:prt"))
             if self.chance(0.55):
                 node.right.append(self.place("obl"))
             if self.chance(0.05):
-                count = self.pick(NUMERALS)
+                count = self.pick(WORDS.numerals)
                 times = Node("times", "NOUN", "NNS", "time", "obl:unmarked")
                 times.left.append(Node(count, "NUM", "CD", count, "nummod"))
                 node.right.append(times)

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mov_ai.captions import temporal_lexicon as lexicon
 from mov_ai.captions.caption import HELD_OUT_PATTERNS, SPLITS, Caption, Mention
-from mov_ai.captions.temporal_plot import Dice, Event, Plot
+from mov_ai.captions.temporal_plot import WORDS, Dice, Event, Plot
 from mov_ai.graph import Edge, Interval, Node, SceneGraph, allen
 from mov_ai.graph.inflection import inflect, pluralize
 from mov_ai.graph.time import change_time
@@ -95,7 +94,7 @@ class _Writer(Dice):
             self.aside = None
         if index in self.mentioned:
             if aside is None and self._pronoun_is_clear(index, near) and self._chance(0.62):
-                return [(lexicon.PRONOUNS[actor.pronoun][case == "object"], key)]
+                return [(WORDS.pronouns[actor.pronoun][case == "object"], key)]
             owner = [(f"{self._possessive(actor.owner)}", None)] if actor.owner is not None else [("the", None)]
             lasting = [(k, w) for k, w in actor.looks if k not in actor.values]
             look = self._pick(lasting) if lasting and self._chance(0.15) else None
@@ -109,7 +108,7 @@ class _Writer(Dice):
         elif actor.count > 1:
             determiner = f"the {actor.number}" if self.the == "the" and actor.number else actor.number
             determiner = "the" if not actor.number and (self.the == "the" or index in self.expected) else determiner
-        elif actor.noun in lexicon.MASS:
+        elif actor.noun in WORDS.mass:
             determiner = "the" if actor.group == "object" or (self.the == "the" and self._chance(0.5)) else ""
         elif actor.noun in ("sun", "moon") or index in self.expected:
             determiner = "the"
@@ -142,7 +141,7 @@ class _Writer(Dice):
         return [*_say(","), *pieces, *_say(",")] if aside else pieces
 
     def _possessive(self, owner: int) -> str:
-        return lexicon.PRONOUNS[self.actors[owner].pronoun][2]
+        return WORDS.pronouns[self.actors[owner].pronoun][2]
 
     def _pronoun_is_clear(self, index: int, near: Sequence[int]) -> bool:
         """Whether a pronoun can only mean this actor: no other told one shares it, or it was the last subject."""
@@ -198,7 +197,7 @@ class _Writer(Dice):
             do = "did" if tense == "past" else do
             return (f"{do}n't" if self._chance(0.45) else f"{do} not"), "base"
         if not word and event.change is None and event.lemma not in ("begin", "start", "stop") and self._chance(0.05):
-            one, several, past, form = self._pick(lexicon.BEGINNINGS)
+            one, several, past, form = self._pick(WORDS.beginnings)
             return (past if tense == "past" else several if plural else one), form
         return word, tense
 
@@ -218,12 +217,12 @@ class _Writer(Dice):
         pieces.append((word, ("event", len(self.said) - 1)))
         if event.patient is not None and not event.passive:
             told = self._noun_phrase(event.patient, "object", near)
-            split = len(told) == 1 and told[0][0] in [p[1] for p in lexicon.PRONOUNS.values()]
+            split = len(told) == 1 and told[0][0] in [p[1] for p in WORDS.pronouns.values()]
             after = bool(event.particle) and (split or self._chance(0.4))
             pieces += [*told, (event.particle, None)] if after else [(event.particle, None), *told]
             near.append(event.patient)
         else:
-            owner = "their" if self._plural(event) else lexicon.PRONOUNS[self.actors[near[0]].pronoun][2]
+            owner = "their" if self._plural(event) else WORDS.pronouns[self.actors[near[0]].pronoun][2]
             pieces.append((event.particle.replace("its", owner), None))
         if event.change is not None:
             pieces += self._new_value(event)
@@ -351,7 +350,7 @@ class _Writer(Dice):
         told = {self.actors[i].pronoun for i in self.mentioned} if same else set()
         if same and index not in self.mentioned and self.actors[index].pronoun not in told and self._chance(0.35):
             self.expected.add(index)
-            pronoun: _Piece = (lexicon.PRONOUNS[self.actors[index].pronoun][0], ("entity", index))
+            pronoun: _Piece = (WORDS.pronouns[self.actors[index].pronoun][0], ("entity", index))
             return [pronoun, *self._verb_phrase(front, tense)]
         return self._clause(front, tense)
 
@@ -460,7 +459,7 @@ class _Writer(Dice):
     def _fragment(self) -> list[_Piece]:
         """A caption without a finite verb: "a video of a dog chasing a cat and then barking"."""
         first, *later = (events[0] for events in self.steps)
-        opening = _say(self._pick(lexicon.OPENINGS)) if self._chance(0.35) else []
+        opening = _say(self._pick(WORDS.openings)) if self._chance(0.35) else []
         first.aside = None
         pieces = [*opening, *self._clause(first, "gerund")]
         for event in later:
@@ -597,7 +596,7 @@ class _Writer(Dice):
 def _graph(text: str, spans: list[tuple[tuple[int, int], _Key]], writer: _Writer) -> Caption:
     """What the words mean: nodes in the order of the text, each with the span of the words that name it."""
     plot, said = writer.plot, writer.said
-    pronouns = {word for forms in lexicon.PRONOUNS.values() for word in forms[:2]}
+    pronouns = {word for forms in WORDS.pronouns.values() for word in forms[:2]}
     places: dict[_Key, list[tuple[int, int]]] = {}
     for span, key in spans:
         places.setdefault(key, []).append(span)

@@ -8,29 +8,16 @@ from typing import TypeVar
 
 import numpy as np
 
-from mov_ai.captions import temporal_lexicon as lexicon
-from mov_ai.captions.temporal_lexicon import Action
-from mov_ai.parser.network import SPATIAL_LABELS
+from mov_ai.captions.lexicon import Action, StoryWords, load
 
 _T = TypeVar("_T")
-#: Share of the words that stand for a class when it is asked for.
-_CAST = {
-    "male": 16, "female": 16, "person": 14, "animal": 12, "bird": 5, "vehicle": 10, "object": 14, "food": 3,
-    "openable": 4, "fixture": 7, "weather": 5, "group": 5,
-}  # fmt: skip
+WORDS = load("stories", StoryWords)
 #: Share of the verbs that look like nouns, where a verb is drawn from a list of either.
 _NAMESAKES = 0.35
 #: Share of the stories in which something lasts through two steps; and of the things that a noun names more closely.
 _LASTING, _MODIFIED = 0.12, 0.1
 #: Share of the stories that end with what two do together, of the steps with an aside, of the actors with a place.
 _BOTH, _ASIDE, _SPOTTED = 0.1, 0.16, 0.07
-_NUMBERS = {2: ("two", "2"), 3: ("three", "3"), 4: ("four",), 5: ("five",), 6: ("six",)}
-#: Class of nouns -> which kinds of value change.
-_CHANGING: dict[str, dict[str, float]] = {
-    "human": {"state": 1.0},
-    "animal": {"state": 3.0, "color": 1.0, "size": 1.0},
-    "object": {"color": 5.0, "state": 4.0, "size": 1.5},
-}
 
 
 class Dice:
@@ -56,7 +43,7 @@ class Actor:
     Attributes:
         noun: in the singular.
         group: class of verbs and looks: "human", or the class of the noun.
-        pronoun: key of `lexicon.PRONOUNS`.
+        pronoun: key of `WORDS.pronouns`.
         count: how many; `number` is the word for it, "" for a bare plural.
         looks: (kind, word) that are said with the first mention.
         owner: number of the actor whose it is, if it is said so ("her hand").
@@ -163,7 +150,7 @@ class Plot(Dice):
             return
         one, other = those[-2:]
         alike = self.actors[one].group == self.actors[other].group != "weather"
-        verbs = self._acts(self.actors[one]) if alike else lexicon.ANYTHING
+        verbs = self._acts(self.actors[one]) if alike else WORDS.anything
         self.steps.append([Event([one, other], self._pick(verbs))])
 
     def _add_aside(self, event: Event) -> None:
@@ -188,7 +175,7 @@ class Plot(Dice):
 
     def _can_act(self, index: int) -> bool:
         actor = self.actors[index]
-        return actor.group in lexicon.MOVES and actor.owner is None and actor.lacks is None and not actor.changing
+        return actor.group in WORDS.moves and actor.owner is None and actor.lacks is None and not actor.changing
 
     def _lasts(self, cast: list[int]) -> Event | None:
         """What somebody does who has no other part in the first two steps; None if there is nobody."""
@@ -199,31 +186,31 @@ class Plot(Dice):
         if event.lemma in {other.lemma for (other,) in self.steps[:2]}:
             return None
         if self._chance(0.15):
-            event.manner = self._pick(lexicon.MANNERS)
+            event.manner = self._pick(WORDS.manners)
         return event
 
     def _add(self, noun: str, kind: str, plural: float = 0.14) -> int:
-        group = "human" if kind in (*lexicon.HUMAN, "group") else kind
-        if kind in lexicon.THING and kind != "food" and " " not in noun and self._chance(_MODIFIED):
-            noun = f"{self._pick([word for word in lexicon.MODIFIERS if word != noun])} {noun}"
+        group = "human" if kind in (*WORDS.human, "group") else kind
+        if kind in WORDS.thing and kind != "food" and " " not in noun and self._chance(_MODIFIED):
+            noun = f"{self._pick([word for word in WORDS.modifiers if word != noun])} {noun}"
         pronoun = kind if kind in ("male", "female") else "thing"
-        if kind == "person" or (group in lexicon.BEAST and self._chance(0.12)):
+        if kind == "person" or (group in WORDS.beast and self._chance(0.12)):
             pronoun = self._pick(("male", "female"))
         actor = Actor(noun, group, pronoun)
-        if noun not in lexicon.MASS and noun not in ("sun", "moon") and self._chance(plural):
+        if noun not in WORDS.mass and noun not in ("sun", "moon") and self._chance(plural):
             actor.pronoun, actor.count = "plural", 2
             if not self.bare_plurals:
-                actor.count = int(self.rng.choice(list(_NUMBERS), p=[0.5, 0.25, 0.12, 0.08, 0.05]))
-                actor.number = self._pick(_NUMBERS[actor.count])
-        kinds = lexicon.LOOKS.get(group, ("color", "size"))
+                actor.count = int(self.rng.choice(list(WORDS.numbers), p=[0.5, 0.25, 0.12, 0.08, 0.05]))
+                actor.number = self._pick(WORDS.numbers[actor.count])
+        kinds = WORDS.looks.get(group, ("color", "size"))
         for look in (
             dict.fromkeys(self._pick(kinds) for _ in range(int(self.rng.choice([0, 1, 2], p=[0.5, 0.4, 0.1]))))
             if kinds
             else ()
         ):
-            words = lexicon.ADJECTIVES[look]
+            words = WORDS.adjectives[look]
             if look == "state":
-                words = lexicon.MOODS if group in ("human", *lexicon.BEAST) else words
+                words = WORDS.moods if group in ("human", *WORDS.beast) else words
             actor.looks.append((look, self._pick(words)))
         self.actors.append(actor)
         return len(self.actors) - 1
@@ -234,14 +221,14 @@ class Plot(Dice):
         return self._pick([noun for noun in options if noun not in told] or options)
 
     def _someone(self) -> int:
-        kind = self._weighted(_CAST)
-        index = self._add(self._noun(lexicon.NOUNS[kind]), kind)
-        if kind in lexicon.HUMAN and self._chance(0.03):
-            self.actors.append(Actor(self._noun(lexicon.OWN["person"][5:]), "object", "thing"))
+        kind = self._weighted(WORDS.cast)
+        index = self._add(self._noun(WORDS.nouns[kind]), kind)
+        if kind in WORDS.human and self._chance(0.03):
+            self.actors.append(Actor(self._noun(WORDS.own["person"][5:]), "object", "thing"))
             self.actors[index].lacks = len(self.actors) - 1
         elif kind != "weather" and self._chance(_SPOTTED):
             # A relation that the parser has no link for would be taught as none.
-            preposition, place = self._pick([spot for spot in lexicon.SPOTS if spot[0] in SPATIAL_LABELS])
+            preposition, place = self._pick([spot for spot in WORDS.spots if spot[0] in WORDS.shown_spots])
             self.actors[index].spot = (preposition, self._somewhere(place))
         return index
 
@@ -252,7 +239,7 @@ class Plot(Dice):
         forms = {
             "move": 4.0,
             "act": 3.0,
-            "do": 6.0 if actor.group in lexicon.ACTIONS else 0.0,
+            "do": 6.0 if actor.group in WORDS.actions else 0.0,
             "suffer": 0.0,
             "turn": 1.0,
         }
@@ -273,25 +260,25 @@ class Plot(Dice):
 
     def _acts(self, actor: Actor) -> tuple[str, ...]:
         if actor.group == "weather":
-            return lexicon.WEATHER[actor.noun]
-        known = lexicon.NAMESAKES if self._chance(_NAMESAKES) else lexicon.ACTS
+            return WORDS.weather[actor.noun]
+        known = WORDS.namesakes if self._chance(_NAMESAKES) else WORDS.acts
         return known.get(actor.group, ("fall", "burn"))
 
     def _act(self, subject: int, cast: list[int]) -> Event:
         event = Event([subject], self._pick(self._acts(self.actors[subject])))
         if self._chance(0.3):
-            preposition, kind = self._pick(lexicon.SPOTS)
+            preposition, kind = self._pick(WORDS.spots)
             event.place = (preposition, self._somewhere(kind))
         return event
 
     def _move(self, subject: int, cast: list[int]) -> Event:
         group = self.actors[subject].group
-        event = Event([subject], self._pick(lexicon.MOVES[group]))
+        event = Event([subject], self._pick(WORDS.moves[group]))
         if self._chance(0.25):
-            word, event.direction = self._pick(lexicon.DIRECTED)
+            word, event.direction = self._pick(WORDS.directed)
             event.place = (word, None)
         elif self._chance(0.85):
-            preposition, kind, event.direction = self._pick(lexicon.PATHS)
+            preposition, kind, event.direction = self._pick(WORDS.paths)
             others = [i for i in cast if i != subject and self.actors[i].group != "weather"]
             if kind == "landmark" and others and preposition not in ("behind", "under") and self._chance(0.3):
                 event.place = (preposition, self._pick(others))
@@ -301,23 +288,23 @@ class Plot(Dice):
 
     def _do(self, subject: int, cast: list[int]) -> Event:
         actor = self.actors[subject]
-        options = lexicon.ACTIONS[actor.group]
-        if actor.group in lexicon.NAMESAKE_ACTIONS and self._chance(_NAMESAKES):
-            options = lexicon.NAMESAKE_ACTIONS[actor.group]
+        options = WORDS.actions[actor.group]
+        if actor.group in WORDS.namesake_actions and self._chance(_NAMESAKES):
+            options = WORDS.namesake_actions[actor.group]
         targets = [i for i in range(len(self.actors)) if i != subject and self.actors[i].group in options]
         targets = [i for i in targets if self.actors[i].owner is None]
         if targets and self._chance(0.65):
             target = self._pick(targets)
         elif actor.group in ("human", "animal") and self._chance(0.12):
             own = "person" if actor.group == "human" else "animal"
-            target = self._owned(subject, lexicon.OWN[own])
-            verbs = lexicon.ACTIONS[actor.group][own if own == "person" else "animal_own"]
+            target = self._owned(subject, WORDS.own[own])
+            verbs = WORDS.actions[actor.group][own if own == "person" else "animal_own"]
             return Event([subject], self._pick(verbs).lemma, patient=target)
         else:
             group = self._pick([g for g in options if g not in ("person", "animal_own")])
-            kind = self._pick(lexicon.HUMAN) if group == "human" else group
-            target = self._add(self._noun(lexicon.NOUNS[kind]), kind)
-        if self.actors[subject].group == "human" and self.actors[target].group in lexicon.THING and self._chance(0.1):
+            kind = self._pick(WORDS.human) if group == "human" else group
+            target = self._add(self._noun(WORDS.nouns[kind]), kind)
+        if self.actors[subject].group == "human" and self.actors[target].group in WORDS.thing and self._chance(0.1):
             changed = self._made(subject, target)
             if changed is not None:
                 return changed
@@ -326,40 +313,40 @@ class Plot(Dice):
     def _suffer(self, subject: int, cast: list[int]) -> Event:
         """A passive whose subject is a thing."""
         group = self.actors[subject].group
-        options = (lexicon.NAMESAKE_ACTIONS if self._chance(_NAMESAKES) else lexicon.ACTIONS)["human"].get(group, ())
-        action = self._pick([a for a in options if not a.particle or self._chance(0.5)] or [Action("move")])
+        options = (WORDS.namesake_actions if self._chance(_NAMESAKES) else WORDS.actions)["human"].get(group, ())
+        action = self._pick([a for a in options if not a.particle or self._chance(0.5)] or [Action(lemma="move")])
         agents: list[int] = []
         people = [i for i in cast if self.actors[i].group == "human" and i != subject]
         if self._chance(0.5):
-            kind = self._pick(lexicon.HUMAN)
-            agents = [self._pick(people) if people else self._add(self._noun(lexicon.NOUNS[kind]), kind)]
+            kind = self._pick(WORDS.human)
+            agents = [self._pick(people) if people else self._add(self._noun(WORDS.nouns[kind]), kind)]
         return self._done(agents, subject, action, passive=True)
 
     def _done(self, agents: list[int], patient: int, action: Action, passive: bool) -> Event:
         event = Event(agents, action.lemma, action.particle, patient, passive, direction=action.direction)
         by_hand = not agents or self.actors[agents[0]].group == "human"
-        if by_hand and action.lemma in lexicon.TOOLS and not action.particle and self._chance(0.35):
-            event.tool = self._add(self._noun(lexicon.TOOLS[action.lemma]), "object", plural=0)
-        elif action.lemma in lexicon.RECEIVED and self._chance(0.6):
-            kind = self._pick(lexicon.HUMAN)
+        if by_hand and action.lemma in WORDS.tools and not action.particle and self._chance(0.35):
+            event.tool = self._add(self._noun(WORDS.tools[action.lemma]), "object", plural=0)
+        elif action.lemma in WORDS.received and self._chance(0.6):
+            kind = self._pick(WORDS.human)
             event.place = (
                 self._pick(("to", "to", "toward")),
-                self._add(self._noun(lexicon.NOUNS[kind]), kind, plural=0.05),
+                self._add(self._noun(WORDS.nouns[kind]), kind, plural=0.05),
             )
             event.direction = "toward" if event.place[0] == "toward" else event.direction
         elif action.lemma in ("put", "carry", "push", "pull", "take", "drop", "place") and self._chance(0.5):
-            preposition, kind, direction = self._pick([path for path in lexicon.PATHS if path[1] != "slope"])
+            preposition, kind, direction = self._pick([path for path in WORDS.paths if path[1] != "slope"])
             event.place, event.direction = (preposition, self._somewhere(kind)), direction or event.direction
         elif self._chance(0.14):
-            preposition, kind = self._pick(lexicon.SPOTS)
+            preposition, kind = self._pick(WORDS.spots)
             event.place = (preposition, self._somewhere(kind))
         return event
 
     def _turn(self, subject: int, cast: list[int]) -> Event:
         """A change that happens to its subject."""
         kind, old, new = self._values(subject)
-        by_degrees = new in lexicon.COMPARATIVES and self._chance(0.4)
-        new = lexicon.COMPARATIVES[new] if by_degrees else new
+        by_degrees = new in WORDS.comparatives and self._chance(0.4)
+        new = WORDS.comparatives[new] if by_degrees else new
         wordings = {
             "color": {"turn": 4, "become": 2, "change": 3, "go": 1, "switch": 1, "fade": 1},
             "size": {"become": 2, "grow": 3 if new in ("big", "huge", "long", "large", "thick") else 0, "get": 1},
@@ -388,7 +375,7 @@ class Plot(Dice):
         if self.actors[target].count > 1 or "color" in self.actors[target].values:
             return None
         old = dict(self.actors[target].looks).get("color")
-        new = self._pick([c for c in lexicon.ADJECTIVES["color"] if c != old])
+        new = self._pick([c for c in WORDS.adjectives["color"] if c != old])
         event = Event([subject], self._pick(("paint", "paint", "dye", "color", "turn")), patient=target)
         event.change = self._change(target, "color", old, new, "bare")
         return event
@@ -397,12 +384,12 @@ class Plot(Dice):
         """Kind, value until now (None if it is not known) and new value of a change."""
         actor = self.actors[subject]
         known = [kind for kind in actor.values if len(actor.values[kind]) < 3]
-        kind = self._pick(known) if known else self._weighted(_CHANGING.get(actor.group, _CHANGING["object"]))
+        kind = self._pick(known) if known else self._weighted(WORDS.changing.get(actor.group, WORDS.changing["object"]))
         said = actor.values.get(kind, [dict(actor.looks).get(kind)])
         old = said[-1]
         if kind == "color":
-            return kind, old, self._pick([c for c in lexicon.ADJECTIVES["color"] if c not in said])
-        pairs = lexicon.SIZES if kind == "size" else lexicon.OPPOSITES.get(actor.group, lexicon.OPPOSITES["object"])
+            return kind, old, self._pick([c for c in WORDS.adjectives["color"] if c not in said])
+        pairs = WORDS.sizes if kind == "size" else WORDS.opposites.get(actor.group, WORDS.opposites["object"])
         back = [value for pair in pairs if old in pair for value in pair if value != old]
         if back:
             return kind, old, self._pick(back)
@@ -422,9 +409,9 @@ class Plot(Dice):
         values = self.actors[actor].values.setdefault(kind, [old])
         if values[-1] is None and wording == "from":
             # It is told with the change what was never told before.
-            pairs = [*lexicon.SIZES, *(pair for pairs in lexicon.OPPOSITES.values() for pair in pairs)]
+            pairs = [*WORDS.sizes, *(pair for pairs in WORDS.opposites.values() for pair in pairs)]
             options = [value for pair in pairs if new in pair for value in pair]
-            options = list(lexicon.ADJECTIVES["color"]) if kind == "color" else options
+            options = list(WORDS.adjectives["color"]) if kind == "color" else options
             values[-1] = self._pick([value for value in options if value != new and value not in values])
         values.append(new)
         return actor, kind, len(values) - 1, wording
@@ -434,9 +421,9 @@ class Plot(Dice):
         if event.change is None and self._chance(0.08):
             event.negated = self._weighted({"not": 5, "never": 2, "no longer": 1.5})
         elif self._chance(0.09):
-            event.manner = self._pick(lexicon.MANNERS)
+            event.manner = self._pick(WORDS.manners)
         elif event.change is None and self._chance(0.08):
-            event.times = self._pick(lexicon.TIMES)
+            event.times = self._pick(WORDS.times)
         if len(event.agents) == 1 and not event.passive and event.change is None and event.patient is None:
             taken = {event.agents[0], event.place[1] if event.place else None}
             others = [i for i in cast if i not in taken and self.actors[i].group == self.actors[event.agents[0]].group]
@@ -449,12 +436,12 @@ class Plot(Dice):
         return len(self.actors) - 1
 
     def _somewhere(self, kind: str) -> int:
-        noun = self._noun([place for place in lexicon.PLACES[kind] if place != "stairs" or self.bare_plurals])
+        noun = self._noun([place for place in WORDS.places[kind] if place != "stairs" or self.bare_plurals])
         if noun == "stairs":
             self.actors.append(Actor("stair", "object", "plural", count=2))
         else:
             self.actors.append(Actor(noun, "object", "thing"))
-            if self._chance(0.15) and noun not in lexicon.MASS:
+            if self._chance(0.15) and noun not in WORDS.mass:
                 kind = self._pick(("color", "size", "other"))
-                self.actors[-1].looks = [(kind, self._pick(lexicon.ADJECTIVES[kind]))]
+                self.actors[-1].looks = [(kind, self._pick(WORDS.adjectives[kind]))]
         return len(self.actors) - 1

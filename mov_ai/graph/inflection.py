@@ -43,6 +43,20 @@ IRREGULAR_PLURALS = {
     "policeman": "policemen", "postman": "postmen", "potato": "potatoes", "sheep": "sheep", "snowman": "snowmen",
     "tomato": "tomatoes", "tooth": "teeth", "wolf": "wolves", "woman": "women",
 }  # fmt: skip
+#: Common verbs of motion and change that the world does not know.
+COMMON_VERBS = (
+    "run", "walk", "crawl", "swim", "dance", "march", "wander", "hurry", "race", "zoom", "skid", "dart", "sail",
+    "stumble", "jog", "sprint", "limp", "hover", "wobble", "shake", "swing", "wave", "bark", "sing", "laugh", "sleep",
+    "dream", "breathe", "blink", "flash", "glow", "burn", "melt", "freeze", "crack", "explode", "collapse", "tip",
+    "tumble", "flip", "whirl", "orbit", "circle", "swirl", "gallop", "trot", "skate", "ski", "surf", "dive", "sink",
+    "soar", "vibrate", "tremble", "nod", "stretch", "bend", "curl", "unfold", "spread", "stop", "pause", "start",
+    "begin", "continue", "accelerate", "slow", "crash", "land", "wiggle", "scamper", "slither", "stroll", "row",
+    "pedal",
+)  # fmt: skip
+TRANSITIVE_VERBS = (
+    "kick", "throw", "toss", "carry", "tow", "shove", "launch", "nudge", "haul", "steer", "drive", "knock", "hit",
+    "guide",
+)  # fmt: skip
 _PRESENT, _PLURAL_PRESENT = {"be": "is", "have": "has"}, {"be": "are"}
 #: Further forms in use, beside those that `inflect` gives.
 _OTHER_FORMS = {"dove": "dive"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from mov_ai.graph.inflection import IRREGULAR_PLURALS, inflect, irregular_lemmas
+from mov_ai.graph.inflection import COMMON_VERBS, IRREGULAR_PLURALS, TRANSITIVE_VERBS, inflect, irregular_lemmas
 from mov_ai.labels.word_forms import stems
 from mov_ai.parser.lexicon import load_lexicon
 from mov_ai.worlds.tabletop.lexicon import DIRECTED_VERBS, MOTION_VERBS, SHAPES
@@ -14,20 +14,6 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-#: Common verbs of motion and change that the world does not know.
-VERBS = _words(
-    """
-    run walk crawl swim dance march wander hurry race zoom skid dart sail stumble jog sprint limp hover wobble shake
-    swing wave bark sing laugh sleep dream breathe blink flash glow burn melt freeze crack explode collapse tip tumble
-    flip whirl orbit circle swirl gallop trot skate ski surf dive sink soar vibrate tremble nod stretch bend curl
-    unfold spread stop pause start begin continue accelerate slow crash land wiggle scamper slither stroll row pedal
-    """
-)
-TRANSITIVE_VERBS = _words(
-    """
-    kick throw toss carry tow shove launch nudge haul steer drive knock hit guide
-    """
-)
 _MORE_VERBS = _words(
     """
     get make take put hold play eat drink look watch see touch chase follow pass cross enter leave open close break
@@ -42,7 +28,7 @@ _MORE_VERBS = _words(
 @cache
 def _verb_forms() -> dict[str, str]:
     world = [verb for verbs in MOTION_VERBS.values() for verb in verbs] + list(DIRECTED_VERBS)
-    verbs = [*_MORE_VERBS, *TRANSITIVE_VERBS, *VERBS, *world]
+    verbs = [*_MORE_VERBS, *TRANSITIVE_VERBS, *COMMON_VERBS, *world]
     # Later entries win: the world's own verbs, and of their forms the base.
     forms = ("gerund", "participle", "past", "present", "base")
     regular = {inflect(verb, form): verb for verb in verbs for form in forms}

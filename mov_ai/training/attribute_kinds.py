@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from mov_ai.training.parser_captions import ADJECTIVES
+from mov_ai.captions.lexicon import OtherWords, load
 from mov_ai.worlds.tabletop.lexicon import COLORS, MATERIALS, SIZES
 
 
@@ -58,7 +58,11 @@ _WORDS: dict[str, tuple[str, ...]] = {
 
 @cache
 def _kinds() -> dict[str, str]:
-    told = {word: kind for kind, words in _WORDS.items() for word in (*ADJECTIVES[kind], *words)}
+    told = {
+        word: kind
+        for kind, words in _WORDS.items()
+        for word in (*load("other_words", OtherWords).adjectives[kind], *words)
+    }
     for kind, known in (("color", COLORS), ("size", SIZES), ("material", MATERIALS)):
         told |= {word: kind for words in known.values() for word in words}
     return told

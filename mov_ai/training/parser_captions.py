@@ -11,9 +11,9 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from mov_ai.captions.caption import Caption, Mention
+from mov_ai.captions.lexicon import OtherWords, load
 from mov_ai.graph import Edge, Node, SceneGraph
-from mov_ai.graph.inflection import inflect, pluralize
-from mov_ai.parser.lemmas import TRANSITIVE_VERBS, VERBS
+from mov_ai.graph.inflection import COMMON_VERBS, TRANSITIVE_VERBS, inflect, pluralize
 from mov_ai.worlds.tabletop.grammar import describe
 from mov_ai.worlds.tabletop.lexicon import (
     COLORS,
@@ -43,61 +43,7 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-NOUNS = _words(
-    """
-    dog cat man woman child girl boy person robot car truck bus train bicycle boat ship plane bird duck horse cow
-    sheep fish frog rabbit mouse bear lion elephant monkey spider butterfly bee tree flower bush rock stone leaf
-    cloud star moon sun house tower bridge door window chair lamp bed sofa pillow cup mug bottle glass bowl plate
-    spoon fork knife book pen pencil phone laptop camera clock toy doll kite balloon hat shoe shirt coat bag basket
-    bucket ladder rope wheel ring coin key hammer brick pyramid donut apple banana orange lemon pear cake pizza
-    candle drum guitar piano ghost dragon alien wizard dancer runner skater player driver triangle disk tile marble
-    pebble feather drone rocket tank wagon cart sled wave shadow bubble egg puppy kitten chicken turtle snail snake
-    whale shark crab ant
-    """
-)
-_COMPOUNDS = (
-    "fire truck",
-    "teddy bear",
-    "traffic light",
-    "ice cube",
-    "soccer ball",
-    "paper plane",
-    "race car",
-    "tea cup",
-)
-ADJECTIVES: dict[str, tuple[str, ...]] = {
-    "color": _words(
-        "black white gray grey brown silver gold maroon teal beige magenta lime indigo tan turquoise ivory"
-    ),
-    "size": _words("tall short long wide thin thick narrow enormous gigantic massive miniature medium tremendous"),
-    "material": _words(
-        "wooden metal glass plastic stone wool leather paper golden steel concrete ceramic copper velvet"
-    ),
-    "texture": _words("striped smooth rough fuzzy furry spotted dotted checkered bumpy soft wrinkled fluffy"),
-    "shape": _words("round square flat curved spherical cubic pointed oval rectangular triangular"),
-    "state": _words("happy sad sleepy open closed broken empty full wet dry burning frozen angry tired dirty clean"),
-    "other": _words("old new young beautiful strange lonely heavy light ugly cute fancy simple ancient modern"),
-}
-_MORE_NUMBERS = {
-    "four": 4,
-    "five": 5,
-    "six": 6,
-    "seven": 7,
-    "eight": 8,
-    "ten": 10,
-    "4": 4,
-    "5": 5,
-    "6": 6,
-    "twelve": 12,
-}
-#: Relations between things that the world does not have.
-_MORE_SPATIAL = {
-    "on": ("on", "on top of"),
-    "under": ("under", "below", "beneath", "underneath"),
-    "above": ("above", "over"),
-    "in": ("in", "inside"),
-    "next to": ("close to", "alongside", "next to"),
-}
+WORDS = load("other_words", OtherWords)
 _COLOR_CHANGES = ("turn", "become", "change")
 
 
@@ -257,11 +203,11 @@ class _Substitution:
         for node in [n for n in self.nodes.values() if n.type == "entity"]:
             if self.rng.random() > 0.6:
                 continue
-            noun = _pick(self.rng, NOUNS)
+            noun = _pick(self.rng, WORDS.nouns)
             if self.rng.random() < 0.2:
                 noun = invented_word(self.rng)
             elif self.rng.random() < 0.1:
-                noun = _pick(self.rng, _COMPOUNDS)
+                noun = _pick(self.rng, WORDS.compounds)
             if noun in used:
                 continue
             used.add(noun)
@@ -279,11 +225,11 @@ class _Substitution:
         for node in [n for n in self.nodes.values() if n.type == "attribute"]:
             if self.rng.random() > 0.35:
                 continue
-            kind = _pick(self.rng, list(ADJECTIVES))
+            kind = _pick(self.rng, list(WORDS.adjectives))
             if owners[node.id] in turning:
                 # What changes with time must stay a colour, and nothing else may become one.
                 kind = "color" if node.kind == "color" else "other"
-            word = _pick(self.rng, ADJECTIVES[kind])
+            word = _pick(self.rng, WORDS.adjectives[kind])
             if kind == "other" and self.rng.random() < 0.4:
                 word = invented_word(self.rng)
             for span in self.mentions[node.id]:
@@ -296,7 +242,7 @@ class _Substitution:
             lemma = node.label
             passive = any(e.source == node.id and e.type == "patient" for e in self.edges)
             if lemma not in (*_COLOR_CHANGES, "approach") and self.rng.random() < 0.35:
-                lemma = _pick(self.rng, TRANSITIVE_VERBS if passive else VERBS)
+                lemma = _pick(self.rng, TRANSITIVE_VERBS if passive else COMMON_VERBS)
                 if self.rng.random() < 0.2:
                     lemma = invented_word(self.rng)
             form = self._form(node.label, self._word(span))
@@ -322,9 +268,9 @@ class _Substitution:
         for node in [n for n in self.nodes.values() if n.type == "entity" and n.count > 1]:
             span = number_before(self.text, self.mentions[node.id][0][0], node.count)
             if span is not None and self._word(span) != "pair" and self.rng.random() < 0.4:
-                word = _pick(self.rng, list(_MORE_NUMBERS))
+                word = _pick(self.rng, list(WORDS.numbers))
                 self._put(span, word)
-                self.nodes[node.id] = replace(self.nodes[node.id], count=_MORE_NUMBERS[word])
+                self.nodes[node.id] = replace(self.nodes[node.id], count=WORDS.numbers[word])
 
     def _prepositions(self) -> None:
         for i, edge in enumerate(self.edges):
@@ -332,8 +278,8 @@ class _Substitution:
                 continue
             found = spatial_words(self.text, self.mentions[edge.source], self.mentions[edge.target], edge.label)
             if found is not None:
-                label = _pick(self.rng, list(_MORE_SPATIAL))
-                self._put(found[2], _pick(self.rng, _MORE_SPATIAL[label]))
+                label = _pick(self.rng, list(WORDS.relations))
+                self._put(found[2], _pick(self.rng, WORDS.relations[label]))
                 self.edges[i] = replace(edge, label=label)
 
     def _goals(self) -> None:
@@ -399,7 +345,7 @@ class _Substitution:
             start = f"{lead}the "
             kind = "coref"
         else:
-            noun = _pick(self.rng, NOUNS)
+            noun = _pick(self.rng, WORDS.nouns)
             node = Node(f"n{len(self.nodes)}", "entity", noun, (place, place))
             self.nodes[node.id] = node
             self.edges.append(Edge("n0", node.id, "contains"))
@@ -447,7 +393,7 @@ class _Substitution:
 
 # -- words that the graph does not point at ----------------------------------------------------------------------------
 
-_NUMBER = {"two": 2, "2": 2, "pair": 2, "three": 3, "3": 3, **_MORE_NUMBERS}
+_NUMBER = {"two": 2, "2": 2, "pair": 2, "three": 3, "3": 3, **WORDS.numbers}
 
 
 def number_before(text: str, start: int, count: int) -> tuple[int, int] | None:
@@ -463,7 +409,7 @@ def spatial_words(
     text: str, sources: Sequence[tuple[int, int]], targets: Sequence[tuple[int, int]], label: str
 ) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]] | None:
     """The mentions that a relation's words stand between: (source, target, words), or None."""
-    wordings = sorted({*SPATIAL.get(label, ()), *_MORE_SPATIAL.get(label, ())}, key=len, reverse=True)
+    wordings = sorted({*SPATIAL.get(label, ()), *WORDS.relations.get(label, ())}, key=len, reverse=True)
     options = sorted((t[0] - s[1], s, t) for s in sources for t in targets if t[0] > s[1])
     for _, source, target in options:
         for wording in wordings:

@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from mov_ai.captions import temporal_lexicon as lexicon
 from mov_ai.captions.caption import HELD_OUT_PATTERNS, Caption
+from mov_ai.captions.lexicon import StoryWords, load
 from mov_ai.captions.temporal_grammar import TemporalCaptions
 from mov_ai.data.temporal_sentences import temporal_sentences
 from mov_ai.graph import allen
@@ -13,7 +13,8 @@ from mov_ai.graph.time import change_time
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.training.parser_captions import spatial_words
 
-PRONOUNS = {word for forms in lexicon.PRONOUNS.values() for word in forms[:2]}
+WORDS = load("stories", StoryWords)
+PRONOUNS = {word for forms in WORDS.pronouns.values() for word in forms[:2]}
 COUNT = 2500
 
 
@@ -172,10 +173,10 @@ def test_both_stands_for_two(told):
 
 
 def test_what_a_caption_opens_with_is_not_seen(told):
-    captions = [c for c in told if c.text.lower().startswith(lexicon.OPENINGS)]
+    captions = [c for c in told if c.text.lower().startswith(WORDS.openings)]
     assert len(captions) > 0.005 * COUNT
     for caption in captions:
-        start = max(len(o) for o in lexicon.OPENINGS if caption.text.lower().startswith(o))
+        start = max(len(o) for o in WORDS.openings if caption.text.lower().startswith(o))
         assert all(mention.span[0] > start for mention in caption.mentions)
 
 

@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -152,3 +154,23 @@ def test_a_relation_holds_until_something_moves_over_the_floor():
     assert relation_end([("jump", (0.0, 0.5))]) == 1.0
     assert relation_end([("jump", (0.0, 0.5)), ("left", (0.5, 1.0))]) == 0.5
     assert relation_end([("away", (0.0, 0.5)), ("left", (0.5, 1.0))]) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("split", "digest"),
+    [
+        ("train", "1131c024463bc9b4"),
+        ("validation", "d450bae169b80508"),
+        ("test", "54c898fe6bf6c913"),
+    ],
+)
+def test_captions_and_graphs_stay_those_that_the_shipped_weights_were_trained_and_are_measured_on(split, digest):
+    lines = []
+    for seed in range(100):
+        caption = draw(split, seed)[1]
+        nodes = [(n.id, n.type, n.label, n.span, n.count, n.kind, n.direction, n.manner) for n in caption.graph.nodes]
+        times = [(n.interval, n.setting, n.light) for n in caption.graph.nodes]
+        edges = [(e.source, e.target, e.type, e.label, e.interval) for e in caption.graph.edges]
+        mentions = [(m.span, m.node, m.kind) for m in caption.mentions]
+        lines.append(repr((caption.text, nodes, times, edges, mentions, caption.things, caption.pattern)))
+    assert hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16] == digest

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from mov_ai.captions.caption import HELD_OUT_PATTERNS, SPLITS, Caption, Mention
+from mov_ai.captions.lexicon import TabletopWords, VerbBlock, load
 from mov_ai.graph import Edge, Interval, Node, SceneGraph
 from mov_ai.graph.inflection import inflect
 from mov_ai.graph.time import change_time, relation_end
@@ -63,103 +64,21 @@ class _Verb:
     passive: bool = False
 
 
-def _verbs(
-    lemmas: Sequence[str], tails: Sequence[str], direction: str | None = None, passive: bool = False
-) -> list[_Verb]:
-    return [_Verb(lemma, tail, direction, passive) for lemma in lemmas for tail in tails]
-
-
-_LATERAL_VERBS = ("roll", "roll", "slide", "slide", "move", "move", "glide", "drift", "travel", "go", "head", "shift")
-_PUSHES = ("push", "pull", "drag", "move")
-#: Verbs that the world does not know: only their direction says what is seen.
-_OTHER_VERBS = ("run", "walk", "zoom", "skid", "dart", "race", "crawl", "sail", "wander", "scoot", "march", "hurry")
-_IN_DEPTH = ("roll", "slide", "move", "glide", "drift", "travel")
-
-
-def _lateral(side: str) -> list[list[_Verb]]:
-    tails = (side, side, f"to the {side}", f"to the {side}", f"{side}ward", f"{side}wards", f"towards the {side}")
-    crossing = "from right to left" if side == "left" else "from left to right"
+def _wordings(groups: tuple[tuple[VerbBlock, ...], ...], motion: str) -> list[list[_Verb]]:
+    sides = {"side": motion, "other": "left" if motion == "right" else "right"}
     return [
-        _verbs(_LATERAL_VERBS, tails, side),
-        _verbs(_LATERAL_VERBS, tails, side),
-        _verbs(_LATERAL_VERBS, tails, side),
-        _verbs(("roll", "slide", "move", "go"), (f"toward the {side}", f"off to the {side}", crossing), side),
-        _verbs(_PUSHES, (side, f"to the {side}"), side, passive=True),
-        _verbs(_OTHER_VERBS, (side, f"to the {side}"), side),
+        [
+            _Verb(lemma, tail.format(**sides), block.direction and block.direction.format(**sides), block.passive)
+            for block in group
+            for lemma in block.verbs
+            for tail in block.tails
+        ]
+        for group in groups
     ]
 
 
-#: Motion -> groups of wordings; a group is drawn first, so that rare verbs do not crowd out common ones.
-_WORDINGS: dict[str, list[list[_Verb]]] = {
-    "left": _lateral("left"),
-    "right": _lateral("right"),
-    "toward": [
-        _verbs((*_IN_DEPTH, "come"), ("toward the camera", "towards the camera", "towards the viewer"), "toward"),
-        _verbs((*_IN_DEPTH, "come", "come"), ("closer", "closer", "closer to the camera", "nearer"), "toward"),
-        _verbs((*_IN_DEPTH, "come"), ("forward", "forwards", "toward us", "to the front"), "toward"),
-        _verbs(("approach",), ("", "the camera", "the viewer", "us")),
-        _verbs(_PUSHES, ("forward", "toward the camera", "closer"), "toward", passive=True),
-        _verbs(_OTHER_VERBS, ("toward the camera", "closer", "towards us"), "toward"),
-    ],
-    "away": [
-        _verbs(
-            (*_IN_DEPTH, "go"), ("away", "away", "away from the camera", "away from the viewer", "away from us"), "away"
-        ),
-        _verbs((*_IN_DEPTH, "go", "head"), ("into the distance", "into the background"), "away"),
-        _verbs((*_IN_DEPTH, "go"), ("backward", "backwards", "farther away", "further away", "to the back"), "away"),
-        _verbs(("recede", "retreat"), ("",)) + _verbs(("recede", "retreat"), ("into the distance",), "away"),
-        _verbs(_PUSHES, ("away", "backwards", "into the distance"), "away", passive=True),
-        _verbs(_OTHER_VERBS, ("away", "into the distance", "away from the camera"), "away"),
-    ],
-    "jump": [
-        _verbs(("jump", "jump", "hop", "leap", "bounce"), ("",)),
-        _verbs(("jump", "hop", "leap", "bounce"), ("in place", "high")),
-        _verbs(("jump", "hop", "leap", "bounce"), ("up", "into the air", "up and down", "up into the air"), "up"),
-    ],
-    "spin": [
-        _verbs(("spin", "spin", "rotate", "twirl", "revolve"), ("",)),
-        _verbs(("spin", "rotate", "twirl", "revolve"), ("in place", "on the spot")),
-        _verbs(("spin", "rotate", "turn", "twirl"), ("around",), "around"),
-    ],
-    "fall": [
-        _verbs(("fall", "fall", "drop", "plummet", "descend"), ("",)),
-        _verbs(("fall", "drop", "come"), ("down",), "down"),
-        _verbs(("fall", "drop", "plummet"), ("from above", "from the air", "from the sky", "out of the air")),
-        _verbs(("move", "float", "drift", "go"), ("down", "downward", "downwards"), "down"),
-    ],
-    "rise": [
-        _verbs(("rise", "rise", "ascend", "levitate", "climb"), ("",)),
-        _verbs(("rise", "rise", "climb", "float", "fly"), ("up", "into the air", "up into the air"), "up"),
-        _verbs(("move", "float", "drift", "go", "fly", "rise"), ("up", "upward", "upwards"), "up"),
-        _verbs(("lift", "pull"), ("up", "into the air", "upwards"), "up", passive=True),
-    ],
-    "stay": [
-        _verbs(("stay", "remain"), ("still", "in place", "motionless", "where it is", "put")),
-        _verbs(("stand", "sit", "rest", "lie"), ("still", "still", "motionless", "in place")),
-        _verbs(("wait", "rest"), ("",)),
-    ],
-    "grow": [
-        _verbs(("grow", "grow", "expand", "swell", "enlarge"), ("",)),
-        _verbs(("grow",), ("larger", "bigger", "in size", "taller")),
-    ],
-    "shrink": [
-        _verbs(("shrink", "shrink", "contract", "dwindle"), ("",)),
-        _verbs(("shrink",), ("in size", "to a smaller size")),
-    ],
-    "vanish": [
-        _verbs(("vanish", "disappear"), ("",)),
-        _verbs(("vanish", "disappear"), ("from view", "from sight", "into thin air", "completely")),
-    ],
-    "appear": [
-        _verbs(("appear", "appear", "emerge", "materialize"), ("",)),
-        _verbs(("appear", "materialize"), ("out of nowhere", "from nowhere", "in the scene")),
-    ],
-}
-_MANNERS = {
-    "gradual": ("slowly", "quickly", "gently", "smoothly", "steadily", "rapidly"),
-    "sudden": ("suddenly", "abruptly", "quickly"),
-}
-_COUNT_WORDS = {2: ("two", "two", "2", "a pair of"), 3: ("three", "three", "3")}
+WORDS = load("tabletop", TabletopWords)
+_WORDINGS = {motion: _wordings(groups, motion) for motion, groups in WORDS.motions.items()}
 
 
 # -- text with references ----------------------------------------------------------------------------------------------
@@ -291,7 +210,7 @@ class _Writer:
         if self._chance(0.04):
             order = ("size", "color", "material")
         form = self._weighted({"plain": 91, "commas": 4, "clause": 5})
-        count = self._pick(_COUNT_WORDS[thing.count]) if thing.count > 1 else ""
+        count = self._pick(WORDS.counts[thing.count]) if thing.count > 1 else ""
         noun = self._synonym(SHAPES[thing.shape])
         if thing.shape == "sphere" and self._chance(0.4):
             noun = "ball"
@@ -413,7 +332,7 @@ class _Writer:
         if verb.tail == "where it is" and self._plural([a.thing for a in actions]):
             verb = _Verb(verb.lemma, "still")
         sudden = motion in ("turn", "vanish", "appear")
-        manner = self._pick(_MANNERS["sudden" if sudden else "gradual"])
+        manner = self._pick(WORDS.sudden_manners if sudden else WORDS.gradual_manners)
         has_manner = motion != "stay" and self._chance(0.07)
         self.events.append(_Event(actions, verb, manner if has_manner else None))
         for number in numbers:

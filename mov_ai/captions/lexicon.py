@@ -1,0 +1,138 @@
+"""The words of the captions, read from the data files in `lexicons/`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+Words = tuple[str, ...]
+WordsByClass = dict[str, Words]
+
+
+class Lexicon(BaseModel):
+    """A data file of words; what a field holds is said in the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Action(Lexicon):
+    """A verb with an object.
+
+    Attributes:
+        lemma: of the verb.
+        particle: of a phrasal verb ("picks up the ball", "picks it up").
+        direction: what the particle says of movement.
+    """
+
+    lemma: str
+    particle: str = ""
+    direction: str | None = None
+
+
+def _action(text: str) -> Action:
+    lemma, _, particle = text.partition(" ")
+    literal = lemma in ("lift", "pull", "push", "throw", "carry", "toss") and particle in ("up", "down", "away")
+    return Action(lemma=lemma, particle=particle, direction=particle if literal else None)
+
+
+#: Who -> what -> verbs.
+Actions = dict[str, dict[str, tuple[Annotated[Action, BeforeValidator(_action)], ...]]]
+
+
+class StoryWords(Lexicon):
+    """`stories.yaml`: people, animals, vehicles, things, places, and what happens to them."""
+
+    nouns: WordsByClass
+    cast: dict[str, float]
+    human: Words
+    beast: Words
+    thing: Words
+    mass: Words
+    modifiers: Words
+    own: WordsByClass
+    pronouns: dict[str, tuple[str, str, str]]
+    numbers: dict[int, Words]
+    places: WordsByClass
+    paths: tuple[tuple[str, str, str | None], ...]
+    spots: tuple[tuple[str, str], ...]
+    shown_spots: Words
+    directed: tuple[tuple[str, str], ...]
+    moves: WordsByClass
+    acts: WordsByClass
+    namesakes: WordsByClass
+    weather: WordsByClass
+    anything: Words
+    actions: Actions
+    namesake_actions: Actions
+    tools: WordsByClass
+    received: Words
+    adjectives: WordsByClass
+    moods: Words
+    looks: WordsByClass
+    changing: dict[str, dict[str, float]]
+    opposites: dict[str, tuple[tuple[str, str], ...]]
+    sizes: tuple[tuple[str, str], ...]
+    comparatives: dict[str, str]
+    manners: Words
+    times: Words
+    openings: Words
+    beginnings: tuple[tuple[str, str, str, str], ...]
+
+
+class TreebankWords(Lexicon):
+    """`treebank.yaml`: words of the captions with dependency trees."""
+
+    motions: Words
+    actions: Words
+    changes: Words
+    things: Words
+    places: Words
+    parts: Words
+    looks: Words
+    colours: Words
+    adverbs: Words
+    particles: Words
+    relations: Words
+    compounds: Words
+    numerals: Words
+
+
+class OtherWords(Lexicon):
+    """`other_words.yaml`: words that take the place of a world's own."""
+
+    nouns: Words
+    compounds: Words
+    adjectives: WordsByClass
+    numbers: dict[str, int]
+    relations: WordsByClass
+
+
+class VerbBlock(Lexicon):
+    """Verbs, each of which goes with each tail; the direction that the tail says; whether they are passive."""
+
+    verbs: Words
+    tails: Words = ("",)
+    direction: str | None = None
+    passive: bool = False
+
+
+class TabletopWords(Lexicon):
+    """`tabletop.yaml`: how the embedded world's motions and counts are worded."""
+
+    motions: dict[str, tuple[tuple[VerbBlock, ...], ...]]
+    gradual_manners: Words
+    sudden_manners: Words
+    counts: dict[int, Words]
+
+
+_L = TypeVar("_L", bound=Lexicon)
+
+
+@cache
+def load(name: str, kind: type[_L]) -> _L:
+    """Read and check `lexicons/NAME.yaml`."""
+    return kind.model_validate(yaml.safe_load((files(__package__) / "lexicons" / f"{name}.yaml").read_text("utf-8")))

@@ -51,8 +51,8 @@ eval: install  ## how good a checkpoint is: make eval [EVAL="checkpoint=DIR eval
 	$(BIN)/python -m mov_ai.evaluate suite=video $(EVAL)
 
 check-metrics: install  ## can the figures be trusted: metrics on damaged videos, the checker on real and on wrong clips
-	$(BIN)/python -m mov_ai.evaluation.metric_behaviour --out experiments/metrics/behaviour.json
-	$(BIN)/python -m mov_ai.evaluation.benchmark.validate --parser --out experiments/metrics/benchmark.json
+	$(BIN)/python -m tools.metrics.behaviour --out experiments/metrics/behaviour.json
+	$(BIN)/python -m tools.benchmark.validate --parser --out experiments/metrics/benchmark.json
 
 study: install  ## train and compare the peers under one harness (hours): make study NAME=peers, or NAME=peers/unet3d
 	$(BIN)/python -m studies.peers.study $(NAME)

@@ -12,13 +12,13 @@ from rich.console import Console
 
 from mov_ai.data.video import write_video
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.distortions import noise
 from mov_ai.evaluation.folder_comparison import compare_folders, look_at
 from mov_ai.evaluation.metrics.result import Absent, MetricResult
 from mov_ai.evaluation.report.results import Results
 from mov_ai.evaluation.video_prompts import read_prompts
 from tests.evaluation.metrics.videos import sprites
 from tests.evaluation.stand_ins import networks
+from tools.metrics.distortions import noise
 
 
 def fill(folder: Path, videos: dict[str, np.ndarray], fps: float = 8.0) -> Path:

@@ -3,7 +3,7 @@
 from mov_ai.evaluation.benchmark.checker import BenchmarkChecker, Verdict
 from mov_ai.evaluation.benchmark.prompts import CATEGORIES, BenchmarkPrompt, Check, load_prompts
 from mov_ai.evaluation.benchmark.scenes import ReferenceClip, reference_clip
-from mov_ai.evaluation.benchmark.scores import category_scores, ceilings
+from mov_ai.evaluation.benchmark.scores import category_scores
 
 __all__ = [
     "CATEGORIES",
@@ -13,7 +13,6 @@ __all__ = [
     "ReferenceClip",
     "Verdict",
     "category_scores",
-    "ceilings",
     "load_prompts",
     "reference_clip",
 ]

@@ -156,7 +156,7 @@ def _read(file: Path) -> list[BenchmarkPrompt]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{file}: cannot be read ({error}); the prompts are in the repository, not the wheel: give their folder, or"
-            " write them with python -m mov_ai.evaluation.benchmark.build --out FOLDER"
+            " write them with python -m tools.benchmark.build --out FOLDER"
         ) from None
     return [
         BenchmarkPrompt.from_dict(parse_json(line, f"{file}: line {number}"), f"{file}: line {number}")

@@ -1,12 +1,11 @@
-"""From verdicts to the benchmark's figures: a score for each category, and the ceiling that real clips reach."""
+"""From verdicts to the benchmark's figures: a score for each category."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from mov_ai.evaluation.benchmark.checker import BenchmarkChecker, Verdict
+from mov_ai.evaluation.benchmark.checker import Verdict
 from mov_ai.evaluation.benchmark.prompts import CATEGORIES, BenchmarkPrompt
-from mov_ai.evaluation.benchmark.scenes import reference_clip
 from mov_ai.evaluation.compositional import Score
 from mov_ai.evaluation.metrics.bootstrap import mean_interval
 
@@ -41,25 +40,3 @@ def category_scores(pairs: Sequence[tuple[BenchmarkPrompt, Verdict]]) -> dict[st
         category: score_of([verdict.score for prompt, verdict in pairs if prompt.category == category])
         for category in CATEGORIES
     }
-
-
-def ceilings(
-    prompts: Sequence[BenchmarkPrompt],
-    checker: BenchmarkChecker,
-    size: int = 128,
-    progress: Callable[[int], None] | None = None,
-) -> dict[str, Score]:
-    """What the world's own clips of the prompts score: the checker's own mistakes are what is missing from 1.
-
-    Args:
-        prompts: any of the benchmark.
-        checker: that is used for the generated videos, too.
-        size: height and width of the clips in pixels.
-        progress: called with the number of clips done.
-    """
-    pairs = []
-    for number, prompt in enumerate(prompts):
-        pairs.append((prompt, checker.check(prompt, reference_clip(prompt, size).frames)))
-        if progress is not None:
-            progress(number + 1)
-    return category_scores(pairs)

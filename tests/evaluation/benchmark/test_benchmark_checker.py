@@ -12,16 +12,16 @@ import torch
 
 from mov_ai.errors import UsageError
 from mov_ai.evaluation import benchmark
-from mov_ai.evaluation.benchmark import CATEGORIES, BenchmarkChecker, BenchmarkPrompt, ceilings, load_prompts
-from mov_ai.evaluation.benchmark.build import draw_prompts
+from mov_ai.evaluation.benchmark import CATEGORIES, BenchmarkChecker, BenchmarkPrompt, load_prompts
 from mov_ai.evaluation.benchmark.checker import squared
-from mov_ai.evaluation.benchmark.counterfactuals import CHANGES, NOTHING
 from mov_ai.evaluation.benchmark.observe import Observed
 from mov_ai.evaluation.benchmark.prompts import Check
 from mov_ai.evaluation.benchmark.questions import answer
 from mov_ai.evaluation.benchmark.scenes import reference_clip, rendered
-from mov_ai.evaluation.benchmark.validate import Validation, validate
 from mov_ai.evaluation.embedded_benchmark import RULES
+from tools.benchmark.build import draw_prompts
+from tools.benchmark.counterfactuals import CHANGES, NOTHING
+from tools.benchmark.validate import Validation, validate
 
 #: One prompt of each category.
 NUMBER = len(CATEGORIES)
@@ -116,14 +116,6 @@ def test_the_same_video_gets_the_same_verdict() -> None:
     one = prompt("interactions")
     frames = reference_clip(one).frames
     assert checker().check(one, frames) == checker().check(one, frames)
-
-
-def test_ceilings_tell_how_far_they_are() -> None:
-    done: list[int] = []
-    scores = ceilings(load_prompts()[:2], checker(), progress=done.append)
-    assert done == [1, 2]
-    assert [score.n for score in scores.values()] == [1, 1, 0, 0, 0, 0, 0, 0]
-    assert scores[CATEGORIES[0]].share == 1
 
 
 @pytest.mark.parametrize(

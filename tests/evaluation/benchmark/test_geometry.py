@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mov_ai.evaluation.benchmark.geometry import floor_places, radii
-from mov_ai.evaluation.benchmark.scenes import scene_of
 from mov_ai.worlds.tabletop.scene import EXTENT, RADIUS, Instance, Thing, boxes, simulate
+from tools.benchmark.arrange import scene_of
 
 
 @pytest.mark.parametrize("shape", list(EXTENT))

@@ -11,12 +11,12 @@ import pytest
 from mov_ai.captions.caption import SPLITS
 from mov_ai.errors import UsageError
 from mov_ai.evaluation.benchmark import CATEGORIES, BenchmarkPrompt, load_prompts, reference_clip
-from mov_ai.evaluation.benchmark.build import RECIPES, draw_prompts, main, write_prompts
 from mov_ai.evaluation.benchmark.prompts import PROMPTS
 from mov_ai.evaluation.benchmark.questions import QUESTIONS
 from mov_ai.worlds.tabletop.lexicon import HELD_OUT_PAIRS, concept
 from mov_ai.worlds.tabletop.scene import simulate
 from mov_ai.worlds.tabletop.world import caption_and_layout
+from tools.benchmark.build import RECIPES, draw_prompts, main, write_prompts
 
 
 def test_there_are_enough_prompts_and_no_two_are_alike() -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mov_ai.evaluation.benchmark.scenes import scene_of
 from mov_ai.evaluation.benchmark.timing import happens, switched
 from mov_ai.evaluation.checker_network import COLOR_NAMES, SHAPE_NAMES
 from mov_ai.evaluation.checker_tracks import Track
 from mov_ai.worlds.tabletop.lexicon import RGB
 from mov_ai.worlds.tabletop.scene import Action, Instance, Thing, boxes, simulate
+from tools.benchmark.arrange import scene_of
 
 AMOUNTS = {"left": 1.6, "right": 1.6, "toward": 1.5, "away": 1.5, "jump": 0.9, "rise": 1.2, "fall": 1.2, "spin": 3.6}
 MOTIONS = (*AMOUNTS, "grow", "shrink", "vanish", "appear")

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mov_ai.evaluation.distortions import DISTORTIONS
 from mov_ai.evaluation.metrics.frechet import frechet_distance
 from mov_ai.evaluation.metrics.image_quality import feature_distance, psnr, ssim, to_reference_frames
 from mov_ai.evaluation.metrics.kernel_distance import JEDI_KERNEL, KID_KERNEL, mmd2
 from tests.evaluation.metrics.videos import simple_features, sprites
+from tools.metrics.distortions import DISTORTIONS
 
 STRENGTHS = (0.0, 0.25, 0.5, 1.0)
 VIDEOS = [sprites(seed) for seed in range(40)]

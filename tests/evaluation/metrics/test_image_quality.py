@@ -11,7 +11,6 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor, nn
 
 from mov_ai.errors import MovAIError, UsageError
-from mov_ai.evaluation.distortions import noise
 from mov_ai.evaluation.metrics import image_quality
 from mov_ai.evaluation.metrics.image_quality import (
     between_consecutive_frames,
@@ -24,6 +23,7 @@ from mov_ai.evaluation.metrics.image_quality import (
 )
 from mov_ai.evaluation.metrics.result import Absent
 from tests.evaluation.metrics.videos import sprites
+from tools.metrics.distortions import noise
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
 from mov_ai.errors import MovAIError, UsageError
-from mov_ai.evaluation.distortions import noise, shuffle
 from mov_ai.evaluation.metrics.optical_flow import LucasKanade, Raft, load_raft, visible, warp
 from mov_ai.evaluation.metrics.result import Absent
 from mov_ai.evaluation.metrics.temporal import (
@@ -22,6 +21,7 @@ from mov_ai.evaluation.metrics.temporal import (
     warping_error,
 )
 from tests.evaluation.metrics.videos import shifting, sprites
+from tools.metrics.distortions import noise, shuffle
 
 FLOW = LucasKanade()
 STILL = np.repeat(sprites(0)[:1], 6, 0)

@@ -1,4 +1,4 @@
-"""Draw the benchmark's prompts and write them: `python -m mov_ai.evaluation.benchmark.build [--out data/prompts]`."""
+"""Draw the benchmark's prompts and write them: `python -m tools.benchmark.build [--out data/prompts]`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from mov_ai.errors import run_script
-from mov_ai.evaluation.benchmark import attribute_recipes, motion_recipes, space_recipes
-from mov_ai.evaluation.benchmark.choices import Choice
-from mov_ai.evaluation.benchmark.drafts import Draft
 from mov_ai.evaluation.benchmark.prompts import CATEGORIES, PROMPTS, BenchmarkPrompt, interleaved
 from mov_ai.graph.files import check_writable, write_bytes
+from tools.benchmark import attribute_recipes, motion_recipes, space_recipes
+from tools.benchmark.choices import Choice
+from tools.benchmark.drafts import Draft
 
 PER_CATEGORY = 40
 #: First word of the recipes' seeds. The world's splits use 0, 1 and 2 and the checker's training 1009, so that no
@@ -145,7 +145,7 @@ def write_prompts(folder: Path) -> list[Path]:
 
 def main(given: list[str] | None = None) -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m mov_ai.evaluation.benchmark.build", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.benchmark.build", description=__doc__)
     parser.add_argument("--out", type=Path, default=PROMPTS, help="folder for the files")
     options = parser.parse_args(given)
 

@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.benchmark.validate import arguments, main, run
+from tools.benchmark.validate import arguments, main, run
 
 
 def test_the_command_prints_and_writes_a_table(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mov_ai.evaluation.benchmark.choices import Choice, heights
 from mov_ai.evaluation.benchmark.prompts import Check
-from mov_ai.evaluation.benchmark.scenes import Pair, arranged, scene_of
-from mov_ai.evaluation.benchmark.wording import Happening, Worded, plural, word
 from mov_ai.worlds.tabletop.scene import Action, Instance, Scene, Thing
+from tools.benchmark.arrange import Pair, arranged, scene_of
+from tools.benchmark.choices import Choice, heights
+from tools.benchmark.wording import Happening, Worded, plural, word
 
 #: A condition on where things are, or a way to place them.
 Condition = Callable[[Scene], bool]

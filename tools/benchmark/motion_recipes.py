@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mov_ai.evaluation.benchmark.choices import OPPOSITE, Choice
-from mov_ai.evaluation.benchmark.drafts import Draft, drafted
 from mov_ai.graph import Interval
 from mov_ai.worlds.tabletop.scene import Action, Thing
+from tools.benchmark.choices import OPPOSITE, Choice
+from tools.benchmark.drafts import Draft, drafted
 
 _SIDEWAYS = ("left", "right")
 _IN_DEPTH = ("toward", "away")

@@ -1,4 +1,4 @@
-"""How far the benchmark's checker can be trusted: `python -m mov_ai.evaluation.benchmark.validate [--limit N]`.
+"""How far the benchmark's checker can be trusted: `python -m tools.benchmark.validate [--limit N]`.
 
 It prints what real clips score (those of the prompts, and those of other prompts of the same kinds), and what clips
 score that are wrong in known ways. The first should be near 100 %, the second near 0.
@@ -20,16 +20,16 @@ from rich.progress import track
 from rich.table import Table
 
 from mov_ai.errors import UsageError, run_script
-from mov_ai.evaluation.benchmark.build import PER_CATEGORY, draw_prompts
 from mov_ai.evaluation.benchmark.checker import BenchmarkChecker, Verdict
-from mov_ai.evaluation.benchmark.counterfactuals import counterfactuals
 from mov_ai.evaluation.benchmark.prompts import CATEGORIES, BenchmarkPrompt, load_prompts
-from mov_ai.evaluation.benchmark.readings import reading_scores
 from mov_ai.evaluation.benchmark.scenes import reference_clip
 from mov_ai.evaluation.benchmark.scores import category_scores
 from mov_ai.evaluation.compositional import Score
 from mov_ai.graph.files import check_writable, write_json
 from mov_ai.hardware import machine
+from tools.benchmark.build import PER_CATEGORY, draw_prompts
+from tools.benchmark.counterfactuals import counterfactuals
+from tools.benchmark.readings import reading_scores
 
 #: The stream of `draw_prompts` that nothing was set on.
 _FRESH = 1
@@ -124,7 +124,7 @@ def table(scores: dict[str, dict[str, Score]], title: str) -> Table:
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m mov_ai.evaluation.benchmark.validate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.benchmark.validate", description=__doc__)
     parser.add_argument("--size", type=int, default=128, help="height and width of the clips in pixels")
     parser.add_argument("--limit", type=int, default=None, help="only the first prompts; they cover all categories")
     parser.add_argument("--fresh", type=int, default=None, help="other prompts for each category; as many if not given")

@@ -1,4 +1,4 @@
-"""Does every metric notice? `python -m mov_ai.evaluation.metric_behaviour [--videos 96] [--size 64] [--out FILE]`.
+"""Does every metric notice? `python -m tools.metrics.behaviour [--videos 96] [--size 64] [--out FILE]`.
 
 Rendered clips are distorted more and more, or take one another's prompts, and every metric of the report is measured on
 them by the same pass as in a report. The table says how each moves and whether it does as it should; where a metric
@@ -21,7 +21,6 @@ from rich.table import Table
 from scipy.special import softmax
 
 from mov_ai.errors import MovAIError, UsageError, run_script
-from mov_ai.evaluation.distortions import DISTORTIONS, Distortion
 from mov_ai.evaluation.metric_networks import MetricNetworks, load_networks
 from mov_ai.evaluation.metrics.folders import Video
 from mov_ai.evaluation.metrics.frechet import frechet_distance
@@ -39,6 +38,7 @@ from mov_ai.evaluation.video_metrics import (
 )
 from mov_ai.evaluation.video_pass import Quantity, Values, measure
 from mov_ai.graph.files import write_json
+from tools.metrics.distortions import DISTORTIONS, Distortion
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 #: Not of the pixels: a growing share of the videos has the prompt of another.
@@ -396,7 +396,7 @@ def to_json(found: Behaviour) -> dict[str, Any]:
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m mov_ai.evaluation.metric_behaviour", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.metrics.behaviour", description=__doc__)
     parser.add_argument("--videos", type=int, default=96, help="clips of the test split, 0, 1, ...")
     parser.add_argument("--size", type=int, default=64, help="height and width of the clips in pixels")
     parser.add_argument("--out", type=Path, default=None, help="JSON file for the table")
@@ -432,7 +432,7 @@ def run(options: argparse.Namespace, console: Console, networks: MetricNetworks 
     for name, absent in found.absent.items():
         console.print(f"{name}: not measured: {absent.reason}")
     if options.out is not None:
-        command = f"python -m mov_ai.evaluation.metric_behaviour --videos {options.videos} --size {options.size}"
+        command = f"python -m tools.metrics.behaviour --videos {options.videos} --size {options.size}"
         sources = {q.name: {"network": q.network, "weights": q.weights} for q in quantities(networks, prompts)}
         write_json(options.out, {"command": command, "sources": sources, **to_json(found)})
     return found
@@ -448,7 +448,7 @@ def main(given: list[str] | None = None) -> int:
             told = (f"{row.metric}, {row.distortion}: expected {row.expectation.move}" for row in failures)
             raise MovAIError("; ".join(told))
 
-    return run_script("metric_behaviour", check)
+    return run_script("behaviour", check)
 
 
 if __name__ == "__main__":

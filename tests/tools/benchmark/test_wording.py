@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mov_ai.evaluation.benchmark.scenes import scene_of
-from mov_ai.evaluation.benchmark.wording import Happening, plural, word
 from mov_ai.worlds.tabletop.scene import Action, Instance, Thing
+from tools.benchmark.arrange import scene_of
+from tools.benchmark.wording import Happening, plural, word
 
 BALL, BOXES = Thing("sphere", "orange", "small", "matte"), Thing("cube", "blue", "large", "matte", 3)
 PLACES = [Instance(0, 0, 0, 0, 0), *(Instance(1, x, 1.0, 0, 0) for x in (-1, 0, 1))]

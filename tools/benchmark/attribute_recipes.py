@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mov_ai.evaluation.benchmark.choices import Choice
-from mov_ai.evaluation.benchmark.drafts import Draft, drafted
 from mov_ai.worlds.tabletop.lexicon import SHAPES
 from mov_ai.worlds.tabletop.scene import Action, Instance, Thing
+from tools.benchmark.choices import Choice
+from tools.benchmark.drafts import Draft, drafted
 
 #: Shapes for groups, whose back rows are small in the picture: small cylinders would look like cubes.
 _GROUPED = ("sphere", "cube", "cone")

@@ -15,14 +15,20 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation import metric_behaviour
-from mov_ai.evaluation.distortions import DISTORTIONS
-from mov_ai.evaluation.metric_behaviour import (
+from mov_ai.evaluation.metric_networks import MetricNetworks, load_networks
+from mov_ai.evaluation.metrics.folders import Video
+from mov_ai.evaluation.metrics.image_quality import to_network
+from mov_ai.evaluation.metrics.optical_flow import LucasKanade
+from mov_ai.evaluation.metrics.result import Absent
+from mov_ai.evaluation.video_metrics import FEATURES, I3D, PROBABILITIES, pair_quantities, quantities
+from mov_ai.worlds.tabletop.lexicon import COLORS, RGB
+from tools.metrics.behaviour import (
     EXCEPTIONS,
     HIGHER_IS_BETTER,
     PROMPTS,
     STRENGTHS,
     Behaviour,
+    Expectation,
     Move,
     arguments,
     behaviour,
@@ -34,13 +40,7 @@ from mov_ai.evaluation.metric_behaviour import (
     run,
     table,
 )
-from mov_ai.evaluation.metric_networks import MetricNetworks, load_networks
-from mov_ai.evaluation.metrics.folders import Video
-from mov_ai.evaluation.metrics.image_quality import to_network
-from mov_ai.evaluation.metrics.optical_flow import LucasKanade
-from mov_ai.evaluation.metrics.result import Absent
-from mov_ai.evaluation.video_metrics import FEATURES, I3D, PROBABILITIES, pair_quantities, quantities
-from mov_ai.worlds.tabletop.lexicon import COLORS, RGB
+from tools.metrics.distortions import DISTORTIONS
 
 CLIPS, SIDE = 8, 40
 
@@ -238,17 +238,17 @@ def test_command_prints_the_table_writes_it_and_fails_where_a_metric_does(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(metric_behaviour, "STRENGTHS", (0.0, 1.0))
-    monkeypatch.setattr(metric_behaviour, "rendered", lambda count, size: (clips[0][:count], clips[1]))
-    monkeypatch.setattr(metric_behaviour, "load_networks", lambda: untrained)
-    monkeypatch.setattr(metric_behaviour, "DISTORTIONS", {"blur": DISTORTIONS["blur"]})
+    monkeypatch.setattr("tools.metrics.behaviour.STRENGTHS", (0.0, 1.0))
+    monkeypatch.setattr("tools.metrics.behaviour.rendered", lambda count, size: (clips[0][:count], clips[1]))
+    monkeypatch.setattr("tools.metrics.behaviour.load_networks", lambda: untrained)
+    monkeypatch.setattr("tools.metrics.behaviour.DISTORTIONS", {"blur": DISTORTIONS["blur"]})
     options = ["--videos", "3", "--out", str(tmp_path / "table.json")]
     run(arguments(options), Console(width=140))
     written = json.loads((tmp_path / "table.json").read_text())
     assert written["command"].endswith("--videos 3 --size 64")
     assert {row["distortion"] for row in written["rows"]} == {"blur", PROMPTS}
     assert "temporal_flickering, blur: better" in capsys.readouterr().out
-    monkeypatch.setitem(EXCEPTIONS, "psnr", {"blur": metric_behaviour.Expectation("better", "it is not")})
+    monkeypatch.setitem(EXCEPTIONS, "psnr", {"blur": Expectation("better", "it is not")})
     assert main(options) == 1
     assert "psnr, blur: expected better" in capsys.readouterr().err
 

@@ -11,12 +11,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from mov_ai.evaluation.benchmark.choices import OPPOSITE, heights
 from mov_ai.evaluation.benchmark.prompts import BenchmarkPrompt
-from mov_ai.evaluation.benchmark.scenes import rendered, showable
+from mov_ai.evaluation.benchmark.scenes import rendered
 from mov_ai.graph import Interval
 from mov_ai.worlds.tabletop.lexicon import COLORS, SHAPES
 from mov_ai.worlds.tabletop.scene import Action, Instance, Scene
+from tools.benchmark.arrange import showable
+from tools.benchmark.choices import OPPOSITE, heights
 
 #: Gives a changed scene, or None if the change would leave the answer right.
 _Change = Callable[[BenchmarkPrompt], Scene | None]

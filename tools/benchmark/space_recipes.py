@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mov_ai.evaluation.benchmark.choices import Choice
-from mov_ai.evaluation.benchmark.drafts import Draft, drafted
-from mov_ai.evaluation.benchmark.wording import Happening
 from mov_ai.graph.schema import FULL
 from mov_ai.worlds.tabletop.lexicon import INVERSE_SPATIAL
 from mov_ai.worlds.tabletop.scene import EXTENT, RADIUS, Action, Instance, Scene, Thing, boxes, simulate
+from tools.benchmark.choices import Choice
+from tools.benchmark.drafts import Draft, drafted
+from tools.benchmark.wording import Happening
 
 #: Relation -> how it is said; "top" is where something rests.
 _PHRASES = {

@@ -7,11 +7,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from mov_ai.evaluation.benchmark.wording import Happening
 from mov_ai.graph import Interval
 from mov_ai.graph.schema import FULL
 from mov_ai.worlds.tabletop.lexicon import COLORS, SHAPES
 from mov_ai.worlds.tabletop.scene import AIR_HEIGHT, DEPTHWISE, JUMP_HEIGHT, LATERAL, Action, Instance, Thing
+from tools.benchmark.wording import Happening
 
 _T = TypeVar("_T")
 OPPOSITE = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mov_ai.evaluation.benchmark import CATEGORIES, load_prompts
-from mov_ai.evaluation.benchmark.readings import reading, reading_scores
 from mov_ai.graph import SceneGraph
+from tools.benchmark.readings import reading, reading_scores
 
 RIGHT = {"things": True, "events": True, "relations": True}
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.distortions import (
+from tools.metrics.distortions import (
     COLOUR_SHIFT,
     DISTORTIONS,
     NOISE_SIGMA,

@@ -1,0 +1,1 @@
+"""What the repository was made and checked with; nothing in `mov_ai` imports it."""

@@ -1,0 +1,1 @@
+"""Can the metrics of videos be trusted: damaged videos, measured."""

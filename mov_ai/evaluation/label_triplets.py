@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from mov_ai.errors import UsageError
 from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
-from mov_ai.labels.features import Weights, label_features
+from mov_ai.labels.features import LabelFeatures, Weights
 from mov_ai.labels.meanings import load_meanings
 
 HALVES = ("development", "held_out")
@@ -58,12 +58,12 @@ def wrong(triplets: Sequence[Triplet], similarity: Similarity) -> list[tuple[Tri
 
 def sparse_similarity(weights: Weights | None = None) -> Similarity:
     """Exact cosines of the embedded encoder's features, before projection."""
-    meanings, rules = load_meanings(), weights or Weights()
+    encode = LabelFeatures(load_meanings(), weights)
     known: dict[tuple[str, str], dict[int, float]] = {}
 
     def features(role: str, text: str) -> dict[int, float]:
         if (role, text) not in known:
-            known[role, text] = label_features(role, text, meanings, rules)
+            known[role, text] = encode(role, text)
         return known[role, text]
 
     def similarity(role: str, label: str, others: Sequence[str]) -> np.ndarray:
@@ -82,3 +82,43 @@ def encoder_similarity(config: LabelEncoderConfig) -> Similarity:
         return np.asarray(vectors[1:] @ vectors[0])
 
     return similarity
+
+
+def table(triplets: Sequence[Triplet], similarities: Mapping[str, Similarity]) -> Table:
+    """How many triplets of each half are right, one row for each way to compare labels."""
+    rows = Table("vectors", *HALVES)
+    for name, similarity in similarities.items():
+        cells = []
+        for half in HALVES:
+            asked = [triplet for triplet in triplets if triplet.half == half]
+            right = len(asked) - len(wrong(asked, similarity))
+            cells.append(f"{right} of {len(asked)} ({right / max(len(asked), 1):.0%})")
+        rows.add_row(name, *cells)
+    return rows
+
+
+def main(given: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mov_ai.evaluation.label_triplets", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--triplets", type=Path, default=project_data_folder() / "labels" / "triplets.jsonl")
+    parser.add_argument("--widths", type=int, nargs="+", default=WIDTHS, help="of the embedded vectors")
+    parser.add_argument("--missed", action="store_true", help="name the triplets that the exact features miss")
+    chosen = parser.parse_args(given)
+
+    def show() -> None:
+        triplets = read_triplets(chosen.triplets)
+        exact = sparse_similarity()
+        by_width = {f"{width} wide": encoder_similarity(LabelEncoderConfig(width=width)) for width in chosen.widths}
+        console = Console()
+        console.print(table(triplets, {"features, not projected": exact, **by_width}))
+        if chosen.missed:
+            for triplet, nearest in wrong(triplets, exact):
+                console.print(f"{triplet.half}: {triplet.anchor}: expected {triplet.kin}, nearest {nearest}")
+
+    return run_script("label_triplets", show)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mov_ai.errors import UsageError
-from mov_ai.labels.features import ROLES, Weights, clean, label_features
+from mov_ai.labels.features import ROLES, LabelFeatures, Weights, clean
 from mov_ai.labels.meanings import load_meanings
 
 EMBEDDED = "embedded"
@@ -110,11 +110,10 @@ class EmbeddedLabelEncoder(_Remembering):
             )
         if config.width < 1:
             raise UsageError(f"label encoder: expected a width of at least 1, found {config.width}")
-        meanings, rules = load_meanings(), weights or Weights()
+        features = LabelFeatures(load_meanings(), weights)
 
         def encode(labels: list[tuple[str, str]]) -> np.ndarray:
-            sparse = [label_features(role, text, meanings, rules) for role, text in labels]
-            return np.stack([project(features, config.width) for features in sparse])
+            return np.stack([project(features(role, text), config.width) for role, text in labels])
 
         super().__init__(config, encode)
 

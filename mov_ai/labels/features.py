@@ -6,11 +6,12 @@ import math
 import re
 import unicodedata
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mov_ai.labels.meanings import Meanings
+from mov_ai.labels.meanings import PARTS, Meanings
 from mov_ai.labels.relations import relation_group
-from mov_ai.labels.word_forms import stems, word_key
+from mov_ai.labels.word_forms import base_words, word_key
 
 ROLES = ("entity", "event", "attribute", "relation", "direction", "setting", "light", "camera", "style", "word")
 #: Role -> parts of speech, likeliest first.
@@ -21,7 +22,7 @@ _PARTS = {
 #: Role -> lexicographers' files that a picture is likelier to mean: for an attribute nouns of attributes and substances
 #: (navy the colour, not the fleet), for an event verbs of change, contact, creation, motion.
 _SEEN = {
-    "entity": (5, 6, 8, 13, 17, 18, 20, 25, 27),
+    "entity": (5, 6, 13, 17, 18, 20, 25, 27),
     "event": (29, 30, 34, 35, 36, 38),
     "attribute": (0, 7, 25, 27),
     "setting": (6, 14, 15, 17),
@@ -31,6 +32,10 @@ _SEEN = {
 SYNSET, OPPOSITE, WORD, SPELLING, RELATION = range(5)
 _EMPTY = frozenset(["a", "an", "the", "of", "to", "in", "on", "at", "with", "and", "by", "for"])
 _MOST_SENSES = 8
+#: Senses and steps of less weight than this, relative to the first, are left out.
+_LEAST = 0.1
+#: Roles whose labels may be a phrase of `mov_ai.labels.relations`.
+_RELATION_ROLES = ("relation", "direction", "light", "word")
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Weights:
     Attributes:
         sense_decay: weight of a word's next sense relative to the one before, where no counts tell.
         count_power: a sense's share of the word's uses counts by this power.
+        part_power: a part of speech counts by its uses to this power.
         other_part: weight of senses in a part of speech that the role does not prefer.
         seen: factor for senses that a picture is likelier to show.
         hypernym, similar, pertains: weight of a parent relative to its child, by the kind of step.
@@ -47,27 +53,29 @@ class Weights:
         attribute, derived, also, entails: weight of what a sense is linked to.
         opposite: weight of the axis on which a sense and its antonym have different signs.
         gloss: weight of the words of a definition, relative to the word itself.
-        meaning, words, spelling: how much the three blocks count; each has unit length before.
+        defining: weight of what the words of a definition mean, by their most used sense.
+        words, spelling: how much these blocks count beside the meaning; each has unit length before.
         other_word: weight of words beside the head of a phrase.
     """
 
-    sense_decay: float = 0.6
-    count_power: float = 0.7
-    other_part: float = 0.15
-    seen: float = 2.0
-    hypernym: float = 0.75
+    sense_decay: float = 0.85
+    count_power: float = 0.5
+    part_power: float = 0.2
+    other_part: float = 0.7
+    seen: float = 5.0
+    hypernym: float = 0.6
     similar: float = 0.5
     pertains: float = 0.7
-    rarity: float = 1.0
+    rarity: float = 0.4
     attribute: float = 0.3
-    derived: float = 0.3
-    also: float = 0.3
-    entails: float = 0.3
-    opposite: float = 0.6
-    gloss: float = 0.7
-    meaning: float = 1.0
-    words: float = 0.6
-    spelling: float = 0.2
+    derived: float = 0.7
+    also: float = 0.2
+    entails: float = 1.5
+    opposite: float = 1.0
+    gloss: float = 1.2
+    defining: float = 0.5
+    words: float = 0.4
+    spelling: float = 0.08
     other_word: float = 0.5
 
 
@@ -76,33 +84,146 @@ def clean(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold()).split())
 
 
-def label_features(role: str, text: str, meanings: Meanings, weights: Weights) -> dict[int, float]:
-    """Features of a label, their weights as one vector of unit length.
+class LabelFeatures:
+    """From labels to features; what lies above a synset is worked out once.
 
     Args:
-        role: one of `ROLES`.
-        text: not empty after `clean`.
+        meanings: the words.
+        weights: of the kinds of features.
     """
-    text = clean(text)
-    meaning: dict[int, float] = {}
-    words: dict[int, float] = {}
-    for word, weight in _parts_of(role, text, meanings, weights):
-        _add(meaning, _unit(_meaning(role, word, meanings, weights)), weight)
-        _add(words, _unit(_words(role, word, meanings, weights)), weight)
-    group = relation_group(text) if role in ("relation", "direction", "word", "light") else None
-    if group is not None:
-        name, opposite = group
-        own = {_feature(RELATION, word_key(name)): 1.0}
-        if opposite:
-            axis = min(name, opposite)
-            own[_feature(OPPOSITE, word_key(axis))] = weights.opposite if name == axis else -weights.opposite
-        meaning = _unit(meaning)
-        _add(meaning, own, 2.0)
-    features: dict[int, float] = {}
-    _add(features, _unit(meaning), weights.meaning)
-    _add(features, _unit(words), weights.words)
-    _add(features, _unit(_spelling(text)), weights.spelling)
-    return _unit(features)
+
+    def __init__(self, meanings: Meanings, weights: Weights | None = None) -> None:
+        self.meanings = meanings
+        self.weights = weights or Weights()
+        self._bits = math.log2(len(meanings.parent))
+        self._above_known: dict[int, dict[int, float]] = {}
+        self._defining_known: dict[int, dict[int, float]] = {}
+        w = self.weights
+        self._step = {"n": w.hypernym, "v": w.hypernym, "a": w.similar, "r": w.pertains}
+        self._link = {
+            **{"hypernym": w.hypernym, "similar": w.similar, "pertains": w.pertains, "attribute": w.attribute},
+            **{"derived": w.derived, "also": w.also, "entails": w.entails},
+        }
+
+    def __call__(self, role: str, text: str) -> dict[int, float]:
+        """Features of a label, their weights as one vector of unit length.
+
+        Args:
+            role: one of `ROLES`.
+            text: not empty after `clean`.
+        """
+        text = clean(text)
+        meaning: dict[int, float] = {}
+        words: dict[int, float] = {}
+        for word, weight in self._parts_of(role, text):
+            senses = self._weighted_senses(role, word)
+            _add(meaning, _unit(self._meaning(senses)), weight)
+            _add(words, _unit(self._words(word, senses)), weight)
+        group = relation_group(text) if role in _RELATION_ROLES else None
+        if group is not None:
+            name, opposite = group
+            own = {_feature(RELATION, word_key(name)): 1.0}
+            if opposite:
+                axis = min(name, opposite)
+                own[_feature(OPPOSITE, word_key(axis))] = self.weights.opposite * (1 if name == axis else -1)
+            meaning = _unit(meaning)
+            _add(meaning, own, 2.0)
+        features: dict[int, float] = {}
+        _add(features, _unit(meaning), 1.0)
+        _add(features, _unit(words), self.weights.words)
+        _add(features, _unit(_spelling(text)), self.weights.spelling)
+        return _unit(features)
+
+    def _parts_of(self, role: str, text: str) -> list[tuple[str, float]]:
+        """The words that carry a label's meaning, with their weights: a phrase that WordNet has, or head and rest."""
+        tokens = [token for token in re.split(r"[\s_\-/,.;:]+", text) if token]
+        if len(tokens) <= 1:
+            return [(text, 1.0)]
+        rest = [token for token in tokens if token not in _EMPTY] or tokens
+        beside = self.weights.other_word
+        for joined in ("_".join(tokens), "-".join(tokens), "_".join(rest)):
+            if self._senses(role, joined):
+                return [(joined, 1.0), *((token, 0.3 * beside) for token in rest)]
+        head = 0 if role == "event" else len(rest) - 1
+        return [(token, 1.0 if i == head else beside) for i, token in enumerate(rest)]
+
+    def _senses(self, role: str, word: str) -> list[list[tuple[int, float]]]:
+        """Senses of a word, or of what it is a form of, by part of speech in the role's order; empty ones left out."""
+        by_part = []
+        for part in _PARTS.get(role, PARTS):
+            bases = self.meanings.base_forms(word, part)
+            for key in (word_key(word), *bases, *(word_key(stem) for stem in base_words(word))):
+                senses = [sense for sense in self.meanings.senses(key) if self.meanings.part(sense[0]) == part]
+                if senses:
+                    by_part.append(senses[:_MOST_SENSES])
+                    break
+        return by_part
+
+    def _weighted_senses(self, role: str, word: str) -> dict[int, float]:
+        """Synsets of a word: weighted by use within their part of speech, by the role, by the part's own use."""
+        w = self.weights
+        weighted = {}
+        seen = _SEEN.get(role, ())
+        for place, senses in enumerate(self._senses(role, word)):
+            uses = [count + w.sense_decay**rank for rank, (_, count) in enumerate(senses)]
+            total = sum(uses)
+            by_part = total**w.part_power * (1.0 if place == 0 or role == "word" else w.other_part)
+            for (synset, _), use in zip(senses, uses, strict=True):
+                boost = w.seen if self.meanings.lexname[synset] in seen else 1.0
+                weighted[synset] = (use / total) ** w.count_power * boost * by_part
+        least = _LEAST * max(weighted.values(), default=0.0)
+        return {synset: weight for synset, weight in weighted.items() if weight > least}
+
+    def _above(self, synset: int) -> dict[int, float]:
+        """A synset, what lies above it, and on which side of their opposites these are."""
+        if synset in self._above_known:
+            return self._above_known[synset]
+        features = self._above_known[synset] = {}
+        weight = 1.0
+        while weight > _LEAST:
+            rarity = (1 - self.meanings.below[synset] / self._bits) ** self.weights.rarity
+            _add(features, {_feature(SYNSET, synset): rarity}, weight)
+            for kind, target in self.meanings.links(synset):
+                if kind == "antonym":
+                    side = self.weights.opposite * (1 if synset < target else -1)
+                    _add(features, {_feature(OPPOSITE, min(synset, target)): side}, weight)
+            parent = self.meanings.parent[synset]
+            if parent == synset:
+                break
+            weight *= self._step[self.meanings.part(synset)]
+            synset = parent
+        return features
+
+    def _meaning(self, senses: Mapping[int, float]) -> dict[int, float]:
+        """What senses mean: themselves, what lies above them, what they are linked to, what defines them."""
+        features: dict[int, float] = {}
+        for synset, weight in senses.items():
+            _add(features, self._above(synset), weight)
+            links = [(kind, target) for kind, target in self.meanings.links(synset) if kind != "antonym"]
+            for kind, target in links:
+                _add(features, self._above(target), weight * self._link[kind] / math.sqrt(len(links)))
+            if self.weights.defining:
+                for key, spread in self.meanings.definition(synset):
+                    _add(features, self._defining(key), weight * self.weights.defining * (1 - spread / self._bits))
+        return features
+
+    def _defining(self, key: int) -> dict[int, float]:
+        """What a word of a definition means, by its most used sense."""
+        if key not in self._defining_known:
+            senses = self.meanings.senses(key)
+            best = max(senses, key=lambda sense: sense[1], default=None)
+            self._defining_known[key] = {} if best is None else _unit(self._above(best[0]))
+        return self._defining_known[key]
+
+    def _words(self, word: str, senses: Mapping[int, float]) -> dict[int, float]:
+        """The word itself and those that define it, in one space: "emerald: a green ..." so meets "green"."""
+        gloss: dict[int, float] = {}
+        for synset, weight in senses.items():
+            for key, spread in self.meanings.definition(synset):
+                _add(gloss, {_feature(WORD, key): 1 - spread / self._bits}, weight)
+        features = {_feature(WORD, word_key(word)): 1.0}
+        _add(features, _unit(gloss), self.weights.gloss)
+        return features
 
 
 def _feature(kind: int, number: int) -> int:
@@ -117,95 +238,6 @@ def _add(target: dict[int, float], source: dict[int, float], weight: float) -> N
 def _unit(features: dict[int, float]) -> dict[int, float]:
     length = math.sqrt(sum(value * value for value in features.values()))
     return {key: value / length for key, value in features.items()} if length > 0 else {}
-
-
-def _parts_of(role: str, text: str, meanings: Meanings, weights: Weights) -> list[tuple[str, float]]:
-    """The words that carry a label's meaning, with their weights: a phrase that WordNet has whole, or head and rest."""
-    tokens = [token for token in re.split(r"[\s_\-/,.;:]+", text) if token]
-    if len(tokens) <= 1:
-        return [(text, 1.0)]
-    rest = [token for token in tokens if token not in _EMPTY] or tokens
-    for joined in ("_".join(tokens), "-".join(tokens), "_".join(rest)):
-        if _senses(role, joined, meanings):
-            return [(joined, 1.0), *((token, 0.3 * weights.other_word) for token in rest)]
-    head = 0 if role == "event" else len(rest) - 1
-    return [(token, 1.0 if i == head else weights.other_word) for i, token in enumerate(rest)]
-
-
-def _base(word: str, part: str, meanings: Meanings) -> list[tuple[int, float]]:
-    """Senses of a word, or of what it is a form of, in one part of speech."""
-    for key in (word_key(word), *meanings.base_forms(word, part), *(word_key(stem) for stem in stems(word))):
-        senses = [sense for sense in meanings.senses(key) if meanings.part(sense[0]) == part]
-        if senses:
-            return senses[:_MOST_SENSES]
-    return []
-
-
-def _senses(role: str, word: str, meanings: Meanings) -> list[list[tuple[int, float]]]:
-    """Senses by part of speech, in the role's order; parts without any are left out."""
-    return [senses for part in _PARTS.get(role, "nvar") if (senses := _base(word, part, meanings))]
-
-
-def _weighted_senses(role: str, word: str, meanings: Meanings, weights: Weights) -> dict[int, float]:
-    found = {}
-    seen = _SEEN.get(role, ())
-    for place, senses in enumerate(_senses(role, word, meanings)):
-        by_part = 1.0 if place == 0 or role == "word" else weights.other_part
-        total = sum(count + weights.sense_decay**rank for rank, (_, count) in enumerate(senses))
-        for rank, (synset, count) in enumerate(senses):
-            share = ((count + weights.sense_decay**rank) / total) ** weights.count_power
-            boost = weights.seen if meanings.lexname[synset] in seen else 1.0
-            found[synset] = share * boost * by_part
-    return found
-
-
-def _meaning(role: str, word: str, meanings: Meanings, weights: Weights) -> dict[int, float]:
-    """Synsets of a word, what lies above them, what they are linked to, and their side of an opposition."""
-    features: dict[int, float] = {}
-    total = math.log2(len(meanings.parent))
-    steps = {"n": weights.hypernym, "v": weights.hypernym, "a": weights.similar, "r": weights.pertains}
-
-    def climb(synset: int, weight: float) -> None:
-        own, axes = weight, weight
-        while True:
-            rarity = ((total - meanings.below[synset]) / total) ** weights.rarity
-            key = _feature(SYNSET, synset)
-            features[key] = features.get(key, 0.0) + own * rarity
-            for kind, target in meanings.links(synset):
-                if kind == "antonym":
-                    axis = _feature(OPPOSITE, min(synset, target))
-                    side = axes * weights.opposite * (1 if synset < target else -1)
-                    features[axis] = features.get(axis, 0.0) + side
-            parent = meanings.parent[synset]
-            if parent == synset or own < 0.01 * weight:
-                return
-            step = steps[meanings.part(synset)]
-            own, axes, synset = own * step, axes * step, parent
-
-    by_link = {
-        **{"attribute": weights.attribute, "derived": weights.derived, "also": weights.also},
-        **{"entails": weights.entails, "hypernym": weights.hypernym, "similar": weights.similar},
-        "pertains": weights.pertains,
-    }
-    for synset, weight in _weighted_senses(role, word, meanings, weights).items():
-        climb(synset, weight)
-        links = [(kind, target) for kind, target in meanings.links(synset) if kind != "antonym"]
-        for kind, target in links:
-            climb(target, weight * by_link[kind] / math.sqrt(len(links)))
-    return features
-
-
-def _words(role: str, word: str, meanings: Meanings, weights: Weights) -> dict[int, float]:
-    """The word itself and the words that define it, in one space: "emerald: a green ..." so meets "green"."""
-    total = math.log2(len(meanings.parent))
-    gloss: dict[int, float] = {}
-    for synset, weight in _weighted_senses(role, word, meanings, weights).items():
-        for key, spread in meanings.definition(synset):
-            feature = _feature(WORD, key)
-            gloss[feature] = gloss.get(feature, 0.0) + weight * (total - spread) / total
-    features = {_feature(WORD, word_key(word)): 1.0}
-    _add(features, _unit(gloss), weights.gloss)
-    return features
 
 
 def _spelling(text: str) -> dict[int, float]:

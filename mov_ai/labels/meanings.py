@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -58,22 +59,23 @@ class Meanings:
         self.parent: list[int] = arrays["parent"].tolist()
         self.lexname: list[int] = arrays["lexname"].tolist()
         self.below: list[float] = (arrays["below"] / 8).tolist()
-        self._arrays = arrays
-        self._sense_ends = np.cumsum(arrays["sense_counts"], dtype=np.int64)
-        self._link_ends = np.cumsum(arrays["link_counts"], dtype=np.int64)
-        self._gloss_ends = np.cumsum(arrays["gloss_counts"], dtype=np.int64)
+        # Views give plain numbers, which single look-ups need, without a copy of the whole as a list.
+        self._columns = {name: memoryview(array) for name, array in arrays.items()}
+        self._ends = {
+            name: memoryview(np.cumsum(arrays[f"{name}_counts"], dtype=np.int64)) for name in ("sense", "link", "gloss")
+        }
 
     def senses(self, key: int) -> list[tuple[int, float]]:
         """(synset, count in tagged text) of a word by its `word_key`; the most used come first in each part of speech.
 
         Words are in lower case, several words joined by "_".
         """
-        row = _row(self._arrays["word_key"], key)
-        if row is None:
+        keys = self._columns["word_key"]
+        row = bisect_left(keys, key)
+        if row == len(keys) or keys[row] != key:
             return []
-        start, end = _span(self._sense_ends, row)
-        used = np.exp2(self._arrays["sense_used"][start:end] / 8) - 1
-        return list(zip(self._arrays["sense_synset"][start:end].tolist(), used.tolist(), strict=True))
+        used = (2 ** (level / 8) - 1 for level in self._cut("sense", "sense_used", row))
+        return list(zip(self._cut("sense", "sense_synset", row), used, strict=True))
 
     def part(self, synset: int) -> str:
         """The part of speech of a synset, one of `PARTS`."""
@@ -82,37 +84,25 @@ class Meanings:
 
     def links(self, synset: int) -> list[tuple[str, int]]:
         """(kind, synset) of what stands to a synset otherwise than as its parent; kinds are `LINKS`."""
-        start, end = _span(self._link_ends, synset)
-        kinds = self._arrays["link_kind"][start:end].tolist()
-        return [
-            (LINKS[kind], target)
-            for kind, target in zip(kinds, self._arrays["link_target"][start:end].tolist(), strict=True)
-        ]
+        kinds = (LINKS[kind] for kind in self._cut("link", "link_kind", synset))
+        return list(zip(kinds, self._cut("link", "link_target", synset), strict=True))
 
     def definition(self, synset: int) -> list[tuple[int, float]]:
         """(`word_key`, log2 of how many definitions have it) of the first telling words of a definition."""
-        start, end = _span(self._gloss_ends, synset)
-        rows = self._arrays["gloss_word"][start:end]
-        spread = self._arrays["gloss_spread"][rows] / 8
-        return list(zip(self._arrays["gloss_key"][rows].tolist(), spread.tolist(), strict=True))
+        keys, spread = self._columns["gloss_key"], self._columns["gloss_spread"]
+        return [(keys[row], spread[row] / 8) for row in self._cut("gloss", "gloss_word", synset)]
 
     def base_forms(self, word: str, part: str) -> list[int]:
         """`word_key` of each word that an irregular form comes from, for one part of speech."""
-        keys = self._arrays["form_key"]
-        start = int(np.searchsorted(keys, word_key(word)))
-        end = int(np.searchsorted(keys, word_key(word), side="right"))
-        parts = self._arrays["form_part"][start:end].tolist()
-        bases = self._arrays["form_base"][start:end].tolist()
-        return [base for base, of in zip(bases, parts, strict=True) if PARTS[of] == part]
+        keys, key = self._columns["form_key"], word_key(word)
+        rows = range(bisect_left(keys, key), bisect_right(keys, key))
+        parts, bases = self._columns["form_part"], self._columns["form_base"]
+        return [bases[row] for row in rows if PARTS[parts[row]] == part]
 
-
-def _row(keys: np.ndarray, key: int) -> int | None:
-    row = int(np.searchsorted(keys, key))
-    return row if row < len(keys) and keys[row] == key else None
-
-
-def _span(ends: np.ndarray, row: int) -> tuple[int, int]:
-    return (int(ends[row - 1]) if row else 0), int(ends[row])
+    def _cut(self, of: str, column: str, row: int) -> list[int]:
+        """The entries of a row in one of the columns that hold several a row."""
+        ends = self._ends[of]
+        return self._columns[column][ends[row - 1] if row else 0 : ends[row]].tolist()
 
 
 def read_meanings(path: Path) -> Meanings:
@@ -131,7 +121,9 @@ def read_meanings(path: Path) -> Meanings:
             size = np.dtype(kind).itemsize
             planes = np.frombuffer(zlib.decompress(stored[name].tobytes()), dtype=np.uint8)
             values = np.ascontiguousarray(planes.reshape(size, -1).T).view(kind)[:, 0]
-            arrays[name] = np.cumsum(values, dtype=np.uint32) if differences else values
+            arrays[name] = (
+                np.cumsum(values, dtype=np.uint32) if differences else values.astype(values.dtype.newbyteorder("="))
+            )
     except (OSError, KeyError, ValueError, zlib.error, safetensors.SafetensorError) as error:
         raise UsageError(
             f"{path}: no word meanings there ({error}); make them with `python -m mov_ai.training.labels`"

@@ -13,6 +13,8 @@ _ENDINGS: tuple[tuple[str, str | None], ...] = (
     *(("ier", "y"), ("er", "e"), ("er", ""), ("er", None)),
     *(("iest", "y"), ("est", "e"), ("est", ""), ("est", None)),
 )
+#: Endings that make one word of another, and leave most of what it means.
+_DERIVING = ("wards", "ward", "like", "ness", "ally", "ly", "ish", "ful", "y")
 
 
 def word_key(word: str) -> int:
@@ -34,3 +36,16 @@ def stems(word: str) -> Iterator[str]:
             # "ths" is no plural of thorium's symbol.
             if len(stem) > 2:
                 yield stem
+
+
+def base_words(word: str) -> Iterator[str]:
+    """What a word in lower case may be a form of, or may be made from ("leftward": "left"), likeliest first."""
+    yield from stems(word)
+    for ending in _DERIVING:
+        if word.endswith(ending) and len(word) > len(ending) + 2:
+            stem = word[: -len(ending)]
+            yield stem
+            # "greenish": "green"; "whitish": "white"; "reddish": "red".
+            yield stem + "e"
+            if stem[-1] == stem[-2]:
+                yield stem[:-1]

@@ -11,8 +11,9 @@ import argparse
 import re
 import sys
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from mov_ai.data.downloads import data_folder
 from mov_ai.errors import UsageError, run_script
 from mov_ai.graph.files import write_bytes
 from mov_ai.labels.meanings import EMBEDDED_MEANINGS, LINKS, PARTS, pack
-from mov_ai.labels.word_forms import stems, word_key
+from mov_ai.labels.word_forms import base_words, word_key
 
 _PARTS = {"n": "noun", "v": "verb", "a": "adj", "r": "adv"}
 #: A synset's pointer symbol -> its kind of link; "@" and "&" come first because they make the tree.
@@ -31,7 +32,7 @@ _POINTERS = {
     **{"^": "also", "$": "also", "*": "entails", ">": "entails", "!": "antonym"},
 }
 #: Words of a definition that are kept, the first ones.
-_GLOSS_WORDS = 4
+_GLOSS_WORDS = 6
 #: A word in more definitions than this says nothing.
 _COMMON = 4_000
 _STOP = frozenset((
@@ -130,17 +131,26 @@ def _ordered(synsets: dict[_Key, _Synset]) -> tuple[list[_Synset], np.ndarray]:
     return [synsets[key] for key in order], above_each
 
 
-def _definition_words(order: list[_Synset], known: Collection[str]) -> list[list[str]]:
-    """The first words of each definition that say something, as WordNet lists them."""
+def _definition_words(order: list[_Synset], uses: Mapping[str, int]) -> list[list[str]]:
+    """The first words of each definition that say something, as WordNet lists them.
 
+    Args:
+        order: synsets.
+        uses: every word that WordNet lists -> its count in tagged text.
+    """
+
+    @cache
     def base(word: str) -> str:
-        return word if word in known else next((stem for stem in stems(word) if stem in known), "")
+        # The most used form: "colors" is listed by itself, but "color" is what is meant.
+        regular = next((stem for stem in base_words(word) if stem in uses), "")
+        forms = [form for form in (word, regular) if form in uses]
+        return max(forms, key=lambda form: uses[form]) if forms else ""
 
     words = []
     for synset in order:
         text = re.sub(r"\([^)]*\)", " ", synset.definition.lower())
         found = [base(word) for word in re.findall(r"[a-z]+", text) if word not in _STOP]
-        words.append(list(dict.fromkeys(word for word in found if len(word) > 1)))
+        words.append(list(dict.fromkeys(word for word in found if len(word) > 1 and word not in _STOP)))
     spread = Counter(word for entry in words for word in entry)
     return [[word for word in entry if 1 < spread[word] <= _COMMON][:_GLOSS_WORDS] for entry in words]
 
@@ -178,7 +188,7 @@ def meanings(folder: Path) -> dict[str, np.ndarray]:
             if places[target] not in (i, parents[i]) and not (kind == "similar" and parents[places[target]] == i)
         }
     )
-    glosses = _definition_words(order, senses)
+    glosses = _definition_words(order, {word: sum(count for _, count in of) for word, of in senses.items()})
     spread = Counter(word for entry in glosses for word in entry)
     gloss_words = sorted(spread)
     gloss_rows = {word: i for i, word in enumerate(gloss_words)}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
+from rich.table import Table
 
-from mov_ai.errors import UsageError
+from mov_ai.data.downloads import project_data_folder
+from mov_ai.errors import UsageError, run_script
 from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
 from mov_ai.labels.features import LabelFeatures, Weights
 from mov_ai.labels.meanings import load_meanings

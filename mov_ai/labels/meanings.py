@@ -60,9 +60,9 @@ class Meanings:
         self.lexname: list[int] = arrays["lexname"].tolist()
         self.below: list[float] = (arrays["below"] / 8).tolist()
         # Views give plain numbers, which single look-ups need, without a copy of the whole as a list.
-        self._columns = {name: memoryview(array) for name, array in arrays.items()}
+        self._columns = {name: array.data for name, array in arrays.items()}
         self._ends = {
-            name: memoryview(np.cumsum(arrays[f"{name}_counts"], dtype=np.int64)) for name in ("sense", "link", "gloss")
+            name: np.cumsum(arrays[f"{name}_counts"], dtype=np.int64).data for name in ("sense", "link", "gloss")
         }
 
     def senses(self, key: int) -> list[tuple[int, float]]:

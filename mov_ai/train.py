@@ -52,7 +52,7 @@ def trainer_config(settings: DictConfig) -> Any:
     Raises:
         UsageError: if a setting is unknown, of the wrong type or out of range.
     """
-    from mov_ai.training.loop import TrainerConfig
+    from mov_ai.training.settings import TrainerConfig
 
     try:
         return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TrainerConfig), settings))

@@ -19,11 +19,11 @@ from mov_ai.models.codec import CodecConfig
 from mov_ai.models.denoiser import DenoiserConfig
 from mov_ai.models.presets import PRESETS
 from mov_ai.train import build_objective, register_resolvers, trainer_config
-from mov_ai.training.loop import TrainerConfig
 from mov_ai.training.losses import LossWeights
 from mov_ai.training.objective import Objective
 from mov_ai.training.objectives.debug import DebugObjective
 from mov_ai.training.objectives.denoiser import DenoiserObjective
+from mov_ai.training.settings import TrainerConfig
 
 CONF = config_directory()
 

@@ -20,8 +20,9 @@ import torch
 
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.training.checkpoint import checkpoint_folder, checkpoint_steps, load_checkpoint
-from mov_ai.training.loop import Trainer, TrainerConfig, learning_rate_factor
+from mov_ai.training.loop import Trainer
 from mov_ai.training.objectives.debug import DebugObjective
+from mov_ai.training.settings import TrainerConfig, learning_rate_factor
 
 FAST = TrainerConfig(
     max_steps=20, learning_rate=1e-2, warmup_steps=5, ema_decay=0.0, device="cpu", threads=1, log_every=5
@@ -37,7 +38,8 @@ FULL: dict[str, Any] = {
 SLOW_RUN = """
 import json, sys, time
 from mov_ai.training.objectives.debug import DebugObjective
-from mov_ai.training.loop import Trainer, TrainerConfig
+from mov_ai.training.loop import Trainer
+from mov_ai.training.settings import TrainerConfig
 quick = DebugObjective.batch
 def slow(self, step):
     time.sleep(0.03)

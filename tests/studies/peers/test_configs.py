@@ -24,8 +24,9 @@ from mov_ai.models.denoiser import DenoiserConfig
 from mov_ai.models.presets import parameters
 from mov_ai.models.registry import AnyConfig, build_denoiser, load_denoiser
 from mov_ai.train import register_resolvers
-from mov_ai.training.loop import Trainer, TrainerConfig
+from mov_ai.training.loop import Trainer
 from mov_ai.training.objectives.denoiser import DenoiserObjective
+from mov_ai.training.settings import TrainerConfig
 from mov_ai.worlds.tabletop.world import caption_and_layout
 from studies.peers.factorised import FactorisedConfig
 from studies.peers.flops import training_flops

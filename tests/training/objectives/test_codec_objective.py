@@ -12,9 +12,10 @@ from torch import Tensor
 
 from mov_ai.models.codec import CodecConfig, VideoCodec
 from mov_ai.models.component import load_component
-from mov_ai.training.loop import Trainer, TrainerConfig
+from mov_ai.training.loop import Trainer
 from mov_ai.training.objectives import codec as training
 from mov_ai.training.objectives.codec import CodecObjective
+from mov_ai.training.settings import TrainerConfig
 from mov_ai.worlds.tabletop import render as renderer
 
 SMALL = CodecConfig(widths=(16, 12, 8), blocks=(1, 1, 1))

@@ -23,9 +23,10 @@ from mov_ai.models.conditioning import COLORS, Conditioning, GraphEncoderConfig
 from mov_ai.models.denoiser import STAGES, DenoiserConfig, TSAMDenoiser
 from mov_ai.training import latents
 from mov_ai.training.latents import GRID, LatentCache, make_sample
-from mov_ai.training.loop import Trainer, TrainerConfig
+from mov_ai.training.loop import Trainer
 from mov_ai.training.losses import LossWeights
 from mov_ai.training.objectives.denoiser import DenoiserObjective
+from mov_ai.training.settings import TrainerConfig
 from mov_ai.worlds.tabletop.render import render
 from mov_ai.worlds.tabletop.world import caption_and_layout
 from tests.models.test_codec import small_codec

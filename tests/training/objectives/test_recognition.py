@@ -12,7 +12,7 @@ import torch
 
 from mov_ai.evaluation.networks.labels import CLASSES, LABEL_INDEX, LABELS, MIRROR
 from mov_ai.evaluation.networks.recognition import DAMAGES, VideoRecognition
-from mov_ai.training.loop import Trainer, TrainerConfig
+from mov_ai.training.loop import Trainer
 from mov_ai.training.metric_captions import EDITS, consistent, mirrored_text, tell
 from mov_ai.training.metric_clips import (
     CAPTIONS,
@@ -26,6 +26,7 @@ from mov_ai.training.metric_clips import (
 from mov_ai.training.metric_damage import damage_frames, damaged_order, draw_damage
 from mov_ai.training.objectives import recognition as training
 from mov_ai.training.objectives.recognition import RecognitionObjective, recognition_figures
+from mov_ai.training.settings import TrainerConfig
 from mov_ai.worlds.tabletop.grammar import describe
 from mov_ai.worlds.tabletop.lexicon import HELD_OUT_PAIRS, MOTIONS, SHAPES
 from mov_ai.worlds.tabletop.scene import Action, Scene, Thing, sample_scene, simulate, split_seed

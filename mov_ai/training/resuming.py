@@ -1,0 +1,111 @@
+"""Going on from a checkpoint: which one, whether it fits this run, and what has changed since it was saved."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mov_ai.errors import MovAIError, UsageError
+from mov_ai.training.checkpoint import Checkpoint, DamagedCheckpoint, TrainingState, load_checkpoint, load_newest
+from mov_ai.training.settings import FREE_SETTINGS
+
+log = logging.getLogger(__name__)
+
+REMEDY = "use another output folder, or trainer.resume=never to begin anew"
+
+
+def checkpoint_to_resume(resume: str, root: Path) -> tuple[Path, Checkpoint] | None:
+    """The checkpoint that a run goes on from; None to begin at step 0.
+
+    Args:
+        resume: auto (the newest under `root`, if any), never, or a checkpoint folder.
+        root: the `checkpoints` folder of the run.
+
+    Raises:
+        UsageError: if `resume` names no checkpoint.
+        MovAIError: if the checkpoint is damaged.
+    """
+    if resume == "never":
+        return None
+    if resume == "auto":
+        return load_newest(root, log.warning)
+    folder = Path(resume)
+    try:
+        return folder, load_checkpoint(folder)
+    except DamagedCheckpoint as error:
+        raise MovAIError(f"{error}; give trainer.resume another checkpoint") from None
+
+
+def check_objective(folder: Path, state: TrainingState, objective: Mapping[str, Any]) -> None:
+    """Raises UsageError if a checkpoint is another objective's."""
+    before, now = state.objective.get("objective"), objective.get("objective")
+    if before != now:
+        raise UsageError(f"{folder}: holds a {before}, this run trains a {now}; {REMEDY}")
+
+
+def check_tensors(
+    folder: Path, group: str, saved: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]
+) -> None:
+    """Raises UsageError if the tensors of `group`, such as "model", are not those of this network, name by name."""
+    for name in [*expected, *saved]:
+        ours = tuple(expected[name].shape) if name in expected else "absent"
+        theirs = tuple(saved[name].shape) if name in saved else "absent"
+        if ours != theirs:
+            raise UsageError(
+                f"{folder}/{group}.safetensors: holds another network ({name} is {theirs}, expected {ours}); {REMEDY}"
+            )
+
+
+def optimizer_states(
+    folder: Path, saved: Mapping[str, torch.Tensor], names: Sequence[str], parameters: Mapping[str, torch.Tensor]
+) -> dict[int, dict[str, torch.Tensor]]:
+    """The optimiser's state by the number of the parameter, as torch wants it, from `<parameter>/<kind>`.
+
+    Args:
+        folder: the checkpoint's, for messages.
+        saved: the content of `optimizer.safetensors`.
+        names: of the parameters in the order in which the optimiser numbers them.
+        parameters: of this network, by name.
+
+    Raises:
+        UsageError: if it fits another network, or is incomplete.
+    """
+    numbers = {name: number for number, name in enumerate(names)}
+    states: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in saved.items():
+        name, _, kind = key.rpartition("/")
+        if name not in numbers or (kind != "step" and value.shape != parameters[name].shape):
+            raise UsageError(
+                f"{folder}/optimizer.safetensors: {key} {tuple(value.shape)} fits no parameter of this network; "
+                f"{REMEDY}"
+            )
+        states.setdefault(numbers[name], {})[kind] = value
+    kinds = {"step", "exp_avg", "exp_avg_sq"}
+    for number, state in states.items():
+        if state.keys() != kinds:
+            raise UsageError(
+                f"{folder}/optimizer.safetensors: {names[number]} has {', '.join(sorted(state))}, "
+                f"expected {', '.join(sorted(kinds))}; begin anew with trainer.resume=never"
+            )
+    return states
+
+
+def warn_of_changes(
+    folder: Path, state: TrainingState, trainer: Mapping[str, Any], objective: Mapping[str, Any]
+) -> None:
+    """Going on with other settings is allowed, and said."""
+    for part, before, now in (
+        ("trainer", state.trainer, trainer),
+        ("objective", state.objective, json.loads(json.dumps(objective))),
+    ):
+        for name in sorted({*before, *now}):
+            if before.get(name) != now.get(name) and not (part == "trainer" and name in FREE_SETTINGS):
+                log.warning(
+                    "%s.%s is %s, it was %s when %s was saved; going on with the new value",
+                    *(part, name, now.get(name), before.get(name), folder),
+                )

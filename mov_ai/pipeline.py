@@ -38,7 +38,7 @@ from mov_ai.models.conditioning import (
 from mov_ai.models.denoiser import STAGES
 from mov_ai.models.layout_rules import score
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig
-from mov_ai.models.presets import PRESETS
+from mov_ai.models.presets import preset_names
 from mov_ai.models.registry import channels_last, load_denoiser, reads_graph, text_encoder_of
 
 if TYPE_CHECKING:
@@ -188,9 +188,9 @@ def load_latents(path: str | Path) -> SavedLatents:
 
 def pipeline_folder(name: str | Path) -> Path:
     """The folder of an embedded pipeline, or of a saved one. Raises UsageError if there is none."""
-    folder = ASSETS / str(name) if str(name) in PRESETS else Path(name)
+    folder = ASSETS / str(name) if str(name) in preset_names() else Path(name)
     if not (folder / PIPELINE_FILE).is_file():
-        if str(name) in PRESETS:
+        if str(name) in preset_names():
             raise UsageError(f"checkpoint: the preset {name!r} has no embedded weights; train it, then give its folder")
         if folder.suffix in (".pt", ".pth", ".bin", ".ckpt", ".pkl"):
             raise UsageError(f"checkpoint: {folder} looks like a pickle, and pickles are never loaded; give a folder")

@@ -1,18 +1,20 @@
-"""Presets: the sizes of every network of a pipeline, and how many parameters they have."""
+"""Presets: the sizes of every network of a pipeline, read from `conf/model`, and how many parameters they have."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+import hydra.utils
 import torch
+from omegaconf import OmegaConf
 from torch import nn
 
 from mov_ai.errors import UsageError
 from mov_ai.models.cascade import Cascade, CascadeConfig
 from mov_ai.models.codec import CodecConfig, VideoCodec
-from mov_ai.models.conditioning import GraphEncoderConfig
 from mov_ai.models.denoiser import DenoiserConfig, TSAMDenoiser
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig
+from mov_ai.shipped_files import shipped
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,10 @@ class Preset:
     """
 
     name: str
-    codec: CodecConfig = field(default_factory=CodecConfig)
-    planner: PlannerConfig = field(default_factory=PlannerConfig)
-    denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
-    cascade: CascadeConfig = field(default_factory=CascadeConfig)
+    codec: CodecConfig
+    planner: PlannerConfig
+    denoiser: DenoiserConfig
+    cascade: CascadeConfig
 
     def build(self, device: str | torch.device = "cpu") -> nn.ModuleDict:
         """The networks with fresh weights: `cascade` (denoiser and codec) and `planner`.
@@ -45,51 +47,21 @@ class Preset:
             return nn.ModuleDict({"cascade": cascade, "planner": LayoutPlanner(self.planner)})
 
 
-def _preset(
-    name: str,
-    dim: int,
-    depth: int,
-    stem: int,
-    widths: tuple[int, int, int],
-    planner: PlannerConfig,
-    text: tuple[str, int],
-) -> Preset:
-    """A larger preset: latents of 16 channels, a deeper codec and graph encoder, a pretrained text encoder."""
-    latent = 16
-    denoiser = DenoiserConfig(
-        latent_channels=latent,
-        dim=dim,
-        heads=16,
-        depth=depth,
-        mlp_ratio=4.0,
-        stem=stem,
-        graph_encoder=GraphEncoderConfig(dim=1024, layers=4, heads=16),
-        text_encoder=text[0],
-        text_width=text[1],
-    )
-    return Preset(
-        name,
-        codec=CodecConfig(latent, widths, (3, 3, 2), (0.0,) * latent, (1.0,) * latent),
-        planner=planner,
-        denoiser=denoiser,
-        cascade=CascadeConfig(steps=(40, 20, 10)),
-    )
+def preset_names() -> list[str]:
+    """Names of the presets: those of the files in `conf/model`."""
+    return sorted(path.stem for path in shipped("conf/model").glob("*.yaml"))
 
 
-PRESETS: dict[str, Preset] = {
-    "tiny": Preset("tiny"),
-    "base": _preset("base", 1024, 12, 128, (256, 128, 64), PlannerConfig(256, 8, 8), ("google/flan-t5-base", 768)),
-    "movai": _preset(
-        "movai", 2560, 20, 320, (512, 256, 128), PlannerConfig(256, 8, 16), ("google/flan-t5-large", 1024)
-    ),
-}
+def load_preset(name: str) -> Preset:
+    """The preset that `conf/model/NAME.yaml` describes.
 
-
-def preset(name: str) -> Preset:
-    """A preset by name. Raises UsageError for an unknown one."""
-    if name not in PRESETS:
-        raise UsageError(f"preset: expected one of {', '.join(PRESETS)}; found {name!r}")
-    return PRESETS[name]
+    Raises:
+        UsageError: if there is no such file.
+    """
+    if name not in preset_names():
+        raise UsageError(f"preset: expected one of {', '.join(preset_names())}; found {name!r}")
+    parts = OmegaConf.load(shipped(f"conf/model/{name}.yaml"))
+    return Preset(name, **hydra.utils.instantiate(parts, _convert_="all"))
 
 
 def parameters(module: nn.Module) -> int:

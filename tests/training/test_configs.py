@@ -17,7 +17,7 @@ from mov_ai.errors import UsageError
 from mov_ai.hydra_entry import check_choice, choices, config_directory
 from mov_ai.models.codec import CodecConfig
 from mov_ai.models.denoiser import DenoiserConfig
-from mov_ai.models.presets import PRESETS
+from mov_ai.models.presets import load_preset
 from mov_ai.train import build_objective, register_resolvers, trainer_config
 from mov_ai.training.losses import LossWeights
 from mov_ai.training.objective import Objective
@@ -67,7 +67,7 @@ def test_the_default_groups_say_what_the_code_says() -> None:
 
 def test_groups_choose_model_and_loss() -> None:
     config = composed("experiment=tiny/denoiser", "model=base", "loss=denoise_only", "data.clips=7")
-    assert instantiate(config.objective.model, _convert_="all") == PRESETS["base"].denoiser
+    assert instantiate(config.objective.model, _convert_="all") == load_preset("base").denoiser
     weights = instantiate(config.objective.loss, _convert_="all")
     assert (weights.temporal, weights.semantic, weights.perceptual) == (0, 0, 0)
     assert config.objective.clips == 7

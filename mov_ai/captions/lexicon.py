@@ -11,6 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 Words = tuple[str, ...]
 WordsByClass = dict[str, Words]
+#: Family -> name of a pattern -> how often, and its template: see `realiser.Realiser.arrange`.
+Patterns = dict[str, dict[str, tuple[float, str]]]
 
 
 class Lexicon(BaseModel):
@@ -127,6 +129,7 @@ class TabletopWords(Lexicon):
     gradual_manners: Words
     sudden_manners: Words
     counts: dict[int, Words]
+    patterns: Patterns
 
 
 _L = TypeVar("_L", bound=Lexicon)

@@ -68,7 +68,7 @@ def evaluate(
     from rich.console import Console
 
     from mov_ai.evaluation.folder_comparison import compare_folders
-    from mov_ai.evaluation.metric_networks import load_networks
+    from mov_ai.evaluation.networks import load_networks
     from mov_ai.evaluation.report.files import write_report
     from mov_ai.evaluation.report.terminal import absences, tables
     from mov_ai.graph.files import staged_folder

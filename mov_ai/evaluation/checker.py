@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from mov_ai.evaluation.checker_motion import measure, shows
-from mov_ai.evaluation.checker_network import COLOR_NAMES, SHAPE_NAMES, CheckerConfig, CheckerNetwork
 from mov_ai.evaluation.checker_tracks import Track, detect, link, to_planes
 from mov_ai.graph import Interval, Node, SceneGraph
 from mov_ai.graph.time import change_time, frame_times
 from mov_ai.models.component import load_component
+from mov_ai.models.metric_networks.checker import CheckerConfig, CheckerNetwork
 from mov_ai.worlds.tabletop import lexicon
+from mov_ai.worlds.tabletop.metric_labels import COLOR_NAMES, SHAPE_NAMES
 from mov_ai.worlds.tabletop.motions import motion_of, movers
 
 EMBEDDED = Path(__file__).resolve().parents[1] / "assets" / "tiny" / "checker"

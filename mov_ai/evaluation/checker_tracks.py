@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.checker_network import COLOR_NAMES, SHAPE_NAMES, SIZE, STRIDE, CheckerNetwork, targets_to_boxes
+from mov_ai.models.metric_networks.checker import SIZE, STRIDE, CheckerNetwork, targets_to_boxes
+from mov_ai.worlds.tabletop.metric_labels import COLOR_NAMES, SHAPE_NAMES
 
 #: A cell shows an object if the network gives the background less than this.
 _BACKGROUND = 0.5

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.file_digest import sha256_of
-from mov_ai.evaluation.metrics.preprocess import check_video
+from mov_ai.graph.files import sha256_of
+from mov_ai.models.metric_networks.pixels import check_video
 
 _FRAMES_AT_ONCE = 32
 

@@ -13,7 +13,7 @@ import numpy as np
 from mov_ai.evaluation import benchmark
 from mov_ai.evaluation.checker import EMBEDDED
 from mov_ai.evaluation.compositional import Score
-from mov_ai.evaluation.file_digest import sha256_of
+from mov_ai.graph.files import sha256_of
 from mov_ai.models.component import WEIGHTS_FILE
 
 if TYPE_CHECKING:

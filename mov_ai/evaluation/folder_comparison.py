@@ -10,8 +10,6 @@ from pathlib import Path
 from rich.console import Console
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.file_digest import sha256_of
-from mov_ai.evaluation.metric_networks import MetricNetworks
 from mov_ai.evaluation.metrics.folders import (
     Shape,
     Video,
@@ -23,6 +21,7 @@ from mov_ai.evaluation.metrics.folders import (
     scan,
 )
 from mov_ai.evaluation.metrics.result import Absent, Reference
+from mov_ai.evaluation.networks import MetricNetworks
 from mov_ai.evaluation.progress import shown
 from mov_ai.evaluation.report.environment import environment
 from mov_ai.evaluation.report.pictures import write_pictures
@@ -37,6 +36,7 @@ from mov_ai.evaluation.video_metrics import (
     quantities,
 )
 from mov_ai.evaluation.video_pass import Item, Values, measure
+from mov_ai.graph.files import sha256_of
 
 #: Clips and sheets are made for so many videos; a folder may hold thousands.
 PICTURED = 64

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 from scipy.special import softmax
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.metric_networks import MetricNetworks, TextSimilarity
 from mov_ai.evaluation.metrics.folders import Video
 from mov_ai.evaluation.metrics.frechet import (
     frechet_distance,
@@ -39,6 +38,7 @@ from mov_ai.evaluation.metrics.temporal import (
     warping_error,
 )
 from mov_ai.evaluation.metrics.weights import WEIGHTS
+from mov_ai.evaluation.networks import MetricNetworks, TextSimilarity
 from mov_ai.evaluation.video_pass import Item, Quantity, Values, because, each
 
 #: Quantities of a set, which are no figure of one video.

@@ -18,10 +18,9 @@ import mov_ai.worlds.tabletop as tabletop
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.evaluation.check_tiny import digest
 from mov_ai.evaluation.compositional import Score
-from mov_ai.evaluation.file_digest import sha256_of
-from mov_ai.evaluation.metric_networks import FLOWS, LPIPS_NETWORKS, MetricNetworks, load_networks
 from mov_ai.evaluation.metrics.folders import VideoFolder, read
 from mov_ai.evaluation.metrics.result import Absent, Reference
+from mov_ai.evaluation.networks import FLOWS, LPIPS_NETWORKS, MetricNetworks, load_networks
 from mov_ai.evaluation.progress import shown
 from mov_ai.evaluation.report.environment import environment
 from mov_ai.evaluation.report.files import write_report
@@ -41,7 +40,7 @@ from mov_ai.evaluation.video_metrics import (
 from mov_ai.evaluation.video_pass import Quantity, Values, measure
 from mov_ai.evaluation.video_store import Recipe, VideoStore, make_missing
 from mov_ai.graph import Layout, SceneGraph
-from mov_ai.graph.files import check_writable, write_bytes
+from mov_ai.graph.files import check_writable, sha256_of, write_bytes
 from mov_ai.models.denoiser import STAGES
 
 #: Clips of the reference: seeds of the world's test split from here on, which nothing else draws from.
@@ -545,7 +544,11 @@ def _world_digest() -> str:
 def _code_digest() -> str:
     """Of the code that measures."""
     here = Path(__file__).parent
-    return sha256_of(sorted([*here.glob("metrics/*.py"), *here.glob("networks/*.py"), here / "video_metrics.py"]))
+    return sha256_of(
+        sorted(
+            [*here.glob("metrics/*.py"), *here.parent.glob("models/metric_networks/*.py"), here / "video_metrics.py"]
+        )
+    )
 
 
 def _source_of(quantity: Quantity) -> tuple[str, ...]:

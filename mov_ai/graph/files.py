@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,23 @@ def staged_folder(directory: str | Path) -> Iterator[Path]:
                 shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
         raise _unwritable(directory, error) from None
+
+
+def sha256_of(paths: Iterable[Path]) -> str:
+    """Hexadecimal, of the files' content one after the other, in blocks: memory does not grow with their size.
+
+    Raises:
+        MovAIError: if a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                for block in iter(lambda: file.read(1 << 20), b""):
+                    digest.update(block)
+        except OSError as error:
+            raise MovAIError(f"{path}: cannot be read ({error.strerror}); check the file") from None
+    return digest.hexdigest()
 
 
 def check_writable(directory: str | Path) -> None:

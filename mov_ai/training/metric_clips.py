@@ -18,7 +18,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mov_ai.evaluation.networks.labels import (
+from mov_ai.graph.time import change_time, frame_times
+from mov_ai.models.metric_networks.video_network import CELLS, SIZE
+from mov_ai.training.array_cache import cached_arrays
+from mov_ai.training.metric_captions import EDITS, mirrored_text, tell
+from mov_ai.training.metric_damage import damage_frames, damaged_order, draw_damage
+from mov_ai.training.objective import Progress
+from mov_ai.worlds.tabletop.lexicon import COLORS, MOTIONS, RGB, SHAPES
+from mov_ai.worlds.tabletop.metric_labels import (
     CLASS_INDEX,
     CLASS_MIRROR,
     CLASSES,
@@ -30,13 +37,6 @@ from mov_ai.evaluation.networks.labels import (
     Label,
     mirrored_motion,
 )
-from mov_ai.evaluation.networks.video_network import CELLS, SIZE
-from mov_ai.graph.time import change_time, frame_times
-from mov_ai.training.array_cache import cached_arrays
-from mov_ai.training.metric_captions import EDITS, mirrored_text, tell
-from mov_ai.training.metric_damage import damage_frames, damaged_order, draw_damage
-from mov_ai.training.objective import Progress
-from mov_ai.worlds.tabletop.lexicon import COLORS, MOTIONS, RGB, SHAPES
 from mov_ai.worlds.tabletop.render import render
 from mov_ai.worlds.tabletop.scene import FRAMES, MAX_INSTANCES, Action, Scene, States, sample_scene, simulate
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms.v2 import functional as images
 
-from mov_ai.evaluation.networks.recognition import DAMAGES
+from mov_ai.models.metric_networks.recognition import DAMAGES
 
 #: Chances: of a clip to be damaged at all, and then to suffer one, two or three kinds.
 DAMAGED, _KINDS = 0.55, (0.5, 0.35, 0.15)

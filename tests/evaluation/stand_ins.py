@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from mov_ai.evaluation.compositional import Score
-from mov_ai.evaluation.metric_networks import MetricNetworks
 from mov_ai.evaluation.metrics.result import Absent
+from mov_ai.evaluation.networks import MetricNetworks
 from mov_ai.evaluation.video_suite import Parts
 from mov_ai.graph import Layout, Node, SceneGraph
 from tests.evaluation.metrics.videos import simple_features, sprites

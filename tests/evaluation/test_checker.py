@@ -11,10 +11,10 @@ import torch
 
 from mov_ai.errors import UsageError
 from mov_ai.evaluation.checker import Checker, CheckReport
-from mov_ai.evaluation.checker_network import CheckerConfig, CheckerNetwork, boxes_to_targets, targets_to_boxes
 from mov_ai.evaluation.checker_tracks import Track, to_planes
 from mov_ai.evaluation.compositional import real_clip, with_other_colors, with_other_motions, with_other_shapes
 from mov_ai.graph import Edge, Node, SceneGraph
+from mov_ai.models.metric_networks.checker import CheckerConfig, CheckerNetwork, boxes_to_targets, targets_to_boxes
 from mov_ai.worlds.tabletop import lexicon
 
 SEEDS = range(700_000, 700_012)

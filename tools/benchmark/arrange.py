@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mov_ai.evaluation.checker_network import SIZE, STRIDE
+from mov_ai.models.metric_networks.checker import SIZE, STRIDE
 from mov_ai.worlds.tabletop.scene import Action, Camera, Instance, Scene, States, Thing, boxes, simulate
 
 #: Positions tried for one choice of things and actions before another choice is drawn.

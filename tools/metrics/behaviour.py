@@ -21,12 +21,12 @@ from rich.table import Table
 from scipy.special import softmax
 
 from mov_ai.errors import MovAIError, UsageError, run_script
-from mov_ai.evaluation.metric_networks import MetricNetworks, load_networks
 from mov_ai.evaluation.metrics.folders import Video
 from mov_ai.evaluation.metrics.frechet import frechet_distance
 from mov_ai.evaluation.metrics.inception_score import inception_score
 from mov_ai.evaluation.metrics.kernel_distance import JEDI_KERNEL, KID_KERNEL, mmd2
 from mov_ai.evaluation.metrics.result import Absent, Settings, shared_settings
+from mov_ai.evaluation.networks import MetricNetworks, load_networks
 from mov_ai.evaluation.video_metrics import (
     FEATURES,
     I3D,

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.metrics.preprocess import check_video
+from mov_ai.models.metric_networks.pixels import check_video
 
 #: Video, strength in [0, 1], seed -> video.
 Distortion = Callable[[np.ndarray, float, int], np.ndarray]

@@ -15,7 +15,7 @@ from mov_ai.evaluation.benchmark.observe import Observed
 from mov_ai.evaluation.benchmark.prompts import BenchmarkPrompt
 from mov_ai.evaluation.benchmark.questions import answer
 from mov_ai.evaluation.checker import Checker
-from mov_ai.evaluation.checker_network import SIZE
+from mov_ai.models.metric_networks.checker import SIZE
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from mov_ai.evaluation.benchmark.geometry import floor_places, radii
 from mov_ai.evaluation.benchmark.timing import Doing, happens, switched
 from mov_ai.evaluation.checker import Expectation, expectations, match
 from mov_ai.evaluation.checker_motion import measure
-from mov_ai.evaluation.checker_network import COLOR_NAMES, SIZE, STRIDE
 from mov_ai.evaluation.checker_tracks import Track
 from mov_ai.graph import Node, SceneGraph
 from mov_ai.graph.schema import FULL
 from mov_ai.graph.time import frame_times
+from mov_ai.models.metric_networks.checker import SIZE, STRIDE
+from mov_ai.worlds.tabletop.metric_labels import COLOR_NAMES
 from mov_ai.worlds.tabletop.motions import motion_of, movers
 
 #: Share of the frames in which a look must be right, and in which a thing must be there.

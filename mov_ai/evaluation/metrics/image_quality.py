@@ -15,9 +15,10 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from mov_ai.errors import MovAIError, UsageError
-from mov_ai.evaluation.metrics.preprocess import check_video, same_shape
+from mov_ai.evaluation.metrics.preprocess import same_shape
 from mov_ai.evaluation.metrics.result import Absent
 from mov_ai.evaluation.metrics.weights import find_weights
+from mov_ai.models.metric_networks.pixels import check_video, to_network
 
 #: Identical frames have infinite PSNR, which neither a mean nor JSON can hold.
 PSNR_LIMIT = 100.0
@@ -191,8 +192,3 @@ def _distances(first: np.ndarray, second: np.ndarray, distance: FrameDistance) -
         for i in range(0, len(first), _FRAMES_AT_ONCE)
     ]
     return torch.cat([part.reshape(-1).double().cpu() for part in found]).numpy()
-
-
-def to_network(frames: np.ndarray) -> Tensor:
-    """Frames uint8 (B, H, W, 3) as (B, 3, H, W) float32, 0..255 -> [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() * (2 / 255) - 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,31 +13,10 @@ from torch.nn import functional as F
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.evaluation.metrics.result import Absent
 from mov_ai.evaluation.metrics.weights import WEIGHTS, check_weights, find_weights
+from mov_ai.models.metric_networks.pixels import check_video
 
 I3D_SIZE, I3D_MIN_FRAMES, I3D_FEATURES = 224, 10, 400
 I3D_NETWORK = "I3D, 400 Kinetics logits, StyleGAN-V TorchScript"
-
-
-def check_video(video: Any, min_frames: int = 1, name: str = "video") -> np.ndarray:
-    """The video, if it is uint8 (T, H, W, 3), RGB, 0 to 255, with at least `min_frames` frames.
-
-    Anything else is refused, not converted: whether a float video is in [0, 1], [-1, 1] or [0, 255] cannot be told.
-
-    Raises:
-        UsageError: saying what it is and what is expected.
-    """
-    shape, dtype = getattr(video, "shape", None), getattr(video, "dtype", type(video).__name__)
-    expected = f"{name}: expected a numpy array uint8 (frames, height, width, 3), RGB from 0 to 255"
-    if not isinstance(video, np.ndarray) or video.dtype != np.uint8:
-        raise UsageError(
-            f"{expected}; got {dtype} {'' if shape is None else tuple(shape)}: bring it to 0..255 and round it "
-            "yourself, as its range cannot be told from its values"
-        )
-    if video.ndim != 4 or video.shape[-1] != 3 or 0 in video.shape[1:3]:
-        raise UsageError(f"{expected}; got {video.shape}")
-    if len(video) < min_frames:
-        raise UsageError(f"{name}: expected at least {min_frames} frames, got {len(video)}; give a longer video")
-    return video
 
 
 def same_shape(video: np.ndarray, reference: np.ndarray) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mov_ai.errors import UsageError
 from mov_ai.evaluation.metrics.optical_flow import OpticalFlow, visible, warp
-from mov_ai.evaluation.metrics.preprocess import check_video
+from mov_ai.models.metric_networks.pixels import check_video
 
 _PAIRS_AT_ONCE = 8
 #: The smallest side that a flow can be measured on.

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from mov_ai.data.streamed_download import Progress, download
 from mov_ai.errors import MovAIError
-from mov_ai.evaluation.file_digest import sha256_of
 from mov_ai.evaluation.metrics.result import Absent
+from mov_ai.graph.files import sha256_of
 
 
 @dataclass(frozen=True)

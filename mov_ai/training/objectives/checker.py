@@ -13,20 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mov_ai.evaluation.checker_network import (
-    COLOR_NAMES,
-    SHAPE_NAMES,
-    SIZE,
-    STRIDE,
-    CheckerConfig,
-    CheckerNetwork,
-    boxes_to_targets,
-)
 from mov_ai.graph.files import write_bytes
 from mov_ai.models.codec import to_unit
 from mov_ai.models.component import save_component
+from mov_ai.models.metric_networks.checker import SIZE, STRIDE, CheckerConfig, CheckerNetwork, boxes_to_targets
 from mov_ai.training.objective import Objective, Progress
 from mov_ai.worlds.tabletop.lexicon import RGB
+from mov_ai.worlds.tabletop.metric_labels import COLOR_NAMES, SHAPE_NAMES
 from mov_ai.worlds.tabletop.render import render
 from mov_ai.worlds.tabletop.scene import FRAMES, Scene, boxes, sample_scene, simulate
 

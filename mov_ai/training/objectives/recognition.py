@@ -12,14 +12,14 @@ from torch import Tensor
 from torch.nn import functional
 from torchmetrics.functional.classification import multilabel_average_precision
 
-from mov_ai.evaluation.networks.labels import CLASSES, LABELS
-from mov_ai.evaluation.networks.recognition import Recognised, RecognitionConfig, VideoRecognition
 from mov_ai.graph.files import write_bytes
 from mov_ai.models.component import save_component
+from mov_ai.models.metric_networks.recognition import Recognised, RecognitionConfig, VideoRecognition
 from mov_ai.training.card import model_card
 from mov_ai.training.metric_clips import HELD_BACK, MetricClips, Sample, draw_sample, load_clips
 from mov_ai.training.metric_damage import DAMAGED
 from mov_ai.training.objective import Objective, Progress
+from mov_ai.worlds.tabletop.metric_labels import CLASSES, LABELS
 
 #: Frames of a batch's clips, and how often.
 FRAME_COUNTS, _SHARES = (8, 12, 16), (0.3, 0.2, 0.5)

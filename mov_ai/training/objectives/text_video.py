@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.networks.recognition import VideoRecognition
-from mov_ai.evaluation.networks.text_video import UNKNOWN, TextVideo, TextVideoConfig, split_words
 from mov_ai.graph.files import write_bytes
 from mov_ai.models.component import save_component
+from mov_ai.models.metric_networks.recognition import VideoRecognition
+from mov_ai.models.metric_networks.text_video import UNKNOWN, TextVideo, TextVideoConfig, split_words
 from mov_ai.training.card import model_card
 from mov_ai.training.metric_captions import EDITS, mirrored_text
 from mov_ai.training.metric_clips import CAPTIONS, HELD_BACK, MetricClips, clip_text, draw_sample, load_clips

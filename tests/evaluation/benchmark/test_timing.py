@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mov_ai.evaluation.benchmark.timing import happens, switched
-from mov_ai.evaluation.checker_network import COLOR_NAMES, SHAPE_NAMES
 from mov_ai.evaluation.checker_tracks import Track
 from mov_ai.worlds.tabletop.lexicon import RGB
+from mov_ai.worlds.tabletop.metric_labels import COLOR_NAMES, SHAPE_NAMES
 from mov_ai.worlds.tabletop.scene import Action, Instance, Thing, boxes, simulate
 from tools.benchmark.arrange import scene_of
 

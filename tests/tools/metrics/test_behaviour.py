@@ -15,12 +15,12 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.metric_networks import MetricNetworks, load_networks
 from mov_ai.evaluation.metrics.folders import Video
-from mov_ai.evaluation.metrics.image_quality import to_network
 from mov_ai.evaluation.metrics.optical_flow import LucasKanade
 from mov_ai.evaluation.metrics.result import Absent
+from mov_ai.evaluation.networks import MetricNetworks, load_networks
 from mov_ai.evaluation.video_metrics import FEATURES, I3D, PROBABILITIES, pair_quantities, quantities
+from mov_ai.models.metric_networks.pixels import to_network
 from mov_ai.worlds.tabletop.lexicon import COLORS, RGB
 from tools.metrics.behaviour import (
     EXCEPTIONS,

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from mov_ai.evaluation.networks.labels import CLASSES, LABEL_INDEX, LABELS, MIRROR
-from mov_ai.evaluation.networks.recognition import DAMAGES, VideoRecognition
+from mov_ai.models.metric_networks.recognition import DAMAGES, VideoRecognition
 from mov_ai.training.loop import Trainer
 from mov_ai.training.metric_captions import EDITS, consistent, mirrored_text, tell
 from mov_ai.training.metric_clips import (
@@ -29,8 +28,9 @@ from mov_ai.training.objectives.recognition import RecognitionObjective, recogni
 from mov_ai.training.settings import TrainerConfig
 from mov_ai.worlds.tabletop.grammar import describe
 from mov_ai.worlds.tabletop.lexicon import HELD_OUT_PAIRS, MOTIONS, SHAPES
+from mov_ai.worlds.tabletop.metric_labels import CLASSES, LABEL_INDEX, LABELS, MIRROR
 from mov_ai.worlds.tabletop.scene import Action, Scene, Thing, sample_scene, simulate, split_seed
-from tests.evaluation.networks.small import RECOGNITION
+from tests.models.metric_networks.small import RECOGNITION
 
 
 def _quiet(done: int, total: int, what: str) -> None:

@@ -1,4 +1,4 @@
-"""What the recognition network says of a clip of the world: the names of its labels and of its classes."""
+"""What the networks that judge clips of the world say of them: the names of their labels and classes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from mov_ai.worlds.tabletop.lexicon import COLORS, LIGHTS, MATERIALS, MOTIONS, S
 
 #: A label: its group, then what it is about.
 Label = tuple[str, ...]
+
+#: Of the checker; in its shape head, class 0 is the background and class i + 1 is SHAPE_NAMES[i].
+SHAPE_NAMES, COLOR_NAMES = tuple(SHAPES), tuple(COLORS)
+
+# -- the recognition network -------------------------------------------------------------------------------------------
 
 THIRDS = ("early", "middle", "late")
 #: Relations in the first frame; "right of" and "behind" are these with the shapes exchanged.

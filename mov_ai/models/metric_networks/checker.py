@@ -9,21 +9,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mov_ai.worlds.tabletop.lexicon import COLORS, SHAPES
-
 #: Height and width of the frames that the network sees, and of the cells it labels.
 SIZE, STRIDE = 128, 2
-#: Names of the network's classes; in the shape head, class 0 is the background and class i + 1 is SHAPE_NAMES[i].
-SHAPE_NAMES, COLOR_NAMES = tuple(SHAPES), tuple(COLORS)
 #: Units of the box head: the way to the centre in 16 pixels, log of width and height over 24 pixels.
 REACH, TYPICAL = 16 / SIZE, 24 / SIZE
 
 
 @dataclass(frozen=True)
 class CheckerConfig:
-    """Sizes of the network: channels at 1/2, 1/4, 1/8 and 1/16 of the frame."""
+    """Sizes of the network.
+
+    Attributes:
+        widths: channels at 1/2, 1/4, 1/8 and 1/16 of the frame.
+        shapes, colors: how many are told apart; which they are is the world's to say.
+    """
 
     widths: tuple[int, int, int, int] = (24, 40, 64, 64)
+    shapes: int = 4
+    colors: int = 8
 
 
 class _Residual(nn.Module):
@@ -48,6 +51,8 @@ class CheckerNetwork(nn.Module):
         super().__init__()
         self.config = config
         widths = config.widths
+        # Shape with the background, colour, box, turn.
+        self._heads = [1 + config.shapes, config.colors, 4, 2]
         self.stem = nn.Sequential(nn.PixelUnshuffle(STRIDE), nn.Conv2d(3 * STRIDE**2, widths[0], 3, padding=1))
         self.encoder = nn.ModuleList(_Residual(width) for width in widths)
         self.down = nn.ModuleList(
@@ -60,7 +65,7 @@ class CheckerNetwork(nn.Module):
         self.head = nn.Sequential(
             nn.GroupNorm(8, widths[0]),
             nn.SiLU(),
-            nn.Conv2d(widths[0], 1 + len(SHAPE_NAMES) + len(COLOR_NAMES) + 4 + 2, 3, padding=1),
+            nn.Conv2d(widths[0], sum(self._heads), 3, padding=1),
         )
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -70,8 +75,8 @@ class CheckerNetwork(nn.Module):
             frames: (n, 3, 128, 128) in [-1, 1].
 
         Returns:
-            shape: (n, 5, 64, 64) logits, the background first.
-            color: (n, 8, 64, 64) logits; they mean something where there is an object.
+            shape: (n, 1 + shapes, 64, 64) logits, the background first.
+            color: (n, colors, 64, 64) logits; they mean something where there is an object.
             box: (n, 4, 64, 64) way to the centre of the object's whole box (x, y; units of `REACH`) and log of its
                 width and height (over `TYPICAL`), parts hidden behind other objects included.
             turn: (n, 2, 64, 64) cosine and sine of four times a cube's angle to the line of sight: a quarter turn
@@ -88,7 +93,7 @@ class CheckerNetwork(nn.Module):
         for level in reversed(range(len(self.up))):
             x = functional.interpolate(self.up[level](x), scale_factor=2.0, mode="nearest") + kept[level]
             x = self.decoder[level](x)
-        shape, color, box, turn = self.head(x).split([1 + len(SHAPE_NAMES), len(COLOR_NAMES), 4, 2], 1)
+        shape, color, box, turn = self.head(x).split(self._heads, 1)
         return shape, color, box, turn
 
 

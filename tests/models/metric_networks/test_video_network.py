@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.networks.video_network import VideoNetwork, VideoNetworkConfig, network_input
-from tests.evaluation.networks.small import BACKBONE, video
+from mov_ai.models.metric_networks.video_network import VideoNetwork, VideoNetworkConfig, network_input
+from tests.models.metric_networks.small import BACKBONE, video
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TypeVar
 from torch import nn
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.file_digest import sha256_of
+from mov_ai.graph.files import sha256_of
 from mov_ai.models.component import WEIGHTS_FILE, load_component
 
 EMBEDDED = Path(__file__).resolve().parents[2] / "assets" / "metrics"

@@ -10,9 +10,9 @@ import torch
 
 from mov_ai.errors import UsageError
 from mov_ai.evaluation.networks import stored
-from mov_ai.evaluation.networks.text_video import TextVideo, TextVideoConfig, split_words
 from mov_ai.models.component import save_component
-from tests.evaluation.networks.small import TEXT_VIDEO, text_video, video
+from mov_ai.models.metric_networks.text_video import TextVideo, TextVideoConfig, split_words
+from tests.models.metric_networks.small import TEXT_VIDEO, text_video, video
 
 
 def test_texts_and_videos_become_unit_vectors() -> None:

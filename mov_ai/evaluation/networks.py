@@ -102,8 +102,8 @@ def load_networks(
     from mov_ai.evaluation.metrics.image_quality import load_lpips
     from mov_ai.evaluation.metrics.optical_flow import load_raft
     from mov_ai.evaluation.metrics.preprocess import load_i3d
-    from mov_ai.evaluation.networks.recognition import VideoRecognition
-    from mov_ai.evaluation.networks.text_video import TextVideo
+    from mov_ai.models.metric_networks.recognition import VideoRecognition
+    from mov_ai.models.metric_networks.text_video import TextVideo
 
     for name, value, known in (("lpips", lpips, LPIPS_NETWORKS), ("flow", flow, FLOWS)):
         if value not in known:

@@ -9,14 +9,15 @@ import pytest
 import torch
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.metrics.image_quality import feature_distance, to_network, to_reference_frames
+from mov_ai.evaluation.metrics.image_quality import feature_distance, to_reference_frames
 from mov_ai.evaluation.metrics.inception_score import inception_score
 from mov_ai.evaluation.metrics.temporal import subject_consistency
 from mov_ai.evaluation.networks import stored
-from mov_ai.evaluation.networks.labels import CLASSES, LABELS
-from mov_ai.evaluation.networks.recognition import RecognitionConfig, VideoRecognition
 from mov_ai.models.component import save_component
-from tests.evaluation.networks.small import recognition, video
+from mov_ai.models.metric_networks.pixels import to_network
+from mov_ai.models.metric_networks.recognition import RecognitionConfig, VideoRecognition
+from mov_ai.worlds.tabletop.metric_labels import CLASSES, LABELS
+from tests.models.metric_networks.small import recognition, video
 
 
 @pytest.mark.parametrize("shape", [(2, 64, 64), (7, 33, 80), (16, 128, 128), (40, 64, 64)])

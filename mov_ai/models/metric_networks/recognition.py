@@ -10,10 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mov_ai.evaluation.networks.labels import CLASSES, LABELS
-from mov_ai.evaluation.networks.stored import UNTRAINED, load_network
-from mov_ai.evaluation.networks.video_network import VideoFeatures, VideoNetwork, VideoNetworkConfig, network_input
-from mov_ai.worlds.tabletop.lexicon import COLORS, MOTIONS, SHAPES
+from mov_ai.models.metric_networks.stored import UNTRAINED, load_network
+from mov_ai.models.metric_networks.video_network import VideoFeatures, VideoNetwork, VideoNetworkConfig, network_input
 
 #: Damage that the network tells the strength of, so that its features keep it.
 DAMAGES = ("resampling", "blur", "noise", "jpeg", "colors", "ghost", "flicker", "freeze", "shuffle")
@@ -21,22 +19,35 @@ DAMAGES = ("resampling", "blur", "noise", "jpeg", "colors", "ghost", "flicker", 
 
 @dataclass(frozen=True)
 class RecognitionConfig:
-    """Sizes of the network."""
+    """Sizes of the network.
+
+    Attributes:
+        backbone: of what looks at the pixels.
+        labels, classes: how many of each there are; a clip may have several labels and has one class.
+        objects: pairs of shape and colour that a frame may show.
+        looks: shapes and colours that a cell may show.
+        motions: that may go on in a cell.
+    """
 
     backbone: VideoNetworkConfig = field(default_factory=VideoNetworkConfig)
+    labels: int = 316
+    classes: int = 53
+    objects: int = 32
+    looks: int = 12
+    motions: int = 14
 
 
 @dataclass
 class Recognised:
-    """Logits for B videos of F frames.
+    """Logits for B videos of F frames; what each number stands for is the world's to say.
 
     Attributes:
-        labels: (B, 316), one for each of `LABELS`; sigmoid.
-        classes: (B, 53), one for each of `CLASSES`; softmax.
+        labels: (B, labels); sigmoid.
+        classes: (B, classes); softmax.
         damage: (B, 9), strength of each of `DAMAGES` in [0, 1]; sigmoid.
-        objects: (B, F, 32), shape and colour pairs in each frame, shapes first; sigmoid.
-        looks: (B, F, 64, 12), shapes, then colours, in each cell; sigmoid.
-        motions: (B, F, 64, 14), what the objects in each cell are doing; sigmoid.
+        objects: (B, F, objects), shape and colour pairs in each frame, shapes first; sigmoid.
+        looks: (B, F, 64, looks), shapes, then colours, in each cell; sigmoid.
+        motions: (B, F, 64, motions), what the objects in each cell are doing; sigmoid.
         features: what they are made of.
     """
 
@@ -60,12 +71,12 @@ class VideoRecognition(nn.Module):
         self.config = config
         sizes = config.backbone
         self.backbone = VideoNetwork(sizes)
-        self.labels = nn.Linear(sizes.features, len(LABELS))
-        self.classes = nn.Linear(sizes.features, len(CLASSES))
+        self.labels = nn.Linear(sizes.features, config.labels)
+        self.classes = nn.Linear(sizes.features, config.classes)
         self.damage = nn.Linear(sizes.features, len(DAMAGES))
-        self.objects = nn.Linear(sizes.frame_features, len(SHAPES) * len(COLORS))
-        self.looks = nn.Linear(sizes.widths[2], len(SHAPES) + len(COLORS))
-        self.motions = nn.Linear(sizes.widths[2], len(MOTIONS))
+        self.objects = nn.Linear(sizes.frame_features, config.objects)
+        self.looks = nn.Linear(sizes.widths[2], config.looks)
+        self.motions = nn.Linear(sizes.widths[2], config.motions)
         self._weights = UNTRAINED
 
     @classmethod
@@ -122,7 +133,7 @@ class VideoRecognition(nn.Module):
         return np.concatenate(found) if found else np.zeros((0, self.config.backbone.features), np.float32)
 
     def probabilities(self, frames: np.ndarray) -> np.ndarray:
-        """Probabilities of `CLASSES`, (53,) with sum 1: the first motion and the shape of what does it.
+        """Probabilities of the classes, (classes,) with sum 1: the first motion and the shape of what does it.
 
         Where several things begin together, or nothing moves and several rest, training shares the probability out.
 
@@ -132,12 +143,12 @@ class VideoRecognition(nn.Module):
         return self.probabilities_of([frames])[0]
 
     def probabilities_of(self, videos: Iterable[np.ndarray], batch: int = 4) -> np.ndarray:
-        """`probabilities` of many videos, (n, 53), for `inception_score`; `batch` of them are in memory at once."""
+        """`probabilities` of many videos, (n, classes); only `batch` of them are in memory at once."""
         found = [seen.classes.double().softmax(-1).cpu().numpy() for seen in self._recognised(videos, batch)]
-        return np.concatenate(found) if found else np.zeros((0, len(CLASSES)))
+        return np.concatenate(found) if found else np.zeros((0, self.config.classes))
 
     def label_probabilities(self, frames: np.ndarray) -> np.ndarray:
-        """How sure the network is that each of `LABELS` is true of a video, (316,) in [0, 1]."""
+        """How sure the network is that each label is true of a video, (labels,) in [0, 1]."""
         seen = next(self._recognised([frames], 1))
         return seen.labels[0].float().sigmoid().cpu().numpy()
 

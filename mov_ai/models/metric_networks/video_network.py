@@ -10,9 +10,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mov_ai.evaluation.metrics.image_quality import to_network
-from mov_ai.evaluation.metrics.preprocess import check_video
 from mov_ai.models.codec import ConvResidual
+from mov_ai.models.metric_networks.pixels import check_video, to_network
 
 #: Height and width of the frames that the network sees, and the cells along a side that it thinks in.
 SIZE, CELLS = 64, 8

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mov_ai.evaluation.networks.recognition import RecognitionConfig, VideoRecognition
-from mov_ai.evaluation.networks.text_video import TextVideo, TextVideoConfig
-from mov_ai.evaluation.networks.video_network import VideoNetworkConfig
+from mov_ai.models.metric_networks.recognition import RecognitionConfig, VideoRecognition
+from mov_ai.models.metric_networks.text_video import TextVideo, TextVideoConfig
+from mov_ai.models.metric_networks.video_network import VideoNetworkConfig
 
 BACKBONE = VideoNetworkConfig(
     widths=(8, 8, 16, 20), dilations=(1, 2), layers=1, heads=2, queries=2, found=12, frame_features=16, features=24

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from mov_ai.evaluation.networks.labels import CLASS_INDEX, CLASS_MIRROR, CLASSES, LABEL_INDEX, LABELS, MIRROR, TEMPORAL
+from mov_ai.models.metric_networks.checker import CheckerConfig
+from mov_ai.models.metric_networks.recognition import RecognitionConfig
+from mov_ai.worlds.tabletop.lexicon import MOTIONS
+from mov_ai.worlds.tabletop.metric_labels import CLASS_INDEX, CLASS_MIRROR, CLASSES, COLOR_NAMES, LABEL_INDEX, LABELS, MIRROR, SHAPE_NAMES, TEMPORAL
+    CLASS_INDEX,
+    CLASS_MIRROR,
+    CLASSES,
+    LABEL_INDEX,
+    LABELS,
+    MIRROR,
+    TEMPORAL,
+)
 
 
 def test_every_label_and_class_has_one_place() -> None:
@@ -31,3 +42,12 @@ def test_a_mirror_exchanges_left_and_right_and_nothing_else() -> None:
 def test_labels_that_the_order_of_frames_decides() -> None:
     groups = {label[0] for label, temporal in zip(LABELS, TEMPORAL, strict=True) if temporal}
     assert groups == {"time", "motion of shape", "motion of color", "turn to"}
+
+
+def test_the_networks_have_a_number_for_each() -> None:
+    recognition, checker = RecognitionConfig(), CheckerConfig()
+    shapes, colors = len(SHAPE_NAMES), len(COLOR_NAMES)
+    assert (recognition.labels, recognition.classes) == (len(LABELS), len(CLASSES))
+    assert (recognition.objects, recognition.looks) == (shapes * colors, shapes + colors)
+    assert recognition.motions == len(MOTIONS)
+    assert (checker.shapes, checker.colors) == (shapes, colors)

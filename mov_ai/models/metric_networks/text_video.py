@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.networks.recognition import input_batches
-from mov_ai.evaluation.networks.stored import UNTRAINED, load_network
-from mov_ai.evaluation.networks.video_network import Attention, VideoNetwork, VideoNetworkConfig
+from mov_ai.models.metric_networks.recognition import input_batches
+from mov_ai.models.metric_networks.stored import UNTRAINED, load_network
+from mov_ai.models.metric_networks.video_network import Attention, VideoNetwork, VideoNetworkConfig
 
 #: What a text is cut into; everything else is left out.
 _TOKEN = re.compile(r"[^\W\d_]+|\d|[.,;]")

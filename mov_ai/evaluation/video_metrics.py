@@ -41,6 +41,8 @@ from mov_ai.evaluation.metrics.weights import WEIGHTS
 from mov_ai.evaluation.networks import MetricNetworks, TextSimilarity
 from mov_ai.evaluation.video_pass import Item, Quantity, Values, because, each
 
+#: Raised by whoever changes what a metric says of a video: what was kept of real clips is then measured again.
+METRICS_VERSION = 1
 #: Quantities of a set, which are no figure of one video.
 FEATURES, PROBABILITIES, I3D = "embedded_features", "embedded_probabilities", "i3d_logits"
 _PERMUTED = "_permuted"

@@ -7,14 +7,12 @@ import io
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from rich.console import Console
 
-import mov_ai.worlds.tabletop as tabletop
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.evaluation.check_tiny import digest
 from mov_ai.evaluation.compositional import Score
@@ -31,6 +29,7 @@ from mov_ai.evaluation.video_metrics import (
     FEATURES,
     I3D,
     MEANS,
+    METRICS_VERSION,
     ReferenceValues,
     figures,
     pair_figures,
@@ -42,6 +41,7 @@ from mov_ai.evaluation.video_store import Recipe, VideoStore, make_missing
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.files import check_writable, sha256_of, write_bytes
 from mov_ai.models.denoiser import STAGES
+from mov_ai.worlds.tabletop.world import WORLD_VERSION
 
 #: Clips of the reference: seeds of the world's test split from here on, which nothing else draws from.
 REFERENCE_SEED = 500_000
@@ -293,7 +293,7 @@ class _Run:
             Job(prompt.id, prompt, 0) for prompt in {job.prompt.id: job.prompt for job in self.jobs}.values()
         ]
         self.layout_jobs = self.jobs[: min(suite.layout_videos, len(self.truths), len(self.jobs))]
-        world = Path(suite.cache) / f"world-{_world_digest()}"
+        world = Path(suite.cache) / f"world-{WORLD_VERSION}"
         self.generated = VideoStore(output / "generated")
         self.from_layout = VideoStore(output / "generated_from_gold_layout")
         self.truth = VideoStore(world / f"truth-{suite.stage}")
@@ -323,7 +323,7 @@ class _Run:
         to = None
         if not isinstance(pairs, Absent):
             clips = self.truth.files(pairs.names)
-            to = Reference(f"the prompts' own clips, world {_world_digest()}", len(clips.files), clips.settings)
+            to = Reference(f"the prompts' own clips, world {WORLD_VERSION}", len(clips.files), clips.settings)
         made_from = {**named, "made from": "gold layout"}
         metrics |= pair_figures(parts.networks, pairs, to, made_from, suite.seed)
         verdicts, compositional = self._timed("checking", self._check)
@@ -421,7 +421,7 @@ class _Run:
         features = [quantity for quantity in wanted if quantity.name in (FEATURES, I3D)]
         reference = self._kept(self.reference, names, features)
         truth = self._kept(self.truth, [job.name for job in self.truths], wanted)
-        name = f"tabletop test clips from seed {REFERENCE_SEED}, world {_world_digest()}"
+        name = f"tabletop test clips from seed {REFERENCE_SEED}, world {WORLD_VERSION}"
         return ReferenceValues(name, reference), truth
 
     def _kept(self, store: VideoStore, names: Sequence[str], wanted: Sequence[Quantity]) -> Values:
@@ -533,27 +533,9 @@ class _Run:
         """Clips of the cache are used again as a matter of course."""
 
 
-@cache
-def _world_digest() -> str:
-    """Of the world's own code: when it changes, its clips do."""
-    folder = Path(str(tabletop.__file__)).parent
-    return sha256_of(sorted(folder.glob("*.py")))[:12]
-
-
-@cache
-def _code_digest() -> str:
-    """Of the code that measures."""
-    here = Path(__file__).parent
-    return sha256_of(
-        sorted(
-            [*here.glob("metrics/*.py"), *here.parent.glob("models/metric_networks/*.py"), here / "video_metrics.py"]
-        )
-    )
-
-
 def _source_of(quantity: Quantity) -> tuple[str, ...]:
     """What a quantity's values depend on besides the videos."""
-    return quantity.name, str(quantity.network), str(quantity.weights), quantity.parameters, _code_digest()
+    return quantity.name, str(quantity.network), str(quantity.weights), quantity.parameters, str(METRICS_VERSION)
 
 
 def _short(*parts: str) -> str:

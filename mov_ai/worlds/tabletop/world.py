@@ -18,6 +18,8 @@ from mov_ai.worlds.tabletop.render import render
 from mov_ai.worlds.tabletop.scene import FRAMES, Scene, States, boxes, sample_scene, simulate, split_seed
 
 FPS = 8
+#: Raised by whoever changes what a seed shows: clips that were kept are then drawn again.
+WORLD_VERSION = 1
 
 
 @dataclass

@@ -12,8 +12,8 @@ from mov_ai.errors import UsageError
 from mov_ai.evaluation.metrics.image_quality import feature_distance, to_reference_frames
 from mov_ai.evaluation.metrics.inception_score import inception_score
 from mov_ai.evaluation.metrics.temporal import subject_consistency
-from mov_ai.evaluation.networks import stored
 from mov_ai.models.component import save_component
+from mov_ai.models.metric_networks import stored
 from mov_ai.models.metric_networks.pixels import to_network
 from mov_ai.models.metric_networks.recognition import RecognitionConfig, VideoRecognition
 from mov_ai.worlds.tabletop.metric_labels import CLASSES, LABELS

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.networks import stored
 from mov_ai.models.component import save_component
+from mov_ai.models.metric_networks import stored
 from mov_ai.models.metric_networks.text_video import TextVideo, TextVideoConfig, split_words
 from tests.models.metric_networks.small import TEXT_VIDEO, text_video, video
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mov_ai.evaluation import metric_networks
 from tests.cli.conftest import Command, Outcome
 from tests.evaluation.metrics.videos import sprites
 from tests.evaluation.stand_ins import networks
@@ -21,7 +20,7 @@ def folders(command: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
         Path(name).mkdir()
         for seed in seeds:
             np.savez(Path(name, f"v{seed}.npz"), video=sprites(seed + 10 * (name == "ours")), fps=8.0)
-    monkeypatch.setattr(metric_networks, "load_networks", lambda *_: networks())
+    monkeypatch.setattr("mov_ai.evaluation.networks.load_networks", lambda *_: networks())
     return command
 
 

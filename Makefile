@@ -58,18 +58,16 @@ study: install  ## train and compare the peers under one harness (hours): make s
 	$(BIN)/python -m studies.peers.study $(NAME)
 
 train-parser: install  ## train the embedded spaCy pipeline, word vectors and scene-graph parser again (hours)
-	$(BIN)/python -m mov_ai.training.spacy_ewt
-	$(BIN)/python -m mov_ai.training.lexicon
-	$(BIN)/python -m mov_ai.train experiment=parser/factual
+	for name in spacy_pipeline word_vectors parser; do recipes/$$name.sh || exit; done
 
 evaluate-parser: install  ## the parser on FACTUAL, temporal sentences and timelines: prints the tables of its card
 	$(BIN)/python -m mov_ai.evaluate suite=parser
 
-train-tiny: install  ## train the other embedded weights again, one network after another
-	for name in codec planner checker denoiser; do $(BIN)/python -m mov_ai.train experiment=tiny/$$name || exit; done
+train-tiny: install  ## train the other embedded weights again, one network after another (hours)
+	for name in label_meanings codec planner checker denoiser; do recipes/$$name.sh || exit; done
 
 train-metrics: install  ## train the networks that make eval measures with again (over an hour)
-	for name in recognition text_video; do $(BIN)/python -m mov_ai.train experiment=metrics/$$name || exit; done
+	for name in recognition text_video; do recipes/$$name.sh || exit; done
 
 clean:  ## remove what the targets made, except .venv
 	rm -rf $(DEMO) outputs runs multirun cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

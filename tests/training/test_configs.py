@@ -54,6 +54,13 @@ def test_every_experiment_names_an_objective_and_settings_that_it_takes(name: st
     assert set(objective) - {"_target_"} <= set(taken)
 
 
+@pytest.mark.parametrize("name", choices(CONF, "experiment"))
+def test_what_else_the_machine_does_decides_no_result(name: str) -> None:
+    trainer = composed(f"experiment={name}").trainer
+    assert trainer.max_steps > 0
+    assert trainer.max_minutes is None
+
+
 def test_the_default_groups_say_what_the_code_says() -> None:
     config = composed("experiment=tiny/denoiser")
     assert instantiate(config.objective.loss, _convert_="all") == LossWeights()

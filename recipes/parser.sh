@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# The scene-graph parser: two teachers (5,500 steps each), then two students (9,000 steps each), two and two side by side
+# on two cores; an hour and forty minutes in all. It stands on spacy_pipeline.sh and word_vectors.sh.
+# Ships as: cp runs/parser/factual/export/* mov_ai/assets/parser/
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH="$PWD/.venv/bin:$PATH"
+
+# Both seeds of a training; the log of the second is in its folder.
+both() {
+  local second="$1"
+  shift
+  mkdir -p "$second"
+  python -m mov_ai.train "$@" seed=1 hydra.run.dir="$second" >"$second/output.log" 2>&1 &
+  local process=$!
+  python -m mov_ai.train "$@" seed=0 || { kill "$process"; return 1; }
+  wait "$process"
+}
+
+both runs/parser/teacher-1 experiment=parser/teacher "$@"
+both runs/parser/factual-1 experiment=parser/factual 'objective.partners=[]' "$@"
+# Nothing is left to train: this joins the two students in one parser.
+python -m mov_ai.train experiment=parser/factual "$@"

@@ -56,7 +56,6 @@ class StoryWords(Lexicon):
     mass: Words
     modifiers: Words
     own: WordsByClass
-    pronouns: dict[str, tuple[str, str, str]]
     numbers: dict[int, Words]
     places: WordsByClass
     paths: tuple[tuple[str, str, str | None], ...]
@@ -83,6 +82,7 @@ class StoryWords(Lexicon):
     times: Words
     openings: Words
     beginnings: tuple[tuple[str, str, str, str], ...]
+    patterns: Patterns
 
 
 class TreebankWords(Lexicon):

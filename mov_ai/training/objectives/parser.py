@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mov_ai.captions.caption import HELD_OUT_PATTERNS, Mention
-from mov_ai.captions.temporal_grammar import TemporalCaptions
+from mov_ai.captions.stories import TemporalCaptions
 from mov_ai.data.downloads import data_folder
 from mov_ai.data.factual import FactualCaption, read_factual
 from mov_ai.data.storybench import load_stories

@@ -1,16 +1,15 @@
-"""What happens in a temporal caption that trains the parser: actors, and their events step by step."""
+"""Plots of people, animals, vehicles and things that train the parser: actors, and their events step by step."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Sequence
 
 import numpy as np
 
+from mov_ai.captions.choices import Choices
 from mov_ai.captions.lexicon import Action, StoryWords, load
+from mov_ai.captions.plot import Actor, Event
 
-_T = TypeVar("_T")
 WORDS = load("stories", StoryWords)
 #: Share of the verbs that look like nouns, where a verb is drawn from a list of either.
 _NAMESAKES = 0.35
@@ -20,123 +19,48 @@ _LASTING, _MODIFIED = 0.12, 0.1
 _BOTH, _ASIDE, _SPOTTED = 0.1, 0.16, 0.07
 
 
-class Dice:
-    """Random choices."""
-
-    rng: np.random.Generator
-
-    def _chance(self, probability: float) -> bool:
-        return bool(self.rng.random() < probability)
-
-    def _pick(self, options: Sequence[_T]) -> _T:
-        return options[int(self.rng.integers(len(options)))]
-
-    def _weighted(self, options: Mapping[str, float]) -> str:
-        weights = np.array(list(options.values()))
-        return list(options)[int(self.rng.choice(len(options), p=weights / weights.sum()))]
-
-
-@dataclass
-class Actor:
-    """Someone or something.
-
-    Attributes:
-        noun: in the singular.
-        group: class of verbs and looks: "human", or the class of the noun.
-        pronoun: key of `WORDS.pronouns`.
-        count: how many; `number` is the word for it, "" for a bare plural.
-        looks: (kind, word) that are said with the first mention.
-        owner: number of the actor whose it is, if it is said so ("her hand").
-        lacks: number of the actor that it is said to be without.
-        spot: (preposition, number of an actor) where it is said to be, with its first mention.
-        values: kind -> the values it has had: the first is None where it is not said.
-    """
-
-    noun: str
-    group: str
-    pronoun: str
-    count: int = 1
-    number: str = ""
-    looks: list[tuple[str, str]] = field(default_factory=list)
-    owner: int | None = None
-    lacks: int | None = None
-    spot: tuple[str, int] | None = None
-    values: dict[str, list[str | None]] = field(default_factory=dict)
-
-    @property
-    def changing(self) -> bool:
-        return any(len(values) > 1 for values in self.values.values())
-
-
-@dataclass
-class Event:
-    """One thing that happens; numbers stand for actors.
-
-    Attributes:
-        agents: who does it; empty for a passive that does not say so.
-        lemma, particle: of the verb.
-        patient: what it is done to.
-        passive: whether the patient is the subject.
-        place: (preposition, actor), (word, None) for a direction without a place, or None.
-        tool: what it is done with.
-        change: (actor, kind, position of the new value in `values`, wording) or None.
-        negated: how it is said not to happen: "", "not", "never" or "no longer".
-        aside: (actor, what that actor does meanwhile), told with the actor's noun: "a dog that carries a bone".
-    """
-
-    agents: list[int]
-    lemma: str
-    particle: str = ""
-    patient: int | None = None
-    passive: bool = False
-    place: tuple[str, int | None] | None = None
-    tool: int | None = None
-    direction: str | None = None
-    manner: str | None = None
-    times: str | None = None
-    change: tuple[int, str, int, str] | None = None
-    negated: str = ""
-    aside: tuple[int, Event] | None = None
-
-    @property
-    def subjects(self) -> list[int]:
-        return [self.patient] if self.passive and self.patient is not None else self.agents
-
-
-class Plot(Dice):
+class StoryPlot(Choices):
     """Makes up actors and events, step by step."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self.rng = rng
+        super().__init__(rng)
         self.actors: list[Actor] = []
         self.steps: list[list[Event]] = []
         #: What lasts through the first two steps.
         self.lasting: Event | None = None
         #: Bare plurals count two, and so would be taken for the "two" of other things.
-        self.bare_plurals = self._chance(0.5)
+        self.bare_plurals = self.chance(0.5)
 
-    def write(self) -> Plot:
+    def write(self) -> StoryPlot:
         """The whole story."""
         cast = [self._someone() for _ in range(int(self.rng.choice([1, 2, 3], p=[0.35, 0.45, 0.2])))]
         number = int(self.rng.choice([1, 2, 3, 4, 5], p=[0.24, 0.37, 0.25, 0.1, 0.04]))
         last = cast[0]
         for _ in range(number):
-            last = last if self._chance(0.55) else self._pick(cast)
+            last = last if self.chance(0.55) else self.pick(cast)
             step = [self._event(last, cast)]
-            if self._chance(0.5 if number == 1 else 0.22):
-                other = last if len(cast) == 1 or self._chance(0.25) else self._pick([i for i in cast if i != last])
-                second = self._event(other, cast, busy=step[0])
-                if second is not None:
-                    step.append(second)
-            self.steps.append([event for event in step if event is not None])
-        if number > 1 and all(len(step) == 1 for step in self.steps[:2]) and self._chance(_LASTING):
+            if self.chance(0.5 if number == 1 else 0.22):
+                other = last if len(cast) == 1 or self.chance(0.25) else self.pick([i for i in cast if i != last])
+                step.append(self._event(other, cast, busy=step[0]))
+            self.steps.append(step)
+        if number > 1 and all(len(step) == 1 for step in self.steps[:2]) and self.chance(_LASTING):
             self.lasting = self._lasts(cast)
-        elif number > 1 and self._chance(_BOTH):
+        elif number > 1 and self.chance(_BOTH):
             self._together()
         for step in self.steps:
-            if len(step) == 1 and self.lasting is None and self._chance(_ASIDE):
+            if len(step) == 1 and self.lasting is None and self.chance(_ASIDE):
                 self._add_aside(step[0])
+        self._set_times()
         return self
+
+    def _set_times(self) -> None:
+        """Steps are equal parts of the time; what lasts takes the first two."""
+        count = len(self.steps)
+        for number, step in enumerate(self.steps):
+            for event in [*step, *(event.aside[1] for event in step if event.aside)]:
+                event.interval = (round(number / count, 4), round((number + 1) / count, 4))
+        if self.lasting is not None:
+            self.lasting.interval = (0.0, round(2 / count, 4))
 
     def _together(self) -> None:
         """At the end, two who did something each do the same: "then both stop"."""
@@ -151,11 +75,11 @@ class Plot(Dice):
         one, other = those[-2:]
         alike = self.actors[one].group == self.actors[other].group != "weather"
         verbs = self._acts(self.actors[one]) if alike else WORDS.anything
-        self.steps.append([Event([one, other], self._pick(verbs))])
+        self.steps.append([Event([one, other], self.pick(verbs))])
 
     def _add_aside(self, event: Event) -> None:
         """Let one who takes part in an event do something else meanwhile, unless that would be hard to tell apart."""
-        last = event.place is None and event.tool is None and event.change is None
+        last = event.place is None and event.tool is None and not event.changes
         free = not event.manner and not event.times
         options = event.subjects * 2 if len(event.subjects) == 1 else []
         if event.patient is not None and not event.passive and last and free and not event.particle:
@@ -165,12 +89,12 @@ class Plot(Dice):
         options = [i for i in options if self._can_act(i)]
         if not options:
             return
-        index = self._pick(options)
+        index = self.pick(options)
         forms = ("move", "act", "do") if self.actors[index].group in ("human", "animal") else ("move", "act")
-        other: Event = getattr(self, f"_{self._pick(forms)}")(index, [])
+        other: Event = getattr(self, f"_{self.pick(forms)}")(index, [])
         part = {*event.agents, event.patient, event.tool, event.place[1] if event.place else None} - {None}
         taken = {other.patient, other.place[1] if other.place else None} & part
-        if other.change is None and not other.passive and other.lemma != event.lemma and not taken:
+        if not other.changes and not other.passive and other.lemma != event.lemma and not taken:
             event.aside = (index, other)
 
     def _can_act(self, index: int) -> bool:
@@ -181,54 +105,54 @@ class Plot(Dice):
         """What somebody does who has no other part in the first two steps; None if there is nobody."""
         busy = {index for (event,) in self.steps[:2] for index in (*event.agents, event.patient, event.tool)}
         free = [i for i in cast if i not in busy and not self.actors[i].changing]
-        subject = self._pick(free) if free else self._someone()
-        event = getattr(self, self._pick(("_move", "_act", "_act")))(subject, [])
+        subject = self.pick(free) if free else self._someone()
+        event = getattr(self, self.pick(("_move", "_act", "_act")))(subject, [])
         if event.lemma in {other.lemma for (other,) in self.steps[:2]}:
             return None
-        if self._chance(0.15):
-            event.manner = self._pick(WORDS.manners)
+        if self.chance(0.15):
+            event.manner = self.pick(WORDS.manners)
         return event
 
     def _add(self, noun: str, kind: str, plural: float = 0.14) -> int:
         group = "human" if kind in (*WORDS.human, "group") else kind
-        if kind in WORDS.thing and kind != "food" and " " not in noun and self._chance(_MODIFIED):
-            noun = f"{self._pick([word for word in WORDS.modifiers if word != noun])} {noun}"
+        if kind in WORDS.thing and kind != "food" and " " not in noun and self.chance(_MODIFIED):
+            noun = f"{self.pick([word for word in WORDS.modifiers if word != noun])} {noun}"
         pronoun = kind if kind in ("male", "female") else "thing"
-        if kind == "person" or (group in WORDS.beast and self._chance(0.12)):
-            pronoun = self._pick(("male", "female"))
+        if kind == "person" or (group in WORDS.beast and self.chance(0.12)):
+            pronoun = self.pick(("male", "female"))
         actor = Actor(noun, group, pronoun)
-        if noun not in WORDS.mass and noun not in ("sun", "moon") and self._chance(plural):
+        if noun not in WORDS.mass and noun not in ("sun", "moon") and self.chance(plural):
             actor.pronoun, actor.count = "plural", 2
             if not self.bare_plurals:
                 actor.count = int(self.rng.choice(list(WORDS.numbers), p=[0.5, 0.25, 0.12, 0.08, 0.05]))
-                actor.number = self._pick(WORDS.numbers[actor.count])
+                actor.number = self.pick(WORDS.numbers[actor.count])
         kinds = WORDS.looks.get(group, ("color", "size"))
         for look in (
-            dict.fromkeys(self._pick(kinds) for _ in range(int(self.rng.choice([0, 1, 2], p=[0.5, 0.4, 0.1]))))
+            dict.fromkeys(self.pick(kinds) for _ in range(int(self.rng.choice([0, 1, 2], p=[0.5, 0.4, 0.1]))))
             if kinds
             else ()
         ):
             words = WORDS.adjectives[look]
             if look == "state":
                 words = WORDS.moods if group in ("human", *WORDS.beast) else words
-            actor.looks.append((look, self._pick(words)))
+            actor.looks.append((look, self.pick(words)))
         self.actors.append(actor)
         return len(self.actors) - 1
 
     def _noun(self, options: Sequence[str]) -> str:
         told = {actor.noun for actor in self.actors}
         # Where all have been told of, one comes a second time.
-        return self._pick([noun for noun in options if noun not in told] or options)
+        return self.pick([noun for noun in options if noun not in told] or options)
 
     def _someone(self) -> int:
-        kind = self._weighted(WORDS.cast)
+        kind = self.weighted(WORDS.cast)
         index = self._add(self._noun(WORDS.nouns[kind]), kind)
-        if kind in WORDS.human and self._chance(0.03):
-            self.actors.append(Actor(self._noun(WORDS.own["person"][5:]), "object", "thing"))
+        if kind in WORDS.human and self.chance(0.03):
+            self.actors.append(Actor(self._noun(WORDS.own["person"][5:])))
             self.actors[index].lacks = len(self.actors) - 1
-        elif kind != "weather" and self._chance(_SPOTTED):
+        elif kind != "weather" and self.chance(_SPOTTED):
             # A relation that the parser has no link for would be taught as none.
-            preposition, place = self._pick([spot for spot in WORDS.spots if spot[0] in WORDS.shown_spots])
+            preposition, place = self.pick([spot for spot in WORDS.spots if spot[0] in WORDS.shown_spots])
             self.actors[index].spot = (preposition, self._somewhere(place))
         return index
 
@@ -240,11 +164,11 @@ class Plot(Dice):
             "move": 4.0,
             "act": 3.0,
             "do": 6.0 if actor.group in WORDS.actions else 0.0,
-            "suffer": 0.0,
+            "undergo": 0.0,
             "turn": 1.0,
         }
         if actor.group in ("object", "food", "openable", "fixture", "vehicle"):
-            forms |= {"suffer": 2.5, "turn": 3.0}
+            forms |= {"undergo": 2.5, "turn": 3.0}
         if actor.group == "weather":
             forms = {"move": 1.0, "act": 3.0}
         if actor.lacks is not None:
@@ -252,36 +176,36 @@ class Plot(Dice):
         if busy is not None and (subject in busy.agents or subject == busy.patient):
             # One change at a time, and nothing is acted on while it acts.
             forms = {"move": 3.0, "act": 3.0}
-        event = getattr(self, f"_{self._weighted(forms)}")(subject, cast)
+        event = getattr(self, f"_{self.weighted(forms)}")(subject, cast)
         if busy is not None and event.lemma == busy.lemma:
-            event = Event([subject], self._pick([v for v in self._acts(actor) if v != busy.lemma]))
+            event = Event([subject], self.pick([v for v in self._acts(actor) if v != busy.lemma]))
         self._details(event, cast)
         return event
 
     def _acts(self, actor: Actor) -> tuple[str, ...]:
         if actor.group == "weather":
             return WORDS.weather[actor.noun]
-        known = WORDS.namesakes if self._chance(_NAMESAKES) else WORDS.acts
+        known = WORDS.namesakes if self.chance(_NAMESAKES) else WORDS.acts
         return known.get(actor.group, ("fall", "burn"))
 
     def _act(self, subject: int, cast: list[int]) -> Event:
-        event = Event([subject], self._pick(self._acts(self.actors[subject])))
-        if self._chance(0.3):
-            preposition, kind = self._pick(WORDS.spots)
+        event = Event([subject], self.pick(self._acts(self.actors[subject])))
+        if self.chance(0.3):
+            preposition, kind = self.pick(WORDS.spots)
             event.place = (preposition, self._somewhere(kind))
         return event
 
     def _move(self, subject: int, cast: list[int]) -> Event:
         group = self.actors[subject].group
-        event = Event([subject], self._pick(WORDS.moves[group]))
-        if self._chance(0.25):
-            word, event.direction = self._pick(WORDS.directed)
+        event = Event([subject], self.pick(WORDS.moves[group]))
+        if self.chance(0.25):
+            word, event.direction = self.pick(WORDS.directed)
             event.place = (word, None)
-        elif self._chance(0.85):
-            preposition, kind, event.direction = self._pick(WORDS.paths)
+        elif self.chance(0.85):
+            preposition, kind, event.direction = self.pick(WORDS.paths)
             others = [i for i in cast if i != subject and self.actors[i].group != "weather"]
-            if kind == "landmark" and others and preposition not in ("behind", "under") and self._chance(0.3):
-                event.place = (preposition, self._pick(others))
+            if kind == "landmark" and others and preposition not in ("behind", "under") and self.chance(0.3):
+                event.place = (preposition, self.pick(others))
             else:
                 event.place = (preposition, self._somewhere(kind))
         return event
@@ -289,63 +213,63 @@ class Plot(Dice):
     def _do(self, subject: int, cast: list[int]) -> Event:
         actor = self.actors[subject]
         options = WORDS.actions[actor.group]
-        if actor.group in WORDS.namesake_actions and self._chance(_NAMESAKES):
+        if actor.group in WORDS.namesake_actions and self.chance(_NAMESAKES):
             options = WORDS.namesake_actions[actor.group]
         targets = [i for i in range(len(self.actors)) if i != subject and self.actors[i].group in options]
         targets = [i for i in targets if self.actors[i].owner is None]
-        if targets and self._chance(0.65):
-            target = self._pick(targets)
-        elif actor.group in ("human", "animal") and self._chance(0.12):
+        if targets and self.chance(0.65):
+            target = self.pick(targets)
+        elif actor.group in ("human", "animal") and self.chance(0.12):
             own = "person" if actor.group == "human" else "animal"
             target = self._owned(subject, WORDS.own[own])
             verbs = WORDS.actions[actor.group][own if own == "person" else "animal_own"]
-            return Event([subject], self._pick(verbs).lemma, patient=target)
+            return Event([subject], self.pick(verbs).lemma, patients=[target])
         else:
-            group = self._pick([g for g in options if g not in ("person", "animal_own")])
-            kind = self._pick(WORDS.human) if group == "human" else group
+            group = self.pick([g for g in options if g not in ("person", "animal_own")])
+            kind = self.pick(WORDS.human) if group == "human" else group
             target = self._add(self._noun(WORDS.nouns[kind]), kind)
-        if self.actors[subject].group == "human" and self.actors[target].group in WORDS.thing and self._chance(0.1):
+        if self.actors[subject].group == "human" and self.actors[target].group in WORDS.thing and self.chance(0.1):
             changed = self._made(subject, target)
             if changed is not None:
                 return changed
-        return self._done([subject], target, self._pick(options[self.actors[target].group]), passive=self._chance(0.12))
+        return self._done([subject], target, self.pick(options[self.actors[target].group]), passive=self.chance(0.12))
 
-    def _suffer(self, subject: int, cast: list[int]) -> Event:
+    def _undergo(self, subject: int, cast: list[int]) -> Event:
         """A passive whose subject is a thing."""
         group = self.actors[subject].group
-        options = (WORDS.namesake_actions if self._chance(_NAMESAKES) else WORDS.actions)["human"].get(group, ())
-        action = self._pick([a for a in options if not a.particle or self._chance(0.5)] or [Action(lemma="move")])
+        options = (WORDS.namesake_actions if self.chance(_NAMESAKES) else WORDS.actions)["human"].get(group, ())
+        action = self.pick([a for a in options if not a.particle or self.chance(0.5)] or [Action(lemma="move")])
         agents: list[int] = []
         people = [i for i in cast if self.actors[i].group == "human" and i != subject]
-        if self._chance(0.5):
-            kind = self._pick(WORDS.human)
-            agents = [self._pick(people) if people else self._add(self._noun(WORDS.nouns[kind]), kind)]
+        if self.chance(0.5):
+            kind = self.pick(WORDS.human)
+            agents = [self.pick(people) if people else self._add(self._noun(WORDS.nouns[kind]), kind)]
         return self._done(agents, subject, action, passive=True)
 
     def _done(self, agents: list[int], patient: int, action: Action, passive: bool) -> Event:
-        event = Event(agents, action.lemma, action.particle, patient, passive, direction=action.direction)
+        event = Event(agents, action.lemma, action.particle, [patient], passive, direction=action.direction)
         by_hand = not agents or self.actors[agents[0]].group == "human"
-        if by_hand and action.lemma in WORDS.tools and not action.particle and self._chance(0.35):
+        if by_hand and action.lemma in WORDS.tools and not action.particle and self.chance(0.35):
             event.tool = self._add(self._noun(WORDS.tools[action.lemma]), "object", plural=0)
-        elif action.lemma in WORDS.received and self._chance(0.6):
-            kind = self._pick(WORDS.human)
+        elif action.lemma in WORDS.received and self.chance(0.6):
+            kind = self.pick(WORDS.human)
             event.place = (
-                self._pick(("to", "to", "toward")),
+                self.pick(("to", "to", "toward")),
                 self._add(self._noun(WORDS.nouns[kind]), kind, plural=0.05),
             )
             event.direction = "toward" if event.place[0] == "toward" else event.direction
-        elif action.lemma in ("put", "carry", "push", "pull", "take", "drop", "place") and self._chance(0.5):
-            preposition, kind, direction = self._pick([path for path in WORDS.paths if path[1] != "slope"])
+        elif action.lemma in ("put", "carry", "push", "pull", "take", "drop", "place") and self.chance(0.5):
+            preposition, kind, direction = self.pick([path for path in WORDS.paths if path[1] != "slope"])
             event.place, event.direction = (preposition, self._somewhere(kind)), direction or event.direction
-        elif self._chance(0.14):
-            preposition, kind = self._pick(WORDS.spots)
+        elif self.chance(0.14):
+            preposition, kind = self.pick(WORDS.spots)
             event.place = (preposition, self._somewhere(kind))
         return event
 
     def _turn(self, subject: int, cast: list[int]) -> Event:
         """A change that happens to its subject."""
         kind, old, new = self._values(subject)
-        by_degrees = new in WORDS.comparatives and self._chance(0.4)
+        by_degrees = new in WORDS.comparatives and self.chance(0.4)
         new = WORDS.comparatives[new] if by_degrees else new
         wordings = {
             "color": {"turn": 4, "become": 2, "change": 3, "go": 1, "switch": 1, "fade": 1},
@@ -355,19 +279,17 @@ class Plot(Dice):
             wordings = {"grow": 4, "get": 3, "become": 3}
         elif new == "asleep":
             wordings = {"fall": 1}
-        lemma = self._weighted({name: float(weight) for name, weight in wordings.items()})
+        lemma = self.weighted({name: float(weight) for name, weight in wordings.items()})
         event = Event([subject], lemma)
         from_to = (
             lemma in ("switch", "fade")
             or (lemma == "go" and kind != "color")
             or (lemma == "change" and old is not None)
         )
-        from_to = from_to or (lemma in ("turn", "go", "grow", "change") and not by_degrees and self._chance(0.4))
-        event.change = self._change(
-            subject, kind, old, new, "from" if from_to else "to" if lemma == "change" else "bare"
-        )
-        if lemma == "change" and kind == "color" and self._chance(0.6):
-            event.particle = self._pick(("color", "colour", "its color"))
+        from_to = from_to or (lemma in ("turn", "go", "grow", "change") and not by_degrees and self.chance(0.4))
+        self._change(event, subject, kind, old, new, "from" if from_to else "to" if lemma == "change" else "bare")
+        if lemma == "change" and kind == "color" and self.chance(0.6):
+            event.particle = self.pick(("color", "colour", "its color"))
         return event
 
     def _made(self, subject: int, target: int) -> Event | None:
@@ -375,73 +297,73 @@ class Plot(Dice):
         if self.actors[target].count > 1 or "color" in self.actors[target].values:
             return None
         old = dict(self.actors[target].looks).get("color")
-        new = self._pick([c for c in WORDS.adjectives["color"] if c != old])
-        event = Event([subject], self._pick(("paint", "paint", "dye", "color", "turn")), patient=target)
-        event.change = self._change(target, "color", old, new, "bare")
+        new = self.pick([c for c in WORDS.adjectives["color"] if c != old])
+        event = Event([subject], self.pick(("paint", "paint", "dye", "color", "turn")), patients=[target])
+        self._change(event, target, "color", old, new, "bare")
         return event
 
     def _values(self, subject: int) -> tuple[str, str | None, str]:
         """Kind, value until now (None if it is not known) and new value of a change."""
         actor = self.actors[subject]
         known = [kind for kind in actor.values if len(actor.values[kind]) < 3]
-        kind = self._pick(known) if known else self._weighted(WORDS.changing.get(actor.group, WORDS.changing["object"]))
+        kind = self.pick(known) if known else self.weighted(WORDS.changing.get(actor.group, WORDS.changing["object"]))
         said = actor.values.get(kind, [dict(actor.looks).get(kind)])
         old = said[-1]
         if kind == "color":
-            return kind, old, self._pick([c for c in WORDS.adjectives["color"] if c not in said])
+            return kind, old, self.pick([c for c in WORDS.adjectives["color"] if c not in said])
         pairs = WORDS.sizes if kind == "size" else WORDS.opposites.get(actor.group, WORDS.opposites["object"])
         back = [value for pair in pairs if old in pair for value in pair if value != old]
         if back:
-            return kind, old, self._pick(back)
-        one, other = self._pick(pairs)
-        if self._chance(0.5):
+            return kind, old, self.pick(back)
+        one, other = self.pick(pairs)
+        if self.chance(0.5):
             one, other = other, one
         if kind not in actor.values:
             # What it was fits what it becomes, or is not said.
             actor.looks = [look for look in actor.looks if look[0] != kind]
             old = None
-            if self._chance(0.4):
+            if self.chance(0.4):
                 old = one
-                actor.looks += [(kind, old)] if self._chance(0.7) else []
+                actor.looks += [(kind, old)] if self.chance(0.7) else []
         return kind, old, other
 
-    def _change(self, actor: int, kind: str, old: str | None, new: str, wording: str) -> tuple[int, str, int, str]:
+    def _change(self, event: Event, actor: int, kind: str, old: str | None, new: str, wording: str) -> None:
         values = self.actors[actor].values.setdefault(kind, [old])
         if values[-1] is None and wording == "from":
             # It is told with the change what was never told before.
             pairs = [*WORDS.sizes, *(pair for pairs in WORDS.opposites.values() for pair in pairs)]
             options = [value for pair in pairs if new in pair for value in pair]
             options = list(WORDS.adjectives["color"]) if kind == "color" else options
-            values[-1] = self._pick([value for value in options if value != new and value not in values])
+            values[-1] = self.pick([value for value in options if value != new and value not in values])
         values.append(new)
-        return actor, kind, len(values) - 1, wording
+        event.changes, event.change_wording = [(actor, kind, len(values) - 1)], wording
 
     def _details(self, event: Event, cast: list[int]) -> None:
         """Manner, repetition, negation, company."""
-        if event.change is None and self._chance(0.08):
-            event.negated = self._weighted({"not": 5, "never": 2, "no longer": 1.5})
-        elif self._chance(0.09):
-            event.manner = self._pick(WORDS.manners)
-        elif event.change is None and self._chance(0.08):
-            event.times = self._pick(WORDS.times)
-        if len(event.agents) == 1 and not event.passive and event.change is None and event.patient is None:
+        if not event.changes and self.chance(0.08):
+            event.negated = self.weighted({"not": 5, "never": 2, "no longer": 1.5})
+        elif self.chance(0.09):
+            event.manner = self.pick(WORDS.manners)
+        elif not event.changes and self.chance(0.08):
+            event.times = self.pick(WORDS.times)
+        if len(event.agents) == 1 and not event.passive and not event.changes and event.patient is None:
             taken = {event.agents[0], event.place[1] if event.place else None}
             others = [i for i in cast if i not in taken and self.actors[i].group == self.actors[event.agents[0]].group]
-            if others and self._chance(0.15):
-                event.agents.append(self._pick(others))
+            if others and self.chance(0.15):
+                event.agents.append(self.pick(others))
 
     def _owned(self, owner: int, nouns: Sequence[str]) -> int:
         noun = self._noun(nouns)
-        self.actors.append(Actor(noun, "object", "thing", owner=owner))
+        self.actors.append(Actor(noun, owner=owner))
         return len(self.actors) - 1
 
     def _somewhere(self, kind: str) -> int:
         noun = self._noun([place for place in WORDS.places[kind] if place != "stairs" or self.bare_plurals])
         if noun == "stairs":
-            self.actors.append(Actor("stair", "object", "plural", count=2))
+            self.actors.append(Actor("stair", pronoun="plural", count=2))
         else:
-            self.actors.append(Actor(noun, "object", "thing"))
-            if self._chance(0.15) and noun not in WORDS.mass:
-                kind = self._pick(("color", "size", "other"))
-                self.actors[-1].looks = [(kind, self._pick(WORDS.adjectives[kind]))]
+            self.actors.append(Actor(noun))
+            if self.chance(0.15) and noun not in WORDS.mass:
+                kind = self.pick(("color", "size", "other"))
+                self.actors[-1].looks = [(kind, self.pick(WORDS.adjectives[kind]))]
         return len(self.actors) - 1

@@ -3,9 +3,10 @@ import re
 
 import pytest
 
+from mov_ai.captions import english
 from mov_ai.captions.caption import HELD_OUT_PATTERNS, Caption
 from mov_ai.captions.lexicon import StoryWords, load
-from mov_ai.captions.temporal_grammar import TemporalCaptions
+from mov_ai.captions.stories import TemporalCaptions
 from mov_ai.data.temporal_sentences import temporal_sentences
 from mov_ai.graph import allen
 from mov_ai.graph.inflection import VERB_FORMS, inflect, pluralize
@@ -14,7 +15,7 @@ from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.training.parser_captions import spatial_words
 
 WORDS = load("stories", StoryWords)
-PRONOUNS = {word for forms in WORDS.pronouns.values() for word in forms[:2]}
+PRONOUNS = {word for forms in english.PRONOUNS.values() for word in forms[:2]}
 COUNT = 2500
 
 

@@ -1,10 +1,16 @@
-"""The machine in words, for cards, tables and reports."""
+"""The machine: in words, for cards, tables and reports; and the device that is asked for."""
 
 from __future__ import annotations
 
 import os
 import platform
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mov_ai.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def processor() -> str:
@@ -23,3 +29,20 @@ def machine() -> str:
 
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return f"{processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads{gpu}"
+
+
+def choose_device(name: str) -> torch.device:
+    """auto, cpu, cuda or cuda:N. Raises UsageError if the device is unknown or not there."""
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"device: expected auto, cpu, cuda or cuda:N; found {name!r}") from None
+    if device.type not in ("cpu", "cuda"):
+        raise UsageError(f"device: expected auto, cpu, cuda or cuda:N; found {name!r}")
+    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+        raise UsageError(f"device: {name!r} was asked for, but PyTorch sees no such GPU here; use --device cpu or auto")
+    return device

@@ -17,14 +17,15 @@ def tiny_pipeline_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from mov_ai.models.cascade import Cascade, CascadeConfig
     from mov_ai.models.codec import CodecConfig, VideoCodec
-    from mov_ai.models.conditioning import GraphEncoderConfig
     from mov_ai.models.denoiser import DenoiserConfig, TSAMDenoiser
+    from mov_ai.models.graph_encoder import GraphEncoderConfig
     from mov_ai.models.planner import LayoutPlanner, PlannerConfig
     from mov_ai.parser.network import LINKS, MAX_LEFT, ROLES, CompositionalSceneParser, ParserConfig
     from mov_ai.parser.parser import SceneGraphParser
     from mov_ai.parser.spacy_pipeline import load_spacy
     from mov_ai.parser.vocabulary import Vocabulary
     from mov_ai.pipeline import MovAIPipeline
+    from mov_ai.plugins import load_world
 
     torch.manual_seed(0)
     codec = VideoCodec(CodecConfig(widths=(16, 16, 8), blocks=(1, 1, 1)))
@@ -46,5 +47,5 @@ def tiny_pipeline_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         network.from_source.bias[LINKS.index("none")] = 100
     parser = SceneGraphParser([network], load_spacy(), Vocabulary(labels=("", "on"), verbs=("", "")))
     folder = tmp_path_factory.mktemp("pipeline") / "small"
-    MovAIPipeline(cascade, planner, parser, "small").save_pretrained(folder)
+    MovAIPipeline(cascade, planner, parser, load_world("tabletop"), name="small").save_pretrained(folder)
     return folder

@@ -72,7 +72,7 @@ def evaluate(
     from mov_ai.evaluation.report.files import write_report
     from mov_ai.evaluation.report.terminal import absences, tables
     from mov_ai.graph.files import staged_folder
-    from mov_ai.pipeline import choose_device
+    from mov_ai.hardware import choose_device
 
     networks = load_networks(clip, lpips, flow, str(choose_device(device)))
     with staged_folder(folder) as staging:

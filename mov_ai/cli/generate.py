@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mov_ai.graph import Layout, SceneGraph
-    from mov_ai.pipeline import SavedLatents, VideoResult
+    from mov_ai.result import SavedLatents, VideoResult
 
 MAX_SEED = 2**31 - 1
 
@@ -152,7 +152,7 @@ def _read_request(
     boxes = Layout.load(layout) if layout is not None else None
     saved = None
     if latents is not None:
-        from mov_ai.pipeline import load_latents
+        from mov_ai.result import load_latents
 
         saved = load_latents(latents)
         if seed is None:
@@ -170,14 +170,15 @@ def _read_request(
 
 def _read_video(path: Path) -> np.ndarray:
     from mov_ai.data.video import read_video
-    from mov_ai.pipeline import FRAMES
+    from mov_ai.graph.video_shape import VideoShape
 
-    frames, _ = read_video(path, FRAMES + 1)
-    if len(frames) < FRAMES:
-        raise UsageError(f"--video: {path}: expected at least {FRAMES} frames, found {len(frames)}; give a longer one")
-    if len(frames) > FRAMES:
-        say(f"warning: {path}: only the first {FRAMES} frames are used")
-    return frames[:FRAMES]
+    wanted = VideoShape().frames
+    frames, _ = read_video(path, wanted + 1)
+    if len(frames) < wanted:
+        raise UsageError(f"--video: {path}: expected at least {wanted} frames, found {len(frames)}; give a longer one")
+    if len(frames) > wanted:
+        say(f"warning: {path}: only the first {wanted} frames are used")
+    return frames[:wanted]
 
 
 def _choose_folders(out: Path | None, request: _Request, num_videos: int) -> list[Path]:
@@ -215,10 +216,10 @@ def _tell(result: VideoResult, folder: Path, first: bool) -> None:
     if first:
         for warning in run["warnings"]:
             say(f"warning: {warning}")
-    size = result.frames.shape[1]
-    typer.echo(f"{folder / 'video.mp4'}: {len(result.frames)} frames of {size}x{size}, seed {run['seed']}")
+    count, height, width = result.frames.shape[:3]
+    typer.echo(f"{folder / 'video.mp4'}: {count} frames of {height}x{width}, seed {run['seed']}")
     names = {node.id: node.label for node in result.graph.nodes}
-    assumed = [f"{names[entity]} ({', '.join(values.values())})" for entity, values in run["assumed"].items()]
+    assumed = [f"{names[node]} ({', '.join(words)})" for node, words in run["assumed"].items()]
     if assumed:
         typer.echo(f"  assumed, as nothing was said: {', '.join(assumed)}")
     seconds = run["seconds"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mov_ai.cli.inputs import load_parser, read_graph, read_prompt, require_english
-from mov_ai.cli.messages import say, spoken_warnings
+from mov_ai.cli.messages import spoken_warnings
 from mov_ai.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,28 +54,29 @@ def plan(
         require_english(prompt)
 
     from mov_ai.models.component import load_component
-    from mov_ai.models.conditioning import ignored_words
     from mov_ai.models.planner import LayoutPlanner, PlannerConfig
-    from mov_ai.pipeline import pipeline_folder
+    from mov_ai.pipeline_files import pipeline_folder, read_pipeline_file
+    from mov_ai.plugins import load_world
 
     # Not the whole pipeline: a layout needs neither denoiser nor codec.
     folder = pipeline_folder(checkpoint)
     planner = load_component(LayoutPlanner, PlannerConfig, folder / "planner")
+    world = load_world(read_pipeline_file(folder).get("world"))
     if isinstance(prompt, str):
         with spoken_warnings():
             own = folder / "parser"
             prompt = load_parser(str(own) if own.is_dir() else None)(prompt)
-    planned, report = planner.plan_checked(prompt, seed, known)
+    # As a pipeline does: what is planned is the completed graph.
+    completed = prompt if world is None else world.complete(prompt, seed)
+    planned, report = planner.plan(completed, seed, known, verifier=None if world is None else world.verify)
     if out is not None:
         planned.save(out)
         typer.echo(f"wrote {out}")
     if sheet is not None:
         _write_sheet(sheet, prompt, planned)
         typer.echo(f"wrote {sheet}")
-    ignored = ignored_words(prompt)
-    if ignored:
-        say(f"warning: the embedded world does not know, and so ignores: {', '.join(ignored)}")
-    typer.echo(str(report))
+    if report is not None:
+        typer.echo(str(report))
 
 
 def _write_sheet(path: Path, graph: SceneGraph, layout: Layout) -> None:
@@ -91,7 +92,7 @@ def _write_sheet(path: Path, graph: SceneGraph, layout: Layout) -> None:
 def _draw(graph: SceneGraph, layout: Layout) -> PIL.Image.Image:
     import numpy as np
 
-    from mov_ai.pipeline import VideoResult
+    from mov_ai.result import VideoResult
 
     empty = np.full((layout.frames, FRAME_SIZE, FRAME_SIZE, 3), GREY, dtype=np.uint8)
     return VideoResult(empty, {}, {}, graph, layout).sheet(FRAME_SIZE, boxes=True)

@@ -223,7 +223,9 @@ class VideoSuite:
 
     def _parts(self) -> Parts:
         from mov_ai.evaluation.embedded_benchmark import EmbeddedBenchmark
-        from mov_ai.pipeline import ASSETS, FPS, MovAIPipeline, choose_device, pipeline_folder
+        from mov_ai.hardware import choose_device
+        from mov_ai.pipeline import MovAIPipeline
+        from mov_ai.pipeline_files import ASSETS, pipeline_folder, read_pipeline_file
         from mov_ai.worlds.tabletop.world import sample_clip
 
         device = str(choose_device(self.device))
@@ -254,7 +256,7 @@ class VideoSuite:
             benchmark=EmbeddedBenchmark.from_pretrained(self.prompts),
             networks=load_networks(self.clip, self.lpips, self.flow, device),
             real_clip=lambda seed, size: sample_clip(seed, "test", size).video.numpy(),
-            fps=FPS,
+            fps=float(read_pipeline_file(folders[0])["shape"]["fps"]),
         )
 
     # -- the run -------------------------------------------------------------------------------------------------------

@@ -162,38 +162,49 @@ def interval_bias(interval: Tensor, frames: int, softness: float, floor: float =
     return (rise + fall).clamp(min=floor)
 
 
-def window_partition(x: Tensor, window: int, shift: int) -> tuple[Tensor, Tensor | None]:
+def window_sides(height: int, width: int, most: int) -> tuple[int, int]:
+    """The largest windows of at most `most` tokens a side that divide a grid of `height` by `width` tokens."""
+
+    def side(tokens: int) -> int:
+        return max(n for n in range(1, most + 1) if tokens % n == 0)
+
+    return side(height), side(width)
+
+
+def window_partition(x: Tensor, window: tuple[int, int], shifted: bool) -> tuple[Tensor, Tensor | None]:
     """Cut a grid of tokens into windows (Swin, arXiv 2103.14030), so that attention stays as wide as it was trained.
 
     Args:
-        x: (n, h, w, dim); h and w multiples of `window`.
-        shift: tokens to roll up and left first; 0 for none.
+        x: (n, h, w, dim).
+        window: tokens (high, wide) of a window; h and w are multiples of them.
+        shifted: whether to roll the grid by half a window up and left first.
 
     Returns:
-        (n * windows, window * window, dim), and a bias (windows, tokens, tokens) that keeps rolled-in tokens apart, or
-        None.
+        (n * windows, tokens, dim), and a bias (windows, tokens, tokens) that keeps rolled-in tokens apart, or None.
     """
     height, width = x.shape[1:3]
+    high, wide = window
     bias = None
-    if shift:
-        x = x.roll((-shift, -shift), (1, 2))
-        rows = (torch.arange(height, device=x.device) >= height - shift).long()
-        columns = (torch.arange(width, device=x.device) >= width - shift).long()
+    if shifted:
+        x = x.roll((-(high // 2), -(wide // 2)), (1, 2))
+        rows = (torch.arange(height, device=x.device) >= height - high // 2).long()
+        columns = (torch.arange(width, device=x.device) >= width - wide // 2).long()
         region = rows[:, None] * 2 + columns[None, :]
-        flat = rearrange(region, "(a p) (b q) -> (a b) (p q)", p=window, q=window)
+        flat = rearrange(region, "(a p) (b q) -> (a b) (p q)", p=high, q=wide)
         bias = torch.zeros(*flat.shape, flat.shape[-1], device=x.device)
         bias = bias.masked_fill(flat[:, :, None] != flat[:, None, :], -1e4)
-    return rearrange(x, "n (a p) (b q) d -> (n a b) (p q) d", p=window, q=window), bias
+    return rearrange(x, "n (a p) (b q) d -> (n a b) (p q) d", p=high, q=wide), bias
 
 
-def window_merge(windows: Tensor, window: int, shift: int, height: int, width: int) -> Tensor:
+def window_merge(windows: Tensor, window: tuple[int, int], shifted: bool, height: int, width: int) -> Tensor:
     """Undo `window_partition`; returns (n, height, width, dim)."""
+    high, wide = window
     x = rearrange(
         windows,
         "(n a b) (p q) d -> n (a p) (b q) d",
-        a=height // window,
-        b=width // window,
-        p=window,
-        q=window,
+        a=height // high,
+        b=width // wide,
+        p=high,
+        q=wide,
     )
-    return x.roll((shift, shift), (1, 2)) if shift else x
+    return x.roll((high // 2, wide // 2), (1, 2)) if shifted else x

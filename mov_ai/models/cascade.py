@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from torch.nn import functional
 
 from mov_ai.diffusion.process import add_noise, mixed_noise
 from mov_ai.diffusion.sampling import Guidance, guided, sample
+from mov_ai.errors import UsageError
 from mov_ai.models.codec import FACTOR, VideoCodec
 from mov_ai.models.conditioning import Conditioning
 from mov_ai.models.denoiser import STAGES
@@ -34,6 +36,7 @@ class CascadeConfig:
         shift: timestep shift, see `mov_ai.diffusion.sampling.sample`.
         shared_noise: as in training, see `mov_ai.diffusion.process.mixed_noise`.
         shared_network: one network for all stages, or one a stage.
+        stages: longer sides of the stages' videos in pixels, ascending: what the entries above are about.
         first, last: sizes of the first and the last stage that the networks were trained for. The first begins with
             noise, whatever its size; those before it and after the last are not run.
     """
@@ -43,24 +46,94 @@ class CascadeConfig:
     shift: float = 1.0
     shared_noise: float = 0.5
     shared_network: bool = True
+    stages: tuple[int, ...] = STAGES
     first: int = STAGES[0]
     last: int = STAGES[-1]
 
     def __post_init__(self) -> None:
         # Configuration files and JSON have lists only.
-        for name in ("steps", "starts"):
+        for name in ("steps", "starts", "stages"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        if len(self.steps) != len(STAGES) or len(self.starts) != len(STAGES):
-            raise ValueError(f"cascade: expected {len(STAGES)} steps and starts, got {self.steps} and {self.starts}")
+        stages = self.stages
+        if not stages or any(size < 1 for size in stages) or list(stages) != sorted(set(stages)):
+            raise ValueError(f"cascade: stages: expected ascending sizes, got {stages}")
+        if len(self.steps) != len(stages) or len(self.starts) != len(stages):
+            raise ValueError(f"cascade: expected {len(stages)} steps and starts, got {self.steps} and {self.starts}")
         if any(step < 1 for step in self.steps) or any(not 0 < start <= 1 for start in self.starts):
             raise ValueError(f"cascade: expected steps >= 1 and 0 < starts <= 1, got {self.steps} and {self.starts}")
-        if self.first not in STAGES or self.last not in STAGES or self.first > self.last:
-            raise ValueError(f"cascade: expected first <= last, both of {STAGES}, got {self.first} and {self.last}")
+        if self.first not in stages or self.last not in stages or self.first > self.last:
+            raise ValueError(f"cascade: expected first <= last, both of {stages}, got {self.first} and {self.last}")
 
     @property
     def first_stage(self) -> int:
-        """Index into `STAGES` of the stage that begins with noise."""
-        return STAGES.index(self.first)
+        """Index into `stages` of the stage that begins with noise."""
+        return self.stages.index(self.first)
+
+    @property
+    def trained(self) -> tuple[int, ...]:
+        """Sizes of the stages that the networks were trained for."""
+        return self.stages[self.first_stage : self.stages.index(self.last) + 1]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a run: which trained stage makes it, and the size of its video.
+
+    Attributes:
+        index: into `CascadeConfig.stages`.
+        height, width: in pixels.
+    """
+
+    index: int
+    height: int
+    width: int
+
+    @property
+    def size(self) -> int:
+        """The longer side, which is what a stage is called."""
+        return max(self.height, self.width)
+
+
+def plan_stages(
+    config: CascadeConfig, height: int, width: int, sizes: Sequence[int] | None, multiple: int
+) -> list[Stage]:
+    """The stages of a run.
+
+    Args:
+        config: the cascade.
+        height, width: of the video that is wanted; with `sizes` given, only its aspect counts.
+        sizes: longer sides of all stages, ascending; None for the trained ones below the video's own, then that.
+        multiple: both sides of every stage are multiples of it, as codec and denoiser need.
+
+    Returns:
+        Stages from small to large. Each is made by the trained stage that is nearest in size, the first always by the
+        cascade's first. Sides of stages before the last are rounded to the multiple.
+
+    Raises:
+        UsageError: if sizes are not ascending, or the video's sides are not multiples.
+    """
+    longest = max(height, width)
+    if sizes is None:
+        sizes = [*(size for size in config.trained if size < longest), longest]
+    sizes = list(sizes)
+    if not sizes or any(isinstance(size, bool) or not isinstance(size, int) for size in sizes):
+        raise UsageError(f"stages: expected whole numbers, as 128,256,512; found {sizes!r}")
+    if sizes != sorted(set(sizes)) or sizes[0] < multiple:
+        raise UsageError(f"stages: expected sizes from {multiple} up, each larger than the one before; found {sizes}")
+    final = [side * sizes[-1] / longest for side in (height, width)]
+    if any(side % multiple for side in final):
+        shown = "x".join(f"{side:g}" for side in final)
+        near = "x".join(str(max(multiple, round(side / multiple) * multiple)) for side in final)
+        raise UsageError(
+            f"size: the codec and the denoiser need sides that are multiples of {multiple}; found {shown}: try {near}"
+        )
+    stages: list[Stage] = []
+    for number, size in enumerate(sizes):
+        sides = [max(multiple, round(side * size / sizes[-1] / multiple) * multiple) for side in final]
+        nearest = min(config.trained, key=lambda known: abs(math.log(size / known)))
+        index = config.first_stage if number == 0 else config.stages.index(nearest)
+        stages.append(Stage(max([index, *(stage.index for stage in stages)]), *sides))
+    return stages
 
 
 def resize(video: Tensor, height: int, width: int) -> Tensor:
@@ -72,9 +145,9 @@ def resize(video: Tensor, height: int, width: int) -> Tensor:
     return rearrange(large, "(b f) c h w -> b f c h w", b=video.shape[0])
 
 
-def shrink(video: Tensor, size: int) -> Tensor:
-    """Means over areas, for a smaller copy: (batch, frames, 3, h, w) to (batch, frames, 3, size, size)."""
-    small = functional.adaptive_avg_pool2d(video.flatten(0, 1), size)
+def shrink(video: Tensor, height: int, width: int) -> Tensor:
+    """Means over areas, for a smaller copy: (batch, frames, 3, h, w) to (batch, frames, 3, height, width)."""
+    small = functional.adaptive_avg_pool2d(video.flatten(0, 1), (height, width))
     return rearrange(small, "(b f) c h w -> b f c h w", f=video.shape[1])
 
 
@@ -92,7 +165,7 @@ class Cascade(nn.Module):
 
     def __init__(self, config: CascadeConfig, codec: VideoCodec, denoisers: Sequence[AnyDenoiser]) -> None:
         super().__init__()
-        wanted = 1 if config.shared_network else len(STAGES)
+        wanted = 1 if config.shared_network else len(config.stages)
         if len(denoisers) != wanted:
             raise ValueError(f"cascade: expected {wanted} denoiser(s), got {len(denoisers)}")
         self.config, self.codec = config, codec
@@ -112,11 +185,12 @@ class Cascade(nn.Module):
         previous: Tensor | None = None,
         callback: StageCallback | None = None,
         frames: int = 16,
+        sides: tuple[int, int] | None = None,
     ) -> Tensor:
         """Sample one stage.
 
         Args:
-            stage: index into `STAGES`.
+            stage: index into `CascadeConfig.stages`.
             condition: of B videos.
             seeds: B seeds; each video has its own noise, whatever else is in the batch.
             guidance: strengths of the two guidances.
@@ -124,18 +198,22 @@ class Cascade(nn.Module):
                 stage.
             callback: see `StageCallback`.
             frames: frames of the video.
+            sides: height and width of the video in pixels; None for a square of the stage's own size.
 
         Returns:
-            Latents (B, frames, channels, size / 8, size / 8).
+            Latents (B, frames, channels, height / 8, width / 8).
 
         Raises:
             ValueError: if a later stage is not given a video.
         """
         if stage > self.config.first_stage and previous is None:
-            raise ValueError(f"cascade: stage {STAGES[stage]} starts from an earlier stage's video, and none was given")
-        size, network = STAGES[stage], self.denoiser(stage)
+            raise ValueError(
+                f"cascade: stage {self.config.stages[stage]} starts from an earlier stage's video, and none was given"
+            )
+        size, network = self.config.stages[stage], self.denoiser(stage)
+        height, width = sides or (size, size)
         device = next(network.parameters()).device
-        shape = (1, frames, network.config.latent_channels, size // FACTOR, size // FACTOR)
+        shape = (1, frames, network.config.latent_channels, height // FACTOR, width // FACTOR)
         noise = torch.cat(
             [
                 mixed_noise(shape, self.config.shared_noise, torch.Generator().manual_seed(seed * 8 + stage))
@@ -146,7 +224,7 @@ class Cascade(nn.Module):
         if previous is None:
             low, noisy = torch.zeros_like(noise), noise
         else:
-            low = self.codec.encode(resize(previous.to(device), size, size)).float()
+            low = self.codec.encode(resize(previous.to(device), height, width)).float()
             noisy = add_noise(low, noise, torch.full((len(seeds),), start, device=device))
         stages = torch.full((len(seeds),), stage, device=device)
         window = torch.tensor([[0.0, 0.0, 1.0, 1.0]], device=device).expand(len(seeds), 4)
@@ -164,11 +242,11 @@ class Cascade(nn.Module):
 
         def report(step: int, total: int) -> None:
             if callback is not None:
-                callback(size, step, total)
+                callback(max(height, width), step, total)
 
         return sample(denoise, noisy, steps, start, self.config.shift, report)
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
-        """Frames of a stage's latents: (B, frames, 3, size, size), clamped to [-1, 1]."""
+        """Frames of a stage's latents: (B, frames, 3, height, width), clamped to [-1, 1]."""
         return self.codec.decode(latents).float().clamp(-1, 1)

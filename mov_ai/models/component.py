@@ -15,7 +15,7 @@ from torch import nn
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import read_json, write_bytes, write_json
 
-#: Changes when a network's file can no longer be read by this code.
+#: Of the files; a network whose weights came to mean something else has a later `SCHEMA` of its own.
 SCHEMA = 1
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 _PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
@@ -39,9 +39,14 @@ def save_component(module: nn.Module, directory: str | Path, dtype: torch.dtype 
         name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).detach().cpu().contiguous()
         for name, tensor in module.state_dict().items()
     }
-    header = {"schema": SCHEMA, "network": type(module).__name__, "config": dataclasses.asdict(config)}
+    header = {"schema": schema_of(type(module)), "network": type(module).__name__, "config": dataclasses.asdict(config)}
     write_bytes(directory / WEIGHTS_FILE, save(tensors))
     write_json(directory / CONFIG_FILE, header)
+
+
+def schema_of(network: type) -> int:
+    """The schema of a network's files."""
+    return int(getattr(network, "SCHEMA", SCHEMA))
 
 
 def load_component(network: type[Module], config_type: type, directory: str | Path) -> Module:
@@ -63,10 +68,11 @@ def load_component(network: type[Module], config_type: type, directory: str | Pa
             f"{directory}: expected a folder with {CONFIG_FILE} and {WEIGHTS_FILE} of a {network.__name__}"
         )
     header = read_json(directory / CONFIG_FILE)
-    if not isinstance(header, dict) or header.get("schema") != SCHEMA:
-        found = header.get("schema") if isinstance(header, dict) else header
+    schema = header.get("schema") if isinstance(header, dict) else None
+    if not isinstance(header, dict) or schema != schema_of(network) or isinstance(schema, bool):
+        # An earlier schema is of the first version of mov_ai, whose numbers meant other things.
         raise UsageError(
-            f"{directory / CONFIG_FILE}: schema: expected {SCHEMA}, found {found!r}; train or convert it anew"
+            f"{directory / CONFIG_FILE}: schema: expected {schema_of(network)}, found {schema!r}; train it anew"
         )
     if header.get("network") != network.__name__:
         raise UsageError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -13,21 +12,25 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mov_ai.diffusion.process import PREDICTIONS, input_scale, noise_features, to_clean
-from mov_ai.models.attention import CrossAttention, SelfAttention, interval_bias, rotary, window_merge, window_partition
-from mov_ai.models.codec import ConvResidual
-from mov_ai.models.conditioning import (
-    LIGHTS,
-    SETTINGS,
-    Conditioning,
-    GraphEncoder,
-    GraphEncoderConfig,
-    LayoutPainter,
-    TextEmbedding,
-    TextProjection,
+from mov_ai.labels.coverage import SCENE_FIELDS
+from mov_ai.labels.encoder import LabelEncoderConfig
+from mov_ai.models.attention import (
+    CrossAttention,
+    SelfAttention,
+    interval_bias,
+    rotary,
+    window_merge,
+    window_partition,
+    window_sides,
 )
-from mov_ai.models.text_encoder import ABSENT, TextEncoder
+from mov_ai.models.codec import ConvResidual
+from mov_ai.models.conditioning import Conditioning
+from mov_ai.models.graph_encoder import GraphEncoder, GraphEncoderConfig
+from mov_ai.models.label_projection import LabelProjection
+from mov_ai.models.layout_painter import LayoutPainter
+from mov_ai.models.text_encoder import ABSENT, TextProjection
 
-#: Heights and widths of the cascade's stages, in pixels.
+#: Longer sides of the cascade's stages in pixels, where a config says nothing else.
 STAGES = (128, 256, 512)
 
 
@@ -36,10 +39,16 @@ class AnyConfig(Protocol):
 
     Attributes:
         latent_channels: channels of the codec's latents.
+        labels: the label encoder whose vectors it reads.
+        side_multiple: both sides of its latents must be multiples of this.
     """
 
     @property
     def latent_channels(self) -> int: ...
+    @property
+    def labels(self) -> LabelEncoderConfig: ...
+    @property
+    def side_multiple(self) -> int: ...
 
 
 class AnyDenoiser(nn.Module):
@@ -66,10 +75,14 @@ class DenoiserConfig:
         prediction: see `mov_ai.diffusion.process.to_clean`.
         backend: see `mov_ai.models.attention.choose_backend`.
         text, graph, layout: False leaves a source of conditioning, and what would read it, out of the network.
+        graph_encoder: sizes of the graph encoder.
+        labels: the label encoder that the network was trained with.
         text_encoder: a folder or a name on the hub for `PretrainedText`, whose features the caller puts into
-            `Conditioning.text_features`; None has the network embed the caption's words itself.
+            `Conditioning.text_features`; None for the label vectors of the caption's words.
         text_width: channels of that encoder's features.
-        text_layers: layers of attention among the words that the network embeds itself; 0 for none.
+        text_layers: layers of attention among the text's tokens; 0 for none.
+        stages: longer sides in pixels of the videos that the network was trained to make, ascending.
+        frames: frames of the videos that it was trained on.
     """
 
     latent_channels: int = 8
@@ -89,9 +102,12 @@ class DenoiserConfig:
     graph: bool = True
     layout: bool = True
     graph_encoder: GraphEncoderConfig = field(default_factory=GraphEncoderConfig)
+    labels: LabelEncoderConfig = field(default_factory=LabelEncoderConfig)
     text_encoder: str | None = None
     text_width: int = 0
     text_layers: int = 0
+    stages: tuple[int, ...] = STAGES
+    frames: int = 16
 
     def __post_init__(self) -> None:
         if self.dim % self.heads or (self.dim // self.heads) % 4:
@@ -106,10 +122,20 @@ class DenoiserConfig:
             raise ValueError(
                 f"denoiser: text_width: expected the width of {self.text_encoder}'s features, got {self.text_width}"
             )
-        if self.text_encoder is not None and self.text_layers:
-            raise ValueError(
-                f"denoiser: text_layers: expected 0 beside the encoder {self.text_encoder}, got {self.text_layers}"
-            )
+        # Configuration files and JSON have lists only.
+        object.__setattr__(self, "stages", tuple(self.stages))
+        if not self.stages or list(self.stages) != sorted(set(self.stages)):
+            raise ValueError(f"denoiser: stages: expected ascending sizes, got {self.stages}")
+
+    @property
+    def side_multiple(self) -> int:
+        """Both sides of the latents must be multiples of this."""
+        return self.patch
+
+    @property
+    def text_channels(self) -> int:
+        """Channels of the text features that the network reads."""
+        return self.labels.width if self.text_encoder is None else self.text_width
 
 
 class TSAMBlock(nn.Module):
@@ -134,7 +160,7 @@ class TSAMBlock(nn.Module):
         # Only "parallel" needs gates between the three attentions; they start equal.
         self.mix = nn.Parameter(torch.zeros(3)) if config.combine == "parallel" else None
 
-    def forward(self, x: Tensor, vector: Tensor, context: Tensor, bias: Tensor, shift: int) -> Tensor:
+    def forward(self, x: Tensor, vector: Tensor, context: Tensor, bias: Tensor, shifted: bool) -> Tensor:
         """One block.
 
         Args:
@@ -142,34 +168,38 @@ class TSAMBlock(nn.Module):
             vector: (batch, 9, dim), the shared modulation.
             context: (batch, m, dim), text tokens and graph nodes.
             bias: (batch, frames, m), see `interval_bias`.
-            shift: by how much the spatial windows are shifted.
+            shifted: whether the spatial windows are shifted by half.
         """
         shift_s, scale_s, gate_s, shift_t, scale_t, gate_t, shift_m, scale_m, gate_m = (vector + self.table).unbind(1)
+
+        def spatial(x: Tensor) -> Tensor:
+            shaped = _modulate(self.norms[0](x), shift_s, scale_s)
+            return gate_s[:, None, None, None] * self._spatial(shaped, shifted)
+
+        def temporal(x: Tensor) -> Tensor:
+            return gate_t[:, None, None, None] * self._temporal(_modulate(self.norms[1](x), shift_t, scale_t))
+
+        def cross(x: Tensor) -> Tensor:
+            return self._cross(self.norms[2](x), context, bias)
+
         if self.mix is None:
-            x = x + gate_s[:, None, None, None] * self._spatial(_modulate(self.norms[0](x), shift_s, scale_s), shift)
-            x = x + gate_t[:, None, None, None] * self._temporal(_modulate(self.norms[1](x), shift_t, scale_t))
-            x = x + self._cross(self.norms[2](x), context, bias)
+            x = x + spatial(x)
+            x = x + temporal(x)
+            x = x + cross(x)
         else:
             weight = 3 * self.mix.softmax(0)
-            spatial = gate_s[:, None, None, None] * self._spatial(_modulate(self.norms[0](x), shift_s, scale_s), shift)
-            temporal = gate_t[:, None, None, None] * self._temporal(_modulate(self.norms[1](x), shift_t, scale_t))
-            x = (
-                x
-                + weight[0] * spatial
-                + weight[1] * temporal
-                + weight[2] * self._cross(self.norms[2](x), context, bias)
-            )
+            x = x + weight[0] * spatial(x) + weight[1] * temporal(x) + weight[2] * cross(x)
         return x + gate_m[:, None, None, None] * self.mlp(_modulate(self.norms[3](x), shift_m, scale_m))
 
-    def _spatial(self, x: Tensor, shift: int) -> Tensor:
+    def _spatial(self, x: Tensor, shifted: bool) -> Tensor:
         batch, frames, height, width, _ = x.shape
-        window = math.gcd(math.gcd(height, width), self.config.window)
-        windows, bias = window_partition(rearrange(x, "b f h w d -> (b f) h w d"), window, shift)
-        places = torch.cartesian_prod(*[torch.arange(window, device=x.device)] * 2).view(-1, 2)
+        window = window_sides(height, width, self.config.window)
+        windows, bias = window_partition(rearrange(x, "b f h w d -> (b f) h w d"), window, shifted)
+        places = torch.cartesian_prod(*[torch.arange(side, device=x.device) for side in window]).view(-1, 2)
         angles = rotary(places, self.config.dim // self.config.heads)
         if bias is not None:
             bias = bias.repeat(batch * frames, 1, 1)[:, None]
-        merged = window_merge(self.spatial(windows, angles, bias), window, shift, height, width)
+        merged = window_merge(self.spatial(windows, angles, bias), window, shifted, height, width)
         return rearrange(merged, "(b f) h w d -> b f h w d", b=batch)
 
     def _temporal(self, x: Tensor) -> Tensor:
@@ -187,14 +217,6 @@ class TSAMBlock(nn.Module):
 
 def _modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     return x * (1 + scale[:, None, None, None]) + shift[:, None, None, None]
-
-
-def _text_reader(config: DenoiserConfig) -> nn.Module:
-    if config.text_encoder is not None:
-        return TextProjection(config.text_width, config.dim)
-    if config.text_layers:
-        return TextEncoder(config.dim, config.text_layers, config.heads)
-    return TextEmbedding(config.dim)
 
 
 def start_near_identity(modulation: nn.Sequential, blocks: Iterable[Any], final: nn.Linear) -> None:
@@ -225,13 +247,16 @@ class TSAMDenoiser(AnyDenoiser):
     transformer works on patches of them; convolutions put the patches together again.
     """
 
+    #: 2: labels are vectors; in 1 they were numbers of one world's words.
+    SCHEMA = 2
+
     config: DenoiserConfig
 
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()
         self.config = config
         dim, stem = config.dim, config.stem
-        self.painter = LayoutPainter() if config.layout else None
+        self.painter = LayoutPainter(config.labels.width) if config.layout else None
         painted = LayoutPainter.channels() if config.layout else 0
         # Noisy latents, the earlier stage's latents, the painting, and where the cell lies in the frame.
         self.into = nn.Conv2d(2 * config.latent_channels + painted + 2, stem, 3, padding=1)
@@ -243,14 +268,18 @@ class TSAMDenoiser(AnyDenoiser):
         self.unembed = nn.Linear(dim, stem * config.patch**2)
         self.after = nn.Sequential(ConvResidual(stem), ConvResidual(stem), nn.SiLU())
         self.out = nn.Conv2d(stem, config.latent_channels, 3, padding=1)
-        self.text = _text_reader(config) if config.text else None
-        self.graph = GraphEncoder(config.graph_encoder) if config.graph else None
+        self.text = TextProjection(config.text_channels, dim, config.text_layers, config.heads) if config.text else None
+        self.graph = GraphEncoder(config.graph_encoder, config.labels.width) if config.graph else None
         self.from_graph = nn.Linear(config.graph_encoder.dim, dim) if config.graph else None
         self.null = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
         self.noise = nn.Sequential(nn.Linear(128, dim), nn.SiLU(), nn.Linear(dim, dim))
-        self.stage = nn.Embedding(len(STAGES), dim)
-        self.setting = nn.Embedding(len(SETTINGS), dim) if config.graph else None
-        self.light = nn.Embedding(len(LIGHTS), dim) if config.graph else None
+        self.stage = nn.Embedding(len(config.stages), dim)
+        # What the scene says holds everywhere: beside the scene's node it shifts and scales every token.
+        self.scene = (
+            nn.ModuleList(LabelProjection(config.labels.width, dim, rank=32) for _ in SCENE_FIELDS)
+            if config.graph
+            else None
+        )
         self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(dim, TSAMBlock.MODULATIONS * dim))
         self._initialise()
 
@@ -262,6 +291,10 @@ class TSAMDenoiser(AnyDenoiser):
         for module in self.modules():
             if isinstance(module, nn.Embedding):
                 nn.init.normal_(module.weight, std=0.3 if module.embedding_dim <= 16 else 0.02)
+        for project in self.scene or ():
+            # As small as the other terms of the modulation.
+            assert isinstance(project, LabelProjection)
+            project.start_small(0.01)
 
     def forward(
         self,
@@ -277,7 +310,7 @@ class TSAMDenoiser(AnyDenoiser):
         Args:
             noisy: (batch, frames, channels, h, w) latents at noise level sigma.
             sigma: (batch,) in (0, 1].
-            stage: (batch,) index into `STAGES`.
+            stage: (batch,) index into `DenoiserConfig.stages`.
             low: as noisy: the earlier stage's video, enlarged and encoded; zeros at the first stage.
             window: (batch, 4) left, top, width, height of the part of the frame that is worked on, in [0, 1].
             condition: what to show.
@@ -300,7 +333,7 @@ class TSAMDenoiser(AnyDenoiser):
         context, bias = self._context(condition, frames)
         wide = max(x.shape[2], x.shape[3]) > self.config.window
         for i, block in enumerate(self.blocks):
-            x = block(x, modulation, context, bias, self.config.window // 2 if wide and i % 2 else 0)
+            x = block(x, modulation, context, bias, wide and i % 2 == 1)
         shift, scale = self.final(functional.silu(vector)).chunk(2, -1)
         x = self.unembed(_modulate(self.norm(x), shift, scale))
         x = rearrange(x, "b f h w (c p q) -> (b f) c (h p) (w q)", p=patch, q=patch)
@@ -321,9 +354,10 @@ class TSAMDenoiser(AnyDenoiser):
 
     def _vector(self, sigma: Tensor, stage: Tensor, c: Conditioning) -> Tensor:
         vector = self.noise(noise_features(sigma)) + self.stage(stage)
-        if self.setting is None or self.light is None:
+        if self.scene is None:
             return vector
-        return vector + (self.setting(c.setting) + self.light(c.light)) * c.keep_graph[:, None]
+        words = torch.stack([project(c.scene[:, i]) for i, project in enumerate(self.scene)]).sum(0)
+        return vector + words * c.keep_graph[:, None]
 
     def _context(self, c: Conditioning, frames: int) -> tuple[Tensor, Tensor]:
         """Null token, text tokens and graph nodes, (batch, m, dim), and their bias, (batch, frames, m)."""
@@ -331,7 +365,7 @@ class TSAMDenoiser(AnyDenoiser):
         context = [self.null.expand(batch, -1, -1)]
         bias = [torch.zeros(batch, frames, 1, device=self.null.device)]
         if self.text is not None:
-            tokens, padding = self._text_tokens(self.text, c)
+            tokens, padding = self.text(self._fitting(c.text_features))
             words = (padding | ~c.keep_text[:, None]).float() * ABSENT
             context.append(tokens)
             bias.append(words[:, None].expand(-1, frames, -1))
@@ -345,15 +379,11 @@ class TSAMDenoiser(AnyDenoiser):
             bias.append(gates + hidden[:, None])
         return torch.cat(context, 1), torch.cat(bias, -1)
 
-    def _text_tokens(self, text: nn.Module, c: Conditioning) -> tuple[Tensor, Tensor]:
-        """Text tokens, (batch, m, dim), and where there is none, (batch, m)."""
-        if self.config.text_encoder is None:
-            return text(c.words), c.words == 0
-        features = c.text_features
-        if features is None or features.shape[-1] != self.config.text_width:
-            found = "none" if features is None else tuple(features.shape)
+    def _fitting(self, features: Tensor) -> Tensor:
+        wanted = self.config.text_channels
+        if features.shape[-1] != wanted:
             raise ValueError(
-                f"denoiser: expected text_features (batch, tokens, {self.config.text_width}) from "
-                f"{self.config.text_encoder}, got {found}"
+                f"denoiser: expected text_features (batch, tokens, {wanted}) from "
+                f"{self.config.text_encoder or 'the label encoder'}, got {tuple(features.shape)}"
             )
-        return text(features), (features == 0).all(-1)
+        return features

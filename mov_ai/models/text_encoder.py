@@ -1,4 +1,4 @@
-"""The caption alone, read as a whole: what a denoiser without a graph is conditioned on."""
+"""The caption's tokens as a denoiser reads them."""
 
 from __future__ import annotations
 
@@ -6,33 +6,30 @@ import torch
 from torch import Tensor, nn
 
 from mov_ai.models.attention import SelfAttention, rotary
-from mov_ai.models.conditioning import TextEmbedding
+from mov_ai.models.conditioning import MAX_WORDS
 
 #: Added to the logit of what is not there.
 ABSENT = -1e4
 
 
-class TextEncoder(nn.Module):
-    """Hashed words that look at one another: `TextEmbedding`, then attention and MLP, pre-normalised.
+class TextProjection(nn.Module):
+    """From text features to text tokens: a projection and positions, then layers of attention if there are any.
 
-    A layer has as many weights as one of the `GraphEncoder` of the same width, so that a network which reads the
-    caption is given as much to read it with as one that reads the graph.
+    The features are the words' label vectors or those of a pretrained encoder (`mov_ai.labels.pretrained`).
 
     Args:
-        dim: width of words and of the result.
-        layers: layers of attention; at least 1.
+        width: channels of a feature.
+        dim: width of a token.
+        layers: layers of attention among the tokens; 0 for none.
         heads: of each layer.
-
-    Raises:
-        ValueError: if there is no layer.
     """
 
-    def __init__(self, dim: int, layers: int, heads: int) -> None:
+    def __init__(self, width: int, dim: int, layers: int = 0, heads: int = 1) -> None:
         super().__init__()
-        if layers < 1:
-            raise ValueError(f"text encoder: expected at least 1 layer, got {layers}; without layers use TextEmbedding")
         self.width = dim // heads
-        self.embed = TextEmbedding(dim)
+        self.normalise = nn.LayerNorm(width)
+        self.project = nn.Linear(width, dim)
+        self.position = nn.Embedding(MAX_WORDS, dim)
         self.norm = nn.ModuleList(nn.LayerNorm(dim) for _ in range(layers))
         self.attention = nn.ModuleList(SelfAttention(dim, heads) for _ in range(layers))
         self.mlp = nn.ModuleList(
@@ -40,12 +37,20 @@ class TextEncoder(nn.Module):
             for _ in range(layers)
         )
 
-    def forward(self, words: Tensor) -> Tensor:
-        """words: (B, L) buckets, 0 where there is none. Returns (B, L, dim)."""
-        x = self.embed(words)
-        hidden = ((words == 0).float() * ABSENT)[:, None, None, :]
-        angles = rotary(torch.arange(words.shape[1], device=words.device)[:, None], self.width)
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Read.
+
+        Args:
+            features: (B, T, width); rows of zeros where there is no token.
+
+        Returns:
+            Tokens (B, T, dim), and where there is none, (B, T) bool.
+        """
+        missing = (features == 0).all(-1)
+        place = torch.arange(features.shape[1], device=features.device)
+        x = self.project(self.normalise(features)) + self.position(place)
+        hidden = (missing.float() * ABSENT)[:, None, None, :]
         for norm, attention, mlp in zip(self.norm, self.attention, self.mlp, strict=True):
-            x = x + attention(norm(x), angles, hidden)
+            x = x + attention(norm(x), rotary(place[:, None], self.width), hidden)
             x = x + mlp(x)
-        return x
+        return x, missing

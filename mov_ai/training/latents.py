@@ -7,6 +7,7 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,14 +15,15 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.files import write_bytes
+from mov_ai.graph.instances import drawn_entities
 from mov_ai.models.cascade import resize
 from mov_ai.models.codec import FACTOR, CodecConfig, VideoCodec, to_unit
 from mov_ai.models.component import load_component
-from mov_ai.models.conditioning import Appearance, Conditioning, collate, condition, drawn_entities
 from mov_ai.models.denoiser import STAGES
 from mov_ai.training.objective import Progress
-from mov_ai.worlds.tabletop.lexicon import MATERIALS
+from mov_ai.worlds.tabletop.completion import gold_graph
 from mov_ai.worlds.tabletop.render import render
 from mov_ai.worlds.tabletop.scene import FRAMES, Scene, simulate
 from mov_ai.worlds.tabletop.world import caption_and_layout
@@ -43,22 +45,16 @@ class LatentSample:
         low: the same window one stage earlier, enlarged and encoded; zeros at the first stage.
         window: (S, 4) left, top, width, height in the frame.
         stage: (S,) index into `STAGES`.
-        condition: S conditions.
+        graphs: S graphs, completed with what the clips show.
+        layouts: S gold layouts.
     """
 
     latents: Tensor
     low: Tensor
     window: Tensor
     stage: Tensor
-    condition: Conditioning
-
-
-def scene_appearance(scene: Scene, things: tuple[str, ...]) -> dict[str, Appearance]:
-    """How each entity of a gold graph really looks at the start; `things` are the entity ids in the scene's order."""
-    return {
-        entity: Appearance(thing.shape, thing.color, thing.material if thing.material in MATERIALS else "matte")
-        for entity, thing in zip(things, scene.things, strict=True)
-    }
+    graphs: list[SceneGraph]
+    layouts: list[Layout]
 
 
 def make_sample(codec: VideoCodec, seed: int, split: str, stage: int) -> LatentSample:
@@ -81,11 +77,10 @@ def make_sample(codec: VideoCodec, seed: int, split: str, stage: int) -> LatentS
             low = _encode_window(codec, scene, size // 2, corner, 2)
             share = GRID * FACTOR / size
             window = torch.tensor([[corner[0] * FACTOR / size, corner[1] * FACTOR / size, share, share]]).float()
-    appearance = scene_appearance(scene, caption.things)
-    given = condition(caption.graph, layout, appearance, FRAMES)
+    graph = gold_graph(caption.graph, scene, caption.things)
     # Tracks are looked up by entity, so their order may differ; their number may not.
-    assert len(layout.tracks) == len(drawn_entities(caption.graph))
-    return LatentSample(latents, low, window, torch.tensor([stage]), given)
+    assert len(layout.tracks) == len(drawn_entities(graph))
+    return LatentSample(latents, low, window, torch.tensor([stage]), [graph], [layout])
 
 
 def _encode_window(codec: VideoCodec, scene: Scene, size: int, corner: np.ndarray, factor: int) -> Tensor:
@@ -112,7 +107,8 @@ def join(samples: list[LatentSample]) -> LatentSample:
         torch.cat([s.low for s in samples]),
         torch.cat([s.window for s in samples]),
         torch.cat([s.stage for s in samples]),
-        collate([s.condition for s in samples]),
+        [graph for s in samples for graph in s.graphs],
+        [layout for s in samples for layout in s.layouts],
     )
 
 
@@ -129,7 +125,7 @@ class LatentCache:
 
     def __init__(self, directory: Path, codec: Path, split: str, clips: int, late: float) -> None:
         self.directory, self.codec, self.split, self.clips, self.late = directory, codec, split, clips, late
-        self._open: dict[int, dict[str, Tensor]] = {}
+        self._open: dict[int, tuple[dict[str, Tensor], list[Any]]] = {}
         #: (chunk, row) of every sample, by stage.
         self.index: list[list[tuple[int, int]]] = [[], [], []]
 
@@ -163,14 +159,13 @@ class LatentCache:
     def _one(self, chunk: int, row: int) -> LatentSample:
         if chunk not in self._open:
             with safe_open(self._path(chunk), "pt") as file:
-                self._open[chunk] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        tensors = {name: tensor[row : row + 1] for name, tensor in self._open[chunk].items()}
-        given = Conditioning(
-            **{n.removeprefix("condition."): t for n, t in tensors.items() if n.startswith("condition.")}
-        )
-        return LatentSample(
-            tensors["latents"].float(), tensors["low"].float(), tensors["window"], tensors["stage"], given
-        )
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            lines = tensors.pop("clips").numpy().tobytes().decode().split("\n")
+            self._open[chunk] = tensors, [json.loads(line) for line in lines]
+        tensors, clips = self._open[chunk]
+        latents, low, window, stage = (tensors[name][row : row + 1] for name in ("latents", "low", "window", "stage"))
+        graph, layout = SceneGraph.from_dict(clips[row]["graph"]), Layout.from_dict(clips[row]["layout"])
+        return LatentSample(latents.float(), low.float(), window, stage, [graph], [layout])
 
 
 def _make_chunk(path: Path, codec_directory: Path, split: str, chunk: int, late: float) -> None:
@@ -181,8 +176,16 @@ def _make_chunk(path: Path, codec_directory: Path, split: str, chunk: int, late:
         samples.append(make_sample(codec, seed, split, 0))
         draws = np.random.default_rng([seed, 99]).random(2)
         samples += [make_sample(codec, seed, split, stage) for stage in (1, 2) if draws[stage - 1] < late]
-    batch = join(samples)
-    tensors = {f"condition.{name}": tensor for name, tensor in batch.condition.tensors().items()}
-    tensors |= {"latents": batch.latents.half(), "low": batch.low.half(), "window": batch.window, "stage": batch.stage}
+    write_chunk(path, join(samples), split, chunk)
+
+
+def write_chunk(path: Path, batch: LatentSample, split: str, chunk: int) -> None:
+    """Write samples as one file: tensors, and a line of JSON for each clip's graph and layout."""
+    clips = [
+        json.dumps({"graph": graph.to_dict(), "layout": layout.to_dict()})
+        for graph, layout in zip(batch.graphs, batch.layouts, strict=True)
+    ]
+    text = torch.from_numpy(np.frombuffer("\n".join(clips).encode(), dtype=np.uint8).copy())
+    tensors = {"latents": batch.latents.half(), "low": batch.low.half(), "window": batch.window, "stage": batch.stage}
     header = {"split": split, "chunk": json.dumps(chunk)}
-    write_bytes(path, save({n: t.contiguous() for n, t in tensors.items()}, header))
+    write_bytes(path, save({n: t.contiguous() for n, t in {**tensors, "clips": text}.items()}, header))

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from mov_ai.models.codec import VideoCodec
-from mov_ai.models.conditioning import Conditioning, box_coordinates
+from mov_ai.models.conditioning import Conditioning
+from mov_ai.models.layout_painter import box_coordinates
 
 
 @dataclass(frozen=True)

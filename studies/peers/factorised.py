@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from einops import rearrange
@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mov_ai.diffusion.process import PREDICTIONS, input_scale, noise_features, to_clean
+from mov_ai.labels.encoder import LabelEncoderConfig
 from mov_ai.models.attention import CrossAttention, SelfAttention, rotary
 from mov_ai.models.conditioning import Conditioning
 from mov_ai.models.denoiser import AnyDenoiser, start_near_identity
-from mov_ai.models.text_encoder import ABSENT, TextEncoder
+from mov_ai.models.text_encoder import ABSENT, TextProjection
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class FactorisedConfig:
         dim, heads, mlp_ratio: of the transformer.
         depth: pairs of one block over space and one over time.
         patch: latent cells along each side of a token.
-        text_layers: layers of the text encoder.
+        text_layers: layers of attention among the words. labels: what gives words their vectors.
         prediction: see `mov_ai.diffusion.process.to_clean`.
         backend: see `mov_ai.models.attention.choose_backend`.
     """
@@ -38,8 +39,14 @@ class FactorisedConfig:
     mlp_ratio: float = 4.0
     patch: int = 2
     text_layers: int = 2
+    labels: LabelEncoderConfig = field(default_factory=LabelEncoderConfig)
     prediction: str = "preconditioned"
     backend: str = "auto"
+
+    @property
+    def side_multiple(self) -> int:
+        """Both sides of the latents must be multiples of this."""
+        return self.patch
 
     def __post_init__(self) -> None:
         if self.dim % self.heads or (self.dim // self.heads) % 4:
@@ -118,7 +125,7 @@ class FactorisedDenoiser(AnyDenoiser):
         self.norm = nn.LayerNorm(dim, eps=1e-6, elementwise_affine=False)
         self.final = nn.Linear(dim, 2 * dim)
         self.out = nn.Linear(dim, cells)
-        self.text = TextEncoder(dim, config.text_layers, config.heads)
+        self.text = TextProjection(config.labels.width, dim, config.text_layers, config.heads)
         self.null = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
         self.noise = nn.Sequential(nn.Linear(128, dim), nn.SiLU(), nn.Linear(dim, dim))
         self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(dim, _Block.MODULATIONS * dim))
@@ -166,8 +173,9 @@ class FactorisedDenoiser(AnyDenoiser):
         x = x + _places(frames, height // patch, width // patch, self.config.dim, x.device)
         vector = self.noise(noise_features(sigma))
         modulation = self.modulation(vector).view(batch, _Block.MODULATIONS, -1)
-        context = torch.cat([self.null.expand(batch, -1, -1), self.text(condition.words)], 1)
-        absent = ((condition.words == 0) | ~condition.keep_text[:, None]).float() * ABSENT
+        tokens, missing = self.text(condition.text_features)
+        context = torch.cat([self.null.expand(batch, -1, -1), tokens], 1)
+        absent = (missing | ~condition.keep_text[:, None]).float() * ABSENT
         bias = functional.pad(absent, (1, 0))[:, None].expand(-1, frames, -1)
         for block in self.blocks:
             x = block(x, modulation, context, bias)

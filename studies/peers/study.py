@@ -114,7 +114,9 @@ class Study:
         embedded = MovAIPipeline.from_pretrained("tiny", "cpu")
         cascade = Cascade(config, embedded.cascade.codec, [load_denoiser(export)])
         folder = self.folder(peer) / "pipeline"
-        MovAIPipeline(cascade, embedded.planner, name=peer, device="cpu").save_pretrained(folder, parser=False)
+        MovAIPipeline(
+            cascade, embedded.planner, world=embedded.world, coverage=embedded.coverage, name=peer, device="cpu"
+        ).save_pretrained(folder, parser=False)
         return folder
 
     def evaluate(self, peer: str, settings: Sequence[str] = ()) -> None:
@@ -144,15 +146,16 @@ class Study:
 
     def _costs(self, peer: str) -> dict[str, int]:
         """FLOPs of the training on one sample and of one video."""
-        from mov_ai.models.conditioning import complete_appearance, condition
+        from mov_ai.models.conditioning import condition
         from mov_ai.models.registry import load_denoiser
         from mov_ai.pipeline import MovAIPipeline
         from mov_ai.worlds.tabletop.world import caption_and_layout
         from studies.peers.flops import sampling_flops, training_flops
 
         _, caption, layout = caption_and_layout(0, "validation")
-        given = condition(caption.graph, layout, complete_appearance(caption.graph, 0))
-        cascade = MovAIPipeline.from_pretrained(self.folder(peer) / "pipeline", "cpu").cascade
+        pipeline = MovAIPipeline.from_pretrained(self.folder(peer) / "pipeline", "cpu")
+        given = condition(caption.graph, layout, pipeline.labels)
+        cascade = pipeline.cascade
         sampled = sampling_flops(cascade, given)
         return {
             "training_sample": training_flops(load_denoiser(self.folder(peer) / "export"), given),

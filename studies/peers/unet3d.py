@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mov_ai.diffusion.process import PREDICTIONS, input_scale, to_clean
+from mov_ai.labels.encoder import LabelEncoderConfig
 from mov_ai.models.conditioning import MAX_WORDS, Conditioning
 from mov_ai.models.denoiser import AnyDenoiser
-from mov_ai.models.text_encoder import TextEncoder
+from mov_ai.models.text_encoder import TextProjection
 
 #: diffusers' time embedding is made for steps 0 ... 999.
 _TIMESTEPS = 1000
@@ -28,7 +29,7 @@ class UNet3DConfig:
         layers: residual blocks a level.
         head_dim: diffusers' `attention_head_dim`, by which it means the number of heads.
         groups: of the group normalisations; must divide all channels.
-        text_dim, text_layers, text_heads: of the text encoder.
+        text_dim, text_layers, text_heads: of the attention among words. labels: what gives words their vectors.
         prediction: see `mov_ai.diffusion.process.to_clean`.
     """
 
@@ -40,7 +41,13 @@ class UNet3DConfig:
     text_dim: int = 128
     text_layers: int = 2
     text_heads: int = 8
+    labels: LabelEncoderConfig = field(default_factory=LabelEncoderConfig)
     prediction: str = "preconditioned"
+
+    @property
+    def side_multiple(self) -> int:
+        """Both sides of the latents must be multiples of this."""
+        return 2 ** (len(self.channels) - 1)
 
     def __post_init__(self) -> None:
         # Configuration files and JSON have lists only.
@@ -87,7 +94,7 @@ class UNet3DDenoiser(AnyDenoiser):
         # Plain matrix products: the CPU's fused attention, diffusers' default, makes a training step twice as long.
         unet.set_attn_processor(AttnProcessor())
         self.unet: nn.Module = unet
-        self.text = TextEncoder(config.text_dim, config.text_layers, config.text_heads)
+        self.text = TextProjection(config.labels.width, config.text_dim, config.text_layers, config.text_heads)
         self.null = nn.Parameter(torch.randn(config.text_dim) * 0.02)
         for module in self.text.modules():
             if isinstance(module, nn.Embedding):
@@ -123,6 +130,6 @@ class UNet3DDenoiser(AnyDenoiser):
         diffusers' blocks take no mask, so what is absent is a learned token, as CLIP's padding is in such models; and
         the length is always the same, so that a video does not depend on what else is in its batch.
         """
-        words = functional.pad(c.words, (0, MAX_WORDS - c.words.shape[1]))
-        there = (words != 0) & c.keep_text[:, None]
-        return torch.where(there[..., None], self.text(words), self.null.to(self.null.dtype))
+        tokens, missing = self.text(functional.pad(c.text_features, (0, 0, 0, MAX_WORDS - c.text_features.shape[1])))
+        there = ~missing & c.keep_text[:, None]
+        return torch.where(there[..., None], tokens, self.null.to(self.null.dtype))

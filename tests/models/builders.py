@@ -6,15 +6,15 @@ import numpy as np
 import torch
 
 from mov_ai.graph import Edge, Layout, Node, SceneGraph, Track
-from mov_ai.models.conditioning import (
-    Conditioning,
-    GraphEncoderConfig,
-    complete_appearance,
-    condition,
-    drawn_entities,
-)
+from mov_ai.graph.instances import drawn_entities
+from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
+from mov_ai.models.conditioning import Conditioning, condition
 from mov_ai.models.denoiser import DenoiserConfig, TSAMDenoiser
+from mov_ai.models.graph_encoder import GraphEncoderConfig
 
+#: The label encoder of the small networks.
+LABELS = LabelEncoderConfig(width=64)
+ENCODER = load_label_encoder(LABELS)
 CAPTION = "a red ball rolls left, then turns blue, behind a cube"
 
 
@@ -53,12 +53,12 @@ def still_layout(graph: SceneGraph, boxes: list[tuple[float, ...]], frames: int 
     )
 
 
-def given(graph: SceneGraph | None = None, frames: int = 16, seed: int = 0) -> Conditioning:
+def given(graph: SceneGraph | None = None, frames: int = 16) -> Conditioning:
     """A batch of one with every source of conditioning: instances side by side."""
     graph = graph or ball_and_cube()
     count = max(1, len(drawn_entities(graph)))
     boxes = [((k + 0.5) / count, 0.5, 0.3, 0.4, 4.0 + k, 1.0) for k in range(len(drawn_entities(graph)))]
-    return condition(graph, still_layout(graph, boxes, frames), complete_appearance(graph, seed), frames)
+    return condition(graph, still_layout(graph, boxes, frames), ENCODER, frames)
 
 
 def small_denoiser(seed: int = 0, **changes: object) -> TSAMDenoiser:
@@ -71,6 +71,7 @@ def small_denoiser(seed: int = 0, **changes: object) -> TSAMDenoiser:
         "mlp_ratio": 2.0,
         "stem": 8,
         "graph_encoder": GraphEncoderConfig(16, 1, 2),
+        "labels": LABELS,
     }
     config = DenoiserConfig(**{**values, **changes})  # type: ignore[arg-type]
     with torch.random.fork_rng():

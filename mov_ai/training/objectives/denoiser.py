@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,15 @@ from torch import Tensor
 from mov_ai.diffusion.process import add_noise, mixed_noise, output_scale
 from mov_ai.diffusion.sampling import sample
 from mov_ai.errors import UsageError
+from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.files import write_bytes, write_json
+from mov_ai.labels.coverage import LabelCoverage
+from mov_ai.labels.encoder import load_label_encoder
+from mov_ai.labels.pretrained import PretrainedText
 from mov_ai.models.cascade import CASCADE_FILE, CascadeConfig
 from mov_ai.models.codec import CodecConfig, VideoCodec, to_bytes
 from mov_ai.models.component import WEIGHTS_FILE, load_component, save_component
-from mov_ai.models.conditioning import Conditioning
+from mov_ai.models.conditioning import Conditioning, collate, condition
 from mov_ai.models.denoiser import STAGES, DenoiserConfig, TSAMDenoiser
 from mov_ai.models.registry import (
     AnyConfig,
@@ -31,6 +35,7 @@ from mov_ai.models.registry import (
     text_encoder_of,
 )
 from mov_ai.training.card import model_card
+from mov_ai.training.label_noise import blur_labels
 from mov_ai.training.latents import LatentCache, LatentSample
 from mov_ai.training.losses import (
     LossWeights,
@@ -41,6 +46,8 @@ from mov_ai.training.losses import (
     temporal_loss,
 )
 from mov_ai.training.objective import Objective, Progress
+from mov_ai.worlds.tabletop.completion import without_assumed
+from mov_ai.worlds.tabletop.held_out import with_seen_words
 
 #: Below this share of noise the error is no longer scaled up: there the network would be drilled on rounding.
 _SCALE_FLOOR = 0.15
@@ -64,6 +71,8 @@ class DenoiserObjective(Objective):
             generated ones.
         shared_noise: see `mov_ai.diffusion.process.mixed_noise`.
         drop_text, drop_graph, drop_layout: how often each is left out, independently.
+        drop_assumed: how often a graph is left as it was said, without what the world completes.
+        blur: how often a label's vector is blurred, see `mov_ai.training.label_noise`.
         workers: processes that encode clips.
         model: of the denoiser, of whatever design.
         cascade: how the network is to be sampled. Its first stage is trained to begin with noise and sees no earlier
@@ -87,6 +96,8 @@ class DenoiserObjective(Objective):
         drop_text: float = 0.3,
         drop_graph: float = 0.08,
         drop_layout: float = 0.05,
+        drop_assumed: float = 0.1,
+        blur: float = 0.5,
         workers: int = 2,
         loss: LossWeights | None = None,
         model: AnyConfig | None = None,
@@ -104,6 +115,7 @@ class DenoiserObjective(Objective):
                 f"got {self.stage_shares}"
             )
         self.drop_text, self.drop_graph, self.drop_layout = drop_text, drop_graph, drop_layout
+        self.drop_assumed, self.blur = drop_assumed, blur
         self.weights = loss or LossWeights()
         self.codec_directory = Path(codec)
         weights = self.codec_directory / WEIGHTS_FILE
@@ -116,12 +128,11 @@ class DenoiserObjective(Objective):
         self._train = LatentCache(folder, self.codec_directory, "train", clips, late)
         self._validation = LatentCache(folder, self.codec_directory, "validation", validation_clips, late)
         model = model or DenoiserConfig()
-        encoder = text_encoder_of(model)
-        if encoder is not None:
-            raise UsageError(
-                f"denoiser: text_encoder: cached clips hold no features of {encoder}; "
-                "train with model.denoiser.text_encoder=null"
-            )
+        self._labels = load_label_encoder(model.labels)
+        # Read when it is first needed: a test of configurations has no encoder's files.
+        self._text_name = text_encoder_of(model)
+        self._text: PretrainedText | None = None
+        self._text_features: dict[str, Tensor] = {}
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self._module = channels_last(build_denoiser(model))
@@ -151,17 +162,46 @@ class DenoiserObjective(Objective):
         drops = torch.from_numpy(
             rng.random((3, self.batch_size)) < [[self.drop_text], [self.drop_graph], [self.drop_layout]]
         )
-        return self._pack(drawn, drops)
+        said_only = rng.random(self.batch_size) < self.drop_assumed
+        graphs = [
+            with_seen_words(without_assumed(graph) if bare else graph)
+            for graph, bare in zip(drawn.graphs, said_only, strict=True)
+        ]
+        given = blurred(self._condition(graphs, drawn.layouts), self.blur, int(rng.integers(1 << 62)))
+        return self._pack(drawn, given.drop(*drops))
 
-    def _pack(self, drawn: LatentSample, drops: Tensor) -> dict[str, Any]:
+    def _condition(self, graphs: list[SceneGraph], layouts: list[Layout]) -> Conditioning:
+        return collate(
+            [
+                condition(graph, layout, self._labels, layout.frames, self._features(graph.caption))
+                for graph, layout in zip(graphs, layouts, strict=True)
+            ]
+        )
+
+    def _features(self, caption: str) -> Tensor | None:
+        """The pretrained encoder's features of a caption, each encoded once; None if the network uses none."""
+        if self._text_name is None:
+            return None
+        if self._text is None:
+            self._text = PretrainedText(self._text_name)
+        if caption not in self._text_features:
+            self._text_features[caption] = self._text([caption]).half()
+        return self._text_features[caption].float()
+
+    def _pack(self, drawn: LatentSample, given: Conditioning) -> dict[str, Any]:
         later = (drawn.stage > self._first).view(-1, 1, 1, 1, 1)
         return {
             "latents": drawn.latents,
             "low": drawn.low * later,
             "window": drawn.window,
             "stage": drawn.stage,
-            "condition": drawn.condition.drop(*drops).tensors(),
+            "condition": given.tensors(),
         }
+
+    def _whole(self, places: list[tuple[int, int]]) -> dict[str, Any]:
+        """Validation samples with all that they are conditioned on."""
+        drawn = self._validation.get(places)
+        return self._pack(drawn, self._condition(drawn.graphs, drawn.layouts))
 
     def loss(
         self, module: torch.nn.Module, batch: dict[str, Any], generator: torch.Generator
@@ -201,8 +241,7 @@ class DenoiserObjective(Objective):
             places = self._validation.index[stage][:12] if self.stage_shares[stage] else []
             if not places:
                 continue
-            drawn = self._validation.get(places)
-            batch = _moved(self._pack(drawn, torch.zeros(3, len(places), dtype=torch.bool)), device)
+            batch = _moved(self._whole(places), device)
             generator = torch.Generator().manual_seed(1)
             _, terms = self.loss(module, batch, generator)
             figures |= {f"{name}_{stage}": float(value) for name, value in terms.items()}
@@ -212,8 +251,7 @@ class DenoiserObjective(Objective):
         """Validation clips from noise at the first stage; each is shown above what it should be."""
         device = next(module.parameters()).device
         places = self._validation.index[self._first][:6]
-        drawn = self._validation.get(places)
-        batch = _moved(self._pack(drawn, torch.zeros(3, len(places), dtype=torch.bool)), device)
+        batch = _moved(self._whole(places), device)
         clean = batch["latents"]
         noise = mixed_noise(tuple(clean.shape), self.shared_noise, torch.Generator().manual_seed(0)).to(device)
         condition = Conditioning(**batch["condition"])
@@ -228,8 +266,17 @@ class DenoiserObjective(Objective):
             rows.append(rearrange(pixels, "b f h w c -> b h (f w) c"))
         return PIL.Image.fromarray(rearrange(torch.stack(rows, 1), "b two h w c -> (b two h) w c").cpu().numpy())
 
+    def _coverage(self) -> LabelCoverage:
+        """The labels of the clips that are trained on."""
+        coverage = LabelCoverage()
+        places = self._train.index[self._first]
+        for first in range(0, len(places), 200):
+            coverage.add(with_seen_words(graph) for graph in self._train.get(places[first : first + 200]).graphs)
+        return coverage
+
     def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
         save_component(module, directory)
+        self._coverage().save(directory)
         if self.cascade is not None:
             write_json(directory / CASCADE_FILE, asdict(self.cascade))
         config: Any = module.config
@@ -239,6 +286,18 @@ class DenoiserObjective(Objective):
         about = _ABOUT.format(stages=stages, sources=f"{', '.join(others)} and {final}" if others else final)
         text = model_card(title, about, f"python -m mov_ai.train experiment={self.experiment}", module, card)
         write_bytes(directory / "README.md", text.encode("utf-8"))
+
+
+def blurred(given: Conditioning, share: float, seed: int) -> Conditioning:
+    """A copy whose label vectors are blurred, see `mov_ai.training.label_noise`.
+
+    Text features are blurred too if they are label vectors, as they are where their width is the labels'.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    names = ["node_label", "node_direction", "link_label", "scene", "entity", "attribute"]
+    if given.text_features.shape[-1] == given.node_label.shape[-1]:
+        names.append("text_features")
+    return replace(given, **{name: blur_labels(getattr(given, name), share, generator) for name in names})
 
 
 def _moved(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
@@ -15,30 +16,23 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
+from torch.nn import functional
 
 from mov_ai.captions.caption import Caption
 from mov_ai.diffusion.process import add_noise, output_scale
 from mov_ai.graph import Interval, Layout, SceneGraph, Track
 from mov_ai.graph.files import write_bytes
+from mov_ai.graph.instances import drawn_entities
+from mov_ai.graph.layout_report import LayoutReport
+from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
 from mov_ai.models.component import save_component
-from mov_ai.models.conditioning import drawn_entities
-from mov_ai.models.layout_rules import LayoutReport, world_positions
-from mov_ai.models.planner import (
-    CHANNELS,
-    LINKS,
-    SIZE_WIDTH,
-    SPATIAL,
-    LayoutPlanner,
-    PlannerConfig,
-    PlannerInput,
-    motion_columns,
-    pad_inputs,
-    read_graph,
-    to_boxes,
-    to_track,
-)
+from mov_ai.models.planner import LayoutPlanner, PlannerConfig
+from mov_ai.models.planner_input import CHANNELS, PlannerInput, pad_inputs, read_graph, to_boxes, to_track
+from mov_ai.training.label_noise import blur_labels
 from mov_ai.training.objective import Objective, Progress
 from mov_ai.worlds.tabletop import lexicon
+from mov_ai.worlds.tabletop.held_out import with_seen_words
+from mov_ai.worlds.tabletop.layout_rules import movers, score, world_positions
 from mov_ai.worlds.tabletop.scene import FRAMES, MAX_INSTANCES, Scene, simulate
 from mov_ai.worlds.tabletop.world import caption_and_layout, gold_layout
 
@@ -94,12 +88,14 @@ def make_chunk(path: Path, split: str, chunk: int) -> None:
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
         scene, caption, layout = caption_and_layout(seed, split)
         rng = np.random.default_rng([seed, 7])
-        told = [(caption.graph, layout)]
-        while split == "train" and len(told) <= RETIMED:
+        tellings = [(caption.graph, layout)]
+        while split == "train" and len(tellings) <= RETIMED:
             other = retime(scene, caption, rng)
             if other is not None:
-                told.append((other[1], gold_layout(other[0], simulate(other[0]), caption)))
-        for graph, gold in told:
+                tellings.append((other[1], gold_layout(other[0], simulate(other[0]), caption)))
+        for graph, gold in tellings:
+            if split == "train":
+                graph = with_seen_words(graph)
             drawn = drawn_entities(graph)
             for entity, instance in drawn:
                 track = gold.track(entity, instance)
@@ -128,6 +124,36 @@ def read_chunk(path: Path) -> Iterator[tuple[SceneGraph, Layout]]:
         first += count
 
 
+class LabelTable:
+    """Stands in for a label encoder while graphs are read: a label's vector is its number, from 1; 0 is no label."""
+
+    def __init__(self) -> None:
+        self.config = LabelEncoderConfig(width=1)
+        self.width = 1
+        self.numbers: dict[tuple[str, str], int] = {}
+
+    def __call__(self, labels: Sequence[tuple[str, str]]) -> Tensor:
+        return torch.tensor([[self.number(*label)] for label in labels], dtype=torch.float32)
+
+    def number(self, role: str, text: str) -> int:
+        """The number of a label, a new one if it is new."""
+        return self.numbers.setdefault((role, text), len(self.numbers) + 1)
+
+    def vectors(self, config: LabelEncoderConfig) -> Tensor:
+        """(labels + 1, width): the vector of every number so far."""
+        known = load_label_encoder(config)(list(self.numbers))
+        return torch.cat([torch.zeros(1, config.width), known])
+
+    def mirrored(self) -> np.ndarray:
+        """(labels + 1,): the number of the same label with left and right exchanged, new ones included."""
+        numbers = [0]
+        for role, text in list(self.numbers):
+            other = re.sub(r"left|right", lambda match: "left" if match.group() == "right" else "right", text)
+            numbers.append(self.number(role, other))
+        missing = len(self.numbers) + 1 - len(numbers)
+        return np.array(numbers) if not missing else self.mirrored()
+
+
 # -- the objective -----------------------------------------------------------------------------------------------------
 
 
@@ -140,7 +166,9 @@ class PlannerObjective(Objective):
         batch_size: scenes in a batch of one or two instances each; of scenes with three or four it holds half as many.
         cache: folder of the pool.
         scenes, validation_scenes, test_scenes: of each split; each training scene is told `1 + RETIMED` times.
-        drop_shape, drop_size, drop_motion: how often each is left unsaid, for an instance or an event's motion.
+        drop_entity, drop_attribute: how often each is left unsaid, for an instance. drop_event: how often an event is
+            a verb that means nothing.
+        blur: how often a label's vector is blurred, see `mov_ai.training.label_noise`.
         known_share: share of the samples in which some boxes are given.
         workers: processes that draw scenes.
         model: sizes of the network.
@@ -154,18 +182,22 @@ class PlannerObjective(Objective):
         scenes: int = 6000,
         validation_scenes: int = 200,
         test_scenes: int = 250,
-        drop_shape: float = 0.1,
-        drop_size: float = 0.15,
-        drop_motion: float = 0.06,
+        drop_entity: float = 0.1,
+        drop_attribute: float = 0.15,
+        drop_event: float = 0.06,
+        blur: float = 0.5,
         known_share: float = 0.3,
         workers: int = 1,
         model: PlannerConfig | None = None,
     ) -> None:
         self.seed, self.batch_size, self.cache, self.workers = seed, batch_size, Path(cache), workers
         self.counts = {"train": scenes, "validation": validation_scenes, "test": test_scenes}
-        self.drop_shape, self.drop_size, self.drop_motion = drop_shape, drop_size, drop_motion
-        self.known_share = known_share
+        self.drop_entity, self.drop_attribute, self.drop_event = drop_entity, drop_attribute, drop_event
+        self.blur, self.known_share = blur, known_share
         self._pool: dict[str, np.ndarray] = {}
+        self._labels = LabelTable()
+        #: Vectors of the table's labels, and the numbers of the same labels in a mirror.
+        self._vectors, self._mirrored = torch.zeros(1, 1), np.zeros(1, dtype=int)
         #: Padded number of instances -> rows of the pool; a batch is of one kind, so that little is padding.
         self._rows: dict[int, np.ndarray] = {}
         self._weight = torch.ones(FRAMES, CHANNELS)
@@ -198,19 +230,35 @@ class PlannerObjective(Objective):
         self._weight = weight / weight.mean()
 
     def _read_pool(self) -> None:
-        inputs, tracks = [], []
+        inputs, tracks, spins = [], [], []
         for path in self._paths("train"):
             for graph, gold in read_chunk(path):
-                inputs.append(read_graph(graph))
+                inputs.append(read_graph(graph, self._labels))
                 boxes = np.stack([track.boxes for track in gold.tracks])
                 tracks.append(np.pad(to_track(boxes), ((0, MAX_INSTANCES - len(boxes)), (0, 0), (0, 0))))
-        batch = pad_inputs(inputs, MAX_INSTANCES).tensors()
-        names = ("shape", "count", "timeline", "links", "mask")
-        self._pool = {**{name: batch[name].numpy() for name in names}, "tracks": np.stack(tracks)}
+                spinning = {
+                    entity
+                    for event in graph.of_type("event")
+                    if lexicon.motion_of(event.label, event.direction) == "spin"
+                    for entity in movers(graph, event)
+                }
+                flags = [entity in spinning for entity, _ in drawn_entities(graph)]
+                spins.append(np.pad(np.array(flags), (0, MAX_INSTANCES - len(flags))))
+        for label in (word for words in lexicon.SPATIAL.values() for word in words):
+            self._labels.number("relation", label)
+        self._mirrored = self._labels.mirrored()
+        self._vectors = self._labels.vectors(self._module.config.labels)
+        batch = pad_inputs(inputs).tensors()
+        numbers = ("entity", "label", "direction", "manner", "relation")
+        self._pool = {
+            name: array.squeeze(-1).long().numpy() if name in numbers else array.numpy()
+            for name, array in batch.items()
+            if name not in ("values", "given")
+        }
+        self._pool |= {"tracks": np.stack(tracks), "spins": np.stack(spins)}
         number = self._pool["mask"].sum(1)
-        spins = self._pool["timeline"][..., motion_columns("spin")][..., -1].any(1)
         # Spinning is rare, and shows only in how the width wobbles: it is seen more often, or it would not be learned.
-        often = np.where(spins, _SPIN_REPEATS, 1)
+        often = np.where(self._pool["spins"].any(1), _SPIN_REPEATS, 1)
         kinds = {count: np.flatnonzero((number <= count) & (number > count - 2)) for count in (2, 4)}
         self._rows = {count: np.repeat(rows, often[rows]) for count, rows in kinds.items()}
 
@@ -222,29 +270,43 @@ class PlannerObjective(Objective):
         sizes = np.array([count * len(rows) for count, rows in self._rows.items()], dtype=float)
         count = int(rng.choice(list(self._rows), p=sizes / sizes.sum()))
         chosen = rng.choice(self._rows[count], size=2 * self.batch_size // count)
-        drawn = {name: array[chosen, :count] for name, array in self._pool.items()}
-        drawn["links"] = drawn["links"][:, :, :count]
-        _mirror(drawn, rng.random(len(chosen)) < 0.5)
-        self._leave_unsaid(drawn, rng)
-        _relate_anew(drawn, rng)
+        drawn = {name: array[chosen] for name, array in self._pool.items()}
+        for name in ("entity", "count", "label", "direction", "manner", "role", "interval", "mask", "tracks", "spins"):
+            drawn[name] = drawn[name][:, :count]
+        drawn["siblings"] = drawn["siblings"][:, :count, :count]
+        _relate_anew(drawn, self._labels, rng)
+        self._mirror(drawn, rng.random(len(chosen)) < 0.5)
         given = self._choose_known(drawn["mask"], rng)
         drawn["given"] = given
         drawn["values"] = drawn["tracks"] * given[..., None]
-        return {name: torch.from_numpy(array) for name, array in drawn.items()}
+        return self._with_vectors({name: torch.from_numpy(array) for name, array in drawn.items()}, rng)
 
-    def _leave_unsaid(self, drawn: dict[str, np.ndarray], rng: np.random.Generator) -> None:
-        """Graphs written by users say less: no size, a shape or a verb that the world does not know."""
-        size = drawn["shape"].shape
-        drawn["shape"] = np.where(rng.random(size) < self.drop_shape, 0, drawn["shape"])
-        timeline = drawn["timeline"]
-        timeline[..., :SIZE_WIDTH] *= (rng.random(size) >= self.drop_size)[..., None]
-        unknown = motion_columns("")
-        for motion in lexicon.MOTIONS:
-            columns = motion_columns(motion)
-            gone = (rng.random(size) < self.drop_motion)[..., None]
-            # The event is still told, so only its time is known.
-            timeline[..., unknown] += timeline[..., columns] * gone
-            timeline[..., columns] *= ~gone
+    def _mirror(self, drawn: dict[str, np.ndarray], chosen: np.ndarray) -> None:
+        """Swap left and right in the samples that are chosen (batch,), in place."""
+        for name in ("entity", "label", "direction", "manner", "relation"):
+            swap = chosen.reshape(-1, *[1] * (drawn[name].ndim - 1))
+            drawn[name] = np.where(swap, self._mirrored[drawn[name]], drawn[name])
+        # x is centred on the middle of the frame, see `planner_input.CENTRE`.
+        drawn["tracks"][..., 0] *= np.where(chosen, -1.0, 1.0)[:, None, None].astype(np.float32)
+
+    def _with_vectors(self, drawn: dict[str, Tensor], rng: np.random.Generator) -> dict[str, Tensor]:
+        """Numbers of labels become vectors; some labels are left unsaid, for users say less, and use other words."""
+        generator = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
+
+        def chance(like: Tensor, share: float) -> Tensor:
+            return torch.rand(like.shape, generator=generator) < share
+
+        attribute = drawn["role"] == 0
+        hidden = chance(drawn["label"], self.drop_attribute) & attribute
+        drawn["label"] = drawn["label"].masked_fill(hidden, 0)
+        drawn["entity"] = drawn["entity"].masked_fill(chance(drawn["entity"], self.drop_entity), 0)
+        # A verb that means nothing: the event is still there, so only its time and direction are known.
+        unknown = chance(drawn["label"], self.drop_event) & ~attribute
+        for name in ("entity", "label", "direction", "manner", "relation"):
+            drawn[name] = blur_labels(self._vectors[drawn[name]], self.blur, generator)
+        random = torch.randn(drawn["label"].shape, generator=generator)
+        drawn["label"] = torch.where(unknown[..., None], functional.normalize(random, dim=-1), drawn["label"])
+        return drawn
 
     def _choose_known(self, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Which boxes are given: whole tracks, first boxes or random ones; (batch, K, FRAMES) bool."""
@@ -258,7 +320,7 @@ class PlannerObjective(Objective):
     def loss(
         self, module: torch.nn.Module, batch: dict[str, Tensor], generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float | Tensor]]:
-        given = PlannerInput(**{name: batch[name] for name in batch if name != "tracks"})
+        given = PlannerInput(**{name: batch[name] for name in batch if name not in ("tracks", "spins")})
         clean = self._module.encode(batch["tracks"])
         noise = torch.randn(tuple(clean.shape), generator=generator).to(clean)
         sigma = torch.sigmoid(torch.randn(len(clean), generator=generator) * 1.4 + 0.5).to(clean).clamp(min=0.02)
@@ -270,8 +332,7 @@ class PlannerObjective(Objective):
         target = (clean - (1 - level) / squared * noisy) / output_scale(sigma).clamp(min=_SCALE_FLOOR).view_as(level)
         scaled = output * (output_scale(sigma) / output_scale(sigma).clamp(min=_SCALE_FLOOR)).view_as(level)
         error = ((scaled - target).square() * self._weight.to(clean)).mean((-1, -2))
-        spins = batch["timeline"][..., motion_columns("spin")][..., -1] > 0
-        loss = (error * (1 + 2 * spins))[batch["mask"]].mean()
+        loss = (error * (1 + 2 * batch["spins"]))[batch["mask"]].mean()
         free = batch["mask"] & ~batch["given"].any(-1)
         return loss, {"free": error[free].mean().detach(), "known": error[batch["mask"] & ~free].mean().detach()}
 
@@ -299,21 +360,7 @@ class PlannerObjective(Objective):
         (directory / "README.md").write_text(_card_text(card, columns, self.counts, module), encoding="utf-8")
 
 
-def _mirror(drawn: dict[str, np.ndarray], chosen: np.ndarray) -> None:
-    """Swap left and right in the samples that are chosen (batch,), in place."""
-    sides = [("left", "right"), ("right", "left")]
-    timeline, links = drawn["timeline"].copy(), drawn["links"].copy()
-    for ours, theirs in sides:
-        timeline[..., motion_columns(ours)] = drawn["timeline"][..., motion_columns(theirs)]
-        to, source = (2 * SPATIAL.index(f"{side} of") for side in (ours, theirs))
-        links[..., to : to + 2] = drawn["links"][..., source : source + 2]
-    drawn["timeline"] = np.where(chosen[:, None, None], timeline, drawn["timeline"])
-    drawn["links"] = np.where(chosen[:, None, None, None], links, drawn["links"])
-    # x is centred on the middle of the frame, see `planner.CENTRE`.
-    drawn["tracks"][..., 0] *= np.where(chosen, -1.0, 1.0)[:, None, None].astype(np.float32)
-
-
-def _relate_anew(drawn: dict[str, np.ndarray], rng: np.random.Generator) -> None:
+def _relate_anew(drawn: dict[str, np.ndarray], labels: LabelTable, rng: np.random.Generator) -> None:
     """Say other relations that are true, or none, in most samples; the world itself says one in every third scene.
 
     A relation starts with the clip or at a random frame, and is true in that frame.
@@ -332,20 +379,25 @@ def _relate_anew(drawn: dict[str, np.ndarray], rng: np.random.Generator) -> None
         "in front of": deep & (z > 0),
         "next to": x**2 + z**2 < 2.4,
     }
-    same_entity = drawn["links"][..., -1] > 0
-    pairs = drawn["mask"][:, :, None] & drawn["mask"][:, None] & ~same_entity & ~np.eye(count, dtype=bool)
-    links = np.zeros_like(drawn["links"])
-    start = np.reshape(frame / FRAMES, (batch, 1, 1))
-    links[..., -1] = drawn["links"][..., -1]
+    pairs = drawn["mask"][:, :, None] & drawn["mask"][:, None] & (drawn["siblings"] == 0) & ~np.eye(count, dtype=bool)
+    kind = np.asarray(rng.random(batch))
+    relations: list[list[tuple[int, list[int], float]]] = []
+    for b in range(batch):
+        numbers, ends, starts = (drawn[n][b].tolist() for n in ("relation", "relation_ends", "relation_start"))
+        entries = [entry for entry in zip(numbers, ends, starts, strict=True) if entry[0]]
+        relations.append(entries if kind[b] < 0.35 else [])
     for label, holds in true.items():
-        said = np.triu(np.ones((count, count), dtype=bool)) & (rng.random((batch, count, count)) < 0.35)
-        said = (said | said.swapaxes(1, 2)) & holds & pairs
-        at = 2 * SPATIAL.index(label)
-        links[..., at] = said
-        links[..., at + 1] = said * start
-    choice = rng.random((batch, 1, 1, 1))
-    silent = np.where(np.arange(LINKS) == LINKS - 1, drawn["links"], 0)
-    drawn["links"] = np.select([choice < 0.35, choice < 0.55], [drawn["links"], silent], links)
+        numbers = [labels.number("relation", word) for word in lexicon.SPATIAL[label]]
+        chosen = holds & pairs & (rng.random(holds.shape) < 0.2) & (kind >= 0.55)[:, None, None]
+        for b, i, j in np.argwhere(chosen):
+            relations[b].append((int(rng.choice(numbers)), [int(i), int(j)], float(frame[b]) / FRAMES))
+    most = max(1, *(len(entries) for entries in relations))
+    drawn["relation"] = np.zeros((batch, most), dtype=np.int64)
+    drawn["relation_ends"] = np.zeros((batch, most, 2), dtype=np.int64)
+    drawn["relation_start"] = np.zeros((batch, most), dtype=np.float32)
+    for b, entries in enumerate(relations):
+        for r, (number, pair, start) in enumerate(entries):
+            drawn["relation"][b, r], drawn["relation_ends"][b, r], drawn["relation_start"][b, r] = number, pair, start
 
 
 # -- figures -----------------------------------------------------------------------------------------------------------
@@ -369,7 +421,7 @@ def plan_figures(
     one, best, seconds = [], [], []
     for graph in graphs:
         start = time.perf_counter()
-        reports = [report for _, report in module.candidates(graph, seed, candidates=candidates)]
+        reports = [score(graph, layout) for layout in module.candidates(graph, seed, candidates=candidates)]
         seconds.append(time.perf_counter() - start)
         one.append(reports[0])
         best.append(max(reports, key=lambda report: report.value))
@@ -413,8 +465,8 @@ def _card_text(
         "",
         f"Graphs of the validation split ({counts['validation']}) and of the test split ({counts['test']}, with shape",
         "and colour pairs and clause orders held out of training), one plan each with seed 0 and 8 steps, judged by",
-        "`mov_ai/models/layout_rules.py`. `apart`: plans in which nothing touches; `faultless`: without any fault;",
-        "milliseconds: median for one plan on the machine above, shared with other work.",
+        "`mov_ai/worlds/tabletop/layout_rules.py`. `apart`: plans in which nothing touches; `faultless`: without any",
+        "fault; milliseconds: median for one plan on the machine above, shared with other work.",
         "",
         "| share of | " + " | ".join(columns) + " |",
         "|---|" + "---|" * len(columns),

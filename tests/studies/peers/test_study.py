@@ -15,8 +15,8 @@ from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import write_json
 from mov_ai.models.cascade import CASCADE_FILE
 from mov_ai.models.component import save_component
-from mov_ai.models.conditioning import GraphEncoderConfig
 from mov_ai.models.denoiser import DenoiserConfig
+from mov_ai.models.graph_encoder import GraphEncoderConfig
 from mov_ai.models.presets import parameters
 from mov_ai.models.registry import build_denoiser
 from studies.peers.report import ALL, Entrant, against, document, paired

@@ -7,7 +7,8 @@ import pytest
 
 from mov_ai.errors import UsageError
 from mov_ai.graph import Edge, Layout, Node, SceneGraph, Track
-from mov_ai.models.layout_rules import (
+from mov_ai.worlds.tabletop import lexicon
+from mov_ai.worlds.tabletop.layout_rules import (
     frames_of,
     inside_share,
     motion_margin,
@@ -16,7 +17,6 @@ from mov_ai.models.layout_rules import (
     score,
     world_positions,
 )
-from mov_ai.worlds.tabletop import lexicon
 from mov_ai.worlds.tabletop.scene import Action, boxes, sample_scene, simulate, split_seed
 from mov_ai.worlds.tabletop.world import caption_and_layout
 

@@ -1,0 +1,107 @@
+"""Which words a network was trained on, and which words of a graph are far from all of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mov_ai.errors import UsageError
+from mov_ai.graph import Node, SceneGraph
+from mov_ai.graph.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from mov_ai.labels.encoder import LabelEncoder
+
+#: The file beside a network's weights.
+LABELS_FILE = "labels.json"
+#: Free words of the scene node; each is a role of the label encoder too.
+SCENE_FIELDS = ("setting", "camera", "light", "style")
+#: A label whose best cosine with those of its role is below this is called distant.
+DISTANT = 0.25
+
+
+def node_role(node: Node) -> str:
+    """The role in which a node's label is encoded."""
+    return "setting" if node.type == "scene" else node.type
+
+
+def graph_labels(graph: SceneGraph) -> Iterator[tuple[str, str]]:
+    """(role, label) of everything that a graph says, in graph order; the scene's own label says nothing."""
+    for node in graph.nodes:
+        if node.type != "scene":
+            yield node_role(node), node.label
+        for role, text in (("direction", node.direction), ("direction", node.manner)):
+            if text is not None:
+                yield role, text
+        for name in SCENE_FIELDS:
+            text = getattr(node, name)
+            if text is not None:
+                yield name, text
+    for edge in graph.edges:
+        if edge.type in ("spatial", "relation") and edge.label is not None:
+            yield "relation", edge.label
+
+
+@dataclass
+class LabelCoverage:
+    """Labels with how many training clips say them, by role."""
+
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def add(self, graphs: Iterable[SceneGraph]) -> None:
+        """Count the labels of graphs, each once a graph."""
+        for graph in graphs:
+            for role, label in set(graph_labels(graph)):
+                self.counts.setdefault(role, Counter())[label.lower()] += 1
+
+    def distant(self, graph: SceneGraph, encoder: LabelEncoder, least: float = DISTANT) -> list[str]:
+        """Labels of a graph that are far from all labels of their role, in graph order without repeats.
+
+        Args:
+            graph: what is to be shown; nodes that were assumed are not looked at.
+            encoder: the network's own.
+            least: a label is near if its cosine with one of the training labels is at least this.
+        """
+        spoken = [(role, label) for role, label in graph_labels(graph) if label.strip()]
+        assumed = {node.label for node in graph.nodes if node.assumed}
+        assumed |= {getattr(node, name) for node in graph.nodes for name in node.assumed}
+        distant = []
+        for role, label in dict.fromkeys(spoken):
+            known = self.counts.get(role, Counter())
+            if label in assumed or label.lower() in known:
+                continue
+            nearest = -1.0
+            if known:
+                nearest = float((encoder([(role, word) for word in known]) @ encoder([(role, label)])[0]).max())
+            if nearest < least:
+                distant.append(label)
+        return list(dict.fromkeys(distant))
+
+    def save(self, directory: str | Path) -> None:
+        """Write `LABELS_FILE` into a network's folder, the most frequent labels first."""
+        write_json(
+            Path(directory) / LABELS_FILE,
+            {role: dict(words.most_common()) for role, words in sorted(self.counts.items())},
+        )
+
+    @classmethod
+    def load(cls, directory: str | Path) -> LabelCoverage | None:
+        """Read what `save` wrote; None if the network has no such file.
+
+        Raises:
+            UsageError: if the file holds something else.
+        """
+        path = Path(directory) / LABELS_FILE
+        if not path.is_file():
+            return None
+        value: Any = read_json(str(path))
+        good = isinstance(value, dict) and all(
+            isinstance(words, dict) and all(isinstance(n, int) and not isinstance(n, bool) for n in words.values())
+            for words in value.values()
+        )
+        if not good:
+            raise UsageError(f"{path}: expected roles with labels and their counts; export the network again")
+        return cls({role: Counter(words) for role, words in value.items()})

@@ -1,0 +1,129 @@
+"""A pipeline's folder: a folder for each network, and pipeline.json, which says how they belong together."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mov_ai.errors import UsageError
+from mov_ai.graph.files import read_json, staged_folder, write_json
+from mov_ai.graph.video_shape import VideoShape
+from mov_ai.labels.coverage import LabelCoverage
+from mov_ai.models.cascade import Cascade, CascadeConfig
+from mov_ai.models.codec import CodecConfig, VideoCodec
+from mov_ai.models.component import config_from_dict, load_component, save_component
+from mov_ai.models.planner import LayoutPlanner, PlannerConfig
+from mov_ai.models.presets import preset_names
+from mov_ai.models.registry import load_denoiser
+from mov_ai.plugins import World, load_world
+
+if TYPE_CHECKING:
+    from mov_ai.parser.parser import SceneGraphParser
+
+PIPELINE_FILE = "pipeline.json"
+#: 2: labels are vectors, sizes are values, a world is named; 1 is refused.
+SCHEMA = 2
+ASSETS = Path(__file__).resolve().parent / "assets"
+
+
+def pipeline_folder(name: str | Path) -> Path:
+    """The folder of an embedded pipeline, or of a saved one. Raises UsageError if there is none."""
+    folder = ASSETS / str(name) if str(name) in preset_names() else Path(name)
+    if not (folder / PIPELINE_FILE).is_file():
+        if str(name) in preset_names():
+            raise UsageError(f"checkpoint: the preset {name!r} has no embedded weights; train it, then give its folder")
+        if folder.suffix in (".pt", ".pth", ".bin", ".ckpt", ".pkl"):
+            raise UsageError(f"checkpoint: {folder} looks like a pickle, and pickles are never loaded; give a folder")
+        raise UsageError(f"checkpoint: {folder}: expected 'tiny' or a folder with {PIPELINE_FILE} in it")
+    return folder
+
+
+def read_pipeline_file(folder: Path) -> dict[str, Any]:
+    """What pipeline.json of a folder says. Raises UsageError if it is of another schema."""
+    source = folder / PIPELINE_FILE
+    about = read_json(str(source))
+    schema = about.get("schema") if isinstance(about, dict) else None
+    if schema == 1:
+        raise UsageError(
+            f"{source}: schema 1, of the first version of mov_ai, whose networks knew the words of one world by "
+            "number; this version reads words as vectors: train the networks again and `mov-ai assemble` them"
+        )
+    if not isinstance(about, dict) or schema != SCHEMA or isinstance(schema, bool):
+        raise UsageError(f"{source}: schema: expected {SCHEMA}, found {schema!r}; save the pipeline again")
+    return about
+
+
+def load_parts(folder: Path) -> dict[str, Any]:
+    """What a folder holds, as arguments of `MovAIPipeline`.
+
+    Raises:
+        UsageError: if a part is a pickle, of another schema or of another kind, or its world is not installed.
+        MovAIError: if weights are truncated or of another size.
+    """
+    about = read_pipeline_file(folder)
+    source = str(folder / PIPELINE_FILE)
+    config = config_from_dict(CascadeConfig, about.get("cascade"), source)
+    world = load_world(about.get("world"))
+    shape = config_from_dict(VideoShape, about.get("shape"), source)
+    names = denoiser_names(config)
+    codec = load_component(VideoCodec, CodecConfig, folder / "codec")
+    cascade = Cascade(config, codec, [load_denoiser(folder / part) for part in names])
+    planner = parser = None
+    if (folder / "planner").is_dir():
+        planner = load_component(LayoutPlanner, PlannerConfig, folder / "planner")
+    if (folder / "parser").is_dir():
+        from mov_ai.parser.parser import SceneGraphParser
+
+        parser = SceneGraphParser.from_pretrained(folder / "parser")
+    return {
+        "cascade": cascade,
+        "planner": planner,
+        "parser": parser,
+        "world": world,
+        "coverage": LabelCoverage.load(folder / names[0]),
+        "shape": shape,
+        "name": str(about.get("name", folder.name)),
+    }
+
+
+def save_parts(
+    directory: Path,
+    cascade: Cascade,
+    planner: LayoutPlanner | None,
+    parser: SceneGraphParser | None,
+    *,
+    world: World | None,
+    coverage: LabelCoverage | None,
+    shape: VideoShape,
+    name: str,
+) -> None:
+    """Write what `load_parts` reads, all or nothing; parts that are None are left out.
+
+    Raises:
+        MovAIError: if it cannot be written.
+    """
+    config = cascade.config
+    with staged_folder(directory) as folder:
+        save_component(cascade.codec, folder / "codec")
+        for part, denoiser in zip(denoiser_names(config), cascade.denoisers, strict=True):
+            save_component(denoiser, folder / part)
+            if coverage is not None:
+                coverage.save(folder / part)
+        if planner is not None:
+            save_component(planner, folder / "planner")
+        if parser is not None:
+            parser.save_pretrained(folder / "parser")
+        about = {
+            "schema": SCHEMA,
+            "name": name,
+            "world": None if world is None else world.name,
+            "shape": asdict(shape),
+            "cascade": asdict(config),
+        }
+        write_json(folder / PIPELINE_FILE, about)
+
+
+def denoiser_names(config: CascadeConfig) -> list[str]:
+    """The folders of a pipeline's denoisers: one for all stages, or one a stage."""
+    return ["denoiser"] if config.shared_network else [f"denoiser_{size}" for size in config.stages]

@@ -1,0 +1,160 @@
+"""What comes out of a pipeline, and the files it becomes: video, stages, graph, layout, latents, record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mov_ai.data.video import encode_video
+from mov_ai.errors import MovAIError, UsageError
+from mov_ai.graph import Layout, SceneGraph
+from mov_ai.graph.files import staged_folder, write_bytes, write_json
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+#: Of latents files; changes when they can no longer be read.
+LATENTS_SCHEMA = 2
+
+
+@dataclass
+class VideoResult:
+    """One generated video and everything on the way to it.
+
+    Attributes:
+        frames: uint8 (frames, height, width, 3), the last stage.
+        stages: every stage's frames, by longer side; of a pipeline without the stage asked for, the smaller copy.
+        latents: every stage's latents, (1, frames, channels, height / 8, width / 8), by longer side.
+        graph, layout: what it was made from; what was assumed is marked in the graph.
+        run: seed, config, versions, timings, warnings; JSON values.
+        fps: frames a second.
+    """
+
+    frames: np.ndarray
+    stages: dict[int, np.ndarray]
+    latents: dict[int, Tensor]
+    graph: SceneGraph
+    layout: Layout
+    run: dict[str, Any] = field(default_factory=dict)
+    fps: float = 8.0
+
+    def sheet(self, size: int = 192, boxes: bool = False) -> PIL.Image.Image:
+        """Frames side by side in rows of eight, each `size` pixels on its longer side, with boxes if asked for."""
+        import PIL.Image
+        import PIL.ImageDraw
+
+        frames, height, width = self.frames.shape[:3]
+        rows = -(-frames // 8)
+        wide, high = (max(1, round(side * size / max(height, width))) for side in (width, height))
+        sheet = PIL.Image.new("RGB", (min(8, frames) * wide, rows * high))
+        for f, frame in enumerate(self.frames):
+            picture = PIL.Image.fromarray(frame).resize((wide, high), PIL.Image.Resampling.LANCZOS)
+            if boxes:
+                draw = PIL.ImageDraw.Draw(picture)
+                for track in self.layout.tracks:
+                    x, y, w, h, _, visible = track.boxes[f] * [wide, high, wide, high, 1, 1]
+                    if visible > 0:
+                        draw.rectangle((x - w / 2, y - h / 2, x + w / 2, y + h / 2), outline=(255, 0, 90))
+                        draw.text((x - w / 2, y - h / 2 - 11), track.label or track.entity, fill=(255, 0, 90))
+            sheet.paste(picture, (f % 8 * wide, f // 8 * high))
+        return sheet
+
+    def save(self, directory: str | Path, boxes: bool = False, latents: bool = False) -> Path:
+        """Write video.mp4, the earlier stages, graph.json, layout.json, sheet.png and run.json.
+
+        Everything is written beside the folder first and moved into place at the end: a failure leaves nothing behind.
+        Other files already in the folder stay.
+
+        Args:
+            directory: made if absent.
+            boxes: draw the layout's boxes on the sheet.
+            latents: write latents.safetensors too, to resume from.
+
+        Raises:
+            MovAIError: if it cannot be written.
+        """
+        directory = Path(directory)
+        with staged_folder(directory) as folder:
+            last = max(self.stages)
+            for size, frames in self.stages.items():
+                name = "video.mp4" if size == last else f"stages/{size}.mp4"
+                write_bytes(folder / name, encode_video(frames, self.fps))
+            self.graph.save(folder / "graph.json")
+            self.layout.save(folder / "layout.json")
+            self.sheet(boxes=boxes).save(folder / "sheet.png")
+            if latents:
+                save_latents(folder / "latents.safetensors", self)
+            write_json(folder / "run.json", self.run)
+        return directory
+
+
+def save_latents(path: Path, result: VideoResult) -> None:
+    """Write every stage's latents as safetensors, with graph and layout, so that the file alone can be resumed from."""
+    import json
+
+    from safetensors.torch import save
+
+    tensors = {f"stage_{size}": latents.contiguous() for size, latents in result.latents.items()}
+    about = {
+        "schema": str(LATENTS_SCHEMA),
+        "fps": repr(result.fps),
+        "seed": str(result.run.get("seed", 0)),
+        "graph": result.graph.to_json(None),
+        "layout": json.dumps(result.layout.to_dict()),
+    }
+    write_bytes(path, save(tensors, about))
+
+
+@dataclass
+class SavedLatents:
+    """What `save_latents` wrote."""
+
+    latents: dict[int, Tensor]
+    graph: SceneGraph
+    layout: Layout
+    seed: int
+    fps: float = 8.0
+
+
+def load_latents(path: str | Path) -> SavedLatents:
+    """Read a latents file.
+
+    Raises:
+        UsageError: if it is no such file or of another schema. MovAIError: if it is truncated.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not Path(path).is_file():
+        raise UsageError(
+            f"{path}: no such file; give a latents.safetensors that `mov-ai generate --save-latents` wrote"
+        )
+    try:
+        with safe_open(path, "pt") as file:
+            about = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise MovAIError(f"{path}: not a whole safetensors file ({error}); save the latents again") from None
+    if about.get("schema") != str(LATENTS_SCHEMA):
+        raise UsageError(
+            f"{path}: expected latents of schema {LATENTS_SCHEMA}, found {about.get('schema')!r}; save them again"
+        )
+    latents = {
+        int(n.removeprefix("stage_")): t.float() for n, t in tensors.items() if n.removeprefix("stage_").isdecimal()
+    }
+    if not latents or any(t.ndim != 5 or not torch.isfinite(t).all() for t in latents.values()):
+        raise UsageError(
+            f"{path}: expected finite latents (1, frames, channels, h, w) of a stage or more; found {sorted(latents)}: "
+            "save them again"
+        )
+    graph = SceneGraph.from_json(about.get("graph", ""), f"{path}: graph")
+    try:
+        seed, fps = int(about.get("seed", "")), float(about.get("fps", ""))
+    except ValueError:
+        raise UsageError(f"{path}: expected a seed and frames a second in its header; save the latents again") from None
+    layout = Layout.from_json(about.get("layout", ""), f"{path}: layout")
+    return SavedLatents(latents, graph, layout, seed, fps)

@@ -1,0 +1,42 @@
+"""Synonyms that the generator's training never shows, to measure what words it has not seen are drawn as."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from mov_ai.graph import SceneGraph
+
+#: Word -> a word of the same meaning that takes its place in training.
+HELD_OUT_WORDS: dict[str, str] = {
+    "orb": "ball",
+    "block": "cube",
+    "tube": "cylinder",
+    "crimson": "red",
+    "emerald": "green",
+    "turquoise": "cyan",
+    "navy": "blue",
+    "violet": "purple",
+    "hop": "jump",
+    "leap": "jump",
+    "rotate": "spin",
+    "plummet": "fall",
+    "ascend": "rise",
+    "swell": "grow",
+    "dwindle": "shrink",
+    "materialize": "appear",
+    "huge": "large",
+}
+#: Endings that the words above take in captions.
+_FORM = re.compile(
+    r"\b(" + "|".join(sorted((re.escape(w[:-1] if w.endswith("e") else w) for w in HELD_OUT_WORDS), key=len)) + r")\w*",
+    re.IGNORECASE,
+)
+_BY_STEM = {(word[:-1] if word.endswith("e") else word): other for word, other in HELD_OUT_WORDS.items()}
+
+
+def with_seen_words(graph: SceneGraph) -> SceneGraph:
+    """A copy whose labels and caption say held-out words with others; spans are left out, for the text changes."""
+    nodes = [replace(node, label=HELD_OUT_WORDS.get(node.label.lower(), node.label), span=None) for node in graph.nodes]
+    caption = _FORM.sub(lambda match: _BY_STEM[match.group(1).lower()], graph.caption)
+    return SceneGraph(caption, nodes, graph.edges)

@@ -41,6 +41,13 @@ format: install  ## put the sources into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+$(VENV)/.documents: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
+docs: $(VENV)/.documents  ## the pages of docs/ and the API reference, from the docstrings; links are checked
+	$(BIN)/mkdocs build --strict
+
 check-wheel: install  ## build the wheel and run every command from it, outside the checkout
 	$(BIN)/python tools/check_wheel.py
 
@@ -70,4 +77,4 @@ train-metrics: install  ## train the networks that make eval measures with again
 	for name in recognition text_video; do recipes/$$name.sh || exit; done
 
 clean:  ## remove what the targets made, except .venv
-	rm -rf $(DEMO) outputs runs multirun cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(DEMO) outputs runs multirun cache site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -27,8 +27,6 @@ from torch import Tensor, nn
 from mov_ai.data.downloads import data_folder
 from mov_ai.data.storybench import Story, intervals_of, load_stories
 from mov_ai.data.uds_time import (
-    DURATIONS,
-    LENGTH_RELATIONS,
     TimedEvent,
     TimedSentence,
     length_pairs,
@@ -37,6 +35,7 @@ from mov_ai.data.uds_time import (
 )
 from mov_ai.evaluation.timelines import Told, length_figures, report, story_figures
 from mov_ai.graph import Interval
+from mov_ai.graph.time import DURATIONS, LENGTH_RELATIONS
 from mov_ai.parser.network import CompositionalSceneParser, ParserConfig, TokenBatch
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.parser.timeline import SpanTimes, TimelineHead, TimelineLogits

@@ -27,13 +27,8 @@ from mov_ai.data.storybench import SPLITS, held_out
 from mov_ai.errors import UsageError
 from mov_ai.graph import Interval
 from mov_ai.graph.files import read_json
+from mov_ai.graph.time import DURATIONS
 
-#: Duration classes, shortest first.
-DURATIONS = (
-    "instant", "seconds", "minutes", "hours", "days", "weeks", "months", "years", "decades", "centuries", "forever",
-)  # fmt: skip
-#: How long the first of two events lasts beside the second.
-LENGTH_RELATIONS = ("shorter", "same", "longer")
 #: Steps of the duration scale by which two events must differ to be told apart; see `length_relation`.
 LENGTH_TOLERANCE = 1.0
 #: When the first of two events is, beside the second.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from mov_ai.graph import SceneGraph
-from mov_ai.graph.convert import Triple, said_name, to_triples
+from mov_ai.parser.confidence import Judged
 
 BINS = 15
 
@@ -26,14 +24,6 @@ class Bin:
     n: int
     confidence: float | None
     accuracy: float | None
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Predictions that were compared with gold: confidences in [0, 1], and whether each is right; in the same order."""
-
-    confidences: tuple[float, ...]
-    right: tuple[bool, ...]
 
 
 def reliability(judged: Judged, bins: int = BINS) -> list[Bin]:
@@ -71,52 +61,3 @@ def expected_calibration_error(judged: Judged, bins: int = BINS) -> float:
         if row.accuracy is not None and row.confidence is not None
     )
     return sum(gaps) / total if total else 0.0
-
-
-def judge(graphs: Sequence[SceneGraph], gold: Sequence[Sequence[Triple]]) -> tuple[Judged, Judged]:
-    """Confidences of the graphs' nodes and edges, and whether FACTUAL's triples say that each is right.
-
-    An entity is right if a gold triple has its name as an object, an attribute if one has its label as a value. An
-    event is right if one of the triples that it takes part in has a predicate or value that the gold graph has too. An
-    edge is right if all triples that would go without it are in the gold graph. What no triple depends on (the scene,
-    `contains`, time, mentions by pronoun) is not judged.
-
-    Returns:
-        Nodes, edges.
-    """
-    nodes: list[tuple[float, bool]] = []
-    edges: list[tuple[float, bool]] = []
-    for graph, triples in zip(graphs, gold, strict=True):
-        wanted = set(triples)
-        objects = {head for head, _, _ in wanted} | {tail for _, predicate, tail in wanted if predicate != "is"}
-        values = {tail for _, predicate, tail in wanted if predicate == "is"}
-        predicates = {predicate for _, predicate, _ in wanted} - {"is"}
-        said = set(to_triples(graph))
-        mentions = {edge.source for edge in graph.edges if edge.type == "coref"}
-        for node in graph.nodes:
-            if node.negated or node.id in mentions:
-                continue
-            if node.type == "entity":
-                nodes.append((node.confidence, said_name(graph.caption, node) in objects))
-            elif node.type == "attribute":
-                nodes.append((node.confidence, node.label in values))
-            elif node.type == "event":
-                without = replace(graph, edges=[e for e in graph.edges if node.id not in (e.source, e.target)])
-                own = said - set(to_triples(without))
-                if own:
-                    found = any(
-                        tail in values if predicate == "is" else predicate in predicates for _, predicate, tail in own
-                    )
-                    nodes.append((node.confidence, found))
-        for position, edge in enumerate(graph.edges):
-            if edge.type in ("contains", "temporal", "coref"):
-                continue
-            without = replace(graph, edges=graph.edges[:position] + graph.edges[position + 1 :])
-            own = said - set(to_triples(without))
-            if own:
-                edges.append((edge.confidence, own <= wanted))
-    return _judged(nodes), _judged(edges)
-
-
-def _judged(verdicts: Sequence[tuple[float, bool]]) -> Judged:
-    return Judged(tuple(confidence for confidence, _ in verdicts), tuple(right for _, right in verdicts))

@@ -22,7 +22,7 @@ from mov_ai.data.downloads import data_folder
 from mov_ai.data.factual import SPLITS, FactualCaption, read_factual
 from mov_ai.data.wordnet import load_wordnet
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.calibration import BINS, Judged, expected_calibration_error, judge, reliability
+from mov_ai.evaluation.calibration import BINS, expected_calibration_error, reliability
 from mov_ai.evaluation.extractive_oracle import LABEL_OCCURRENCES, oracle_triples, predicate_labels, reachable_words
 from mov_ai.evaluation.parser_errors import (
     count_kinds,
@@ -37,6 +37,7 @@ from mov_ai.graph import SceneGraph
 from mov_ai.graph.convert import to_triples, triples_to_text
 from mov_ai.graph.files import check_writable, write_bytes, write_json
 from mov_ai.hardware import machine
+from mov_ai.parser.confidence import Judged, judge
 from mov_ai.parser.lexicon import EMBEDDED_LEXICON
 from mov_ai.parser.parser import EMBEDDED_PARSER, SceneGraphParser
 

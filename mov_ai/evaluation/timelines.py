@@ -14,9 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from mov_ai.data.storybench import Story, intervals_of
-from mov_ai.data.uds_time import LENGTH_RELATIONS, TIME_RELATIONS, TimedSentence, length_pairs, time_relation
+from mov_ai.data.uds_time import TIME_RELATIONS, TimedSentence, length_pairs, time_relation
 from mov_ai.errors import UsageError
 from mov_ai.graph import Interval, Node, SceneGraph
+from mov_ai.graph.time import LENGTH_RELATIONS
 from mov_ai.parser.timeline import SpanTimes
 
 #: Texts per call of the parser.

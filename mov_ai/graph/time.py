@@ -8,6 +8,13 @@ import numpy as np
 
 ALLEN_RELATIONS = ("before", "after", "meets", "during", "overlaps", "starts", "finishes", "equal")
 
+#: How long an event lasts in life, shortest first.
+DURATIONS = (
+    "instant", "seconds", "minutes", "hours", "days", "weeks", "months", "years", "decades", "centuries", "forever",
+)  # fmt: skip
+#: How long the first of two events lasts beside the second.
+LENGTH_RELATIONS = ("shorter", "same", "longer")
+
 Interval = tuple[float, float]
 FULL: Interval = (0.0, 1.0)
 
@@ -49,16 +56,15 @@ def change_time(interval: Interval) -> float:
     return interval[0] if interval[0] > 0 else interval[1] / 2
 
 
-def relation_end(actions: Sequence[tuple[str, Interval]]) -> float:
+def relation_end(moves: Sequence[Interval]) -> float:
     """Until when a spatial relation that is true at first can be relied on.
 
     Args:
-        actions: (motion, interval) of everything that either thing does.
+        moves: intervals of the events that take either thing elsewhere on the ground.
 
     Returns:
-        1 if neither moves over the floor; else when the first such motion starts, or its end if it starts at 0.
+        1 if there are none; else when the first one starts, or its end if it starts at 0.
     """
-    moves = [interval for motion, interval in actions if motion in ("left", "right", "toward", "away")]
     if not moves:
         return 1.0
     start, end = min(moves)

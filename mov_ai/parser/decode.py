@@ -13,13 +13,12 @@ from mov_ai.errors import UsageError
 from mov_ai.graph import MAX_NODES, Edge, Interval, Node, SceneGraph, allen
 from mov_ai.graph.convert import FACTUAL_WORDINGS, NUMBER_WORDS, said_name, to_triples
 from mov_ai.graph.time import change_time, relation_end
-from mov_ai.parser.lemmas import noun_lemma, verb_lemma
+from mov_ai.parser.lemmas import noun_lemma, travels, verb_lemma
 from mov_ai.parser.network import DIRECTIONS, LINKS, ORDERS, ROLES, SPATIAL_LABELS
 from mov_ai.parser.reading import Fact, Reading, read, words_before
 from mov_ai.parser.scores import Scores
 from mov_ai.parser.token_graph import TokenGraph
 from mov_ai.parser.vocabulary import Vocabulary, span_words
-from mov_ai.worlds.tabletop.lexicon import concept, motion_of
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -52,9 +51,10 @@ _OTHER_TIME = re.compile(
     re.IGNORECASE,
 )
 _SPATIAL_WORDINGS = {wording: label for label, wording in FACTUAL_WORDINGS.items()}
-#: Other places beside those that the embedded world knows.
-_PLACES = _words("on in under above over at inside beneath below around against between across along outside atop")
+#: Words that say where something is, besides `SPATIAL_LABELS`.
+_PLACES = _words("over at inside beneath below around against between across along outside atop before beside near by")
 _PLACES += ("on top of", "on side of", "on back of", "on edge of", "on bottom of", "on middle of", "close to")
+_PLACES += ("to the left of", "on the left of", "to the right of", "on the right of", "in back of")
 
 
 def choose(role: np.ndarray) -> np.ndarray:
@@ -139,9 +139,7 @@ class _Entity:
         if noun in _PRONOUNS and not (adjectives and noun in ("one", "ones")):
             return None
         if noun not in _PRONOUNS and noun not in self.nouns:
-            shapes = {concept("shape", noun), *(concept("shape", known) for known in self.nouns)} - {None}
-            known = self.nouns - set(_PRONOUNS)
-            return False if len(shapes) > 1 and all(concept("shape", n) for n in (noun, *known)) else None
+            return None
         if set(adjectives) <= self.adjectives:
             return True
         kinds = {kind for kind, _ in self.adjectives}
@@ -669,7 +667,7 @@ class _Decoder:
                 continue
             a, b = self.owner[fact.head], self.owner[fact.tail]
             label = _SPATIAL_WORDINGS.get(fact.predicate, fact.predicate)
-            spatial = concept("spatial", label) is not None or label in SPATIAL_LABELS or label in _PLACES
+            spatial = label in SPATIAL_LABELS or label in _PLACES
             interval = self._until_moved(a, b) if spatial else (0.0, 1.0)
             kind = "spatial" if spatial else "relation"
             # Said again of other mentions, it is the same relation.
@@ -693,16 +691,17 @@ class _Decoder:
 
     def _until_moved(self, a: _Entity, b: _Entity) -> Interval:
         """How long a relation holds: until one of the two moves."""
-        done = [
-            (self._motion(event), event.interval)
+        moves = [
+            event.interval
             for event in self.events
             if any(x.entity is a or x.entity is b for x in event.arguments if x.role != "location")
+            and self._travels(event)
         ]
-        return 0.0, relation_end(done)
+        return 0.0, relation_end(moves)
 
-    def _motion(self, event: _Event) -> str:
+    def _travels(self, event: _Event) -> bool:
         node = self._event_node(event)
-        return motion_of(node.label, node.direction) or ""
+        return travels(node.label, node.direction)
 
     def _temporal(self) -> list[Edge]:
         edges = []

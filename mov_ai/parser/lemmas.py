@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
+from mov_ai.graph.files import read_json
 from mov_ai.graph.inflection import COMMON_VERBS, IRREGULAR_PLURALS, TRANSITIVE_VERBS, inflect, irregular_lemmas
 from mov_ai.labels.word_forms import stems
 from mov_ai.parser.lexicon import load_lexicon
-from mov_ai.worlds.tabletop.lexicon import DIRECTED_VERBS, MOTION_VERBS, SHAPES
+
+#: Words that the parser knows whatever the tagger says of them; the file says which list is for what.
+_WORDS: dict[str, list[str]] = read_json(Path(__file__).with_name("data") / "word_forms.json")
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-_MORE_VERBS = _words(
-    """
-    get make take put hold play eat drink look watch see touch chase follow pass cross enter leave open close break
-    cut fill pour build paint draw write read wear ride catch smile cry talk speak kiss hug fight meet split merge
-    join separate surround hide reveal fade shine sparkle flicker scoot hop creep speed cruise bob sway rock flutter
-    flap climb wait hang lean kneel turn pick bring give lay set show scare jiggle pulse inflate deflate morph
-    transform
-    """
-)
+def travels(verb: str, direction: str | None) -> bool:
+    """Whether what is done takes whoever does it elsewhere on the ground; `verb` as lemma, `direction` as a node's."""
+    level = direction in ("left", "right", "toward", "away")
+    return verb in _WORDS["travelling"] or (level and verb not in _WORDS["in_place"])
 
 
 @cache
 def _verb_forms() -> dict[str, str]:
-    world = [verb for verbs in MOTION_VERBS.values() for verb in verbs] + list(DIRECTED_VERBS)
-    verbs = [*_MORE_VERBS, *TRANSITIVE_VERBS, *COMMON_VERBS, *world]
-    # Later entries win: the world's own verbs, and of their forms the base.
+    verbs = [*_WORDS["various"], *TRANSITIVE_VERBS, *COMMON_VERBS, *_WORDS["in_place"], *_WORDS["travelling"]]
+    # Where two share a form, the later entry has it ("lay" is of "lie"): of a verb's own forms the base.
     forms = ("gerund", "participle", "past", "present", "base")
     regular = {inflect(verb, form): verb for verb in verbs for form in forms}
     return irregular_lemmas() | regular
@@ -37,8 +31,7 @@ def _verb_forms() -> dict[str, str]:
 
 @cache
 def _noun_forms() -> dict[str, str]:
-    nouns = [noun for nouns in SHAPES.values() for noun in nouns]
-    regular = {form: noun for noun in nouns for form in (noun, noun + "s", noun + "es")}
+    regular = {form: noun for noun in _WORDS["nouns"] for form in (noun, noun + "s", noun + "es")}
     return regular | {plural: singular for singular, plural in IRREGULAR_PLURALS.items()}
 
 
@@ -54,9 +47,10 @@ def _restored(stem: str) -> str:
 
 
 #: Ends of stems that no verb's e follows.
-_NO_E = _words(
-    "er en on el rn wl lk mp nt rt rk ld nd ck sh ch ft pt ct rm lt sk sp wn oo ow ay ey oy ead ean eap eat oat"
-)
+_NO_E = (
+    "er", "en", "on", "el", "rn", "wl", "lk", "mp", "nt", "rt", "rk", "ld", "nd", "ck", "sh", "ch", "ft", "pt", "ct",
+    "rm", "lt", "sk", "sp", "wn", "oo", "ow", "ay", "ey", "oy", "ead", "ean", "eap", "eat", "oat",
+)  # fmt: skip
 
 
 def _checked(word: str, lemma: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mov_ai.data.uds_time import DURATIONS, LENGTH_RELATIONS
+from mov_ai.graph.time import DURATIONS, LENGTH_RELATIONS
 
 
 @dataclass(frozen=True)

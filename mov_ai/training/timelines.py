@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from mov_ai.data.storybench import Story
-from mov_ai.data.uds_time import DURATIONS, LENGTH_RELATIONS, TimedSentence, length_pairs
+from mov_ai.data.uds_time import TimedSentence, length_pairs
+from mov_ai.graph.time import DURATIONS, LENGTH_RELATIONS
 from mov_ai.parser.spacy_pipeline import EMBEDDED_PIPELINE, load_spacy
 from mov_ai.parser.timeline import TimelineLogits, tokens_of
 from mov_ai.parser.token_graph import FEATURES, TokenGraph, pad, token_graph

@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 
 from mov_ai.data.uds_time import (
-    DURATIONS,
-    LENGTH_RELATIONS,
     TIME_RELATIONS,
     length_pairs,
     length_relation,
@@ -14,6 +12,7 @@ from mov_ai.data.uds_time import (
     time_relation,
 )
 from mov_ai.errors import UsageError
+from mov_ai.graph.time import DURATIONS, LENGTH_RELATIONS
 from tests.data.real_files import real_folder
 
 #: Two written words of the second sentence are several words of the treebank each.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mov_ai.data.storybench import Story
-from mov_ai.data.uds_time import DURATIONS, LENGTH_RELATIONS, TIME_RELATIONS, TimedEvent, TimedSentence, Timeline
+from mov_ai.data.uds_time import TIME_RELATIONS, TimedEvent, TimedSentence, Timeline
 from mov_ai.errors import UsageError
 from mov_ai.evaluation.timelines import (
     evaluate_timelines,
@@ -18,6 +18,7 @@ from mov_ai.evaluation.timelines import (
     story_figures,
 )
 from mov_ai.graph import Edge, Node, SceneGraph
+from mov_ai.graph.time import DURATIONS, LENGTH_RELATIONS
 from mov_ai.parser.timeline import SpanTimes
 
 STORY = Story("uvo/a", ("A man sits.", "He runs."), (3, 1), "uvo/v", "held_out")

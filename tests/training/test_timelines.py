@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from mov_ai.data.storybench import Story, intervals_of
-from mov_ai.data.uds_time import DURATIONS, LENGTH_RELATIONS, TimedEvent, TimedSentence
+from mov_ai.data.uds_time import TimedEvent, TimedSentence
 from mov_ai.evaluation.timelines import iou
+from mov_ai.graph.time import DURATIONS, LENGTH_RELATIONS
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.parser.timeline import TimelineHead, TimelineLogits, tokens_of
 from mov_ai.parser.token_graph import FEATURES, token_graph

@@ -26,11 +26,10 @@ from mov_ai.data.factual import FactualCaption, read_factual
 from mov_ai.data.storybench import load_stories
 from mov_ai.data.uds_time import load_sentences
 from mov_ai.errors import MovAIError, UsageError
-from mov_ai.evaluation.calibration import judge
 from mov_ai.graph import Edge, SceneGraph
 from mov_ai.graph.convert import FACTUAL_WORDINGS, Triple, to_triples
 from mov_ai.graph.time import change_time
-from mov_ai.parser.confidence import Calibration, fit_scaling
+from mov_ai.parser.confidence import Calibration, fit_scaling, judge
 from mov_ai.parser.lexicon import load_lexicon
 from mov_ai.parser.network import (
     DIRECTIONS,

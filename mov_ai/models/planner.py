@@ -72,7 +72,10 @@ def cosine_basis(coefficients: int, times: Tensor) -> Tensor:
 
     At the middles of as many frames as there are coefficients it is the transform; at other times it interpolates.
     """
-    basis = torch.cos(torch.arange(coefficients)[:, None] * math.pi * times) * (2 / coefficients) ** 0.5
+    basis = (
+        torch.cos(torch.arange(coefficients, device=times.device)[:, None] * math.pi * times)
+        * (2 / coefficients) ** 0.5
+    )
     basis[0] /= 2**0.5
     return basis
 
@@ -111,7 +114,7 @@ class LayoutPlanner(nn.Module):
         self.out = nn.Linear(dim, size)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
-        middles = torch.from_numpy(frame_times(frames)).float()
+        middles = (torch.arange(frames) + 0.5) / frames
         self.register_buffer("basis", cosine_basis(frames, middles), persistent=False)
         self.register_buffer("mean", torch.zeros(frames, CHANNELS))
         self.register_buffer("std", torch.ones(frames, CHANNELS))

@@ -1,0 +1,205 @@
+"""Words that no training clip says: is an orb drawn as a ball? `python -m mov_ai.evaluation.synonyms`.
+
+Forty prompts, each with one word of `mov_ai.worlds.tabletop.held_out.HELD_OUT_WORDS` among words that training shows.
+A prompt is right if the checker, which sees frames only, finds what that word means: the colour, the shape or the
+motion. What the prompt says besides is not asked for here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from mov_ai.errors import run_script
+from mov_ai.evaluation.checker import Checker
+from mov_ai.graph import Edge, Node, SceneGraph
+from mov_ai.graph.files import write_json
+from mov_ai.hardware import machine
+
+#: Word -> prompts as (colour, noun, verb, what follows the verb, direction).
+_PROMPTS: dict[str, list[tuple[str, str, str, str, str | None]]] = {
+    "orb": [
+        ("red", "orb", "roll", "to the left", "left"),
+        ("green", "orb", "slide", "to the right", "right"),
+        ("yellow", "orb", "jump", "", None),
+    ],
+    "block": [
+        ("blue", "block", "slide", "to the right", "right"),
+        ("red", "block", "spin", "", None),
+        ("cyan", "block", "jump", "", None),
+    ],
+    "tube": [
+        ("green", "tube", "roll", "to the left", "left"),
+        ("purple", "tube", "jump", "", None),
+    ],
+    "crimson": [
+        ("crimson", "ball", "roll", "to the right", "right"),
+        ("crimson", "cube", "jump", "", None),
+        ("crimson", "cylinder", "slide", "to the left", "left"),
+    ],
+    "emerald": [
+        ("emerald", "ball", "jump", "", None),
+        ("emerald", "cone", "slide", "to the right", "right"),
+    ],
+    "turquoise": [
+        ("turquoise", "cube", "slide", "to the left", "left"),
+        ("turquoise", "cylinder", "jump", "", None),
+    ],
+    "navy": [
+        ("navy", "cube", "slide", "to the right", "right"),
+        ("navy", "ball", "roll", "to the left", "left"),
+    ],
+    "violet": [
+        ("violet", "ball", "roll", "to the right", "right"),
+        ("violet", "cone", "slide", "to the left", "left"),
+        ("violet", "cylinder", "jump", "", None),
+    ],
+    "hop": [
+        ("red", "ball", "hop", "", None),
+        ("blue", "cube", "hop", "", None),
+        ("yellow", "cone", "hop", "", None),
+    ],
+    "leap": [
+        ("green", "ball", "leap", "", None),
+        ("red", "cylinder", "leap", "", None),
+        ("pink", "cube", "leap", "", None),
+    ],
+    "rotate": [
+        ("red", "cube", "rotate", "", None),
+        ("blue", "cube", "rotate", "", None),
+        ("yellow", "cube", "rotate", "", None),
+    ],
+    "plummet": [
+        ("red", "ball", "plummet", "", None),
+        ("blue", "cylinder", "plummet", "", None),
+    ],
+    "ascend": [
+        ("green", "ball", "ascend", "", None),
+        ("red", "cube", "ascend", "", None),
+        ("purple", "cylinder", "ascend", "", None),
+    ],
+    "swell": [
+        ("blue", "ball", "swell", "", None),
+        ("red", "cube", "swell", "", None),
+    ],
+    "dwindle": [
+        ("yellow", "ball", "dwindle", "", None),
+        ("blue", "cube", "dwindle", "", None),
+    ],
+    "materialize": [
+        ("red", "ball", "materialize", "", None),
+        ("pink", "cone", "materialize", "", None),
+    ],
+}
+
+
+@dataclass(frozen=True)
+class SynonymPrompt:
+    """One prompt.
+
+    Attributes:
+        word: the one that training never shows.
+        text, graph: what is asked for, in words and as a gold graph.
+    """
+
+    word: str
+    text: str
+    graph: SceneGraph
+
+
+def synonym_prompts() -> list[SynonymPrompt]:
+    """The forty prompts, always the same."""
+    prompts = []
+    for word, rows in _PROMPTS.items():
+        for color, noun, verb, rest, direction in rows:
+            article = "An" if color[0] in "aeiou" else "A"
+            text = f"{article} {color} {noun} {verb}s{' ' + rest if rest else ''}."
+            nodes = [
+                Node("scene", "scene", "scene"),
+                Node("thing", "entity", noun),
+                Node("color", "attribute", color, kind="color"),
+                Node("event", "event", verb, direction=direction),
+            ]
+            edges = [
+                Edge("scene", "event", "contains"),
+                Edge("event", "thing", "agent"),
+                Edge("thing", "color", "has_attribute"),
+            ]
+            prompts.append(SynonymPrompt(word, text, SceneGraph(text, nodes, edges)))
+    return prompts
+
+
+def drawn_as_kin(checker: Checker, prompt: SynonymPrompt, frames: np.ndarray) -> bool:
+    """Whether a video shows what the prompt's word means."""
+    report = checker.check(prompt.graph, frames)
+    entity, event = report.entities[0], report.events[0]
+    if prompt.word == prompt.graph.node("event").label:
+        return bool(event.ok)
+    part = entity.color_ok if prompt.word == prompt.graph.node("color").label else entity.shape_ok
+    return bool(entity.found and part)
+
+
+def measure(make: Callable[[str | SceneGraph, int], np.ndarray], checker: Checker, by_graph: bool) -> dict[str, Any]:
+    """Make and judge every prompt.
+
+    Args:
+        make: prompt and seed to uint8 frames (F, H, W, 3).
+        checker: judges frames.
+        by_graph: give the gold graph instead of the text.
+
+    Returns:
+        "right" of "prompts", and the same by word.
+    """
+    words: dict[str, list[int]] = {}
+    for seed, prompt in enumerate(track(synonym_prompts(), "synonyms", console=Console(stderr=True), transient=True)):
+        frames = make(prompt.graph if by_graph else prompt.text, seed)
+        words.setdefault(prompt.word, []).append(int(drawn_as_kin(checker, prompt, frames)))
+    right = sum(map(sum, words.values()))
+    return {
+        "right": right,
+        "prompts": sum(map(len, words.values())),
+        "words": {word: f"{sum(marks)} of {len(marks)}" for word, marks in words.items()},
+    }
+
+
+def main(given: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m mov_ai.evaluation.synonyms", description=__doc__.splitlines()[0])
+    parser.add_argument("--checkpoint", default="tiny", help="an embedded pipeline, or the folder of a saved one")
+    parser.add_argument("--stages", type=int, default=128, help="size of the last stage")
+    parser.add_argument("--graphs", action="store_true", help="give the gold graphs instead of the texts")
+    parser.add_argument("--out", type=Path, default=None, help="JSON file for the figures")
+    options = parser.parse_args(given)
+
+    def run() -> None:
+        from mov_ai.pipeline import MovAIPipeline
+
+        pipeline = MovAIPipeline.from_pretrained(options.checkpoint)
+
+        def make(prompt: str | SceneGraph, seed: int) -> np.ndarray:
+            return pipeline(prompt, seed=seed, stages=options.stages).frames
+
+        figures = measure(make, Checker.from_pretrained(), options.graphs)
+        table = Table("word", "drawn as its kin")
+        for word, share in figures["words"].items():
+            table.add_row(word, share)
+        console = Console()
+        console.print(table)
+        console.print(f"{figures['right']} of {figures['prompts']} prompts; stage {options.stages}, {machine()}")
+        if options.out is not None:
+            write_json(options.out, {**figures, "stage": options.stages, "machine": machine()})
+
+    return run_script("synonyms", run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from mov_ai.graph import SceneGraph
 
@@ -44,3 +45,10 @@ class Caption:
     mentions: tuple[Mention, ...]
     things: tuple[str, ...] = ()
     pattern: str = "plain"
+
+
+class CaptionSource(Protocol):
+    """Where captions with their graphs come from; caption `index` must always be the same."""
+
+    def caption(self, index: int) -> tuple[str, SceneGraph, tuple[Mention, ...]]:
+        """A text, the graph that it means, and where it speaks of the graph's nodes."""

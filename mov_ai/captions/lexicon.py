@@ -110,7 +110,16 @@ class OtherWords(Lexicon):
     compounds: Words
     adjectives: WordsByClass
     numbers: dict[str, int]
-    relations: WordsByClass
+    places: Words
+    onsets: Words
+    codas: Words
+
+
+class RelationWords(Lexicon):
+    """`relations.yaml`: relations between things, and their wordings."""
+
+    common: WordsByClass
+    more: WordsByClass
 
 
 class VerbBlock(Lexicon):

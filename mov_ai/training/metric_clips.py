@@ -21,9 +21,9 @@ from torch.nn import functional
 from mov_ai.graph.time import change_time, frame_times
 from mov_ai.models.metric_networks.video_network import CELLS, SIZE
 from mov_ai.training.array_cache import cached_arrays
-from mov_ai.training.metric_captions import EDITS, mirrored_text, tell
 from mov_ai.training.metric_damage import damage_frames, damaged_order, draw_damage
 from mov_ai.training.objective import Progress
+from mov_ai.worlds.tabletop.false_captions import EDITS, mirrored_text, true_and_false_captions
 from mov_ai.worlds.tabletop.lexicon import COLORS, MOTIONS, RGB, SHAPES
 from mov_ai.worlds.tabletop.metric_labels import (
     CLASS_INDEX,
@@ -70,7 +70,7 @@ class MetricClips:
         motions: int8 (N, F, K), index of what the object is doing, "stay" if nothing.
         labels: bool (N, 316), `LABELS`.
         classes: float32 (N, 53), `CLASSES`; sum 1.
-        texts: for each clip `CAPTIONS` times a true caption and its false ones, as `tell` gives them.
+        texts: for each clip `CAPTIONS` times a true caption and its false ones (`true_and_false_captions`).
     """
 
     frames: np.ndarray
@@ -148,7 +148,7 @@ def _make(index: int) -> dict[str, np.ndarray | list[list[str]]]:
         "motions": motions,
         "labels": scene_labels(scene, states),
         "classes": scene_classes(scene, states),
-        "texts": tell(scene, split, CAPTIONS, rng),
+        "texts": true_and_false_captions(scene, split, CAPTIONS, rng),
     }
 
 

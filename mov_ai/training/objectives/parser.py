@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mov_ai.captions.caption import HELD_OUT_PATTERNS, Mention
+from mov_ai.captions.caption import HELD_OUT_PATTERNS, CaptionSource, Mention
 from mov_ai.captions.stories import TemporalCaptions
+from mov_ai.captions.unmarked_words import number_before, spatial_words
 from mov_ai.data.downloads import data_folder
 from mov_ai.data.factual import FactualCaption, read_factual
 from mov_ai.data.storybench import load_stories
@@ -50,15 +51,9 @@ from mov_ai.training.array_cache import cached_arrays
 from mov_ai.training.distillation import Teachers, exchange_words, imitation_losses, load_members
 from mov_ai.training.factual_alignment import Aligner, Captioned, build_vocabulary, factual_sample
 from mov_ai.training.objective import Objective, Progress
-from mov_ai.training.parser_captions import (
-    CaptionSource,
-    WorldCaptions,
-    number_before,
-    spatial_words,
-    temporal_labels,
-)
 from mov_ai.training.parser_samples import IGNORED, Sample, Targets, collate, pack, unpack
 from mov_ai.training.timelines import TimelineSample, collate_timelines, share_loss, timeline_loss, timeline_samples
+from mov_ai.worlds.tabletop.told_scenes import WorldCaptions
 from mov_ai.worlds.tabletop.world import caption_and_layout
 
 if TYPE_CHECKING:
@@ -290,7 +285,7 @@ class _Alignment:
 
     def _orders(self, row: dict[int, int]) -> np.ndarray:
         order = np.full((len(row), len(row)), IGNORED, dtype=np.int64)
-        labels = temporal_labels(self.graph.edges)
+        labels = {(e.source, e.target): str(e.label) for e in self.graph.edges if e.type == "temporal"}
         events = self.graph.of_type("event")
         for a in events:
             for b in events:

@@ -17,10 +17,10 @@ from mov_ai.models.component import save_component
 from mov_ai.models.metric_networks.recognition import VideoRecognition
 from mov_ai.models.metric_networks.text_video import UNKNOWN, TextVideo, TextVideoConfig, split_words
 from mov_ai.training.card import model_card
-from mov_ai.training.metric_captions import EDITS, mirrored_text
 from mov_ai.training.metric_clips import CAPTIONS, HELD_BACK, MetricClips, clip_text, draw_sample, load_clips
 from mov_ai.training.objective import Objective, Progress
 from mov_ai.training.objectives.recognition import FRAME_COUNTS
+from mov_ai.worlds.tabletop.false_captions import EDITS, mirrored_text
 
 #: Frames of a batch's clips, and how often.
 _SHARES = (0.3, 0.2, 0.5)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from mov_ai.captions.lexicon import RelationWords, load
+
 #: Canonical name -> words that mean it (the first is the canonical word itself).
 SHAPES: dict[str, tuple[str, ...]] = {
     "sphere": ("sphere", "ball", "orb", "globe"),
@@ -112,13 +114,7 @@ DIRECTION_MOTIONS: dict[str, str] = {
     "down": "fall",
     "around": "spin",
 }
-SPATIAL: dict[str, tuple[str, ...]] = {
-    "left of": ("left of", "to the left of", "on the left of"),
-    "right of": ("right of", "to the right of", "on the right of"),
-    "behind": ("behind", "in back of"),
-    "in front of": ("in front of", "before"),
-    "next to": ("next to", "beside", "near", "by"),
-}
+SPATIAL: dict[str, tuple[str, ...]] = load("relations", RelationWords).common
 INVERSE_SPATIAL = {
     "left of": "right of",
     "right of": "left of",

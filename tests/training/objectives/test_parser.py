@@ -24,8 +24,8 @@ from mov_ai.training.objectives.parser import (
     triple_figures,
     wait_for,
 )
-from mov_ai.training.parser_captions import WorldCaptions
 from mov_ai.training.parser_samples import collate, pack, unpack
+from mov_ai.worlds.tabletop.told_scenes import WorldCaptions
 from tests.parser.builders import certain_scores
 
 #: Captions in FACTUAL's form, made up for these tests.

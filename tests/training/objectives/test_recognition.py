@@ -12,7 +12,6 @@ import torch
 
 from mov_ai.models.metric_networks.recognition import DAMAGES, VideoRecognition
 from mov_ai.training.loop import Trainer
-from mov_ai.training.metric_captions import EDITS, consistent, mirrored_text, tell
 from mov_ai.training.metric_clips import (
     CAPTIONS,
     MetricClips,
@@ -26,6 +25,7 @@ from mov_ai.training.metric_damage import damage_frames, damaged_order, draw_dam
 from mov_ai.training.objectives import recognition as training
 from mov_ai.training.objectives.recognition import RecognitionObjective, recognition_figures
 from mov_ai.training.settings import TrainerConfig
+from mov_ai.worlds.tabletop.false_captions import EDITS, consistent, mirrored_text, true_and_false_captions
 from mov_ai.worlds.tabletop.grammar import describe
 from mov_ai.worlds.tabletop.lexicon import HELD_OUT_PAIRS, MOTIONS, SHAPES
 from mov_ai.worlds.tabletop.metric_labels import CLASSES, LABEL_INDEX, LABELS, MIRROR
@@ -257,7 +257,7 @@ def test_false_captions_are_false_in_one_thing() -> None:
     """Colours and shapes of the true caption's scene are not those of the false one's; the rest of the words stays."""
     for index in range(12):
         scene, split, rng = metric_scene(index)
-        for true, *false in tell(scene, split, 2, rng):
+        for true, *false in true_and_false_captions(scene, split, 2, rng):
             assert len(false) == len(EDITS)
             assert true == true.strip() != ""
             assert all(text != true for text in false)
@@ -265,14 +265,14 @@ def test_false_captions_are_false_in_one_thing() -> None:
                 assert len({action.interval for action in scene.actions}) > 1
             assert false[EDITS.index("shapes")] or len({t.shape for t in scene.things}) > 2
     scene = _scene()
-    told = tell(scene, "train", 4, np.random.default_rng(0))
+    told = true_and_false_captions(scene, "train", 4, np.random.default_rng(0))
     assert all(texts[EDITS.index("order")] for texts in told)
 
 
 def test_false_captions_share_the_true_one_s_style() -> None:
     scene = _scene()
     words = []
-    for true, *false in tell(scene, "train", 8, np.random.default_rng(1)):
+    for true, *false in true_and_false_captions(scene, "train", 8, np.random.default_rng(1)):
         for text in false:
             one, other = set(true.lower().split()), set(text.lower().split())
             words.append(len(one & other) / len(one | other))

@@ -14,11 +14,11 @@ from mov_ai.models.component import save_component
 from mov_ai.models.metric_networks.text_video import UNKNOWN, TextVideo, TextVideoConfig
 from mov_ai.models.metric_networks.video_network import VideoNetworkConfig
 from mov_ai.training.loop import Trainer
-from mov_ai.training.metric_captions import EDITS
 from mov_ai.training.metric_clips import MetricClips, load_clips
 from mov_ai.training.objectives import text_video as training
 from mov_ai.training.objectives.text_video import TextVideoObjective, text_video_figures, vocabulary
 from mov_ai.training.settings import TrainerConfig
+from mov_ai.worlds.tabletop.false_captions import EDITS
 from tests.models.metric_networks.small import BACKBONE, recognition
 
 SMALL = TextVideoConfig(backbone=BACKBONE, dim=16, text_width=32, text_layers=1)

@@ -1,4 +1,4 @@
-"""Captions for the text-video network: true ones, and false ones that differ in one thing only."""
+"""Captions that train the text-video network: true ones, and false ones that differ in one thing only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SIDE = re.compile(r"\b(left|right)(wards?)?\b", re.IGNORECASE)
 _TRIES = 4
 
 
-def tell(scene: Scene, split: str, number: int, rng: np.random.Generator) -> list[list[str]]:
+def true_and_false_captions(scene: Scene, split: str, number: int, rng: np.random.Generator) -> list[list[str]]:
     """Captions of a scene, each with its false ones.
 
     A false caption is the true one's wording of an edited scene: choices of words are drawn from the same seed, so
@@ -38,19 +38,18 @@ def tell(scene: Scene, split: str, number: int, rng: np.random.Generator) -> lis
     result = []
     for _ in range(number):
         seed = int(rng.integers(1 << 62))
-        true = describe(scene, np.random.default_rng(seed), split).text
-        texts = [true]
+        texts = [describe(scene, np.random.default_rng(seed), split).text]
         for edit in EDITS:
-            told = ""
+            false = ""
             for _ in range(_TRIES):
                 edited = _edited(scene, edit, rng)
                 if edited is not None and consistent(edited):
-                    told = describe(edited, np.random.default_rng(seed), split).text
-                    # Equal where the caption leaves out what was changed.
-                    told = "" if told == true else told
-                if told:
+                    false = describe(edited, np.random.default_rng(seed), split).text
+                if false not in ("", texts[0]):
                     break
-            texts.append(told)
+                # The caption leaves out what was changed.
+                false = ""
+            texts.append(false)
         result.append(texts)
     return result
 
@@ -90,39 +89,28 @@ def consistent(scene: Scene) -> bool:
 
 def _edited(scene: Scene, edit: str, rng: np.random.Generator) -> Scene | None:
     """The scene with one thing changed that makes its true captions false; None if this draw gives none."""
-    if edit == "colors":
-        return _with_colors(scene, rng)
-    if edit == "shapes":
-        return _with_shapes(scene, rng)
+    if edit in ("colors", "shapes"):
+        return _with_looks(scene, edit.removesuffix("s"), rng)
     return _with_motions(scene, rng) if edit == "motions" else _with_order(scene, rng)
 
 
-def _with_colors(scene: Scene, rng: np.random.Generator) -> Scene | None:
+def _with_looks(scene: Scene, field: str, rng: np.random.Generator) -> Scene | None:
+    """Two things with their colours or shapes exchanged, or one with another colour or shape."""
     things = list(scene.things)
     i, j = _two(len(things), rng)
     # Colours of equal shapes are not exchanged: who is named first may then be all that changes.
-    if i != j and things[i].shape != things[j].shape and rng.random() < 0.7:
-        things[i], things[j] = replace(things[i], color=things[j].color), replace(things[j], color=things[i].color)
+    exchanged = i != j and things[i].shape != things[j].shape
+    if field == "shape":
+        exchanged = exchanged and _does(scene, i) != _does(scene, j)
+    if exchanged and rng.random() < (0.7 if field == "color" else 0.5):
+        one, other = getattr(things[i], field), getattr(things[j], field)
+        things[i], things[j] = replace(things[i], **{field: other}), replace(things[j], **{field: one})
     else:
-        used = {thing.color for thing in things} | {a.value for a in scene.actions}
-        free = [color for color in COLORS if color not in used]
+        used = {getattr(thing, field) for thing in things} | {action.value for action in scene.actions}
+        free = [value for value in (COLORS if field == "color" else SHAPES) if value not in used]
         if not free:
             return None
-        things[i] = replace(things[i], color=str(rng.choice(free)))
-    return replace(scene, things=tuple(things))
-
-
-def _with_shapes(scene: Scene, rng: np.random.Generator) -> Scene | None:
-    things = list(scene.things)
-    i, j = _two(len(things), rng)
-    if i != j and things[i].shape != things[j].shape and _does(scene, i) != _does(scene, j) and rng.random() < 0.5:
-        things[i], things[j] = replace(things[i], shape=things[j].shape), replace(things[j], shape=things[i].shape)
-    else:
-        used = {thing.shape for thing in things}
-        free = [shape for shape in SHAPES if shape not in used]
-        if not free:
-            return None
-        things[i] = replace(things[i], shape=str(rng.choice(free)))
+        things[i] = replace(things[i], **{field: str(rng.choice(free))})
     return replace(scene, things=tuple(things))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -15,6 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from mov_ai.errors import UsageError
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.files import write_bytes
 from mov_ai.graph.instances import drawn_entities
@@ -25,12 +27,10 @@ from mov_ai.models.denoiser import STAGES
 from mov_ai.training.objective import Progress
 from mov_ai.worlds.tabletop.completion import gold_graph
 from mov_ai.worlds.tabletop.render import render
-from mov_ai.worlds.tabletop.scene import FRAMES, Scene, simulate
-from mov_ai.worlds.tabletop.world import caption_and_layout
+from mov_ai.worlds.tabletop.scene import FRAMES, Scene, States, simulate
+from mov_ai.worlds.tabletop.world import caption_and_layout, gold_layout
 
 CHUNK = 50
-#: Latent cells along a side of every training sample: the whole frame at the first stage, a crop later.
-GRID = STAGES[0] // FACTOR
 #: Pixels rendered around a crop and cut off again as latents, so that cells hardly see the crop's edge: what is left is
 #: a deviation of 0.01 to 0.02 from the whole frame's latents, whose own is 1.
 MARGIN = 16
@@ -41,10 +41,11 @@ class LatentSample:
     """Training samples, a batch of S.
 
     Attributes:
-        latents: (S, F, channels, GRID, GRID) clean, standardised.
+        latents: (S, F, channels, g, g) clean, standardised; g cells are the whole frame of the first stage, and a crop
+            of later ones.
         low: the same window one stage earlier, enlarged and encoded; zeros at the first stage.
         window: (S, 4) left, top, width, height in the frame.
-        stage: (S,) index into `STAGES`.
+        stage: (S,) index into the stages.
         graphs: S graphs, completed with what the clips show.
         layouts: S gold layouts.
     """
@@ -57,25 +58,35 @@ class LatentSample:
     layouts: list[Layout]
 
 
-def make_sample(codec: VideoCodec, seed: int, split: str, stage: int) -> LatentSample:
-    """Render and encode clip `seed` at a stage: whole at the first, around a random object later on."""
-    scene, caption, layout = caption_and_layout(seed, split)
-    states = simulate(scene)
+def make_sample(
+    codec: VideoCodec, seed: int, split: str, stage: int, stages: tuple[int, ...] = STAGES, frames: int = FRAMES
+) -> LatentSample:
+    """Render and encode clip `seed` at a stage: whole at the first, around a random object later on.
+
+    Args:
+        codec: encodes frames.
+        seed, split: of the clip.
+        stage: index into `stages`, sides of the square videos in pixels.
+        frames: of the video.
+    """
+    scene, caption, _ = caption_and_layout(seed, split)
+    states = simulate(scene, frames)
+    layout = gold_layout(scene, states, caption)
     rng = np.random.default_rng([seed, stage])
-    size = STAGES[stage]
+    size, grid = stages[stage], stages[0] // FACTOR
     with torch.no_grad():
         if stage == 0:
             video, _ = render(scene, size, size, states=states)
             latents = codec.encode(to_unit(video)[None])
             low, window = torch.zeros_like(latents), torch.tensor([[0.0, 0.0, 1.0, 1.0]])
         else:
-            track = layout.tracks[int(rng.integers(len(layout.tracks)))].boxes[int(rng.integers(FRAMES))]
+            track = layout.tracks[int(rng.integers(len(layout.tracks)))].boxes[int(rng.integers(frames))]
             centre = (track[:2] + track[2:4] * rng.uniform(-0.6, 0.6, 2)) * size / FACTOR
             # In latent cells; even, so that the earlier stage's window falls on whole pixels as well.
-            corner = np.clip(np.round((centre - GRID / 2) / 2) * 2, 0, size // FACTOR - GRID).astype(int)
-            latents = _encode_window(codec, scene, size, corner, 1)
-            low = _encode_window(codec, scene, size // 2, corner, 2)
-            share = GRID * FACTOR / size
+            corner = np.clip(np.round((centre - grid / 2) / 2) * 2, 0, size // FACTOR - grid).astype(int)
+            latents = _encode_window(codec, scene, states, size, corner, grid, 1)
+            low = _encode_window(codec, scene, states, stages[stage - 1], corner, grid, size // stages[stage - 1])
+            share = grid * FACTOR / size
             window = torch.tensor([[corner[0] * FACTOR / size, corner[1] * FACTOR / size, share, share]]).float()
     graph = gold_graph(caption.graph, scene, caption.things)
     # Tracks are looked up by entity, so their order may differ; their number may not.
@@ -83,13 +94,15 @@ def make_sample(codec: VideoCodec, seed: int, split: str, stage: int) -> LatentS
     return LatentSample(latents, low, window, torch.tensor([stage]), [graph], [layout])
 
 
-def _encode_window(codec: VideoCodec, scene: Scene, size: int, corner: np.ndarray, factor: int) -> Tensor:
-    """Latents of a GRID x GRID window whose corner (x, y) is in cells of the stage, rendered at `size` and enlarged."""
+def _encode_window(
+    codec: VideoCodec, scene: Scene, states: States, size: int, corner: np.ndarray, grid: int, factor: int
+) -> Tensor:
+    """Latents of a window of `grid` cells a side; its corner (x, y) is in cells; rendered at `size` and enlarged."""
     pad = MARGIN // factor
     left, top = (int(c) * FACTOR // factor - pad for c in corner)
-    side = GRID * FACTOR // factor + 2 * pad
+    side = grid * FACTOR // factor + 2 * pad
     x0, y0, x1, y1 = max(0, left), max(0, top), min(size, left + side), min(size, top + side)
-    video, _ = render(scene, size, size, crop=(y0, x0, y1 - y0, x1 - x0))
+    video, _ = render(scene, size, size, crop=(y0, x0, y1 - y0, x1 - x0), states=states)
     unit = resize(to_unit(video)[None], (y1 - y0) * factor, (x1 - x0) * factor)
     encoded = codec.encode(unit)
     # Windows at the frame's edge have no margin there, and none is cut off: whole frames have that edge too.
@@ -97,7 +110,7 @@ def _encode_window(codec: VideoCodec, scene: Scene, size: int, corner: np.ndarra
         (int(corner[0]) * FACTOR // factor - x0) * factor // FACTOR,
         (int(corner[1]) * FACTOR // factor - y0) * factor // FACTOR,
     )
-    return encoded[..., skip_y : skip_y + GRID, skip_x : skip_x + GRID]
+    return encoded[..., skip_y : skip_y + grid, skip_x : skip_x + grid]
 
 
 def join(samples: list[LatentSample]) -> LatentSample:
@@ -121,35 +134,52 @@ class LatentCache:
         split: of the world.
         clips: clips at the first stage.
         late: share of the clips that also give a sample at each later stage.
+        stages: sides of the stages' square videos in pixels, each a multiple of the one before.
+        frames: of every video.
     """
 
-    def __init__(self, directory: Path, codec: Path, split: str, clips: int, late: float) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        codec: Path,
+        split: str,
+        clips: int,
+        late: float,
+        stages: tuple[int, ...] = STAGES,
+        frames: int = FRAMES,
+    ) -> None:
+        if any(large % small for small, large in itertools.pairwise(stages)) or stages[0] % FACTOR:
+            raise UsageError(
+                f"stages: expected sizes that are multiples of {FACTOR} and of the size before; found {list(stages)}"
+            )
         self.directory, self.codec, self.split, self.clips, self.late = directory, codec, split, clips, late
+        self.stages, self.frames = tuple(stages), frames
         self._open: dict[int, tuple[dict[str, Tensor], list[Any]]] = {}
         #: (chunk, row) of every sample, by stage.
-        self.index: list[list[tuple[int, int]]] = [[], [], []]
+        self.index: list[list[tuple[int, int]]] = [[] for _ in self.stages]
 
     def prepare(self, progress: Progress, workers: int) -> None:
         """Make the chunks that are missing, in `workers` processes of one thread each."""
         chunks = range(-(-self.clips // CHUNK))
-        missing = [i for i in chunks if not self._path(i).exists()]
+        missing = [i for i in chunks if not self.path(i).exists()]
         done = len(chunks) - len(missing)
         progress(done * CHUNK, self.clips, "encoding clips")
         if missing:
             context = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(workers, mp_context=context) as pool:
-                jobs = [pool.submit(_make_chunk, self._path(i), self.codec, self.split, i, self.late) for i in missing]
+                jobs = [pool.submit(_make_chunk, self, i) for i in missing]
                 for job in as_completed(jobs):
                     job.result()
                     done += 1
                     progress(done * CHUNK, self.clips, "encoding clips")
         for i in chunks:
-            with safe_open(self._path(i), "pt") as file:
+            with safe_open(self.path(i), "pt") as file:
                 stages = file.get_tensor("stage").tolist()
             for row, stage in enumerate(stages):
                 self.index[stage].append((i, row))
 
-    def _path(self, chunk: int) -> Path:
+    def path(self, chunk: int) -> Path:
+        """The file of a chunk."""
         return self.directory / f"{self.split}_{chunk:05d}.safetensors"
 
     def get(self, places: list[tuple[int, int]]) -> LatentSample:
@@ -158,7 +188,7 @@ class LatentCache:
 
     def _one(self, chunk: int, row: int) -> LatentSample:
         if chunk not in self._open:
-            with safe_open(self._path(chunk), "pt") as file:
+            with safe_open(self.path(chunk), "pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             lines = tensors.pop("clips").numpy().tobytes().decode().split("\n")
             self._open[chunk] = tensors, [json.loads(line) for line in lines]
@@ -168,15 +198,16 @@ class LatentCache:
         return LatentSample(latents.float(), low.float(), window, stage, [graph], [layout])
 
 
-def _make_chunk(path: Path, codec_directory: Path, split: str, chunk: int, late: float) -> None:
+def _make_chunk(cache: LatentCache, chunk: int) -> None:
     torch.set_num_threads(1)
-    codec = load_component(VideoCodec, CodecConfig, codec_directory).to(memory_format=torch.channels_last)
+    codec = load_component(VideoCodec, CodecConfig, cache.codec).to(memory_format=torch.channels_last)
+    later = range(1, len(cache.stages))
     samples = []
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
-        samples.append(make_sample(codec, seed, split, 0))
-        draws = np.random.default_rng([seed, 99]).random(2)
-        samples += [make_sample(codec, seed, split, stage) for stage in (1, 2) if draws[stage - 1] < late]
-    write_chunk(path, join(samples), split, chunk)
+        draws = np.random.default_rng([seed, 99]).random(len(later))
+        wanted = [0, *(stage for stage in later if draws[stage - 1] < cache.late)]
+        samples += [make_sample(codec, seed, cache.split, stage, cache.stages, cache.frames) for stage in wanted]
+    write_chunk(cache.path(chunk), join(samples), cache.split, chunk)
 
 
 def write_chunk(path: Path, batch: LatentSample, split: str, chunk: int) -> None:

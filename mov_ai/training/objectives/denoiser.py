@@ -48,6 +48,7 @@ from mov_ai.training.losses import (
 from mov_ai.training.objective import Objective, Progress
 from mov_ai.worlds.tabletop.completion import without_assumed
 from mov_ai.worlds.tabletop.held_out import with_seen_words
+from mov_ai.worlds.tabletop.scene import FRAMES
 
 #: Below this share of noise the error is no longer scaled up: there the network would be drilled on rounding.
 _SCALE_FLOOR = 0.15
@@ -89,7 +90,7 @@ class DenoiserObjective(Objective):
         clips: int = 3000,
         late: float = 0.35,
         validation_clips: int = 50,
-        stage_shares: tuple[float, float, float] = (0.6, 0.2, 0.2),
+        stage_shares: tuple[float, ...] = (0.6, 0.2, 0.2),
         late_start: float = 0.7,
         low_noise: float = 0.3,
         shared_noise: float = 0.5,
@@ -109,9 +110,20 @@ class DenoiserObjective(Objective):
         self.cascade, self.experiment, self.workers = cascade, experiment, workers
         self.shared_noise = shared_noise if cascade is None else cascade.shared_noise
         self._first = 0 if cascade is None else cascade.first_stage
+        model = model or DenoiserConfig()
+        self._stages: tuple[int, ...] = getattr(model, "stages", STAGES)
+        frames = int(getattr(model, "frames", FRAMES))
+        if len(self.stage_shares) != len(self._stages):
+            raise UsageError(
+                f"denoiser: stage_shares: expected one for each of {self._stages}, got {self.stage_shares}"
+            )
+        if cascade is not None and cascade.stages != self._stages:
+            raise UsageError(
+                f"denoiser: stages: the cascade has {cascade.stages}, the network {self._stages}; make them equal"
+            )
         if any(self.stage_shares[: self._first]):
             raise UsageError(
-                f"denoiser: stage_shares: expected 0 before the cascade's first stage {STAGES[self._first]}, "
+                f"denoiser: stage_shares: expected 0 before the cascade's first stage {self._stages[self._first]}, "
                 f"got {self.stage_shares}"
             )
         self.drop_text, self.drop_graph, self.drop_layout = drop_text, drop_graph, drop_layout
@@ -124,10 +136,12 @@ class DenoiserObjective(Objective):
                 f"{weights}: no trained codec there; run experiment=tiny/codec first or set objective.codec"
             )
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
-        folder = Path(cache) / f"{digest}_{late:g}"
-        self._train = LatentCache(folder, self.codec_directory, "train", clips, late)
-        self._validation = LatentCache(folder, self.codec_directory, "validation", validation_clips, late)
-        model = model or DenoiserConfig()
+        name = "-".join([f"{digest}_{late:g}", *(str(n) for n in (*self._stages, frames))])
+
+        def clip_cache(split: str, number: int) -> LatentCache:
+            return LatentCache(Path(cache) / name, self.codec_directory, split, number, late, self._stages, frames)
+
+        self._train, self._validation = clip_cache("train", clips), clip_cache("validation", validation_clips)
         self._labels = load_label_encoder(model.labels)
         # Read when it is first needed: a test of configurations has no encoder's files.
         self._text_name = text_encoder_of(model)
@@ -156,7 +170,7 @@ class DenoiserObjective(Objective):
     def batch(self, step: int) -> dict[str, Any]:
         rng = np.random.default_rng([self.seed, step])
         # One stage a batch: their noise ranges differ.
-        stage = int(rng.choice(3, p=self.stage_shares))
+        stage = int(rng.choice(len(self._stages), p=self.stage_shares))
         places = self._train.index[stage]
         drawn = self._train.get([places[int(i)] for i in rng.integers(len(places), size=self.batch_size)])
         drops = torch.from_numpy(
@@ -237,7 +251,7 @@ class DenoiserObjective(Objective):
     def validate(self, module: torch.nn.Module) -> dict[str, float]:
         figures: dict[str, float] = {}
         device = next(module.parameters()).device
-        for stage in range(3):
+        for stage in range(len(self._stages)):
             places = self._validation.index[stage][:12] if self.stage_shares[stage] else []
             if not places:
                 continue
@@ -281,7 +295,7 @@ class DenoiserObjective(Objective):
             write_json(directory / CASCADE_FILE, asdict(self.cascade))
         config: Any = module.config
         title = "TSAM denoiser" if isinstance(module, TSAMDenoiser) else type(module).__name__
-        stages = ", ".join(str(size) for size, share in zip(STAGES, self.stage_shares, strict=True) if share)
+        stages = ", ".join(str(size) for size, share in zip(self._stages, self.stage_shares, strict=True) if share)
         *others, final = sources(config)
         about = _ABOUT.format(stages=stages, sources=f"{', '.join(others)} and {final}" if others else final)
         text = model_card(title, about, f"python -m mov_ai.train experiment={self.experiment}", module, card)

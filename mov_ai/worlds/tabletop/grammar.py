@@ -96,7 +96,8 @@ class _SceneTeller(SceneWords):
         if self.relation is None:
             return []
         i, label, j = self.relation
-        end = relation_end([(a.motion, a.interval) for a in self.scene.actions if a.thing in (i, j)])
+        moves = [a for a in self.scene.actions if a.thing in (i, j) and a.motion in ("left", "right", "toward", "away")]
+        end = relation_end([move.interval for move in moves])
         return [(i, label, j, (0.0, end))]
 
     def _sentence(self, pieces: list[Piece]) -> None:

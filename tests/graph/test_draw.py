@@ -8,9 +8,13 @@ import html
 import io
 import itertools
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
+import time
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -18,7 +22,8 @@ from hypothesis import given, settings
 from rich.console import Console
 
 from mov_ai.graph import Edge, Node, SceneGraph
-from mov_ai.graph.draw import arrange, to_dot, to_html, to_svg, to_tree
+from mov_ai.graph.draw import graphviz, to_dot, to_html, to_svg, to_tree
+from mov_ai.graph.draw.columns import arrange
 from tests.strategies import scene_graphs
 
 NASTY = "a </script><script>alert(1)</script> \x00\x1b[31m & \"ball\" 'x' <!-- ]]> \\ \ufffe\r\n{bold} [red]é球"
@@ -234,3 +239,73 @@ def test_drawing_loads_neither_torch_nor_rich() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_very_long_label_is_drawn_in_linear_time() -> None:
+    graph = rolling_ball().with_node("b", label="ball " * 4000)
+    start = time.process_time()
+    for draw in (to_svg, to_html, to_dot, printed):
+        assert "ball ball" in draw(graph)  # type: ignore[operator]
+    assert time.process_time() - start < 3
+
+
+def fake_dot(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """A program named `dot` that is found before any other."""
+    program = folder / "dot"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+
+
+@pytest.mark.parametrize(
+    "script", ["exit 1", "echo no JSON", "echo '{}'", 'echo \'{"bb": "0,0,1,1", "objects": []}\'', "sleep 5"]
+)
+def test_a_graphviz_that_fails_or_hangs_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    monkeypatch.setattr(graphviz, "_TIME_LIMIT", 0.5)
+    fake_dot(tmp_path, monkeypatch, script)
+    assert graphviz.arrange(rolling_ball()) is None
+    ElementTree.fromstring(to_svg(rolling_ball()))
+
+
+def test_places_that_graphviz_answers_are_turned_into_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = SceneGraph("", [Node("s", "scene", "x"), Node("b", "entity", "ball")], [Edge("s", "b", "contains")])
+    answer = {
+        "bb": "0,0,300,100",
+        "objects": [{"name": "%3"}, {"name": "n0", "pos": "42,82"}, {"name": "n1", "pos": "250,18"}],
+        "edges": [{"id": "0", "pos": "84,82 120,82 160,18 208,18"}, {"tail": 0, "head": 1}],
+    }
+    fake_dot(tmp_path, monkeypatch, f"cat > /dev/null; echo '{json.dumps(answer)}'")
+    drawing = graphviz.arrange(graph)
+    assert drawing is not None
+    # y goes up in Graphviz, down in pictures: the scene is above.
+    assert drawing.boxes["s"].y < drawing.boxes["b"].y
+    assert drawing.boxes["s"].x == drawing.headings[0][1]
+    assert len(drawing.wires) == 1
+    start, *_, end = drawing.wires[0].curves[0]
+    assert start == (104.0, 82.0)
+    assert end == (228.0, 146.0)
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed here")
+@pytest.mark.parametrize("size", [3, 20, 64])
+def test_nothing_overlaps_where_graphviz_places(size: int) -> None:
+    graph = crowd(size)
+    drawing = graphviz.arrange(graph)
+    assert drawing is not None
+    boxes = list(drawing.boxes.values())
+    labels = [wire.label for wire in drawing.wires if wire.label is not None]
+    assert not any(a.overlap(b) for a, b in itertools.combinations(boxes, 2))
+    assert not any(label.overlap(box) for label in labels for box in boxes)
+    tops = [drawing.boxes[node.id].y for node in sorted(graph.of_type("event"), key=lambda node: node.interval)]
+    assert tops == sorted(tops)
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed here")
+@settings(max_examples=25, deadline=None)
+@given(scene_graphs())
+def test_graphviz_places_any_graph(graph: SceneGraph) -> None:
+    drawing = graphviz.arrange(graph)
+    assert drawing is not None
+    assert set(drawing.boxes) == {node.id for node in graph.nodes}

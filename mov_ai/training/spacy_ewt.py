@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mov_ai.captions.caption_grammar import written_captions
+from mov_ai.captions.treebank import written_captions
 from mov_ai.data.downloads import data_folder
 from mov_ai.errors import UsageError, run_script
 from mov_ai.hardware import processor
@@ -340,7 +340,7 @@ the training split only:
 - {100 * GROUPED_SHARE:.0f} % of the draws join 2 or 3 sentences, so that sentence ends are learnt too;
 - {100 * CAPTION_SHARE:.0f} % of the sentences come once more in lower case without their final stop;
 - {figures["written_captions"]} captions with their trees ("the cube slides left, then turns blue"), written
-  by the small grammar in `mov_ai/captions/caption_grammar.py`, are added. They are random: no caption of a
+  by the small grammar in `mov_ai/captions.treebank.py`, are added. They are random: no caption of a
   published data set was used.
 
 ## Training

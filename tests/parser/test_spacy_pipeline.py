@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mov_ai.captions.caption_grammar import written_captions
+from mov_ai.captions.treebank import written_captions
 from mov_ai.errors import UsageError
 from mov_ai.parser.spacy_pipeline import EMBEDDED_PIPELINE, UNUSED_COMPONENTS, load_spacy
 from mov_ai.training import spacy_ewt

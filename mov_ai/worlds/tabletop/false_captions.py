@@ -9,7 +9,7 @@ import numpy as np
 
 from mov_ai.worlds.tabletop.grammar import describe
 from mov_ai.worlds.tabletop.lexicon import COLORS, SHAPES
-from mov_ai.worlds.tabletop.scene import Action, Scene
+from mov_ai.worlds.tabletop.scene import Action, Scene, Thing
 
 #: What a false caption gets wrong.
 EDITS = ("colors", "shapes", "motions", "order")
@@ -104,14 +104,18 @@ def _with_looks(scene: Scene, field: str, rng: np.random.Generator) -> Scene | N
         exchanged = exchanged and _does(scene, i) != _does(scene, j)
     if exchanged and rng.random() < (0.7 if field == "color" else 0.5):
         one, other = getattr(things[i], field), getattr(things[j], field)
-        things[i], things[j] = replace(things[i], **{field: other}), replace(things[j], **{field: one})
+        things[i], things[j] = _with_look(things[i], field, other), _with_look(things[j], field, one)
     else:
         used = {getattr(thing, field) for thing in things} | {action.value for action in scene.actions}
         free = [value for value in (COLORS if field == "color" else SHAPES) if value not in used]
         if not free:
             return None
-        things[i] = replace(things[i], **{field: str(rng.choice(free))})
+        things[i] = _with_look(things[i], field, str(rng.choice(free)))
     return replace(scene, things=tuple(things))
+
+
+def _with_look(thing: Thing, field: str, value: str) -> Thing:
+    return replace(thing, color=value) if field == "color" else replace(thing, shape=value)
 
 
 def _with_motions(scene: Scene, rng: np.random.Generator) -> Scene | None:

@@ -20,11 +20,15 @@ from mov_ai.graph.inflection import inflect, pluralize
 if TYPE_CHECKING:
     from spacy.tokens import Doc
 
-
 WORDS = load("treebank", TreebankWords)
 #: Tag of a verb -> its form.
-FORMS: dict[str, str] = {"VBZ": "present", "VBP": "base", "VBG": "gerund"}
-FEATURES = {
+_FORMS = {"VBZ": "present", "VBP": "base", "VBG": "gerund"}
+#: Tag -> part of speech; a form of "be" is an auxiliary.
+_PARTS = {
+    **{"NN": "NOUN", "NNS": "NOUN", "JJ": "ADJ", "CD": "NUM", "DT": "DET", "IN": "ADP", "RP": "ADP", "RB": "ADV"},
+    **{"VBZ": "VERB", "VBP": "VERB", "VBG": "VERB", "CC": "CCONJ", ",": "PUNCT", ".": "PUNCT"},
+}
+_FEATURES = {
     "NN": "Number=Sing",
     "NNS": "Number=Plur",
     "JJ": "Degree=Pos",
@@ -37,13 +41,18 @@ FEATURES = {
 
 @dataclass
 class Node:
-    """One word of a caption with its tree: label, tag, lemma, and its dependents on either side."""
+    """One word of a caption with its tree: tag, label, lemma, and its dependents on either side.
+
+    Attributes:
+        part: part of speech, where the tag does not say it.
+        features: where they are not those of the tag.
+    """
 
     word: str
-    upos: str
     tag: str
-    lemma: str
-    dep: str = "ROOT"
+    dep: str
+    lemma: str = ""
+    part: str = ""
     features: str | None = None
     left: list[Node] = field(default_factory=list)
     right: list[Node] = field(default_factory=list)
@@ -53,6 +62,16 @@ class Node:
         before = [word for child in self.left for word in child.words()]
         after = [word for child in self.right for word in child.words()]
         return [*before, self, *after]
+
+    def morphology(self) -> str:
+        """The features in CoNLL-U's notation."""
+        if self.features is None and self.tag == "DT":
+            return f"Definite={'Def' if self.lemma == 'the' else 'Ind'}|PronType=Art"
+        return _FEATURES.get(self.tag, "") if self.features is None else self.features
+
+
+def _the(noun: Node, word: str) -> None:
+    noun.left.append(Node(word, "DT", "det", lemma=word))
 
 
 class CaptionGrammar:
@@ -65,7 +84,7 @@ class CaptionGrammar:
 
     def caption(self) -> Node:
         """Write one caption: a clause, two clauses in a row, or a noun phrase."""
-        kind = self.rng.choices(("clause", "sequence", "while", "noun", "be"), weights=(34, 26, 8, 22, 10))[0]
+        kind = self.weighted({"clause": 34, "sequence": 26, "while": 8, "noun": 22, "be": 10})
         if kind == "noun":
             root = self.noun_phrase("ROOT", self.chance(0.2), determiner=0.75)
             self.postmodify(root)
@@ -78,45 +97,41 @@ class CaptionGrammar:
                 self.follow(root, plural)
         elif kind == "while":
             other, _ = self.clause("advcl")
-            word = self.pick(("while", "as", "when"))
-            other.left.insert(0, Node(word, "SCONJ", "IN", word, "mark"))
+            other.left.insert(0, Node(self.pick(("while", "as", "when")), "IN", "mark", part="SCONJ"))
             root.right.append(other)
         return root
 
     def chance(self, probability: float) -> bool:
+        """True with that probability."""
         return self.rng.random() < probability
 
     def pick(self, items: Sequence[str]) -> str:
+        """One of the items."""
         return self.rng.choice(items)
 
+    def weighted(self, options: dict[str, int]) -> str:
+        """One of the names, as likely as its weight says."""
+        return self.rng.choices(list(options), weights=list(options.values()))[0]
+
+    # -- nouns ---------------------------------------------------------------------------------------------------------
+
     def noun_phrase(
-        self,
-        dep: str,
-        plural: bool,
-        *,
-        determiner: float = 0.95,
-        pool: Sequence[str] = WORDS.things,
+        self, dep: str, plural: bool, *, determiner: float = 0.95, pool: Sequence[str] = WORDS.things
     ) -> Node:
         """A noun with its determiner or numeral, adjectives and compound; ``determiner`` is a probability."""
         lemma = self.pick(self.nouns) if self.chance(0.35) else self.pick(pool)
-        tag = "NNS" if plural else "NN"
-        noun = Node(pluralize(lemma) if plural else lemma, "NOUN", tag, lemma, dep)
+        noun = Node(pluralize(lemma) if plural else lemma, "NNS" if plural else "NN", dep, lemma)
         if plural and self.chance(0.6):
-            word = self.pick(WORDS.numerals)
-            noun.left.append(Node(word, "NUM", "CD", word, "nummod"))
+            noun.left.append(Node(self.pick(WORDS.numerals), "CD", "nummod"))
         elif self.chance(determiner):
-            word = "the" if plural or self.chance(0.5) else "a"
-            noun.left.append(Node(word, "DET", "DT", word, "det"))
-        for _ in range(self.rng.choices((0, 1, 2), weights=(40, 48, 12))[0]):
-            word = self.pick(WORDS.looks)
-            noun.left.append(Node(word, "ADJ", "JJ", word, "amod"))
+            _the(noun, "the" if plural or self.chance(0.5) else "a")
+        for _ in range(int(self.weighted({"0": 40, "1": 48, "2": 12}))):
+            noun.left.append(Node(self.pick(WORDS.looks), "JJ", "amod"))
         if self.chance(0.06):
-            word = self.pick(WORDS.compounds)
-            noun.left.append(Node(word, "NOUN", "NN", word, "compound"))
-        start = noun.left[0] if noun.left else noun
-        following = noun.left[1] if len(noun.left) > 1 else noun
-        if start.word == "a" and following.word[0] in "aeiou":
-            start.word = "an"
+            noun.left.append(Node(self.pick(WORDS.compounds), "NN", "compound"))
+        first, following = [*noun.left, noun, noun][:2]
+        if first.word == "a" and following.word[0] in "aeiou":
+            first.word = "an"
         return noun
 
     def place(self, dep: str) -> Node:
@@ -124,63 +139,71 @@ class CaptionGrammar:
         form = self.pick(("plain", "plain", "plain", "next", "front", "side", "place"))
         if form in ("front", "side"):
             if form == "front":
-                article = False
-                preposition, lemma = "in", "front"
-                if self.chance(0.4):
-                    preposition, lemma = "on", "top"
+                preposition, lemma = ("on", "top") if self.chance(0.4) else ("in", "front")
             else:
-                article = True
-                preposition = self.pick(("to", "to", "on", "from"))
-                lemma = self.pick(("left", "right"))
-            side = Node(lemma, "NOUN", "NN", lemma, dep, left=[_case(preposition)])
-            if article:
-                side.left.append(Node("the", "DET", "DT", "the", "det"))
-            if not article or self.chance(0.6):
+                preposition, lemma = self.pick(("to", "to", "on", "from")), self.pick(("left", "right"))
+            side = Node(lemma, "NN", dep, left=[Node(preposition, "IN", "case")])
+            if form == "side":
+                _the(side, "the")
+            if form == "front" or self.chance(0.6):
                 inner = self.noun_phrase("nmod", self.chance(0.1))
-                inner.left.insert(0, _case("of"))
+                inner.left.insert(0, Node("of", "IN", "case"))
                 side.right.append(inner)
             return side
-        pool = WORDS.places if form == "place" else WORDS.things
-        noun = self.noun_phrase(dep, self.chance(0.12), pool=pool)
+        noun = self.noun_phrase(dep, self.chance(0.12), pool=WORDS.places if form == "place" else WORDS.things)
         if form == "next":
-            noun.left[:0] = [_case("next"), _case("to")]
-        elif form == "place":
-            noun.left.insert(0, _case(self.pick(("in", "on", "across", "along", "at"))))
+            words = ["next", "to"]
         else:
-            noun.left.insert(0, _case(self.pick(WORDS.relations)))
+            words = [self.pick(("in", "on", "across", "along", "at") if form == "place" else WORDS.relations)]
+        noun.left[:0] = [Node(word, "IN", "case") for word in words]
         return noun
+
+    def postmodify(self, noun: Node) -> None:
+        """Extend a noun phrase: "in front of a tree", "riding a horse", "and a cat"."""
+        form = self.pick(("place", "place", "participle", "participle", "and"))
+        if form == "place":
+            noun.right.append(self.place("nmod"))
+        elif form == "participle":
+            noun.right.append(self.participle())
+        else:
+            noun.right.append(self.another())
+
+    def participle(self) -> Node:
+        """What a noun does: "riding a horse"."""
+        verb = self.verb("acl", "VBG")
+        verb.features = "VerbForm=Ger"
+        return verb
+
+    def another(self) -> Node:
+        """A second noun: "and a cat"."""
+        other = self.noun_phrase("conj", False)
+        other.left.insert(0, Node("and", "CC", "cc"))
+        return other
+
+    # -- verbs ---------------------------------------------------------------------------------------------------------
 
     def verb(self, dep: str, tag: str) -> Node:
         """A verb with what follows it."""
-        kind = self.rng.choices(("motion", "action", "change"), weights=(62, 28, 10))[0]
-        if kind == "action":
-            lemma = self.pick(WORDS.actions)
-            node = Node(inflect(lemma, FORMS[tag]), "VERB", tag, lemma, dep)
+        kind = self.weighted({"motions": 62, "actions": 28, "changes": 10})
+        lemma = self.pick(getattr(WORDS, kind))
+        node = Node(inflect(lemma, _FORMS[tag]), tag, dep, lemma)
+        if kind == "actions":
             pool = WORDS.parts if lemma in ("wear", "hold") else WORDS.things
             node.right.append(self.noun_phrase("obj", self.chance(0.15), pool=pool))
             if self.chance(0.35):
                 node.right.append(self.place("obl"))
-        elif kind == "change":
-            lemma = self.pick(WORDS.changes)
-            node = Node(inflect(lemma, FORMS[tag]), "VERB", tag, lemma, dep)
-            colour = self.pick(WORDS.colours)
-            node.right.append(Node(colour, "ADJ", "JJ", colour, "xcomp"))
+        elif kind == "changes":
+            node.right.append(Node(self.pick(WORDS.colours), "JJ", "xcomp"))
         else:
-            lemma = self.pick(WORDS.motions)
-            node = Node(inflect(lemma, FORMS[tag]), "VERB", tag, lemma, dep)
             if self.chance(0.5):
-                word = self.pick(WORDS.adverbs)
-                node.right.append(Node(word, "ADV", "RB", word, "advmod"))
+                node.right.append(Node(self.pick(WORDS.adverbs), "RB", "advmod"))
             elif self.chance(0.12):
-                word = self.pick(WORDS.particles)
-                node.right.append(Node(word, "ADP", "RP", word, "compound:prt"))
+                node.right.append(Node(self.pick(WORDS.particles), "RP", "compound:prt"))
             if self.chance(0.55):
                 node.right.append(self.place("obl"))
             if self.chance(0.05):
-                count = self.pick(WORDS.numerals)
-                times = Node("times", "NOUN", "NNS", "time", "obl:unmarked")
-                times.left.append(Node(count, "NUM", "CD", count, "nummod"))
-                node.right.append(times)
+                count = Node(self.pick(WORDS.numerals), "CD", "nummod")
+                node.right.append(Node("times", "NNS", "obl:unmarked", "time", left=[count]))
         return node
 
     def clause(self, dep: str) -> tuple[Node, bool]:
@@ -188,16 +211,12 @@ class CaptionGrammar:
         plural = self.chance(0.22)
         subject = self.noun_phrase("nsubj", plural, determiner=0.9)
         if not plural and self.chance(0.08):
-            other = self.noun_phrase("conj", False)
-            other.left.insert(0, Node("and", "CCONJ", "CC", "and", "cc"))
-            subject.right.append(other)
+            subject.right.append(self.another())
             plural = True
         elif self.chance(0.08):
             subject.right.append(self.place("nmod"))
         elif self.chance(0.06):
-            participle = self.verb("acl", "VBG")
-            participle.features = "VerbForm=Ger"
-            subject.right.append(participle)
+            subject.right.append(self.participle())
         if self.chance(0.2):
             verb = self.verb(dep, "VBG")
             verb.left = [subject, self.be(plural, "aux")]
@@ -207,20 +226,19 @@ class CaptionGrammar:
         return verb, plural
 
     def be(self, plural: bool, dep: str) -> Node:
-        word, tag = ("are", "VBP") if plural else ("is", "VBZ")
-        return Node(word, "AUX", tag, "be", dep)
+        """is or are."""
+        return Node("are" if plural else "is", "VBP" if plural else "VBZ", dep, "be", part="AUX")
 
     def follow(self, root: Node, plural: bool) -> None:
         """Add what happens next: ", then turns blue", "and stops", "and then falls"."""
-        tag = "VBG" if root.tag == "VBG" else "VBP" if plural else "VBZ"
-        verb = self.verb("conj", tag)
+        verb = self.verb("conj", "VBG" if root.tag == "VBG" else "VBP" if plural else "VBZ")
         form = self.pick(("and", "then", "and then", ", and", "and"))
         if form in ("then", ", and"):
-            verb.left.append(Node(",", "PUNCT", ",", ",", "punct"))
+            verb.left.append(Node(",", ",", "punct"))
         if "and" in form:
-            verb.left.append(Node("and", "CCONJ", "CC", "and", "cc"))
+            verb.left.append(Node("and", "CC", "cc"))
         if "then" in form:
-            verb.left.append(Node("then", "ADV", "RB", "then", "advmod", features="PronType=Dem"))
+            verb.left.append(Node("then", "RB", "advmod", features="PronType=Dem"))
         root.right.append(verb)
 
     def location_clause(self) -> Node:
@@ -229,24 +247,6 @@ class CaptionGrammar:
         root = self.place("ROOT")
         root.left[:0] = [self.noun_phrase("nsubj", plural), self.be(plural, "cop")]
         return root
-
-    def postmodify(self, noun: Node) -> None:
-        """Extend a noun phrase: "in front of a tree", "riding a horse", "and a cat"."""
-        form = self.pick(("place", "place", "participle", "participle", "and"))
-        if form == "place":
-            noun.right.append(self.place("nmod"))
-        elif form == "participle":
-            verb = self.verb("acl", "VBG")
-            verb.features = "VerbForm=Ger"
-            noun.right.append(verb)
-        else:
-            other = self.noun_phrase("conj", False)
-            other.left.insert(0, Node("and", "CCONJ", "CC", "and", "cc"))
-            noun.right.append(other)
-
-
-def _case(word: str) -> Node:
-    return Node(word, "ADP", "IN", word, "case")
 
 
 def written_captions(sentences: list[Doc], count: int, seed: int) -> list[Doc]:
@@ -257,8 +257,6 @@ def written_captions(sentences: list[Doc], count: int, seed: int) -> list[Doc]:
         count: how many captions.
         seed: the same seed and sentences give the same captions.
     """
-    from spacy.tokens import Doc
-
     frequency = Counter(
         token.text
         for doc in sentences
@@ -271,35 +269,32 @@ def written_captions(sentences: list[Doc], count: int, seed: int) -> list[Doc]:
     for _ in range(count):
         root = grammar.caption()
         if full_sentence := grammar.chance(0.3):
-            root.right.append(Node(".", "PUNCT", ".", ".", "punct"))
-        nodes = root.words()
-        position = {id(node): index for index, node in enumerate(nodes)}
-        heads = list(range(len(nodes)))
-        for node in nodes:
-            for child in (*node.left, *node.right):
-                heads[position[id(child)]] = position[id(node)]
-        words = [node.word for node in nodes]
-        if full_sentence:
-            words[0] = words[0].capitalize()
-        documents.append(
-            Doc(
-                sentences[0].vocab,
-                words=words,
-                spaces=[following not in {".", ","} for following in [*words[1:], "."]],
-                tags=[node.tag for node in nodes],
-                pos=[node.upos for node in nodes],
-                morphs=[_features(node) for node in nodes],
-                lemmas=[node.lemma for node in nodes],
-                heads=heads,
-                deps=[node.dep for node in nodes],
-            )
-        )
+            root.right.append(Node(".", ".", "punct"))
+        documents.append(_document(root, full_sentence, sentences[0]))
     return documents
 
 
-def _features(node: Node) -> str:
-    if node.features is not None:
-        return node.features
-    if node.tag == "DT":
-        return f"Definite={'Def' if node.lemma == 'the' else 'Ind'}|PronType=Art"
-    return FEATURES.get(node.tag, "")
+def _document(root: Node, capitalised: bool, sentence: Doc) -> Doc:
+    from spacy.tokens import Doc
+
+    nodes = root.words()
+    position = {id(node): index for index, node in enumerate(nodes)}
+    heads = list(range(len(nodes)))
+    for node in nodes:
+        for child in (*node.left, *node.right):
+            heads[position[id(child)]] = position[id(node)]
+    words = [node.word for node in nodes]
+    lemmas = [node.lemma or node.word for node in nodes]
+    if capitalised:
+        words[0] = words[0].capitalize()
+    return Doc(
+        sentence.vocab,
+        words=words,
+        spaces=[following not in {".", ","} for following in [*words[1:], "."]],
+        tags=[node.tag for node in nodes],
+        pos=[node.part or _PARTS[node.tag] for node in nodes],
+        morphs=[node.morphology() for node in nodes],
+        lemmas=lemmas,
+        heads=heads,
+        deps=[node.dep for node in nodes],
+    )

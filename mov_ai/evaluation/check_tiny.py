@@ -1,48 +1,77 @@
-"""The compositional benchmark of the embedded model: `python -m mov_ai.evaluation.check_tiny [--prompts 64]`."""
+"""How many objects and events of captions the embedded model shows: `python -m mov_ai.evaluation.check_tiny`."""
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from mov_ai.errors import MovAIError, UsageError, run_script
+from mov_ai.errors import UsageError, run_script
+from mov_ai.evaluation.benchmark import Score
 from mov_ai.evaluation.checker import Checker
-from mov_ai.evaluation.compositional import (
-    OVERALL,
-    Pipeline,
-    Prompt,
-    RealPipeline,
-    Row,
-    Score,
-    Video,
-    check_prompt,
-    held_out_prompts,
-    scores,
-)
+from mov_ai.evaluation.metrics.bootstrap import share_interval
+from mov_ai.evaluation.video_store import Recipe, VideoStore, make_missing, weights_digest
 from mov_ai.graph import SceneGraph
-from mov_ai.graph.files import read_json, write_json
+from mov_ai.graph.files import write_json
 from mov_ai.hardware import machine
 from mov_ai.worlds.tabletop.lexicon import MOTIONS
+from mov_ai.worlds.tabletop.world import FPS, caption_and_layout, sample_clip
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
-#: Changes when rows of an earlier run must not be used again.
-_SCHEMA = 1
+#: Kinds of `CheckReport.verdicts` -> titles of their rows.
 _TITLES = {
     "objects": "objects right",
     "shapes": "  shape right",
     "colors": "  colour right",
     "events": "events right",
     "motions": "  by the best match",
+    **{f"motion:{motion}": motion for motion in MOTIONS},
 }
+#: Text and seed in, uint8 frames (F, H, W, 3) out.
+Generate = Callable[[str, int], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A caption of the world, the graph that it means, and the seed that the pipeline gets."""
+
+    text: str
+    graph: SceneGraph
+    seed: int
+
+
+def held_out_prompts(number: int = 64) -> list[Prompt]:
+    """Captions of the world's test split, clips 0, 1, ...: each shows a pair of shape and colour held out."""
+    prompts = []
+    for seed in range(number):
+        _, caption, _ = caption_and_layout(seed, "test")
+        prompts.append(Prompt(caption.text, caption.graph, seed))
+    return prompts
+
+
+def scores(rows: Sequence[dict[str, list[bool]]]) -> dict[str, Score]:
+    """Shares right over all rows, kind by kind; things in one video are not independent, so the interval is over rows.
+
+    Args:
+        rows: of each video, `CheckReport.verdicts`.
+    """
+    result = {}
+    for kind in _TITLES:
+        right = [sum(row.get(kind, [])) for row in rows]
+        asked = [len(row.get(kind, [])) for row in rows]
+        if not sum(asked):
+            result[kind] = Score(float("nan"), float("nan"), float("nan"), 0)
+            continue
+        low, high = share_interval(right, asked) if len(rows) > 1 else (0.0, 1.0)
+        result[kind] = Score(sum(right) / sum(asked), low, high, sum(asked))
+    return result
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -52,92 +81,34 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--stages", type=int, default=128, help="size of the last stage: 128, 256 or 512")
     parser.add_argument("--model", default=None, help="folder of a pipeline; the embedded one if not given")
     parser.add_argument("--out", type=Path, default=None, help="JSON file for the figures")
-    parser.add_argument("--sheets", type=Path, default=None, help="folder for a contact sheet per prompt")
-    parser.add_argument("--cache", type=Path, default=Path("cache/check_tiny"), help="folder for finished prompts")
+    parser.add_argument("--cache", type=Path, default=Path("cache/check_tiny"), help="folder for finished videos")
     return parser.parse_args(given)
 
 
-def load_pipeline(model: str | None, stages: int) -> Pipeline:
+def load_pipeline(model: str | None, stages: int) -> Generate:
     """The pipeline that is judged, up to the stage of that size."""
     from mov_ai.pipeline import MovAIPipeline
 
     pipeline = MovAIPipeline.from_pretrained("tiny" if model is None else model)
-
-    def run(prompt: str | SceneGraph, /, *, seed: int) -> Video:
-        return pipeline(prompt, seed=seed, stages=stages)
-
-    return run
+    return lambda text, seed: pipeline(text, seed=seed, stages=stages).frames
 
 
-def digest(folders: list[Path], stages: int) -> str:
-    """What decides a row besides its prompt: every weight and setting in these folders, and the stages."""
-    whole = hashlib.sha256(repr((_SCHEMA, stages)).encode())
-    for folder in folders:
-        for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in (".json", ".safetensors")):
-            whole.update(str(path.relative_to(folder)).encode())
-            whole.update(path.read_bytes())
-    return whole.hexdigest()[:16]
+def generated(options: argparse.Namespace, prompts: Sequence[Prompt], console: Console) -> tuple[VideoStore, float]:
+    """The videos of all prompts, those of earlier runs used again; and the seconds that each new one took."""
+    digest = weights_digest("tiny" if options.model is None else options.model)
+    store = VideoStore(options.cache / f"{digest}-{options.stages}")
+    texts = {f"{prompt.seed:05d}": prompt for prompt in prompts}
+    pipeline: list[Generate] = []
 
+    def make(recipe: Recipe) -> tuple[np.ndarray, float]:
+        if not pipeline:
+            pipeline.append(load_pipeline(options.model, options.stages))
+        prompt = texts[recipe.name]
+        return pipeline[0](prompt.text, prompt.seed), FPS
 
-def collect(
-    load: Callable[[], Pipeline],
-    prompts: list[Prompt],
-    checker: Checker,
-    folder: Path,
-    prefix: str,
-    sheets: Path | None,
-    console: Console,
-) -> tuple[list[Row], float]:
-    """Rows of all prompts, those of earlier runs read from `folder`; and the seconds that making the videos took.
-
-    Args:
-        load: gives the pipeline; called only if a prompt is not finished yet.
-        prefix: of the rows' files.
-    """
-    rows, seconds = [], 0.0
-    loaded: Pipeline | None = None
-    for prompt in track(prompts, f"checking {prefix} videos", console=console, transient=True):
-        place = folder / f"{prefix}-{prompt.seed:05d}.json"
-        kept = _kept(place, prompt)
-        if kept is None:
-            if loaded is None:
-                loaded = load()
-            started = time.perf_counter()
-            row, report, video = check_prompt(loaded, prompt, checker)
-            kept = {
-                "text": prompt.text,
-                "seed": prompt.seed,
-                "seconds": round(time.perf_counter() - started, 3),
-                "verdicts": row.verdicts,
-                "report": report.to_dict(),
-            }
-            write_json(place, kept)
-            if sheets is not None:
-                _save_sheet(video.frames, sheets / f"{prefix}-{prompt.seed:05d}.png")
-        rows.append(Row(kept["verdicts"]))
-        seconds += kept["seconds"]
-    return rows, seconds
-
-
-def _kept(place: Path, prompt: Prompt) -> dict[str, Any] | None:
-    """An earlier run's row, or None if there is none that can be used."""
-    if not place.exists():
-        return None
-    try:
-        value = read_json(place)
-    except MovAIError:
-        return None  # cut off while it was written; it is made again
-    usable = isinstance(value, dict) and value.get("text") == prompt.text and "verdicts" in value
-    return value if usable else None
-
-
-def _save_sheet(frames: Any, path: Path) -> None:
-    import torch
-
-    from mov_ai.worlds.tabletop.world import contact_sheet
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    contact_sheet(torch.as_tensor(frames)).save(path)
+    recipes = [Recipe(name, {"text": prompt.text, "seed": prompt.seed}) for name, prompt in texts.items()]
+    waiting = track(recipes, "generating", console=console, transient=True)
+    return store, make_missing(store, waiting, make, lambda line: console.print(line, soft_wrap=True), "videos")
 
 
 def table(generated: dict[str, Score], real: dict[str, Score], title: str) -> Table:
@@ -145,58 +116,44 @@ def table(generated: dict[str, Score], real: dict[str, Score], title: str) -> Ta
     result = Table(title=title)
     for name in ("", "n", "generated", "95 % interval", "real clips"):
         result.add_column(name, justify="left" if not name else "right")
-    for kind in (*OVERALL, *(f"motion:{motion}" for motion in MOTIONS)):
+    for kind, name in _TITLES.items():
         score, own = generated[kind], real[kind]
         if kind == "motion:left":
             result.add_section()
-        if score.n == 0:
-            continue
-        interval = f"{100 * score.low:.1f}-{100 * score.high:.1f}"
-        name = _TITLES.get(kind, kind.removeprefix("motion:"))
-        result.add_row(name, str(score.n), f"{100 * score.share:.1f} %", interval, f"{100 * own.share:.1f} %")
+        if score.n:
+            interval = f"{100 * score.low:.1f}-{100 * score.high:.1f}"
+            result.add_row(name, str(score.n), f"{100 * score.share:.1f} %", interval, f"{100 * own.share:.1f} %")
     return result
 
 
-def run(options: argparse.Namespace, console: Console, pipeline: Pipeline | None = None) -> dict[str, Any]:
-    """Check, print and write; returns what is written.
-
-    Args:
-        pipeline: what to judge instead of the one that `options` name; its rows are not mixed up with theirs.
-    """
+def run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """Generate, check, print and write; returns what is written."""
     if options.prompts < 1:
         raise UsageError(f"--prompts: expected 1 or more; found {options.prompts}")
     checker = Checker.from_pretrained()
     prompts = held_out_prompts(options.prompts)
-    folders = [ASSETS, *([Path(options.model)] if options.model else [])]
-    name = digest(folders, options.stages) if pipeline is None else f"given-{id(pipeline):x}"
-    folder = options.cache / name
-    started = time.perf_counter()
-
-    def load() -> Pipeline:
-        return load_pipeline(options.model, options.stages) if pipeline is None else pipeline
-
-    rows, seconds = collect(load, prompts, checker, folder, "generated", options.sheets, console)
-    own_rows, _ = collect(RealPipeline, prompts, checker, folder, "real", None, console)
-    generated, real = scores(rows), scores(own_rows)
-    console.print(table(generated, real, f"{len(prompts)} captions of the test split, stages {options.stages}"))
-    each = seconds / len(prompts)
+    store, seconds = generated(options, prompts, console)
+    own, real = [], []
+    for prompt in track(prompts, "checking", console=console, transient=True):
+        own.append(checker.check(prompt.graph, store.frames(f"{prompt.seed:05d}")).verdicts())
+        real.append(checker.check(prompt.graph, sample_clip(prompt.seed, "test").video).verdicts())
+    figures, ceiling = scores(own), scores(real)
+    console.print(table(figures, ceiling, f"{len(prompts)} captions of the test split, stages {options.stages}"))
     console.print(
-        f"{seconds:.0f} s for {len(prompts)} videos ({each:.1f} s each, checking included); seeds 0 to"
-        f" {len(prompts) - 1}; {machine()}. Intervals: bootstrap over prompts. 'real clips': the checker's own score on"
-        " the world's clips of the same captions. 'events right' asks that the right object does it."
+        f"{seconds:.1f} s for each video that was made; seeds 0 to {len(prompts) - 1}; {machine()}. Intervals:"
+        " bootstrap over prompts. 'real clips': the checker's own score on the world's clips of the same captions."
+        " 'events right' asks that the right object does it."
     )
     result = {
         "command": f"python -m mov_ai.evaluation.check_tiny --prompts {options.prompts} --stages {options.stages}",
         "prompts": len(prompts),
         "split": "test",
-        "seeds": [prompt.seed for prompt in prompts],
         "stages": options.stages,
-        "digest": name,
-        "seconds": round(seconds, 1),
-        "wall_seconds": round(time.perf_counter() - started, 1),
+        "weights": store.folder.name,
+        "seconds_per_video": round(seconds, 2),
         "machine": machine(),
-        "generated": {kind: score.to_dict() for kind, score in generated.items()},
-        "real": {kind: score.to_dict() for kind, score in real.items()},
+        "generated": {kind: score.to_dict() for kind, score in figures.items()},
+        "real": {kind: score.to_dict() for kind, score in ceiling.items()},
     }
     if options.out is not None:
         write_json(options.out, result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -65,12 +65,6 @@ class Measurement:
     before: float
     after: float
     seen: float
-
-    def as_dict(self) -> dict[str, float | str | None]:
-        """Rounded numbers, None for nan: JSON has none."""
-        numbers = {name: value for name, value in asdict(self).items() if name != "likeliest"}
-        rounded = {name: round(value, 4) if np.isfinite(value) else None for name, value in numbers.items()}
-        return {"likeliest": self.likeliest, **rounded}
 
     @property
     def grew(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import time
@@ -16,6 +17,22 @@ import numpy as np
 from mov_ai.errors import MovAIError
 from mov_ai.evaluation.metrics.folders import VideoFolder, scan
 from mov_ai.graph.files import write_bytes
+
+
+def weights_digest(checkpoint: str) -> str:
+    """Of every weight and setting of a pipeline: of its folder, and of what is embedded, such as the parser.
+
+    Args:
+        checkpoint: as `MovAIPipeline.from_pretrained`.
+    """
+    from mov_ai.pipeline_files import ASSETS, pipeline_folder
+
+    digest = hashlib.sha256()
+    for folder in (ASSETS, pipeline_folder(checkpoint)):
+        for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in (".json", ".safetensors")):
+            digest.update(str(path.relative_to(folder)).encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -2,210 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
-import numpy as np
 from rich.console import Console
 
-from mov_ai.errors import MovAIError, UsageError
-from mov_ai.evaluation.check_tiny import digest
-from mov_ai.evaluation.compositional import Score
-from mov_ai.evaluation.metrics.folders import VideoFolder, read
-from mov_ai.evaluation.metrics.result import Absent, Reference
-from mov_ai.evaluation.networks import FLOWS, LPIPS_NETWORKS, MetricNetworks, load_networks
-from mov_ai.evaluation.progress import shown
-from mov_ai.evaluation.report.environment import environment
+from mov_ai.evaluation.benchmark import Benchmark
+from mov_ai.evaluation.networks import load_networks
 from mov_ai.evaluation.report.files import write_report
-from mov_ai.evaluation.report.pictures import write_pictures
-from mov_ai.evaluation.report.results import CategoryScore, Results, VideoRow
+from mov_ai.evaluation.report.results import Results
 from mov_ai.evaluation.report.terminal import absences, tables
-from mov_ai.evaluation.video_metrics import (
-    FEATURES,
-    I3D,
-    MEANS,
-    METRICS_VERSION,
-    ReferenceValues,
-    figures,
-    pair_figures,
-    pair_quantities,
-    quantities,
-)
-from mov_ai.evaluation.video_pass import Quantity, Values, measure
-from mov_ai.evaluation.video_store import Recipe, VideoStore, make_missing
+from mov_ai.evaluation.video_run import Frames, Parts, Pipeline, VideoRun
+from mov_ai.evaluation.video_settings import VideoSettings
+from mov_ai.evaluation.video_store import weights_digest
 from mov_ai.graph import Layout, SceneGraph
-from mov_ai.graph.files import check_writable, sha256_of, write_bytes
-from mov_ai.models.denoiser import STAGES
-from mov_ai.worlds.tabletop.world import WORLD_VERSION
-
-#: Clips of the reference: seeds of the world's test split from here on, which nothing else draws from.
-REFERENCE_SEED = 500_000
-#: Primes between the generator's seeds of runs, and of takes of one prompt in a run.
-_RUN_STEP, _TAKE_STEP = 1_000_003, 7_919
-
-
-# -- what is measured with what ----------------------------------------------------------------------------------------
-
-
-class Prompt(Protocol):
-    """A prompt of the benchmark."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def category(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def graph(self) -> SceneGraph: ...
-    @property
-    def seed(self) -> int: ...
-
-
-class Clip(Protocol):
-    """The rendered truth of a prompt: uint8 frames (T, H, W, 3), and the graph and layout that they show."""
-
-    @property
-    def frames(self) -> np.ndarray: ...
-    @property
-    def graph(self) -> SceneGraph: ...
-    @property
-    def layout(self) -> Layout: ...
-
-
-class Verdict(Protocol):
-    """What the checker says of a video: a score in [0, 1], and each check by name."""
-
-    @property
-    def score(self) -> float: ...
-    @property
-    def checks(self) -> Mapping[str, bool]: ...
-
-
-class Benchmark(Protocol):
-    """Prompts, their truth, and the checker of videos."""
-
-    @property
-    def categories(self) -> Sequence[str]: ...
-    @property
-    def prompts(self) -> Sequence[Any]: ...
-    @property
-    def checker(self) -> str:
-        """Network and weights of the checker in words."""
-
-    def identity(self, prompt: Any, /) -> str:
-        """Changes with whatever decides the prompt's truth."""
-
-    def truth(self, prompt: Any, size: int, /) -> Clip:
-        """The world's own clip of a prompt, in pixels of `size` by `size`."""
-
-    def check(self, prompt: Any, frames: np.ndarray, /) -> Verdict:
-        """The verdict on a video of a prompt."""
-
-    def scores(self, verdicts: Sequence[tuple[Any, Any]], /) -> Mapping[str, Score]:
-        """Category -> score of the videos checked."""
-
-
-class Frames(Protocol):
-    """What a pipeline returns."""
-
-    @property
-    def frames(self) -> np.ndarray: ...
-
-
-class Pipeline(Protocol):
-    """What is measured: a text, or a graph and its layout, in; a video of 8 frames a second out."""
-
-    def __call__(self, prompt: str | SceneGraph, /, *, seed: int, layout: Layout | None = None) -> Frames: ...
+from mov_ai.graph.files import check_writable
+from mov_ai.worlds.tabletop.world import sample_clip
 
 
 @dataclass(frozen=True)
-class Parts:
-    """What a run works with.
-
-    Attributes:
-        checkpoint: the pipeline's name for the report.
-        digest: of everything that decides its videos.
-        load_pipeline: called only if a video is not there yet.
-        benchmark: prompts and checker.
-        networks: of the metrics.
-        real_clip: (seed, size) -> frames of a clip of the world.
-    """
-
-    checkpoint: str
-    digest: str
-    load_pipeline: Callable[[], Pipeline]
-    benchmark: Benchmark
-    networks: MetricNetworks
-    real_clip: Callable[[int, int], np.ndarray]
-    fps: float = 8.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """One video to make: a prompt, a name, and the pipeline's seed."""
-
-    name: str
-    prompt: Any
-    seed: int
-
-
-@dataclass(frozen=True)
-class VideoSuite:
-    """What `conf/suite/video.yaml` sets.
-
-    Attributes:
-        checkpoint: folder of a pipeline; the embedded one if None.
-        num_videos: how many prompts are generated; more than there are prompts begin again with other seeds.
-        layout_videos: for how many of them a second video is generated from the gold layout, and compared with the
-            rendered truth frame by frame.
-        reference_videos: clips of the world that distances are taken to, from seeds of their own.
-        stage: size of the videos: 128, 256 or 512.
-        steps: of the first stage; the checkpoint's own if None.
-        guidance_text, guidance_graph: strengths of the guidances; 1 is none.
-        prompts: folder or file of prompts; the benchmark's own if None.
-        clip: folder of a transformers CLIP checkpoint, for CLIPSIM.
-        lpips: backbone of LPIPS: alex, vgg or squeeze.
-        flow: optical flow: classical, or raft (slow without a GPU).
-        batch: videos in memory at a time.
-        device, dtype: where and in what the pipeline computes.
-        seed: of generation and bootstrap.
-        cache: folder for rendered clips and what was measured on them; runs share it.
-    """
-
-    checkpoint: str | None = None
-    num_videos: int = 128
-    layout_videos: int = 32
-    reference_videos: int = 256
-    stage: int = 128
-    steps: int | None = None
-    guidance_text: float = 1.0
-    guidance_graph: float = 1.0
-    prompts: str | None = None
-    clip: str | None = None
-    lpips: str = "alex"
-    flow: str = "classical"
-    batch: int = 4
-    device: str = "auto"
-    dtype: str = "float32"
-    seed: int = 0
-    cache: str = "cache/evaluate"
-
-    def __post_init__(self) -> None:
-        least = {"num_videos": 1, "layout_videos": 0, "reference_videos": 2, "batch": 1, "seed": 0, "steps": 1}
-        for name, value in ((name, getattr(self, name)) for name in least):
-            if value is None and name == "steps":
-                continue
-            if not isinstance(value, int) or isinstance(value, bool) or value < least[name]:
-                raise UsageError(f"{name}: expected a whole number from {least[name]}; found {value!r}")
-        for name, known in (("stage", STAGES), ("lpips", LPIPS_NETWORKS), ("flow", FLOWS)):
-            if getattr(self, name) not in known:
-                raise UsageError(f"{name}: expected one of {', '.join(map(str, known))}; found {getattr(self, name)!r}")
+class VideoSuite(VideoSettings):
+    """What `conf/suite/video.yaml` builds."""
 
     def run(self, output: Path, console: Console) -> Results:
         """Generate, measure, write the report into `output`, print the tables.
@@ -222,16 +39,12 @@ class VideoSuite:
         return results
 
     def _parts(self) -> Parts:
-        from mov_ai.evaluation.embedded_benchmark import EmbeddedBenchmark
         from mov_ai.hardware import choose_device
         from mov_ai.pipeline import MovAIPipeline
-        from mov_ai.pipeline_files import ASSETS, pipeline_folder, read_pipeline_file
-        from mov_ai.worlds.tabletop.world import sample_clip
+        from mov_ai.pipeline_files import pipeline_folder, read_pipeline_file
 
         device = str(choose_device(self.device))
         name = self.checkpoint or "tiny"
-        # The parser may be the embedded one even for another checkpoint.
-        folders = [pipeline_folder(name), ASSETS / "parser", ASSETS / "spacy_ewt"]
 
         def load() -> Pipeline:
             pipeline = MovAIPipeline.from_pretrained(name, device, self.dtype)
@@ -251,312 +64,19 @@ class VideoSuite:
 
         return Parts(
             checkpoint=name,
-            digest=digest(folders, self.stage),
+            digest=weights_digest(name),
             load_pipeline=load,
-            benchmark=EmbeddedBenchmark.from_pretrained(self.prompts),
+            benchmark=Benchmark.from_pretrained(self.prompts),
             networks=load_networks(self.clip, self.lpips, self.flow, device),
             real_clip=lambda seed, size: sample_clip(seed, "test", size).video.numpy(),
-            fps=float(read_pipeline_file(folders[0])["shape"]["fps"]),
+            fps=float(read_pipeline_file(pipeline_folder(name))["shape"]["fps"]),
         )
-
-    # -- the run -------------------------------------------------------------------------------------------------------
 
     def evaluate(self, parts: Parts, output: Path, console: Console) -> Results:
         """`run` with given parts, without its printing.
 
         Every video is written as soon as it is made, and one that is there already is not made again.
         """
-        run = _Run(self, parts, output, console)
-        results = run.results()
+        results = VideoRun(self, parts, output, console).results()
         write_report(results, output)
         return results
-
-    def jobs(self, prompts: Sequence[Prompt]) -> list[Job]:
-        """The first `num_videos` prompts; after the last, the first again with another seed."""
-        if not prompts:
-            raise UsageError("the benchmark has no prompts; give others with eval.prompts")
-        found = []
-        for number in range(self.num_videos):
-            turn, place = divmod(number, len(prompts))
-            prompt = prompts[place]
-            seed = (prompt.seed + _RUN_STEP * self.seed + _TAKE_STEP * turn) % 2**31
-            found.append(Job(prompt.id if turn == 0 else f"{prompt.id}-take{turn + 1}", prompt, seed))
-        return found
-
-
-class _Run:
-    """One run's state: stores, clock, notices."""
-
-    def __init__(self, suite: VideoSuite, parts: Parts, output: Path, console: Console) -> None:
-        self.suite, self.parts, self.output, self.console = suite, parts, output, console
-        self.jobs = suite.jobs(parts.benchmark.prompts)
-        # Another take of a prompt has the same truth, and the checker's ceiling counts each prompt once.
-        self.truths = [
-            Job(prompt.id, prompt, 0) for prompt in {job.prompt.id: job.prompt for job in self.jobs}.values()
-        ]
-        self.layout_jobs = self.jobs[: min(suite.layout_videos, len(self.truths), len(self.jobs))]
-        world = Path(suite.cache) / f"world-{WORLD_VERSION}"
-        self.generated = VideoStore(output / "generated")
-        self.from_layout = VideoStore(output / "generated_from_gold_layout")
-        self.truth = VideoStore(world / f"truth-{suite.stage}")
-        self.reference = VideoStore(world / f"reference-{suite.stage}")
-        self.seconds: dict[str, float] = {}
-        self.notices: list[str] = []
-        self._pipeline: Pipeline | None = None
-
-    def results(self) -> Results:
-        suite, parts = self.suite, self.parts
-        started = time.perf_counter()
-        self._timed("generating", self._generate)
-        self._timed("rendering real clips", self._render)
-        prompts = {job.name: job.prompt.text for job in self.jobs}
-        named = {"prompts": self._prompts_digest()}
-        wanted = quantities(parts.networks, prompts)
-        generated = self._timed(
-            "measuring generated videos",
-            lambda: self._measure(self.generated.files(job.name for job in self.jobs), wanted),
-        )
-        reference, real = self._timed("measuring real clips", lambda: self._real(wanted))
-        pairs = self._timed("measuring pairs", self._pairs)
-        metrics = self._timed(
-            "distances and intervals",
-            lambda: figures(parts.networks, generated, reference, real, named, suite.seed),
-        )
-        to = None
-        if not isinstance(pairs, Absent):
-            clips = self.truth.files(pairs.names)
-            to = Reference(f"the prompts' own clips, world {WORLD_VERSION}", len(clips.files), clips.settings)
-        made_from = {**named, "made from": "gold layout"}
-        metrics |= pair_figures(parts.networks, pairs, to, made_from, suite.seed)
-        verdicts, compositional = self._timed("checking", self._check)
-        rows = self._timed("pictures", lambda: self._rows(verdicts, generated))
-        self.seconds["in all"] = time.perf_counter() - started
-        return Results(
-            title=f"{parts.checkpoint}, {suite.stage} px",
-            settings=self._settings(),
-            environment=environment(),
-            seed=suite.seed,
-            metrics=metrics,
-            compositional=compositional,
-            checked={**named, "checker": parts.benchmark.checker, "stage": suite.stage},
-            videos=tuple(rows),
-            seconds=self.seconds,
-            notices=tuple(self.notices),
-            real="the world's own clips of the same prompts, measured in the same way",
-        )
-
-    # -- videos --------------------------------------------------------------------------------------------------------
-
-    def _pipe(self) -> Pipeline:
-        if self._pipeline is None:
-            self._pipeline = self.parts.load_pipeline()
-        return self._pipeline
-
-    def _recipe(self, job: Job, made_from: str) -> Recipe:
-        suite = self.suite
-        settings = {
-            "checkpoint": self.parts.digest,
-            "prompt": job.prompt.text,
-            "made from": made_from,
-            "seed": job.seed,
-            "stage": suite.stage,
-            "steps": suite.steps,
-            "guidance": [suite.guidance_text, suite.guidance_graph],
-            "dtype": suite.dtype,
-        }
-        return Recipe(job.name, settings)
-
-    def _generate(self) -> None:
-        by_name = {job.name: job for job in self.jobs}
-
-        def from_text(recipe: Recipe) -> tuple[np.ndarray, float]:
-            job = by_name[recipe.name]
-            return self._pipe()(job.prompt.text, seed=job.seed).frames, self.parts.fps
-
-        def from_layout(recipe: Recipe) -> tuple[np.ndarray, float]:
-            job = by_name[recipe.name]
-            truth = self.parts.benchmark.truth(job.prompt, self.suite.stage)
-            return self._pipe()(truth.graph, seed=job.seed, layout=truth.layout).frames, self.parts.fps
-
-        work: list[tuple[VideoStore, list[Recipe], Callable[[Recipe], tuple[np.ndarray, float]], str]] = [
-            (self.generated, [self._recipe(job, "text") for job in self.jobs], from_text, "videos"),
-            (
-                self.from_layout,
-                [self._recipe(job, "gold layout") for job in self.layout_jobs],
-                from_layout,
-                "videos from the gold layout",
-            ),
-        ]
-        for store, recipes, make, what in work:
-            each = make_missing(store, self._bar(recipes, f"generating {what}"), make, self._say, what)
-            if each:
-                self.seconds[f"generating, each of the {what}"] = each
-
-    def _render(self) -> None:
-        size = self.suite.stage
-        prompts = {job.name: job.prompt for job in self.truths}
-
-        def truth(recipe: Recipe) -> tuple[np.ndarray, float]:
-            return self.parts.benchmark.truth(prompts[recipe.name], size).frames, self.parts.fps
-
-        recipes = [
-            Recipe(job.name, {"size": size, "prompt": self.parts.benchmark.identity(job.prompt)}) for job in self.truths
-        ]
-        make_missing(self.truth, self._bar(recipes, "rendering the truth"), truth, self._quiet, "real clips")
-
-        def clip(recipe: Recipe) -> tuple[np.ndarray, float]:
-            return self.parts.real_clip(int(recipe.settings["seed"]), size), self.parts.fps
-
-        seeds = range(REFERENCE_SEED, REFERENCE_SEED + self.suite.reference_videos)
-        recipes = [Recipe(f"{seed:06d}", {"size": size, "seed": seed}) for seed in seeds]
-        make_missing(self.reference, self._bar(recipes, "rendering the reference"), clip, self._quiet, "real clips")
-
-    # -- figures -------------------------------------------------------------------------------------------------------
-
-    def _measure(self, files: VideoFolder, wanted: Sequence[Quantity]) -> Values:
-        stream = self._bar(read(files), f"measuring {files.folder.name}", len(files.files))
-        return measure(((video,) for video in stream), wanted, files.settings, self.suite.batch)
-
-    def _real(self, wanted: Sequence[Quantity]) -> tuple[ReferenceValues, Values]:
-        """The reference's features, and everything on the truth."""
-        names = [f"{REFERENCE_SEED + number:06d}" for number in range(self.suite.reference_videos)]
-        features = [quantity for quantity in wanted if quantity.name in (FEATURES, I3D)]
-        reference = self._kept(self.reference, names, features)
-        truth = self._kept(self.truth, [job.name for job in self.truths], wanted)
-        name = f"tabletop test clips from seed {REFERENCE_SEED}, world {WORLD_VERSION}"
-        return ReferenceValues(name, reference), truth
-
-    def _kept(self, store: VideoStore, names: Sequence[str], wanted: Sequence[Quantity]) -> Values:
-        """Values of real clips, which are measured once for all runs that share the cache."""
-        files = store.files(names)
-        content = sha256_of(file.path for file in files.files)
-        place = store.folder.parent / f"{store.folder.name}-values"
-        places = {q.name: place / f"{q.name}-{_short(content, *_source_of(q))}.npz" for q in wanted}
-        known = {name: values for name, path in places.items() if (values := _load_values(path)) is not None}
-        missing = [quantity for quantity in wanted if quantity.name not in known]
-        found = self._measure(files, missing) if missing else Values(files.settings)
-        for name, values in found.of.items():
-            if values:
-                _save_values(places[name], values)
-        found.names = [file.path.stem for file in files.files]
-        found.of |= known
-        return found
-
-    def _pairs(self) -> Values | Absent:
-        if not self.layout_jobs:
-            return Absent("no video was generated from the gold layout", "set eval.layout_videos above 0")
-        names = [job.name for job in self.layout_jobs]
-        generated, truth = self.from_layout.files(names), self.truth.files(names)
-        pairs = self._bar(zip(read(generated), read(truth), strict=True), "measuring pairs", len(names))
-        return measure(pairs, pair_quantities(self.parts.networks), generated.settings, self.suite.batch)
-
-    def _check(self) -> tuple[dict[str, Verdict], dict[str, CategoryScore | Absent]]:
-        benchmark = self.parts.benchmark
-
-        def verdicts(store: VideoStore, jobs: Sequence[Job]) -> dict[str, tuple[Any, Verdict]]:
-            prompts = {job.name: job.prompt for job in jobs}
-            stream = self._bar(read(store.files(prompts)), f"checking {store.folder.name}", len(prompts))
-            return {v.name: (prompts[v.name], benchmark.check(prompts[v.name], v.frames)) for v in stream}
-
-        own, real = verdicts(self.generated, self.jobs), verdicts(self.truth, self.truths)
-        scores, ceilings = (benchmark.scores(list(found.values())) for found in (own, real))
-        found: dict[str, CategoryScore | Absent] = {}
-        for category in benchmark.categories:
-            score, ceiling = scores.get(category), ceilings.get(category)
-            if score is None or ceiling is None or not score.n or not ceiling.n:
-                found[category] = Absent("no prompt of this run belongs to it", "raise eval.num_videos")
-            else:
-                found[category] = CategoryScore(
-                    score.share, (score.low, score.high), score.n, ceiling.share, (ceiling.low, ceiling.high)
-                )
-        return {name: verdict for name, (_, verdict) in own.items()}, found
-
-    # -- the report ----------------------------------------------------------------------------------------------------
-
-    def _rows(self, verdicts: Mapping[str, Verdict], measured: Values) -> list[VideoRow]:
-        jobs = {job.name: job for job in self.jobs}
-        rows = []
-        for video in self._bar(read(self.generated.files(jobs)), "pictures", len(jobs)):
-            job, verdict = jobs[video.name], verdicts[video.name]
-            truth = self.truth.frames(job.prompt.id)
-            clip, sheet = write_pictures(self.output, job.name, video.frames, video.fps, truth)
-            values = {key: float(of[job.name]) for key, of in measured.of.items() if key in MEANS and job.name in of}
-            checks = {name: bool(ok) for name, ok in verdict.checks.items()}
-            rows.append(
-                VideoRow(
-                    job.name,
-                    job.prompt.text,
-                    job.prompt.category,
-                    job.seed,
-                    float(verdict.score),
-                    checks,
-                    values,
-                    clip,
-                    sheet,
-                )
-            )
-        order = {category: place for place, category in enumerate(self.parts.benchmark.categories)}
-        return sorted(rows, key=lambda row: (order.get(row.category or "", len(order)), row.name))
-
-    def _settings(self) -> dict[str, Any]:
-        suite = self.suite
-        guidance = f"text {suite.guidance_text:g}, graph {suite.guidance_graph:g}"
-        return {
-            "checkpoint": f"{self.parts.checkpoint} ({self.parts.digest})",
-            "videos": f"{len(self.jobs)} from text, {len(self.layout_jobs)} from the gold layout",
-            "reference": f"{suite.reference_videos} clips of the world's test split",
-            "stage": suite.stage,
-            "steps": suite.steps if suite.steps is not None else "the checkpoint's own",
-            "guidance": guidance,
-            "prompts": f"{len(self.truths)} of the benchmark, sha256 {self._prompts_digest()}",
-            "checker": self.parts.benchmark.checker,
-            "stored as": 'lossless frames (npz, codec "none"); the mp4 beside the report are for looking only',
-            "dtype": suite.dtype,
-        }
-
-    def _prompts_digest(self) -> str:
-        return _short(*(self.parts.benchmark.identity(job.prompt) for job in self.jobs))
-
-    def _timed(self, part: str, work: Callable[[], Any]) -> Any:
-        started = time.perf_counter()
-        try:
-            return work()
-        finally:
-            self.seconds[part] = time.perf_counter() - started
-
-    def _bar(self, stream: Iterable[Any], title: str, total: int | None = None) -> Iterable[Any]:
-        return shown(stream, title, self.console, total)
-
-    def _say(self, line: str) -> None:
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
-        self.notices.append(line)
-
-    def _quiet(self, line: str) -> None:
-        """Clips of the cache are used again as a matter of course."""
-
-
-def _source_of(quantity: Quantity) -> tuple[str, ...]:
-    """What a quantity's values depend on besides the videos."""
-    return quantity.name, str(quantity.network), str(quantity.weights), quantity.parameters, str(METRICS_VERSION)
-
-
-def _short(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-
-
-def _save_values(path: Path, values: Mapping[str, np.ndarray]) -> None:
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer, allow_pickle=False, names=np.array(list(values)), values=np.stack(list(values.values()))
-    )
-    write_bytes(path, buffer.getvalue())
-
-
-def _load_values(path: Path) -> dict[str, np.ndarray] | None:
-    if not path.is_file():
-        return None
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return dict(zip(archive["names"].tolist(), archive["values"], strict=True))
-    except Exception as error:
-        raise MovAIError(f"{path}: is damaged ({error}); remove it") from None

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mov_ai.evaluation.compositional import Score
+from mov_ai.evaluation.benchmark import Score
 from mov_ai.evaluation.metrics.result import Absent
 from mov_ai.evaluation.networks import MetricNetworks
-from mov_ai.evaluation.video_suite import Parts
+from mov_ai.evaluation.video_run import Parts
 from mov_ai.graph import Layout, Node, SceneGraph
 from tests.evaluation.metrics.videos import simple_features, sprites
 

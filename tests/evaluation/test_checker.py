@@ -10,12 +10,14 @@ import pytest
 import torch
 
 from mov_ai.errors import UsageError
+from mov_ai.evaluation.check_tiny import held_out_prompts
 from mov_ai.evaluation.checker import Checker, CheckReport
 from mov_ai.evaluation.checker_tracks import Track, to_planes
-from mov_ai.evaluation.compositional import real_clip, with_other_colors, with_other_motions, with_other_shapes
 from mov_ai.graph import Edge, Node, SceneGraph
 from mov_ai.models.metric_networks.checker import CheckerConfig, CheckerNetwork, boxes_to_targets, targets_to_boxes
 from mov_ai.worlds.tabletop import lexicon
+from mov_ai.worlds.tabletop.motions import motion_of
+from tests.evaluation.wrong_graphs import real_clip, with_other_colors, with_other_motions, with_other_shapes
 
 SEEDS = range(700_000, 700_012)
 
@@ -41,7 +43,8 @@ def judge(graph: SceneGraph, seed: int) -> CheckReport:
 
 
 def total(reports: list[CheckReport], kind: str) -> tuple[int, int]:
-    return sum(r.counts()[f"{kind}_right"] for r in reports), sum(r.counts()[kind] for r in reports)
+    verdicts = [right for report in reports for right in report.verdicts().get(kind, [])]
+    return sum(verdicts), len(verdicts)
 
 
 def test_the_network_is_small() -> None:
@@ -53,7 +56,7 @@ def test_real_clips_pass() -> None:
     for kind in ("objects", "events"):
         right, number = total(reports, kind)
         assert number >= 12
-        assert right >= number - 1, [report.summary() for report in reports]
+        assert right >= number - 1, reports
 
 
 @pytest.mark.parametrize(
@@ -77,24 +80,22 @@ def test_a_large_video_is_judged_alike() -> None:
     seed = SEEDS[0]
     graph, video = real_clip(seed, "test", 512)
     small, large = judge(graph, seed), checker().check(graph, video)
-    assert large.counts() == small.counts()
+    assert large.verdicts() == small.verdicts()
 
 
 def test_a_blank_video_fails_everything() -> None:
     video = np.full((16, 128, 128, 3), 150, dtype=np.uint8)
     for seed in SEEDS[:4]:
         report = checker().check(clip(seed)[0], video)
-        counts = report.counts()
-        assert counts["objects_right"] == counts["events_right"] == counts["motions_right"] == 0
-        assert not report.ok
+        assert not any(right for verdicts in report.verdicts().values() for right in verdicts)
         assert report.tracks == 0
 
 
 def test_the_same_video_gets_the_same_report() -> None:
     graph, video = clip(SEEDS[0])
     first = checker().check(graph, video)
-    assert first.to_dict() == checker().check(graph, torch.from_numpy(video)).to_dict()
-    assert first.to_dict() == judge(graph, SEEDS[0]).to_dict()
+    assert first == checker().check(graph, torch.from_numpy(video))
+    assert first == judge(graph, SEEDS[0])
 
 
 def test_a_still_video_shows_no_motion() -> None:
@@ -109,7 +110,7 @@ def test_a_still_video_shows_no_motion() -> None:
 def test_a_reversed_video_shows_the_opposite() -> None:
     for seed in SEEDS:
         graph, video = clip(seed)
-        moved = [n for n in graph.of_type("event") if lexicon.motion_of(n.label, n.direction) in ("left", "right")]
+        moved = [n for n in graph.of_type("event") if motion_of(n.label, n.direction) in ("left", "right")]
         if moved and len(graph.of_type("event")) == 1:
             report = checker().check(graph, video[::-1].copy())
             assert all(event.motion_ok is False for event in report.events)
@@ -139,19 +140,13 @@ def test_words_the_world_does_not_know_are_not_checked() -> None:
     report = checker().check(graph, clip(SEEDS[0])[1])
     assert report.entities[0].ok is None
     assert report.events[0].ok is None
-    assert "not checked" in report.summary()
+    assert report.verdicts() == {}
 
 
 def test_a_ball_that_spins_is_not_judged() -> None:
     nodes = [Node("s", "scene", "scene"), Node("a", "entity", "ball"), Node("e", "event", "spin")]
     report = checker().check(SceneGraph("", nodes, [Edge("e", "a", "agent")]), clip(SEEDS[0])[1])
     assert report.events[0].ok is None
-
-
-def test_the_summary_says_what_is_wrong() -> None:
-    graph, video = clip(SEEDS[0])
-    wrong = with_other_colors(graph, np.random.default_rng(0))
-    assert "wrong colour" in checker().check(wrong, video).summary()
 
 
 @pytest.mark.parametrize(
@@ -179,3 +174,20 @@ def test_the_network_takes_other_widths() -> None:
     network = CheckerNetwork(replace(CheckerConfig(), widths=(8, 8, 16, 16)))
     shape, color, box, turn = network(torch.zeros(2, 3, 128, 128))
     assert [t.shape for t in (shape, color, box, turn)] == [(2, c, 64, 64) for c in (5, 8, 4, 2)]
+
+
+@pytest.mark.parametrize("change", [with_other_colors, with_other_shapes, with_other_motions])
+def test_changed_graphs_are_valid_and_differ_everywhere(change) -> None:  # type: ignore[no-untyped-def]
+    for prompt in held_out_prompts(8):
+        changed = change(prompt.graph, np.random.default_rng(0))
+        changed.validate()
+        assert len(changed.nodes) == len(prompt.graph.nodes)
+        for old, new in zip(prompt.graph.nodes, changed.nodes, strict=True):
+            if change is with_other_motions and old.type == "event":
+                assert motion_of(old.label, old.direction) != motion_of(new.label, new.direction)
+            elif change is with_other_shapes and old.type == "entity":
+                assert lexicon.concept("shape", old.label) != lexicon.concept("shape", new.label)
+            elif change is with_other_colors and lexicon.concept("color", old.label):
+                assert lexicon.concept("color", old.label) != lexicon.concept("color", new.label)
+            else:
+                assert old == new

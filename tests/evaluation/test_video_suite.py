@@ -17,6 +17,7 @@ from mov_ai.data.video import read_video
 from mov_ai.errors import UsageError
 from mov_ai.evaluation.metrics.result import Absent, MetricResult
 from mov_ai.evaluation.report.results import CategoryScore, Results
+from mov_ai.evaluation.video_run import jobs
 from mov_ai.evaluation.video_suite import VideoSuite
 from tests.evaluation.stand_ins import CATEGORIES, StandInBenchmark, StandInPipeline, networks, parts
 
@@ -168,11 +169,11 @@ def test_videos_of_other_settings_are_made_again_and_it_is_said(
 
 
 def test_more_videos_than_prompts_are_other_takes(tmp_path: Path) -> None:
-    jobs = suite(tmp_path, num_videos=9).jobs(StandInBenchmark().prompts)
-    assert [job.name for job in jobs[3:6]] == ["counts-3", "motion-0-take2", "counts-1-take2"]
-    assert len({(job.prompt.id, job.seed) for job in jobs}) == 9
-    others = suite(tmp_path, num_videos=9, seed=1).jobs(StandInBenchmark().prompts)
-    assert not {(job.prompt.id, job.seed) for job in jobs} & {(job.prompt.id, job.seed) for job in others}
+    listed = jobs(suite(tmp_path, num_videos=9), StandInBenchmark().prompts)
+    assert [job.name for job in listed[3:6]] == ["counts-3", "motion-0-take2", "counts-1-take2"]
+    assert len({(job.prompt.id, job.seed) for job in listed}) == 9
+    others = jobs(suite(tmp_path, num_videos=9, seed=1), StandInBenchmark().prompts)
+    assert not {(job.prompt.id, job.seed) for job in listed} & {(job.prompt.id, job.seed) for job in others}
 
 
 def test_a_metric_that_fails_costs_no_other(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from mov_ai.captions.caption import HELD_OUT_PATTERNS, Caption
 from mov_ai.graph.inflection import VERB_FORMS, inflect
 from mov_ai.graph.time import change_time, relation_end
 from mov_ai.worlds.tabletop.grammar import describe
-from mov_ai.worlds.tabletop.lexicon import concept, motion_of
+from mov_ai.worlds.tabletop.lexicon import concept
+from mov_ai.worlds.tabletop.motions import motion_of
 from mov_ai.worlds.tabletop.scene import Action, Camera, Scene, Thing, sample_scene, split_seed
 
 #: Scenes of each split that the rules are checked on; sampling one takes about 30 ms.

@@ -17,6 +17,7 @@ from mov_ai.worlds.tabletop.layout_rules import (
     score,
     world_positions,
 )
+from mov_ai.worlds.tabletop.motions import motion_of
 from mov_ai.worlds.tabletop.scene import Action, boxes, sample_scene, simulate, split_seed
 from mov_ai.worlds.tabletop.world import caption_and_layout
 
@@ -59,7 +60,7 @@ def test_swapped_motions_fail(gold: list[tuple[SceneGraph, Layout]], motion: str
     seen = 0
     for graph, layout in gold:
         for event in graph.of_type("event"):
-            if lexicon.motion_of(event.label, event.direction) != motion:
+            if motion_of(event.label, event.direction) != motion:
                 continue
             directions = {m: d for d, m in lexicon.DIRECTION_MOTIONS.items()}
             swapped = graph.with_node(event.id, label="move", direction=directions[other])

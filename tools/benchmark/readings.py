@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from mov_ai.evaluation.benchmark import Score
 from mov_ai.evaluation.benchmark.prompts import CATEGORIES, BenchmarkPrompt
 from mov_ai.evaluation.benchmark.scores import score_of
-from mov_ai.evaluation.compositional import Score
 from mov_ai.graph import Interval, SceneGraph
 from mov_ai.worlds.tabletop.lexicon import attribute_concept, concept
 from mov_ai.worlds.tabletop.motions import motion_of

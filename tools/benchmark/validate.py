@@ -20,11 +20,9 @@ from rich.progress import track
 from rich.table import Table
 
 from mov_ai.errors import UsageError, run_script
-from mov_ai.evaluation.benchmark.checker import BenchmarkChecker, Verdict
-from mov_ai.evaluation.benchmark.prompts import CATEGORIES, BenchmarkPrompt, load_prompts
+from mov_ai.evaluation.benchmark import Benchmark, Score, Verdict
+from mov_ai.evaluation.benchmark.prompts import CATEGORIES, BenchmarkPrompt
 from mov_ai.evaluation.benchmark.scenes import reference_clip
-from mov_ai.evaluation.benchmark.scores import category_scores
-from mov_ai.evaluation.compositional import Score
 from mov_ai.graph.files import check_writable, write_json
 from mov_ai.hardware import machine
 from tools.benchmark.build import PER_CATEGORY, draw_prompts
@@ -57,13 +55,14 @@ def _to_dict(scores: dict[str, dict[str, Score]]) -> dict[str, dict[str, Any]]:
 def validate(
     prompts: Sequence[BenchmarkPrompt],
     fresh: Sequence[BenchmarkPrompt],
-    checker: BenchmarkChecker,
+    benchmark: Benchmark,
     size: int = 128,
     console: Console | None = None,
 ) -> Validation:
     """Judge real and counterfactual clips.
 
     Args:
+        benchmark: with the checker.
         prompts: judged on their own clips, on the next prompt's of the same category, and on counterfactual ones.
         fresh: judged on their own clips only.
         size: height and width of the clips in pixels.
@@ -73,7 +72,7 @@ def validate(
     failures = []
 
     def judge(name: str, prompt: BenchmarkPrompt, frames: Any) -> None:
-        verdict = checker.check(prompt, frames)
+        verdict = benchmark.check(prompt, frames)
         pairs[name].append((prompt, verdict))
         if name in (_TRUE, "fresh") and verdict.score < 1:
             wrong = [check for check, right in verdict.checks.items() if not right]
@@ -92,7 +91,7 @@ def validate(
         judge("fresh", prompt, reference_clip(prompt, size).frames)
     names = [_TRUE, *(name for name in ("fresh", _OTHER) if name in pairs)]
     names += [name for name in pairs if name not in names]
-    return Validation({name: category_scores(pairs[name]) for name in names}, failures)
+    return Validation({name: benchmark.scores(pairs[name]) for name in names}, failures)
 
 
 def _next_of_category(prompts: Sequence[BenchmarkPrompt]) -> dict[str, BenchmarkPrompt]:
@@ -149,14 +148,14 @@ def run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     if options.out is not None:
         check_writable(options.out.parent)
     started = time.perf_counter()
-    prompts = load_prompts(options.prompts)[: options.limit]
+    benchmark = Benchmark.from_pretrained(options.prompts)
+    prompts = benchmark.prompts[: options.limit]
     fresh = options.fresh
     if fresh is None:
         fresh = PER_CATEGORY if options.limit is None else -(-len(prompts) // len(CATEGORIES))
-    checker = BenchmarkChecker.from_pretrained()
     # First, for it is quick: what cannot be done is known before the long part.
     readings = _readings(prompts) if options.parser else {}
-    validation = validate(prompts, draw_prompts(fresh, _FRESH), checker, options.size, console)
+    validation = validate(prompts, draw_prompts(fresh, _FRESH), benchmark, options.size, console)
     seconds = time.perf_counter() - started
     console.print(table(validation.scores, f"share of what is asked that clips show, in %; {len(prompts)} prompts"))
     if readings:

@@ -8,9 +8,9 @@ import numpy as np
 
 from mov_ai.evaluation.benchmark.geometry import floor_places, radii
 from mov_ai.evaluation.benchmark.timing import Doing, happens, switched
-from mov_ai.evaluation.checker import Expectation, expectations, match
 from mov_ai.evaluation.checker_motion import measure
 from mov_ai.evaluation.checker_tracks import Track
+from mov_ai.evaluation.expectations import Expectation, expectations, match
 from mov_ai.graph import Node, SceneGraph
 from mov_ai.graph.schema import FULL
 from mov_ai.graph.time import frame_times

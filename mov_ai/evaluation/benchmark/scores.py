@@ -1,13 +1,28 @@
-"""From verdicts to the benchmark's figures: a score for each category."""
+"""Shares of what was asked for, with their intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from mov_ai.evaluation.benchmark.checker import Verdict
-from mov_ai.evaluation.benchmark.prompts import CATEGORIES, BenchmarkPrompt
-from mov_ai.evaluation.compositional import Score
 from mov_ai.evaluation.metrics.bootstrap import mean_interval
+
+
+@dataclass(frozen=True)
+class Score:
+    """A share with its 95 % bootstrap interval over prompts; `n` is how many things were checked."""
+
+    share: float
+    low: float
+    high: float
+    n: int
+
+    def to_dict(self) -> dict[str, float | int | None]:
+        """JSON-ready; None where nothing was checked."""
+        return {
+            name: None if value != value else round(value, 4) if isinstance(value, float) else value
+            for name, value in (("share", self.share), ("low", self.low), ("high", self.high), ("n", self.n))
+        }
 
 
 def score_of(values: Sequence[float]) -> Score:
@@ -28,15 +43,3 @@ def score_of(values: Sequence[float]) -> Score:
     closed = 0.025 ** (1 / len(values))
     low, high = min(low, closed) if share == 1 else low, max(high, 1 - closed) if share == 0 else high
     return Score(share, low, high, len(values))
-
-
-def category_scores(pairs: Sequence[tuple[BenchmarkPrompt, Verdict]]) -> dict[str, Score]:
-    """The score of each category, in the order of `CATEGORIES`; `n` is how many prompts were judged.
-
-    Args:
-        pairs: prompts with the verdicts on their videos.
-    """
-    return {
-        category: score_of([verdict.score for prompt, verdict in pairs if prompt.category == category])
-        for category in CATEGORIES
-    }

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from scipy.stats import bootstrap
 
 from mov_ai.errors import UsageError
 
@@ -30,18 +31,46 @@ def mean_interval(
         raise UsageError(f"bootstrap: expected at least 2 values, got {sample.shape}; measure more videos")
     if not np.isfinite(sample).all():
         raise ValueError("bootstrap: expected finite values")
-    rng = np.random.default_rng(seed)
-    # In blocks, so that memory does not grow with the number of values times that of resamples.
-    block = max(1, _BLOCK // sample.size)
-    means = np.concatenate(
-        [
-            sample[rng.integers(0, sample.size, (min(block, resamples - start), sample.size))].mean(1)
-            for start in range(0, resamples, block)
-        ]
-    )
+    means = _resampled((sample,), lambda drawn, axis: drawn.mean(axis), resamples, seed)
     low, high = np.quantile(means, [0.025, 0.975])
     # A mean of equal values differs from them in the last digit.
     return float(np.clip(low, sample.min(), sample.max())), float(np.clip(high, sample.min(), sample.max()))
+
+
+def share_interval(right: Sequence[float], asked: Sequence[float], seed: int = 0) -> tuple[float, float]:
+    """The percentile interval of a share over groups whose members are not independent: whole groups are resampled.
+
+    Args:
+        right, asked: (N,) how many of each group are right, of how many that were asked for. N ≥ 2.
+    """
+    counts = (np.asarray(right, dtype=np.float64), np.asarray(asked, dtype=np.float64))
+
+    def share(some: np.ndarray, of: np.ndarray, axis: int) -> np.ndarray:
+        total = of.sum(axis)
+        # Draws in which nothing was asked for have no share, and are left out below.
+        return np.where(total > 0, some.sum(axis) / np.maximum(total, 1), -1.0)
+
+    shares = _resampled(counts, share, MEAN_RESAMPLES, seed)
+    low, high = np.quantile(shares[shares >= 0], [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _resampled(
+    samples: tuple[np.ndarray, ...], statistic: Callable[..., np.ndarray], resamples: int, seed: int
+) -> np.ndarray:
+    """A statistic of samples that are resampled together, (resamples,)."""
+    drawn: np.ndarray = bootstrap(
+        samples,
+        statistic,
+        n_resamples=resamples,
+        # So that memory does not grow with the number of values times that of resamples.
+        batch=max(1, _BLOCK // samples[0].size),
+        paired=True,
+        vectorized=True,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).bootstrap_distribution
+    return drawn
 
 
 def set_interval(

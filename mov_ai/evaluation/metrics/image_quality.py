@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from mov_ai.errors import MovAIError, UsageError
@@ -59,8 +58,7 @@ def ssim(video: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
     Wang et al., "Image quality assessment: from error visibility to structural similarity" (2004), with its settings:
     Gaussian window of 11 pixels and σ 1.5, K1 0.01, K2 0.03, data range 255; only places where the window is inside the
-    frame. That is scikit-image's figure with its "to match Wang et al." settings. torchmetrics makes the same map
-    but, as of 1.9, also averages over the border, for which it reflects the frame; hence it is not used here.
+    frame. From scikit-image: torchmetrics, as of 1.9, also averages over the border, where it reflects the frame.
 
     Returns:
         (T,), T ≥ 1.
@@ -71,22 +69,10 @@ def ssim(video: np.ndarray, reference: np.ndarray) -> np.ndarray:
     same_shape(video, reference)
     if min(video.shape[1:3]) < SSIM_WINDOW:
         raise UsageError(f"SSIM: expected frames of at least 11×11 pixels, got {video.shape[1]}×{video.shape[2]}")
-    return np.asarray([_ssim(a, b) for a, b in zip(video, reference, strict=True)])
+    from skimage.metrics import structural_similarity
 
-
-def _ssim(first: np.ndarray, second: np.ndarray) -> float:
-    def window(image: np.ndarray) -> np.ndarray:
-        blurred: np.ndarray = gaussian_filter(image, (1.5, 1.5, 0), truncate=3.5)
-        border = SSIM_WINDOW // 2
-        return blurred[border:-border, border:-border]
-
-    a, b = first.astype(np.float64), second.astype(np.float64)
-    mean_a, mean_b = window(a), window(b)
-    variances = window(a * a) - mean_a**2 + window(b * b) - mean_b**2
-    covariance = window(a * b) - mean_a * mean_b
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    similarity = (2 * mean_a * mean_b + c1) * (2 * covariance + c2) / ((mean_a**2 + mean_b**2 + c1) * (variances + c2))
-    return float(similarity.mean())
+    settings = {"channel_axis": -1, "gaussian_weights": True, "use_sample_covariance": False, "data_range": 255}
+    return np.asarray([structural_similarity(a, b, **settings) for a, b in zip(video, reference, strict=True)])
 
 
 def _double(frame: np.ndarray) -> Tensor:

@@ -32,7 +32,8 @@ from mov_ai.training.label_noise import blur_labels
 from mov_ai.training.objective import Objective, Progress
 from mov_ai.worlds.tabletop import lexicon
 from mov_ai.worlds.tabletop.held_out import with_seen_words
-from mov_ai.worlds.tabletop.layout_rules import movers, score, world_positions
+from mov_ai.worlds.tabletop.layout_rules import score, world_positions
+from mov_ai.worlds.tabletop.motions import motion_of, movers
 from mov_ai.worlds.tabletop.scene import FRAMES, MAX_INSTANCES, Scene, simulate
 from mov_ai.worlds.tabletop.world import caption_and_layout, gold_layout
 
@@ -239,7 +240,7 @@ class PlannerObjective(Objective):
                 spinning = {
                     entity
                     for event in graph.of_type("event")
-                    if lexicon.motion_of(event.label, event.direction) == "spin"
+                    if motion_of(event.label, event.direction) == "spin"
                     for entity in movers(graph, event)
                 }
                 flags = [entity in spinning for entity, _ in drawn_entities(graph)]

@@ -17,6 +17,7 @@ from mov_ai.graph.instances import drawn_entities
 from mov_ai.graph.layout_report import LayoutReport, Verdict
 from mov_ai.graph.time import change_time, frame_times
 from mov_ai.worlds.tabletop import lexicon
+from mov_ai.worlds.tabletop.motions import motion_of, movers
 from mov_ai.worlds.tabletop.scene import Camera, camera_axes
 
 #: The middle of the cameras that the world draws.
@@ -33,8 +34,6 @@ WOBBLE = 0.035
 APART, NEAR = 0.6, 1.75
 #: How far a box may reach over the frame's edge.
 EDGE = 0.005
-#: Verbs such as "push" act on their patient, if they have one; verbs that mean a motion by themselves on their agent.
-_INTRANSITIVE = frozenset(verb for verbs in lexicon.MOTION_VERBS.values() for verb in verbs)
 
 
 # -- boxes in the world ------------------------------------------------------------------------------------------------
@@ -211,17 +210,6 @@ def relation_margin(label: str, first: np.ndarray, second: np.ndarray) -> float 
 # -- the whole layout --------------------------------------------------------------------------------------------------
 
 
-def movers(graph: SceneGraph, event: Node) -> list[str]:
-    """Ids of the entities that an event moves: its agents, or the patients of a verb such as "push"."""
-    agents, patients = (list(dict.fromkeys(e.target for e in graph.edges_from(event.id, t))) for t in _ROLES)
-    if agents and patients:
-        return agents if event.label.lower().strip() in _INTRANSITIVE else patients
-    return agents or patients
-
-
-_ROLES = ("agent", "patient")
-
-
 def score(graph: SceneGraph, layout: Layout) -> LayoutReport:
     """Check a layout against its graph.
 
@@ -262,7 +250,7 @@ def score(graph: SceneGraph, layout: Layout) -> LayoutReport:
 
 
 def _judge_event(event: Node, track: Track, name: str) -> Verdict:
-    motion = lexicon.motion_of(event.label, event.direction) or ""
+    motion = motion_of(event.label, event.direction) or ""
     margin = motion_margin(motion, track.boxes, event.interval)
     said = event.label if event.direction is None else f"{event.label} {event.direction}"
     number = f"#{track.instance + 1} " if track.instance else ""

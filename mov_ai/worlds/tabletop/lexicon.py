@@ -169,18 +169,3 @@ def attribute_concept(word: str) -> tuple[str, str] | None:
         if name is not None:
             return kind, name
     return None
-
-
-def motion_of(label: str, direction: str | None) -> str | None:
-    """The motion that an event node means, or None if the world does not know it.
-
-    A direction wins over a verb that says nothing by itself ("roll", unknown verbs); a verb such as "jump" keeps its
-    meaning whatever direction comes with it, except the vertical "turn around".
-    """
-    verb = label.lower().strip()
-    for motion, verbs in MOTION_VERBS.items():
-        if verb in verbs:
-            if motion == "turn" and direction == "around":
-                return "spin"
-            return motion
-    return DIRECTION_MOTIONS.get(direction) if direction is not None else None

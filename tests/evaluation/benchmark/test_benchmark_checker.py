@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation import benchmark
-from mov_ai.evaluation.benchmark import CATEGORIES, BenchmarkChecker, BenchmarkPrompt, load_prompts
-from mov_ai.evaluation.benchmark.checker import squared
+from mov_ai.evaluation.benchmark import CATEGORIES, Benchmark, BenchmarkPrompt, load_prompts
+from mov_ai.evaluation.benchmark.benchmark import squared
 from mov_ai.evaluation.benchmark.observe import Observed
 from mov_ai.evaluation.benchmark.prompts import Check
 from mov_ai.evaluation.benchmark.questions import answer
 from mov_ai.evaluation.benchmark.scenes import reference_clip, rendered
-from mov_ai.evaluation.embedded_benchmark import RULES
 from tools.benchmark.build import draw_prompts
 from tools.benchmark.counterfactuals import CHANGES, NOTHING
 from tools.benchmark.validate import Validation, validate
@@ -28,9 +24,9 @@ NUMBER = len(CATEGORIES)
 
 
 @cache
-def checker() -> BenchmarkChecker:
+def checker() -> Benchmark:
     torch.set_num_threads(1)
-    return BenchmarkChecker.from_pretrained()
+    return Benchmark.from_pretrained()
 
 
 @cache
@@ -145,14 +141,3 @@ def test_a_question_that_there_is_none_of_is_a_usage_error() -> None:
     one = prompt("counts")
     with pytest.raises(UsageError, match="kind: expected one of"):
         answer(Check("nice", "beauty", False, {}), Observed.of(one.graph, [], 16))
-
-
-def test_the_identity_of_the_rules_covers_every_module_that_decides_a_verdict() -> None:
-    folder = Path(str(benchmark.__file__)).parent
-    found, waiting = set[str](), ["checker.py"]
-    while waiting:
-        name = waiting.pop()
-        found.add(name)
-        imported = re.findall(r"^ *from mov_ai\.evaluation\.benchmark\.(\w+) import", (folder / name).read_text(), re.M)
-        waiting += [f"{module}.py" for module in imported if f"{module}.py" not in found]
-    assert found == set(RULES)

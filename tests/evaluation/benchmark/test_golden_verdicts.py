@@ -28,7 +28,7 @@ def clips(prompt: benchmark.BenchmarkPrompt, other: benchmark.BenchmarkPrompt) -
 
 def judged() -> dict[str, dict[str, bool]]:
     """Clip -> check -> verdict, on one prompt of each category."""
-    checker = benchmark.BenchmarkChecker.from_pretrained()
+    checker = benchmark.Benchmark.from_pretrained()
     prompts = benchmark.load_prompts()[: len(benchmark.CATEGORIES)]
     return {
         f"{prompt.id}, {name}": checker.check(prompt, frames).checks
@@ -39,7 +39,9 @@ def judged() -> dict[str, dict[str, bool]]:
 
 @pytest.fixture(scope="module")
 def golden() -> dict[str, dict[str, bool]]:
-    return json.loads(GOLDEN.read_text(encoding="utf-8"))["verdicts"]
+    stored = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    assert stored["rules"] == benchmark.RULES_VERSION
+    return stored["verdicts"]
 
 
 def test_the_checker_says_what_it_said(golden: dict[str, dict[str, bool]]) -> None:
@@ -54,4 +56,6 @@ def test_right_clips_pass_and_others_fail(golden: dict[str, dict[str, bool]]) ->
 
 
 if __name__ == "__main__":
-    GOLDEN.write_text(json.dumps({"verdicts": judged()}, indent=1) + "\n", encoding="utf-8")
+    GOLDEN.write_text(
+        json.dumps({"rules": benchmark.RULES_VERSION, "verdicts": judged()}, indent=1) + "\n", encoding="utf-8"
+    )

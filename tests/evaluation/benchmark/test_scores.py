@@ -6,14 +6,14 @@ import math
 
 import pytest
 
-from mov_ai.evaluation.benchmark import CATEGORIES, Verdict, category_scores, load_prompts
+from mov_ai.evaluation.benchmark import CATEGORIES, Benchmark, Verdict, load_prompts
 from mov_ai.evaluation.benchmark.scores import score_of
 
 
 def test_a_score_is_the_mean_of_its_prompts() -> None:
     prompts = load_prompts()[:32]
     pairs = [(p, Verdict(1.0 if p.category == "counts" else i % 2, {})) for i, p in enumerate(prompts)]
-    scores = category_scores(pairs)
+    scores = Benchmark.scores(pairs)
     assert list(scores) == list(CATEGORIES)
     assert scores["counts"].share == scores["counts"].high == 1.0
     assert scores["counts"].low == pytest.approx(0.025 ** (1 / 4))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.metrics.bootstrap import mean_interval, set_interval
+from mov_ai.evaluation.metrics.bootstrap import mean_interval, set_interval, share_interval
 
 
 @settings(max_examples=40, deadline=None)
@@ -29,6 +29,21 @@ def test_interval_of_a_mean_is_as_wide_as_theory_says() -> None:
     values = np.random.default_rng(1).normal(0, 1, 400)
     low, high = mean_interval(values)
     assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.08)
+
+
+def test_intervals_are_those_that_were_published_with() -> None:
+    rng = np.random.default_rng(7)
+    values = rng.random(40)
+    assert mean_interval(values) == pytest.approx((0.3807769861765042, 0.563808059557594), abs=0.005)
+    assert mean_interval(values, 300, 3) == pytest.approx((0.3782114702919141, 0.5685982825760064), abs=0.01)
+    assert mean_interval([1.0] * 30 + [0.0] * 10) == pytest.approx((0.625, 0.875), abs=0.026)
+    right = rng.integers(0, 4, 64)
+    asked = right + rng.integers(0, 3, 64)
+    assert share_interval(right, asked) == pytest.approx((0.5263072453861928, 0.6467248195915859), abs=0.005)
+
+
+def test_groups_that_were_asked_for_nothing_count_for_nothing() -> None:
+    assert share_interval([1, 0, 0], [1, 0, 0]) == (1.0, 1.0)
 
 
 def test_interval_of_a_set_statistic_holds_its_value_and_is_cut_at_the_minimum() -> None:

@@ -1,10 +1,12 @@
-"""The benchmark's checker: what does a video show of what a prompt asks for?"""
+"""The benchmark: its prompts, their rendered truth, and what a video shows of what a prompt asks for."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,10 +14,18 @@ from torch.nn import functional
 
 from mov_ai.errors import UsageError
 from mov_ai.evaluation.benchmark.observe import Observed
-from mov_ai.evaluation.benchmark.prompts import BenchmarkPrompt
+from mov_ai.evaluation.benchmark.prompts import CATEGORIES, BenchmarkPrompt, load_prompts
 from mov_ai.evaluation.benchmark.questions import answer
-from mov_ai.evaluation.checker import Checker
+from mov_ai.evaluation.benchmark.scenes import ReferenceClip, reference_clip
+from mov_ai.evaluation.benchmark.scores import Score, score_of
+from mov_ai.evaluation.checker import EMBEDDED, Checker
+from mov_ai.graph.files import sha256_of
+from mov_ai.models.component import WEIGHTS_FILE
 from mov_ai.models.metric_networks.checker import SIZE
+from mov_ai.worlds.tabletop.world import WORLD_VERSION
+
+#: Raised by whoever changes what the checker says of a video: figures of other rules are not compared.
+RULES_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -32,28 +42,42 @@ class Verdict:
     checks: dict[str, bool]
     tracks: int = 0
 
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready dictionary."""
-        return asdict(self)
 
+class Benchmark:
+    """Prompts and the checker that judges videos of them by the pixels alone.
 
-class BenchmarkChecker:
-    """Judges videos by the pixels alone: the embedded checker's network follows objects, rules answer the questions.
+    The checker's network follows objects, rules answer the questions. The network is trained on rendered clips of seeds
+    of its own and shares nothing with any generator.
 
-    The network is trained on rendered clips of seeds of its own and shares nothing with any generator.
+    Attributes:
+        categories: all there are.
+        prompts: interleaved, so that the first few cover all categories.
+        checker: network, weights and rules in words.
     """
 
-    def __init__(self, checker: Checker) -> None:
-        self.checker = checker
+    categories = CATEGORIES
+
+    def __init__(self, prompts: Sequence[BenchmarkPrompt], checker: Checker) -> None:
+        self.prompts, self._checker = prompts, checker
+        self.checker = f"embedded checker (sha256 {sha256_of([EMBEDDED / WEIGHTS_FILE])}), rules {RULES_VERSION}"
 
     @classmethod
-    def from_pretrained(cls, path: str | Path | None = None, device: torch.device | str = "cpu") -> BenchmarkChecker:
-        """Load the embedded network, or one from a folder that training exported.
+    def from_pretrained(cls, prompts: str | Path | None = None, device: torch.device | str = "cpu") -> Benchmark:
+        """The repository's prompts, or those of a folder or file, and the embedded checker.
 
         Raises:
-            UsageError, MovAIError: as `Checker.from_pretrained`.
+            UsageError: if the prompts cannot be read. Else as `Checker.from_pretrained`.
         """
-        return cls(Checker.from_pretrained(path, device))
+        given = load_prompts(None if prompts is None else Path(prompts))
+        return cls(given, Checker.from_pretrained(device=device))
+
+    def identity(self, prompt: BenchmarkPrompt) -> str:
+        """Changes with whatever decides a prompt's truth."""
+        return hashlib.sha256(f"{WORLD_VERSION} {json.dumps(prompt.to_dict())}".encode()).hexdigest()[:16]
+
+    def truth(self, prompt: BenchmarkPrompt, size: int) -> ReferenceClip:
+        """The world's own clip of a prompt, in frames of `size` by `size` pixels."""
+        return reference_clip(prompt, size)
 
     def check(self, prompt: BenchmarkPrompt, frames: np.ndarray) -> Verdict:
         """Judge a video.
@@ -66,12 +90,20 @@ class BenchmarkChecker:
         Raises:
             UsageError: if it is not such a video.
         """
-        tracks = self.checker.follow(squared(frames))
+        tracks = self._checker.follow(squared(frames))
         observed = Observed.of(prompt.graph, tracks, len(frames))
         checks = {check.name: answer(check, observed) for check in prompt.checks}
         needed = all(checks[check.name] for check in prompt.checks if check.needed)
         asked = [checks[check.name] for check in prompt.checks if not check.needed]
         return Verdict(float(np.mean(asked)) if needed else 0.0, checks, len(tracks))
+
+    @staticmethod
+    def scores(verdicts: Sequence[tuple[BenchmarkPrompt, Verdict]]) -> dict[str, Score]:
+        """The score of each category, in the order of `CATEGORIES`; `n` is how many prompts were judged."""
+        return {
+            category: score_of([verdict.score for prompt, verdict in verdicts if prompt.category == category])
+            for category in CATEGORIES
+        }
 
 
 def squared(frames: np.ndarray) -> np.ndarray:

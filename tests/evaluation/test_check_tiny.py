@@ -1,0 +1,88 @@
+"""The check of the embedded model: a perfect pipeline scores high, a bad one nothing, and intervals are honest."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from mov_ai.errors import UsageError
+from mov_ai.evaluation import check_tiny
+from mov_ai.evaluation.check_tiny import held_out_prompts, scores
+from mov_ai.worlds.tabletop.world import sample_clip
+
+
+class Perfect:
+    """Renders the world's own clip of each caption, and counts its calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, int]] = []
+
+    def __call__(self, text: str, seed: int) -> np.ndarray:
+        self.calls.append((text, seed))
+        return sample_clip(seed, "test").video.numpy()
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def options(tmp_path: Path, **changes: object) -> argparse.Namespace:
+    given = {"prompts": 3, "stages": 128, "model": None, "out": tmp_path / "out.json", "cache": tmp_path / "cache"}
+    return argparse.Namespace(**{**given, **changes})
+
+
+def test_every_prompt_is_a_caption_of_the_world() -> None:
+    prompts = held_out_prompts(5)
+    assert [prompt.seed for prompt in prompts] == list(range(5))
+    assert prompts == held_out_prompts(5)
+    for prompt in prompts:
+        assert prompt.graph.caption == prompt.text
+
+
+def test_a_perfect_pipeline_scores_high_and_finished_videos_are_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = Perfect()
+    monkeypatch.setattr(check_tiny, "load_pipeline", lambda model, stages: pipeline)
+    console = Console(file=io.StringIO(), width=120)
+    check_tiny.run(options(tmp_path, prompts=2), console)
+    result = check_tiny.run(options(tmp_path, prompts=3), console)
+    assert pipeline.calls == [(prompt.text, prompt.seed) for prompt in held_out_prompts(3)]
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert written == json.loads(json.dumps(result))
+    assert written["generated"] == written["real"]
+    assert written["generated"]["objects"]["share"] >= 0.9
+    assert written["generated"]["events"]["share"] >= 0.8
+    assert "objects right" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_blank_pipeline_scores_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grey = np.full((16, 128, 128, 3), 140, dtype=np.uint8)
+    monkeypatch.setattr(check_tiny, "load_pipeline", lambda model, stages: lambda text, seed: grey)
+    result = check_tiny.run(options(tmp_path, prompts=2), Console(quiet=True))["generated"]
+    assert result["objects"]["share"] == result["events"]["share"] == result["motions"]["share"] == 0
+
+
+def test_intervals_hold_the_share_and_narrow_with_more_prompts() -> None:
+    def rows(number: int) -> list[dict[str, list[bool]]]:
+        return [{"objects": [i % 3 > 0, True]} for i in range(number)]
+
+    few, many = scores(rows(9))["objects"], scores(rows(90))["objects"]
+    assert few.low <= few.share <= few.high
+    assert many.high - many.low < few.high - few.low
+    assert few == scores(rows(9))["objects"]
+    assert scores(rows(9))["events"].n == 0
+    assert scores(rows(9))["events"].to_dict()["share"] is None
+
+
+def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check_tiny.main(["--prompts", "0"]) == UsageError.exit_code
+    assert capsys.readouterr().err == "check_tiny: --prompts: expected 1 or more; found 0\n"

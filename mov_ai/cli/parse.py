@@ -16,7 +16,7 @@ from mov_ai.errors import UsageError
 
 if TYPE_CHECKING:
     from mov_ai.graph import SceneGraph
-    from mov_ai.parser.decode import Parse
+    from mov_ai.parser.assembly import Parse
     from mov_ai.parser.parser import SceneGraphParser
 
 #: Texts parsed in one pass of the network.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from torch import Tensor
 
-    from mov_ai.parser.decode import Parse
+    from mov_ai.parser.assembly import Parse
     from mov_ai.parser.network import CompositionalSceneParser
     from mov_ai.parser.scores import Scores
     from mov_ai.parser.timeline import SpanTimes
@@ -201,7 +201,7 @@ class SceneGraphParser:
 
     def _parses(self, texts: Sequence[str], entities: Sequence[Sequence[str | tuple[int, int]] | None]) -> list[Parse]:
         """Score and decode, a bounded number of tokens at a time, texts of about one length together."""
-        from mov_ai.parser.decode import decode
+        from mov_ai.parser.assembly import decode
 
         graphs = self._token_graphs(texts)
         given = [
@@ -376,7 +376,7 @@ def score(
     import numpy as np
     import torch
 
-    from mov_ai.parser.decode import choose
+    from mov_ai.parser.assembly import choose
     from mov_ai.parser.network import ROLES, TokenBatch, Wording
     from mov_ai.parser.scores import Scores
     from mov_ai.parser.token_graph import pad

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
 
-from mov_ai.parser.network import ROLES
+from mov_ai.parser.network import LINKS, ROLES
 from mov_ai.parser.scores import Scores
 from mov_ai.parser.token_graph import TokenGraph
 from mov_ai.parser.vocabulary import Vocabulary, base_verb, node_words
@@ -30,7 +29,7 @@ class Fact:
         predicate: as FACTUAL words it; "is" for an attribute.
         probability: in [0, 1].
         verb: the token of the predicate's verb, if it has one in the text.
-        said: the token that tells of the predicate.
+        word: the token that tells of the predicate.
     """
 
     head: int
@@ -38,7 +37,12 @@ class Fact:
     predicate: str
     probability: float
     verb: int | None = None
-    said: int | None = None
+    word: int | None = None
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """Head and tail."""
+        return self.head, self.tail
 
 
 @dataclass(frozen=True)
@@ -73,9 +77,7 @@ def _within_a_word(tokens: TokenGraph, token: int) -> bool:
     return bool(touches) and "-" in (tokens.words[token - 1], tokens.words[token])
 
 
-def read(
-    text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary, taking_part: Set[int] = frozenset()
-) -> Reading:
+def read(text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary) -> Reading:
     """The likeliest entities, attributes and predicates.
 
     Each is decided by itself, but for entities that nothing is said of, while something is said of others: annotators
@@ -83,10 +85,8 @@ def read(
 
     Args:
         text, tokens, scores, vocabulary: the text and what the network says of it.
-        taking_part: tokens of entities that events are about.
     """
-    kinds = scores.role.argmax(-1)
-    entities = [int(t) for t in scores.chosen if kinds[t] == ROLES.index("entity")]
+    entities = [int(token) for token in scores.chosen if scores.roles[token] == "entity"]
 
     def words(token: int, kind: int) -> str:
         left = words_before(tokens, scores, token, kind)
@@ -94,34 +94,25 @@ def read(
         return node_words(text, tokens, token, left, form)
 
     attributes: dict[tuple[int, int], str] = {}
-    facts = []
+    facts: list[Fact] = []
     for entity in entities:
+        numbers = 0
         for token in np.flatnonzero(scores.attribute[entity] > _LIKELY):
             if token != entity:
-                attributes[entity, int(token)] = words(int(token), 1)
+                attributes[entity, int(token)] = label = words(int(token), 1)
+                numbers += label.isdecimal()
                 facts.append(Fact(entity, int(token), "is", float(scores.attribute[entity, token])))
         number = _digits_before(tokens, entity, words_before(tokens, scores, entity, 0))
-        if number is not None and not any(o == entity and said.isdecimal() for (o, _), said in attributes.items()):
+        if number is not None and not numbers:
             attributes[entity, number] = tokens.words[number]
             facts.append(Fact(entity, number, "is", max(float(scores.attribute[entity, number]), _LIKELY)))
-
-    def fact(row: int, choice: int) -> Fact:
-        predicate, verb = vocabulary.predicate(tokens, scores.verbs.tolist(), choice)
-        if verb is None and scores.label_verb[choice] >= 0:
-            verb = _verb(int(scores.label_verb[choice]), tokens, scores.said[row])
-            if not (tokens.tags[verb].startswith("V") or kinds[verb] == ROLES.index("event")):
-                verb = None  # "side by side with"
-        head, tail = (int(token) for token in scores.pairs[row])
-        return Fact(head, tail, predicate, float(scores.predicate[row, choice]), verb, int(scores.said[row].argmax()))
-
-    facts += [fact(row, int(chances.argmax())) for row, chances in enumerate(scores.predicate) if chances.argmax()]
+    for row, chances in enumerate(scores.predicate):
+        if chances.argmax():
+            facts.append(_relation(tokens, scores, vocabulary, row, int(chances.argmax())))
+    in_events = _participants(scores)
     for entity in list(entities):
-        spoken_of = {
-            token
-            for found in facts
-            for token in ((found.head,) if found.predicate == "is" else (found.head, found.tail))
-        }
-        if entity in spoken_of or entity in taking_part or len(entities) == 1:
+        in_facts = {token for fact in facts for token in ((fact.head,) if fact.predicate == "is" else fact.ends)}
+        if entity in in_facts or entity in in_events or len(entities) == 1:
             continue
         rows = [
             row
@@ -134,16 +125,34 @@ def read(
         drop = np.log(max(1 - likely, 1e-9) / likely)
         best = int(np.argmax(gains)) if rows else -1
         if rows and gains[best] >= max(drop, _FAINT):
-            facts.append(fact(rows[best], 1 + int(scores.predicate[rows[best], 1:].argmax())))
+            choice = 1 + int(scores.predicate[rows[best], 1:].argmax())
+            facts.append(_relation(tokens, scores, vocabulary, rows[best], choice))
         elif drop > _FAINT:
             entities.remove(entity)
     return Reading({token: words(token, 0) for token in entities}, attributes, tuple(facts))
 
 
-def _verb(first: int, tokens: TokenGraph, said: np.ndarray) -> int:
+def _participants(scores: Scores) -> set[int]:
+    """Tokens of entities that some event is about."""
+    roles = [LINKS.index(name) for name in ("agent", "patient", "instrument", "location")]
+    return {int(scores.chosen[target]) for _, target in np.argwhere(np.isin(scores.link.argmax(-1), roles))}
+
+
+def _relation(tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary, row: int, choice: int) -> Fact:
+    """The fact that one of the vocabulary's choices makes of a pair of entities."""
+    predicate, verb = vocabulary.predicate(tokens, scores.verbs.tolist(), choice)
+    if verb is None and scores.label_verb[choice] >= 0:
+        verb = _verb(int(scores.label_verb[choice]), tokens, scores.teller[row])
+        if not (tokens.tags[verb].startswith("V") or scores.roles[verb] == "event"):
+            verb = None  # "side by side with"
+    head, tail = (int(token) for token in scores.pairs[row])
+    return Fact(head, tail, predicate, float(scores.predicate[row, choice]), verb, int(scores.teller[row].argmax()))
+
+
+def _verb(first: int, tokens: TokenGraph, teller: np.ndarray) -> int:
     """Of the tokens that are the same verb as the first one, that which tells most of the predicate."""
     base = base_verb(tokens, first)
-    return max((i for i in range(first, len(tokens)) if base_verb(tokens, i) == base), key=lambda i: said[i])
+    return max((i for i in range(first, len(tokens)) if base_verb(tokens, i) == base), key=lambda i: teller[i])
 
 
 def _digits_before(tokens: TokenGraph, head: int, left: int) -> int | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+
+from mov_ai.parser.network import LINKS, ROLES
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Scores:
         order: (M, M, orders).
         pairs: (P, 2), head and tail tokens; all ordered pairs of entities, an entity with itself included.
         predicate: (P, choices of the vocabulary).
-        said: (P, N), which token tells of the predicate.
+        teller: (P, N), which token tells of the predicate.
         label_verb: (labels,), the token of each label's verb, or -1.
         verbs: (T,), the tokens that predicates can be made up of.
         log_duration: (S,), how long each sentence lasts, up to a constant.
@@ -40,7 +43,33 @@ class Scores:
     order: np.ndarray
     pairs: np.ndarray
     predicate: np.ndarray
-    said: np.ndarray
+    teller: np.ndarray
     label_verb: np.ndarray
     verbs: np.ndarray
     log_duration: np.ndarray
+
+    @cached_property
+    def roles(self) -> list[str]:
+        """The likeliest role of each token."""
+        return [ROLES[number] for number in self.role.argmax(-1)]
+
+    @cached_property
+    def row(self) -> dict[int, int]:
+        """Chosen token -> its row in `link` and `order`, in the order of the text."""
+        return {int(token): row for row, token in enumerate(self.chosen)}
+
+    def confidence(self, token: int) -> float:
+        """How likely a token's role is."""
+        return round(float(self.role[token].max()), 4)
+
+    def link_chance(self, source: int, target: int, name: str) -> float:
+        """How likely a link is; 0 where one of the tokens was not chosen."""
+        if source not in self.row or target not in self.row:
+            return 0.0
+        return float(self.link[self.row[source], self.row[target], LINKS.index(name)])
+
+    def likeliest_link(self, source: int, target: int) -> str:
+        """What one token most likely is to another."""
+        if source not in self.row or target not in self.row:
+            return "none"
+        return LINKS[int(self.link[self.row[source], self.row[target]].argmax())]

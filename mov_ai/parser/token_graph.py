@@ -75,6 +75,10 @@ class TokenGraph:
     def __len__(self) -> int:
         return len(self.features)
 
+    def sentence_of(self, token: int) -> int:
+        """The number of the sentence that a token is in."""
+        return bisect.bisect_right(self.sentences, token) - 1
+
     def to_pyg(self) -> Data:
         """The graph as torch-geometric's: `x` (N, features), `edge_index` (2, E), `edge_type` (E,)."""
         import torch

@@ -6,7 +6,8 @@ import pytest
 
 from mov_ai.captions.caption import Mention
 from mov_ai.graph import Edge, Interval, Node, SceneGraph
-from mov_ai.parser.decode import decode, step_lengths
+from mov_ai.parser.assembly import decode
+from mov_ai.parser.event_times import step_lengths
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.parser.token_graph import TokenGraph, token_graph
 from mov_ai.parser.vocabulary import Vocabulary

@@ -2,7 +2,7 @@ import pytest
 
 from mov_ai.errors import UsageError
 from mov_ai.graph import SceneGraph
-from mov_ai.parser.decode import check_size
+from mov_ai.parser.assembly import check_size
 from mov_ai.parser.lemmas import noun_lemma, verb_lemma
 from mov_ai.parser.parser import EMBEDDED_PARSER, SceneGraphParser
 

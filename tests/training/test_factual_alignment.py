@@ -2,7 +2,7 @@ import pytest
 
 from mov_ai.data.factual import parse_triples
 from mov_ai.graph.convert import to_triples
-from mov_ai.parser.decode import decode
+from mov_ai.parser.assembly import decode
 from mov_ai.parser.network import LINKS, ROLES
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.parser.token_graph import token_graph

@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "worlds": {"captions", "data", "labels", "graph"},
     "result": {"data", "graph"},
     "pipeline": {"result", "models", "parser", "diffusion", "labels", "data", "graph"},
+    "assembly": {"pipeline", "plugins", "models", "labels", "graph"},
     "training": _BELOW_TRAINING,
     "evaluation": _BELOW_TRAINING,
     # What the entry points share to read `conf/`.
@@ -38,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Entry points: nothing but the command line may import them.
     "train": {"hydra_entry", "training", *_BELOW_TRAINING},
     "evaluate": {"hydra_entry", "evaluation", *_BELOW_TRAINING},
-    "cli": {"train", "evaluate", "training", "evaluation", *_BELOW_TRAINING},
+    "cli": {"assembly", "train", "evaluate", "training", "evaluation", *_BELOW_TRAINING},
 }
 
 

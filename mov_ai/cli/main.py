@@ -14,6 +14,7 @@ from typing import Any
 import typer
 
 from mov_ai import __version__
+from mov_ai.cli.assemble import assemble
 from mov_ai.cli.eval import evaluate
 from mov_ai.cli.generate import generate
 from mov_ai.cli.messages import say
@@ -38,6 +39,7 @@ app.command()(parse)
 app.command()(plan)
 app.command()(generate)
 app.command("eval")(evaluate)
+app.command()(assemble)
 app.add_typer(world, name="world")
 app.add_typer(weights, name="weights")
 

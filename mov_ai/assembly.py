@@ -1,0 +1,82 @@
+"""From the runs that trained its networks to a pipeline's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mov_ai.errors import UsageError
+from mov_ai.graph.files import read_json
+from mov_ai.graph.video_shape import VideoShape
+from mov_ai.labels.coverage import LabelCoverage
+from mov_ai.models.cascade import CASCADE_FILE, Cascade, CascadeConfig
+from mov_ai.models.codec import CodecConfig, VideoCodec
+from mov_ai.models.component import config_from_dict, load_component
+from mov_ai.models.planner import LayoutPlanner, PlannerConfig
+from mov_ai.models.registry import load_denoiser
+from mov_ai.pipeline import MovAIPipeline
+from mov_ai.plugins import load_world
+
+
+def assemble(
+    codec: str | Path,
+    denoiser: str | Path,
+    out: str | Path,
+    planner: str | Path | None = None,
+    completer: str | None = None,
+    frames: int | None = None,
+) -> MovAIPipeline:
+    """Join trained networks and write the folder that `MovAIPipeline.from_pretrained` reads.
+
+    Args:
+        codec, denoiser, planner: folders of exported networks, or of the runs that exported them. How the denoiser's
+            stages are sampled is what its export says.
+        out: a new or an empty folder.
+        planner: None for a pipeline that leaves boxes out unless a layout is given.
+        completer: the installed world that completes graphs; None for none.
+        frames: of a video where nothing is said; None for as many as the planner was trained for, or 16.
+
+    Returns:
+        The pipeline, on the CPU.
+
+    Raises:
+        UsageError: if a folder holds no such network, the latents of codec and denoiser differ, no world has that name,
+            or `out` holds files.
+        MovAIError: if weights are damaged, or `out` cannot be written; nothing half-written is left.
+    """
+    out = Path(out)
+    if out.is_dir() and any(out.iterdir()):
+        raise UsageError(f"out: {out}: holds files; choose a new or an empty folder")
+    world = load_world(completer)
+    codec_network = load_component(VideoCodec, CodecConfig, _exported(codec))
+    denoiser_folder = _exported(denoiser)
+    network = load_denoiser(denoiser_folder)
+    channels, expected = codec_network.config.latent_channels, network.config.latent_channels
+    if channels != expected:
+        raise UsageError(
+            f"{denoiser_folder}: expected latents of {channels} channels, as {_exported(codec)} makes; found "
+            f"{expected}: join it with the codec that it was trained with"
+        )
+    config = CascadeConfig()
+    sampling = denoiser_folder / CASCADE_FILE
+    if sampling.is_file():
+        config = config_from_dict(CascadeConfig, read_json(sampling), str(sampling))
+    if not config.shared_network:
+        raise UsageError(f"{sampling}: shared_network: expected true, as one denoiser is given; found false")
+    layout_planner = None if planner is None else load_component(LayoutPlanner, PlannerConfig, _exported(planner))
+    if frames is None:
+        frames = VideoShape().frames if layout_planner is None else layout_planner.config.frames
+    pipeline = MovAIPipeline(
+        Cascade(config, codec_network, [network]),
+        layout_planner,
+        world=world,
+        coverage=LabelCoverage.load(denoiser_folder),
+        shape=VideoShape(frames, height=config.last, width=config.last),
+        name=out.name,
+    )
+    pipeline.save_pretrained(out, parser=False)
+    return pipeline
+
+
+def _exported(folder: str | Path) -> Path:
+    """A network's own folder; of a run, the one that it exported to."""
+    return Path(folder) / "export" if (Path(folder) / "export").is_dir() else Path(folder)

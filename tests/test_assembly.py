@@ -1,0 +1,100 @@
+"""Trained networks become a pipeline, or nothing is written."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from mov_ai.assembly import assemble
+from mov_ai.errors import MovAIError, UsageError
+from mov_ai.graph import VideoShape
+from mov_ai.labels.coverage import LabelCoverage
+from mov_ai.models.cascade import CASCADE_FILE
+from mov_ai.models.codec import CodecConfig, VideoCodec
+from mov_ai.models.component import save_component
+from mov_ai.pipeline import MovAIPipeline
+from tests.cli.conftest import Command, command  # noqa: F401
+
+
+@pytest.fixture
+def runs(tiny_pipeline_dir: Path, tmp_path: Path) -> Path:
+    """Folders as trainings export them: codec, a denoiser with its sampling and its labels, planner."""
+    for part in ("codec", "planner"):
+        shutil.copytree(tiny_pipeline_dir / part, tmp_path / "runs" / part)
+    shutil.copytree(tiny_pipeline_dir / "denoiser", tmp_path / "runs" / "denoiser" / "export")
+    export = tmp_path / "runs" / "denoiser" / "export"
+    (export / CASCADE_FILE).write_text(json.dumps({"last": 256, "steps": [3, 2, 1]}))
+    LabelCoverage({"entity": Counter(ball=3)}).save(export)
+    return tmp_path / "runs"
+
+
+def test_networks_become_a_pipeline_that_loads(runs: Path, tmp_path: Path) -> None:
+    made = assemble(runs / "codec", runs / "denoiser", tmp_path / "mine", runs / "planner", "tabletop")
+    read = MovAIPipeline.from_pretrained(tmp_path / "mine", "cpu")
+    assert read.shape == made.shape == VideoShape(16, 8.0, 256, 256)
+    assert read.cascade.config == made.cascade.config
+    assert read.cascade.config.steps == (3, 2, 1)
+    assert read.name == "mine"
+    assert read.world is not None
+    assert read.coverage is not None
+    assert read.coverage.counts["entity"]["ball"] == 3
+    assert read.cascade.codec.config == made.cascade.codec.config
+
+
+def test_a_pipeline_needs_neither_planner_nor_world(runs: Path, tmp_path: Path) -> None:
+    assemble(runs / "codec", runs / "denoiser", tmp_path / "mine", frames=24)
+    read = MovAIPipeline.from_pretrained(tmp_path / "mine", "cpu")
+    assert (read.planner, read.world, read.shape.frames) == (None, None, 24)
+
+
+def other_channels(runs: Path) -> None:
+    save_component(VideoCodec(CodecConfig(4, (16, 16, 8), (1, 1, 1), mean=(0.0,) * 4, std=(1.0,) * 4)), runs / "codec")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (other_channels, "denoiser/export: expected latents of 4 channels"),
+        (lambda runs: shutil.rmtree(runs / "planner"), "planner: expected a folder"),
+        (lambda runs: shutil.copytree(runs / "codec", runs / "planner", dirs_exist_ok=True), "planner/config.json"),
+        (lambda runs: (runs / "denoiser/export" / CASCADE_FILE).write_text("{}}"), CASCADE_FILE),
+        (lambda runs: (runs / "denoiser/export" / CASCADE_FILE).write_text('{"steps": [1]}'), CASCADE_FILE),
+        (
+            lambda runs: (runs / "denoiser/export" / CASCADE_FILE).write_text('{"shared_network": false}'),
+            "shared_network",
+        ),
+        (
+            lambda runs: (runs / "codec/model.safetensors").write_bytes(b"1234567890123456789"),
+            "codec/model.safetensors",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_nothing_is_written(runs: Path, tmp_path: Path, spoil, message: str) -> None:  # type: ignore[no-untyped-def]
+    spoil(runs)
+    with pytest.raises(MovAIError) as caught:
+        assemble(runs / "codec", runs / "denoiser", tmp_path / "mine", runs / "planner")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "mine").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+def test_a_folder_that_holds_files_is_kept(runs: Path) -> None:
+    with pytest.raises(UsageError, match="new or an empty folder"):
+        assemble(runs / "codec", runs / "denoiser", runs)
+
+
+def test_the_command_says_what_it_made(command: Command, runs: Path) -> None:  # noqa: F811
+    parts = ["--codec", runs / "codec", "--denoiser", runs / "denoiser", "--planner", runs / "planner"]
+    result = command("assemble", *parts, "--out", "mine")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("wrote mine: 16 frames of 256x256 at 8 fps, stages 128, 256\n")
+    again = command("assemble", *parts, "--out", "mine")
+    assert (again.code, "holds files" in again.err) == (2, True)
+    unknown = command("assemble", *parts, "--completer", "moon", "--out", "other")
+    assert (unknown.code, "world: expected one of tabletop" in unknown.err) == (2, True)
+    assert not Path("other").exists()

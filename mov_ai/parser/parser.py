@@ -376,7 +376,6 @@ def score(
     import numpy as np
     import torch
 
-    from mov_ai.parser.assembly import choose
     from mov_ai.parser.network import ROLES, TokenBatch, Wording
     from mov_ai.parser.scores import Scores
     from mov_ai.parser.token_graph import pad
@@ -407,7 +406,9 @@ def score(
             elif heads is not None:
                 _impose(role[i], left[i], ())
         attribute = _mean(network.attributes(state) for network, state in each).sigmoid().cpu().numpy()
-        chosen = [choose(role[i, : len(graph)]) for i, graph in enumerate(graphs)]
+        unpaired = [ROLES.index(name) for name in ("none", "setting", "light")]
+        kinds = role.argmax(-1)
+        chosen = [np.flatnonzero(~np.isin(kinds[i, : len(graph)], unpaired)) for i, graph in enumerate(graphs)]
         wordings = [vocabulary.wording(graph) for graph in graphs]
         rows = np.zeros((len(graphs), max(1, *map(len, chosen))), dtype=np.int64)
         verbs = np.full((len(graphs), max(len(wording.verbs) for wording in wordings)), -1, dtype=np.int64)

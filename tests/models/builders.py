@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TypeVar
+
 import numpy as np
 import torch
+from torch import nn
 
 from mov_ai.graph import Edge, Layout, Node, SceneGraph, Track
 from mov_ai.graph.instances import drawn_entities
@@ -12,6 +16,7 @@ from mov_ai.models.conditioning import Conditioning, condition
 from mov_ai.models.denoiser import DenoiserConfig, TSAMDenoiser
 from mov_ai.models.graph_encoder import GraphEncoderConfig
 
+Network = TypeVar("Network", bound=nn.Module)
 #: The label encoder of the small networks.
 LABELS = LabelEncoderConfig(width=64)
 ENCODER = load_label_encoder(LABELS)
@@ -39,6 +44,40 @@ def ball_and_cube(**ball: object) -> SceneGraph:
     graph = SceneGraph(CAPTION, nodes, edges)
     graph.validate()
     return graph
+
+
+def dogs_and_frisbees() -> SceneGraph:
+    """Words of another world, one in every place where a graph can hold one."""
+    nodes = [
+        Node("s", "scene", "scene", setting="meadow", camera="pan", light="sunset", style="watercolour"),
+        Node("catch", "event", "catch", direction="up", manner="eagerly", interval=(0.0, 0.5)),
+        Node("dog", "entity", "dog", count=2),
+        Node("frisbee", "entity", "frisbee"),
+        Node("large", "attribute", "large", kind="size"),
+        Node("spotted", "attribute", "spotted", kind="texture"),
+        Node("wooden", "attribute", "wooden", kind="material"),
+        Node("ochre", "attribute", "ochre", kind="color"),
+    ]
+    edges = [
+        Edge("s", "catch", "contains"),
+        Edge("catch", "dog", "agent"),
+        Edge("catch", "frisbee", "patient"),
+        Edge("dog", "large", "has_attribute"),
+        Edge("dog", "spotted", "has_attribute"),
+        Edge("frisbee", "wooden", "has_attribute"),
+        Edge("frisbee", "ochre", "has_attribute", interval=(0.0, 0.5)),
+        Edge("frisbee", "dog", "spatial", "above"),
+        Edge("dog", "frisbee", "relation", "chasing"),
+    ]
+    graph = SceneGraph("two large spotted dogs eagerly catch an ochre wooden frisbee", nodes, edges)
+    graph.validate()
+    return graph
+
+
+def relabelled(graph: SceneGraph, old: str, new: str) -> SceneGraph:
+    """A copy in which the edges that are labelled `old` are labelled `new`."""
+    edges = [replace(edge, label=new if edge.label == old else edge.label) for edge in graph.edges]
+    return SceneGraph(graph.caption, graph.nodes, edges)
 
 
 def still_layout(graph: SceneGraph, boxes: list[tuple[float, ...]], frames: int = 16) -> Layout:
@@ -76,9 +115,18 @@ def small_denoiser(seed: int = 0, **changes: object) -> TSAMDenoiser:
     config = DenoiserConfig(**{**values, **changes})  # type: ignore[arg-type]
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        network = TSAMDenoiser(config).eval()
-        # Some weights start at zero; a test of what has influence needs them to be something.
+        return awake(TSAMDenoiser(config), seed)
+
+
+def awake(network: Network, seed: int = 0) -> Network:
+    """A network whose weights all matter: a test of what has influence needs those that start at zero to be something.
+
+    Returns:
+        The network itself, in evaluation mode.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
         for parameter in network.parameters():
             if parameter.ndim > 1 or not parameter.any():
-                torch.nn.init.normal_(parameter, std=0.15)
-    return network
+                parameter.normal_(std=0.15, generator=generator)
+    return network.eval()

@@ -19,6 +19,7 @@ from mov_ai.models.attention import (
     rotate,
     window_merge,
     window_partition,
+    window_sides,
 )
 
 CPU = torch.device("cpu")
@@ -162,19 +163,40 @@ def test_edges_are_soft_and_monotone() -> None:
     assert softer[10] > rising[10]
 
 
-@pytest.mark.parametrize("shift", [0, 1, 2])
-def test_merging_undoes_partitioning(shift: int) -> None:
-    x = _random(2, 8, 12, 3)
-    windows, bias = window_partition(x, 4, shift)
-    assert windows.shape == (2 * 6, 16, 3)
-    assert (bias is None) == (shift == 0)
-    assert torch.equal(window_merge(windows, 4, shift, 8, 12), x)
+@pytest.mark.parametrize("shifted", [False, True])
+@pytest.mark.parametrize(
+    ("grid", "window"),
+    [((8, 12), (4, 4)), ((9, 16), (3, 8)), ((16, 9), (8, 3)), ((6, 10), (6, 5)), ((5, 7), (5, 1)), ((1, 1), (1, 1))],
+)
+def test_merging_undoes_partitioning(grid: tuple[int, int], window: tuple[int, int], shifted: bool) -> None:
+    x = _random(2, *grid, 3)
+    windows, bias = window_partition(x, window, shifted)
+    tokens = window[0] * window[1]
+    assert windows.shape == (2 * grid[0] * grid[1] // tokens, tokens, 3)
+    assert (bias is None) == (not shifted)
+    assert torch.equal(window_merge(windows, window, shifted, *grid), x)
+
+
+@pytest.mark.parametrize(
+    ("grid", "most", "sides"),
+    [
+        ((8, 8), 8, (8, 8)),
+        ((16, 32), 8, (8, 8)),
+        ((9, 16), 8, (3, 8)),
+        ((20, 12), 8, (5, 6)),
+        ((6, 10), 8, (6, 5)),
+        ((11, 4), 8, (1, 4)),
+        ((1, 3), 8, (1, 3)),
+    ],
+)
+def test_windows_are_the_largest_that_divide_the_grid(grid: tuple[int, int], most: int, sides: tuple[int, int]) -> None:
+    assert window_sides(*grid, most) == sides
 
 
 def test_tokens_rolled_in_from_the_other_side_are_kept_apart() -> None:
     height = width = 8
     place = torch.stack(torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij"), -1)[None].float()
-    windows, bias = window_partition(place, 4, 2)
+    windows, bias = window_partition(place, (4, 4), True)
     assert bias is not None
     assert bias.shape == (4, 16, 16)
     distance = (windows[:, :, None] - windows[:, None, :]).abs().amax(-1)
@@ -189,9 +211,9 @@ def test_shifted_window_attention_does_not_leak_around_the_frame() -> None:
     places = torch.cartesian_prod(torch.arange(4), torch.arange(4))
 
     def run(x: Tensor) -> Tensor:
-        windows, bias = window_partition(x, 4, 2)
+        windows, bias = window_partition(x, (4, 4), True)
         assert bias is not None
-        return window_merge(attention(windows, rotary(places, 4), bias[:, None]), 4, 2, 8, 8)
+        return window_merge(attention(windows, rotary(places, 4), bias[:, None]), (4, 4), True, 8, 8)
 
     changed = x.clone()
     changed[:, 0, 0] += 5

@@ -1,22 +1,20 @@
-# ruff: noqa: E402
-# ruff: noqa: E402
 """PVR: the stages on small random networks: seeds, batches, starting from a given video, callbacks, errors."""
 
 from __future__ import annotations
-
-import pytest
-
-pytest.skip("being rewritten for label vectors", allow_module_level=True)
 
 from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given as supposing
+from hypothesis import settings
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.testing import assert_close
 
 from mov_ai.diffusion.sampling import Guidance
-from mov_ai.models.cascade import Cascade, CascadeConfig, resize
+from mov_ai.errors import UsageError
+from mov_ai.models.cascade import Cascade, CascadeConfig, Stage, plan_stages, resize, shrink
 from mov_ai.models.conditioning import collate
 from mov_ai.models.denoiser import STAGES
 from tests.models.builders import ball_and_cube, given, small_denoiser
@@ -98,6 +96,23 @@ def test_a_later_stage_runs_alone_on_any_video_and_keeps_it_at_a_low_start() -> 
     assert (results[0] - low).abs().mean() < 0.2 * (results[1] - low).abs().mean()
 
 
+@pytest.mark.parametrize("sides", [(64, 128), (128, 64), (96, 96)])
+def test_a_stage_makes_videos_of_other_sides_and_lengths(sides: tuple[int, int]) -> None:
+    cascade = small_cascade()
+    small = _run(cascade, [0], sides=tuple(side // 2 for side in sides))
+    latents = _run(cascade, [0], 1, cascade.decode(small), sides=sides)
+    assert latents.shape == (1, FRAMES, 4, sides[0] // 8, sides[1] // 8)
+    assert cascade.decode(latents).shape == (1, FRAMES, 3, *sides)
+    long = cascade.run_stage(0, given(frames=5), [0], Guidance(), frames=5, sides=(32, 48))
+    assert long.shape == (1, 5, 4, 4, 6)
+
+
+def test_progress_names_the_longer_side() -> None:
+    seen: list[tuple[int, int, int]] = []
+    _run(small_cascade(), [0], sides=(48, 80), callback=lambda *step: seen.append(step))
+    assert seen == [(80, 1, 2), (80, 2, 2)]
+
+
 def test_a_later_stage_needs_a_video() -> None:
     with pytest.raises(ValueError, match="stage 256 starts from an earlier stage's video"):
         _run(small_cascade(), [0], 1)
@@ -150,6 +165,13 @@ def test_one_network_for_all_stages_or_one_each() -> None:
         ({"steps": (2, 0, 1)}, "steps >= 1"),
         ({"starts": (1.0, 0.0, 0.5)}, "0 < starts <= 1"),
         ({"starts": (1.0, 1.5, 0.5)}, "0 < starts <= 1"),
+        ({"stages": (256, 128, 512)}, "expected ascending sizes"),
+        ({"stages": (128, 128, 512)}, "expected ascending sizes"),
+        ({"stages": ()}, "expected ascending sizes"),
+        ({"stages": (0, 256, 512)}, "expected ascending sizes"),
+        ({"stages": (128, 256)}, "expected 2 steps and starts"),
+        ({"first": 64}, "first <= last, both of"),
+        ({"first": 512, "last": 128}, "first <= last"),
     ],
 )
 def test_wrong_configurations_say_what_was_expected(changes: dict[str, tuple[float, ...]], words: str) -> None:
@@ -162,3 +184,93 @@ def test_resizing_keeps_flat_colours_and_its_own_size() -> None:
     assert resize(video, 40, 40) is video
     flat = torch.full((2, 3, 3, 8, 8), 0.25)
     assert_close(resize(flat, 20, 24), torch.full((2, 3, 3, 20, 24), 0.25))
+
+
+def test_shrinking_takes_means_of_areas() -> None:
+    video = torch.arange(2 * 3 * 4 * 8).float().view(1, 2, 3, 4, 8)
+    small = shrink(video, 2, 4)
+    assert small.shape == (1, 2, 3, 2, 4)
+    assert small[0, 1, 2, 1, 0] == video[0, 1, 2, 2:, :2].mean()
+
+
+# -- which stages a run has --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "sizes", "stages"),
+    [
+        (512, 512, None, [(0, 128, 128), (1, 256, 256), (2, 512, 512)]),
+        (256, 256, None, [(0, 128, 128), (1, 256, 256)]),
+        (128, 128, None, [(0, 128, 128)]),
+        # 16:9 and 9:16: the longer side names the stage, the shorter is rounded to what codec and denoiser divide.
+        (288, 512, None, [(0, 64, 128), (1, 144, 256), (2, 288, 512)]),
+        (512, 288, None, [(0, 128, 64), (1, 256, 144), (2, 512, 288)]),
+        # Sizes that were not trained for: each is made by the nearest stage, the first begins with noise.
+        (96, 160, None, [(0, 80, 128), (0, 96, 160)]),
+        (64, 64, None, [(0, 64, 64)]),
+        (1024, 1024, None, [(0, 128, 128), (1, 256, 256), (2, 512, 512), (2, 1024, 1024)]),
+        (512, 512, [512], [(0, 512, 512)]),
+        (512, 512, [64, 192], [(0, 64, 64), (1, 192, 192)]),
+        (512, 512, [96, 112, 480], [(0, 96, 96), (0, 112, 112), (2, 480, 480)]),
+        (320, 512, [128, 256], [(0, 80, 128), (1, 160, 256)]),
+    ],
+)
+def test_stages_follow_from_the_size(
+    height: int, width: int, sizes: list[int] | None, stages: list[tuple[int, int, int]]
+) -> None:
+    assert plan_stages(CascadeConfig(), height, width, sizes, 16) == [Stage(*stage) for stage in stages]
+
+
+def test_a_one_stage_cascade_is_planned_for_its_own_stage() -> None:
+    single = CascadeConfig(first=512, last=512)
+    assert plan_stages(single, 512, 512, None, 16) == [Stage(2, 512, 512)]
+    assert plan_stages(single, 256, 256, None, 16) == [Stage(2, 256, 256)]
+
+
+@settings(max_examples=200, deadline=None)
+@supposing(
+    st.integers(1, 64),
+    st.integers(1, 64),
+    st.none() | st.lists(st.integers(1, 64), min_size=1, max_size=4, unique=True).map(sorted),
+    st.sampled_from([8, 16, 32]),
+)
+def test_planned_stages_can_be_run(height: int, width: int, sizes: list[int] | None, multiple: int) -> None:
+    height, width = height * multiple, width * multiple
+    if sizes is not None:
+        sizes = [size * multiple for size in sizes]
+        if any(side * sizes[-1] / max(height, width) % multiple for side in (height, width)):
+            with pytest.raises(UsageError, match=f"multiples of {multiple}; found .*: try "):
+                plan_stages(CascadeConfig(), height, width, sizes, multiple)
+            return
+    config = CascadeConfig()
+    stages = plan_stages(config, height, width, sizes, multiple)
+    assert all(stage.height % multiple == 0 and stage.width % multiple == 0 for stage in stages)
+    assert all(stage.height >= multiple and stage.width >= multiple for stage in stages)
+    assert stages[0].index == config.first_stage
+    assert [stage.index for stage in stages] == sorted(stage.index for stage in stages)
+    assert (stages[-1].height > stages[-1].width) == (height > width)
+    if sizes is None:
+        assert (stages[-1].height, stages[-1].width) == (height, width)
+        assert len({stage.size for stage in stages}) == len(stages)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "sizes", "words"),
+    [
+        (512, 512, [256, 128], r"each larger than the one before; found \[256, 128\]"),
+        (512, 512, [128, 128], "each larger than the one before"),
+        (512, 512, [0, 128], r"sizes from 16 up, .*; found \[0, 128\]"),
+        (512, 512, [-128], "sizes from 16 up"),
+        (512, 512, [], r"expected whole numbers, as 128,256,512; found \[\]"),
+        (512, 512, [True, 128], "expected whole numbers"),
+        (512, 512, [128.0], "expected whole numbers"),
+        (100, 100, None, "sides that are multiples of 16; found 100x100: try 96x96"),
+        (100, 128, None, "multiples of 16; found 100x128: try 96x128"),
+        (512, 512, [128, 200], "multiples of 16; found 200x200: try 192x192"),
+        (288, 512, [128], "multiples of 16; found 72x128: try 64x128"),
+    ],
+)
+def test_sizes_that_cannot_be_made_are_one_line(height: int, width: int, sizes: list[int] | None, words: str) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        plan_stages(CascadeConfig(), height, width, sizes, 16)
+    assert "\n" not in str(caught.value)

@@ -24,14 +24,17 @@ log = logging.getLogger(__name__)
 COMMAND = "mov_ai.train"
 
 
-def chosen_experiment(*, _root_: DictConfig) -> str:
-    """Resolver for the configuration: the name given as `experiment=`, "experiments" if a sweep goes over several."""
+def chosen(group: str, *, _root_: DictConfig) -> str:
+    """Resolver for the configuration: the name given as `experiment=` or `model=`.
+
+    Where there is none, as in a sweep that goes over several, it is the group's name in the plural.
+    """
     # A job's configuration has no `hydra` part; a sweep's has, before there is a job.
     hydra_part = OmegaConf.select(_root_, "hydra")
     if hydra_part is None and HydraConfig.initialized():
         hydra_part = HydraConfig.get()
-    name = None if hydra_part is None else hydra_part.runtime.choices.get("experiment")
-    return str(name or "experiments")
+    name = None if hydra_part is None else hydra_part.runtime.choices.get(group)
+    return str(name or f"{group}s")
 
 
 def embedded_part(part: str) -> str:
@@ -41,7 +44,7 @@ def embedded_part(part: str) -> str:
 
 def register_resolvers() -> None:
     """Make known what `conf/train.yaml` uses beyond plain values. To be called before the configuration is composed."""
-    OmegaConf.register_new_resolver("chosen_experiment", chosen_experiment, replace=True)
+    OmegaConf.register_new_resolver("chosen", chosen, replace=True)
     OmegaConf.register_new_resolver("embedded", embedded_part, replace=True)
     OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
 

@@ -78,6 +78,7 @@ class StoryWords(Lexicon):
     opposites: dict[str, tuple[tuple[str, str], ...]]
     sizes: tuple[tuple[str, str], ...]
     comparatives: dict[str, str]
+    change_verbs: dict[str, dict[str, float]]
     manners: Words
     times: Words
     openings: Words

@@ -117,6 +117,10 @@ class Realiser(Choices):
         patterns = self.patterns[family].items()
         return self.weighted({name: weight for name, (weight, _) in patterns if weight and name not in without})
 
+    def template(self, family: str, name: str = "") -> str:
+        """The template of a pattern; of any one of its family if it is not named."""
+        return self.patterns[family][name or self.pattern_among(family)][1]
+
     def arrange(
         self,
         template: str,
@@ -171,7 +175,7 @@ class Realiser(Choices):
         self.pattern = pattern
         if pattern.startswith(("once", "soon", "until")):
             self.meets.add((id(a), id(b)))
-        return self.arrange(self.patterns["pairs"][pattern][1], a, b, tenses, same)
+        return self.arrange(self.template("pairs", pattern), a, b, tenses, same)
 
     def caption(self, pieces: Sequence[Piece], relations: Sequence[tuple[int, str, int, Interval]] = ()) -> Caption:
         """The text of the pieces with its graph."""

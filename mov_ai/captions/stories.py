@@ -67,7 +67,7 @@ class _StoryTeller(StoryWording):
             return self._without(a, b)
         else:
             family = "both_at_once"
-        return self.arrange(self.patterns[family][self.pattern_among(family)][1], a, b, tenses)
+        return self.arrange(self.template(family), a, b, tenses)
 
     def _without(self, a: Event, b: Event) -> list[Piece]:
         """One who does the first without the second; "without" says the negation itself."""
@@ -126,7 +126,7 @@ class _StoryTeller(StoryWording):
             if run and count - step == 2 and self.chance(0.35):
                 # "runs, jumps and falls".
                 a, b = self.steps[step][0], self.steps[step + 1][0]
-                return [*pieces, *self.arrange(self.patterns["run"]["run"][1], a, b, {"main": self.tense})]
+                return [*pieces, *self.arrange(self.template("run", "run"), a, b, {"main": self.tense})]
             if step and joined < 2 and self.chance(0.55):
                 pieces += self._joined(step, numbered, last)
                 joined += 1

@@ -139,6 +139,10 @@ class StoryPlot(Choices):
         self.actors.append(actor)
         return len(self.actors) - 1
 
+    def _new(self, kind: str, plural: float = 0.14) -> int:
+        """Someone or something of a class."""
+        return self._add(self._noun(WORDS.nouns[kind]), kind, plural)
+
     def _noun(self, options: Sequence[str]) -> str:
         told = {actor.noun for actor in self.actors}
         # Where all have been told of, one comes a second time.
@@ -146,7 +150,7 @@ class StoryPlot(Choices):
 
     def _someone(self) -> int:
         kind = self.weighted(WORDS.cast)
-        index = self._add(self._noun(WORDS.nouns[kind]), kind)
+        index = self._new(kind)
         if kind in WORDS.human and self.chance(0.03):
             self.actors.append(Actor(self._noun(WORDS.own["person"][5:])))
             self.actors[index].lacks = len(self.actors) - 1
@@ -227,7 +231,7 @@ class StoryPlot(Choices):
         else:
             group = self.pick([g for g in options if g not in ("person", "animal_own")])
             kind = self.pick(WORDS.human) if group == "human" else group
-            target = self._add(self._noun(WORDS.nouns[kind]), kind)
+            target = self._new(kind)
         if self.actors[subject].group == "human" and self.actors[target].group in WORDS.thing and self.chance(0.1):
             changed = self._made(subject, target)
             if changed is not None:
@@ -243,7 +247,7 @@ class StoryPlot(Choices):
         people = [i for i in cast if self.actors[i].group == "human" and i != subject]
         if self.chance(0.5):
             kind = self.pick(WORDS.human)
-            agents = [self.pick(people) if people else self._add(self._noun(WORDS.nouns[kind]), kind)]
+            agents = [self.pick(people) if people else self._new(kind)]
         return self._done(agents, subject, action, passive=True)
 
     def _done(self, agents: list[int], patient: int, action: Action, passive: bool) -> Event:
@@ -253,10 +257,7 @@ class StoryPlot(Choices):
             event.tool = self._add(self._noun(WORDS.tools[action.lemma]), "object", plural=0)
         elif action.lemma in WORDS.received and self.chance(0.6):
             kind = self.pick(WORDS.human)
-            event.place = (
-                self.pick(("to", "to", "toward")),
-                self._add(self._noun(WORDS.nouns[kind]), kind, plural=0.05),
-            )
+            event.place = (self.pick(("to", "to", "toward")), self._new(kind, plural=0.05))
             event.direction = "toward" if event.place[0] == "toward" else event.direction
         elif action.lemma in ("put", "carry", "push", "pull", "take", "drop", "place") and self.chance(0.5):
             preposition, kind, direction = self.pick([path for path in WORDS.paths if path[1] != "slope"])
@@ -271,21 +272,14 @@ class StoryPlot(Choices):
         kind, old, new = self._values(subject)
         by_degrees = new in WORDS.comparatives and self.chance(0.4)
         new = WORDS.comparatives[new] if by_degrees else new
-        wordings = {
-            "color": {"turn": 4, "become": 2, "change": 3, "go": 1, "switch": 1, "fade": 1},
-            "size": {"become": 2, "grow": 3 if new in ("big", "huge", "long", "large", "thick") else 0, "get": 1},
-        }.get(kind, {"become": 4, "get": 3, "go": 2, "turn": 1, "change": 1})
-        if by_degrees:
-            wordings = {"grow": 4, "get": 3, "become": 3}
-        elif new == "asleep":
-            wordings = {"fall": 1}
-        lemma = self.weighted({name: float(weight) for name, weight in wordings.items()})
+        verbs = WORDS.change_verbs["degrees" if by_degrees else kind if kind in WORDS.change_verbs else "state"]
+        # What becomes small does not grow.
+        grows = by_degrees or new in ("big", "huge", "long", "large", "thick")
+        verbs = {"fall": 1.0} if new == "asleep" else {v: w if v != "grow" or grows else 0.0 for v, w in verbs.items()}
+        lemma = self.weighted(verbs)
         event = Event([subject], lemma)
-        from_to = (
-            lemma in ("switch", "fade")
-            or (lemma == "go" and kind != "color")
-            or (lemma == "change" and old is not None)
-        )
+        always = lemma in ("switch", "fade") or (lemma == "go" and kind != "color")
+        from_to = always or (lemma == "change" and old is not None)
         from_to = from_to or (lemma in ("turn", "go", "grow", "change") and not by_degrees and self.chance(0.4))
         self._change(event, subject, kind, old, new, "from" if from_to else "to" if lemma == "change" else "bare")
         if lemma == "change" and kind == "color" and self.chance(0.6):

@@ -226,9 +226,8 @@ class _SceneTeller(SceneWords):
         if set(a.subjects) == set(b.subjects):
             # One thing that does two things at the same time; "and" alone would tell them in sequence.
             first = self.first_clause(a, tense)
-            template = self.patterns["both_at_once"][self.pattern_among("both_at_once")][1]
-            return [*first, *self.arrange(template, a, b, tenses, introduces=False)]
-        return self.arrange(self.patterns["at_once"][self.pattern_among("at_once")][1], a, b, tenses)
+            return [*first, *self.arrange(self.template("both_at_once"), a, b, tenses, introduces=False)]
+        return self.arrange(self.template("at_once"), a, b, tenses)
 
     def _reordered(self) -> list[Piece]:
         """The first two steps in one sentence with a subordinate clause; nothing where they are told one by one."""
@@ -258,7 +257,7 @@ class _SceneTeller(SceneWords):
         if not place and same and single and self._last_two(step) and self.chance(0.35):
             # "rolls left, jumps and turns blue".
             final = self.steps[step + 1][0]
-            self.pieces += self.arrange(self.patterns["run"]["run"][1], event, final, {"main": tense})
+            self.pieces += self.arrange(self.template("run", "run"), event, final, {"main": tense})
             return step + 2
         unfit = () if single and same else ("and",) if single else ("before", "until", "and")
         form = self.pattern_among("joined", without=unfit)
@@ -274,8 +273,7 @@ class _SceneTeller(SceneWords):
             return step + 1
         aside = "present" if tense in ("future", "caption") or (form, tense) == ("until", "progressive") else tense
         tenses = {"main": tense, "aside": aside}
-        template = self.patterns["joined"][form][1]
-        self.pieces += self.arrange(template, before, event, tenses, same, introduces=False)
+        self.pieces += self.arrange(self.template("joined", form), before, event, tenses, same, introduces=False)
         if form == "until":
             self.meets.add((id(before), id(event)))
         if form != "and":

@@ -57,7 +57,7 @@ def check_prompt(text: str) -> None:
     Raises:
         UsageError: if it is empty, too long, has control characters or no letters.
     """
-    from mov_ai.parser.parser import check_text
+    from mov_ai.parser.input_text import check_text
 
     check_text(text)
     for position, character in enumerate(text, 1):
@@ -76,7 +76,7 @@ def require_english(text: str) -> None:
     Raises:
         UsageError: if it does not look English.
     """
-    from mov_ai.parser.parser import looks_foreign
+    from mov_ai.parser.input_text import looks_foreign
 
     if looks_foreign(text):
         raise UsageError(

@@ -36,6 +36,9 @@ class Calibration:
         return replace(graph, nodes=nodes, edges=edges)
 
 
+UNCHANGED = Calibration()
+
+
 @dataclass(frozen=True)
 class Judged:
     """Predictions that were compared with gold: confidences in [0, 1], and whether each is right; in the same order."""

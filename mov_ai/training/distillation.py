@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from mov_ai.errors import UsageError
+from mov_ai.parser.loading import load_networks
 from mov_ai.parser.network import ROLES, CompositionalSceneParser, ParseLogits
-from mov_ai.parser.parser import load_networks
 from mov_ai.parser.token_graph import FEATURES, WORD_FEATURES
 from mov_ai.parser.vocabulary import Vocabulary
 from mov_ai.training.parser_samples import IGNORED

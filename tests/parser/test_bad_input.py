@@ -17,7 +17,8 @@ from mov_ai.errors import UsageError
 from mov_ai.graph import MAX_NODES, SceneGraph
 from mov_ai.graph.convert import to_triples, triples_to_text
 from mov_ai.graph.draw import to_dot, to_html, to_svg, to_tree
-from mov_ai.parser.parser import EMBEDDED_PARSER, MAX_TOKENS, SceneGraphParser
+from mov_ai.parser.input_text import MAX_TOKENS
+from mov_ai.parser.parser import EMBEDDED_PARSER, SceneGraphParser
 
 pytestmark = pytest.mark.skipif(
     not (EMBEDDED_PARSER / "model.safetensors").is_file(), reason="the embedded parser is not trained yet"

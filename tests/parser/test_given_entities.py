@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mov_ai.errors import UsageError
-from mov_ai.parser.parser import check_text, given_heads
+from mov_ai.parser.input_text import check_text, given_heads
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.parser.token_graph import TokenGraph, token_graph
 

@@ -32,6 +32,7 @@ from mov_ai.graph.convert import FACTUAL_WORDINGS, Triple, to_triples
 from mov_ai.graph.time import change_time
 from mov_ai.parser.confidence import Calibration, fit_scaling, judge
 from mov_ai.parser.lexicon import load_lexicon
+from mov_ai.parser.loading import load_networks, save_parser
 from mov_ai.parser.network import (
     DIRECTIONS,
     LINKS,
@@ -41,7 +42,7 @@ from mov_ai.parser.network import (
     CompositionalSceneParser,
     ParserConfig,
 )
-from mov_ai.parser.parser import SceneGraphParser, load_networks, save_parser
+from mov_ai.parser.parser import SceneGraphParser
 from mov_ai.parser.spacy_pipeline import EMBEDDED_PIPELINE, load_spacy
 from mov_ai.parser.spelling import Corrected
 from mov_ai.parser.timeline import TimelineLogits

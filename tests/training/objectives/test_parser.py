@@ -10,7 +10,8 @@ from mov_ai.data.factual import FactualCaption
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph import Edge, Node, SceneGraph
 from mov_ai.parser.assembly import decode
-from mov_ai.parser.parser import SceneGraphParser, score
+from mov_ai.parser.parser import SceneGraphParser
+from mov_ai.parser.scoring import score
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.parser.token_graph import FEATURES, token_graph
 from mov_ai.parser.vocabulary import Vocabulary

@@ -1,0 +1,103 @@
+"""What the parser takes: texts that it can read, and phrases that are given as their entities."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from mov_ai.errors import UsageError
+from mov_ai.parser.token_graph import TokenGraph
+
+MAX_TOKENS = 400
+#: Characters that are looked at before any work: no text of `MAX_TOKENS` words comes near.
+_MAX_CHARACTERS = 20_000
+#: spaCy's tokenizer takes minutes for thousands of symbols in a row.
+_MAX_WORD = 1000
+#: Small words of English, and of the languages that prompts are most often in instead.
+_ENGLISH = {
+    "a", "an", "the", "and", "then", "while", "as", "after", "before", "until", "once", "when", "it", "its",
+    "is", "are", "was", "to", "on", "in", "of", "by", "with", "from", "at", "that", "there", "i", "you", "we",
+    "he", "she", "they", "this", "these", "have", "has", "do", "does", "not", "for",
+}  # fmt: skip
+_FOREIGN = {
+    "der", "die", "das", "und", "ein", "eine", "einen", "ist", "im", "mit", "auf", "nach", "dann", "während",
+    "le", "la", "les", "un", "une", "et", "est", "dans", "sur", "puis", "avec", "des", "du", "el", "los",
+    "las", "una", "y", "es", "en", "con", "hacia", "luego", "il", "lo", "gli", "che", "di", "sul", "um",
+    "uma", "o", "os", "não", "para", "het", "een", "van", "naar", "rolt",
+}  # fmt: skip
+
+
+def check_text(text: str) -> None:
+    """Refuse what no parser could read, before any work. Raises UsageError."""
+    if not isinstance(text, str):
+        raise UsageError(f"expected a text; found {type(text).__name__}")
+    if not text.strip():
+        raise UsageError("empty prompt: say what the video should show, such as 'a red ball rolls left'")
+    if len(text) > _MAX_CHARACTERS:
+        raise UsageError(
+            f"the prompt has {len(text)} characters; the parser reads at most {MAX_TOKENS} words: shorten it"
+        )
+    if (count := len(text.split())) > MAX_TOKENS:
+        # A lower bound on the tokens, and quick: spaCy would take seconds to say the same.
+        raise UsageError(
+            f"the prompt has {count} words; the parser reads at most {MAX_TOKENS} words and punctuation marks: "
+            "shorten it or split it into several prompts"
+        )
+    longest = max(len(piece) for piece in text.split())
+    if longest > _MAX_WORD:
+        raise UsageError(
+            f"the prompt has {longest} characters without a blank; the parser reads words of at most {_MAX_WORD}: "
+            "shorten it"
+        )
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise UsageError("the prompt holds half of a surrogate pair, which is not a character: remove it")
+
+
+def looks_foreign(text: str) -> bool:
+    """Whether a text is likely not English: other letters, or the small words of other languages."""
+    letters = [c for c in text if c.isalpha()]
+    other = sum(not c.isascii() for c in letters)
+    if len(letters) >= 4 and other > 0.3 * len(letters):
+        return True
+    words = re.findall(r"\w+", text.lower())
+    foreign, english = (sum(word in known for word in words) for known in (_FOREIGN, _ENGLISH))
+    return foreign >= 2 and foreign > english
+
+
+def given_heads(text: str, tokens: TokenGraph, entities: Sequence[str | tuple[int, int]]) -> list[tuple[int, int]]:
+    """Where entities that are known beforehand stand in a text.
+
+    Args:
+        text, tokens: the text.
+        entities: phrases or character ranges; the same phrase again is its next occurrence.
+
+    Returns:
+        For each the last token and the number of tokens before it.
+
+    Raises:
+        UsageError: if one is not in the text.
+    """
+    if isinstance(entities, str):
+        raise UsageError(f"entities: expected a list of phrases; found the text {entities!r}")
+    heads: list[tuple[int, int]] = []
+    for entity in entities:
+        if isinstance(entity, str):
+            pattern = r"(?<!\w)" + r"\s+".join(re.escape(word) for word in entity.split()) + r"(?!\w)"
+            ranges = [match.span() for match in re.finditer(pattern, text, re.IGNORECASE)] if entity.strip() else []
+        else:
+            ranges = [entity] if 0 <= entity[0] < entity[1] <= len(text) else []
+        places = [np.flatnonzero((tokens.spans[:, 0] < end) & (tokens.spans[:, 1] > start)) for start, end in ranges]
+        free = [place for place in places if len(place) and all(head != place[-1] for head, _ in heads)]
+        if not free:
+            raise UsageError(
+                f"entity {entity!r} is not in the text {text[:60]!r}; give phrases as they stand there, or character "
+                "ranges"
+            )
+        # "the dog" is a dog.
+        words = [int(token) for token in free[0]]
+        while len(words) > 1 and tokens.tags[words[0]] in ("DT", "PDT", "PRP$"):
+            del words[0]
+        heads.append((words[-1], len(words) - 1))
+    return heads

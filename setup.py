@@ -6,6 +6,7 @@ from setuptools import find_packages, setup
 SHIPPED = {
     "mov_ai.share.conf": "conf",
     "mov_ai.share.data.graphs": "data/graphs",
+    "mov_ai.share.data.labels": "data/labels",
     "mov_ai.share.data.prompts": "data/prompts",
     "mov_ai.share.data.temporal": "data/temporal",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -33,3 +34,13 @@ def test_a_wheel_reads_what_it_carries(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("path", [PROMPTS, SENTENCES, TEMPORAL_PROMPTS])
 def test_what_commands_read_ships(path: Path) -> None:
     assert path.exists()
+
+
+def test_every_folder_of_small_texts_is_in_the_wheel() -> None:
+    """Data sets that are fetched lie in `data/` too, and are not tracked."""
+    listed = subprocess.run(["git", "ls-files", "data"], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    folders = {str(Path(name).parent) for name in listed.stdout.splitlines()}
+    setup = (CHECKOUT / "setup.py").read_text(encoding="utf-8")
+    assert [folder for folder in sorted(folders) if f'"{folder}"' not in setup] == []

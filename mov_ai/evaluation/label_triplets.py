@@ -13,11 +13,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mov_ai.data.downloads import project_data_folder
 from mov_ai.errors import UsageError, run_script
 from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
 from mov_ai.labels.features import LabelFeatures, Weights
 from mov_ai.labels.meanings import load_meanings
+from mov_ai.shipped_files import shipped
 
 HALVES = ("development", "held_out")
 WIDTHS = (128, 256, 384, 512, 768)
@@ -107,7 +107,7 @@ def main(given: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m mov_ai.evaluation.label_triplets", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--triplets", type=Path, default=project_data_folder() / "labels" / "triplets.jsonl")
+    parser.add_argument("--triplets", type=Path, default=shipped("data/labels/triplets.jsonl"))
     parser.add_argument("--widths", type=int, nargs="+", default=WIDTHS, help="of the embedded vectors")
     parser.add_argument("--missed", action="store_true", help="name the triplets that the exact features miss")
     chosen = parser.parse_args(given)

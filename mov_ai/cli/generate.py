@@ -11,23 +11,17 @@ import typer
 
 from mov_ai.cli.inputs import read_graph, read_prompt, require_english
 from mov_ai.cli.messages import say
+from mov_ai.cli.sizes import chosen_shape, parse_stages, resampled
 from mov_ai.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from mov_ai.graph import Layout, SceneGraph
+    from mov_ai.graph import Layout, SceneGraph, VideoShape
+    from mov_ai.pipeline import MovAIPipeline
     from mov_ai.result import SavedLatents, VideoResult
 
 MAX_SEED = 2**31 - 1
-
-
-class Stage(str, Enum):
-    """Sizes of the cascade's stages."""
-
-    small = "128"
-    middle = "256"
-    large = "512"
 
 
 class Precision(str, Enum):
@@ -47,6 +41,12 @@ class _Request:
     seed: int
     resume: SavedLatents | None = None
     video: np.ndarray | None = None
+
+    @property
+    def shape(self) -> VideoShape | None:
+        """Of the layout or the latents that are given, where they name one."""
+        layout = self.layout or (self.resume.layout if self.resume is not None else None)
+        return None if layout is None else layout.shape
 
     @property
     def caption(self) -> str:
@@ -72,7 +72,16 @@ def generate(
     layout: Path | None = typer.Option(
         None, help="Layout (JSON) to use; boxes that are null are planned.", show_default=False
     ),
-    stages: Stage = typer.Option(Stage.large, help="The last stage to run."),
+    frames: int | None = typer.Option(None, help="Frames of the video.", show_default="the pipeline's"),
+    fps: float | None = typer.Option(None, help="Frames a second.", show_default="the pipeline's"),
+    size: str | None = typer.Option(
+        None, help="HEIGHTxWIDTH in pixels, as 320x512, or one number.", show_default="the pipeline's"
+    ),
+    stages: str | None = typer.Option(
+        None,
+        help="Longer side of the last stage, as 256, or of all of them, as 128,256,512.",
+        show_default="up to the size",
+    ),
     latents: Path | None = typer.Option(
         None, help="Resume from latents: their stages are not computed again.", show_default=False
     ),
@@ -89,8 +98,9 @@ def generate(
     boxes: bool = typer.Option(False, "--boxes", help="Draw the layout's boxes on sheet.png."),
 ) -> None:
     """Make a video of a text or a scene graph."""
-    chosen_steps = _parse_steps(steps)
-    request = _read_request(text, seed, graph, layout, latents, video)
+    chosen_steps, chosen_stages = _parse_steps(steps), parse_stages(stages)
+    chosen_shape(frames, fps, size)
+    request = _read_request(text, seed, graph, layout, latents, video, frames)
     if request.seed + num_videos - 1 > MAX_SEED:
         raise UsageError(f"--seed, --num-videos: the last seed would be above {MAX_SEED}; begin with a smaller one")
     folders = _choose_folders(out, request, num_videos)
@@ -98,19 +108,25 @@ def generate(
     from mov_ai.cli.progress import StageProgress
     from mov_ai.pipeline import MovAIPipeline
 
-    last = int(stages.value)
     pipe = MovAIPipeline.from_pretrained(checkpoint, device, dtype.value)
+    known = len(pipe.cascade.config.stages)
+    if isinstance(chosen_steps, tuple) and len(chosen_steps) != known:
+        raise UsageError(f"--steps: expected one number, or one for each of {known} stages; found {steps!r}")
+    shape = None
+    if frames is not None or fps is not None or size is not None:
+        shape = chosen_shape(frames, fps, size, request.shape or pipe.shape)
     for index, folder in enumerate(folders):
         name = f"{index + 1}/{num_videos}" if num_videos > 1 else ""
-        with StageProgress(_stages_to_run(request, last), name) as progress:
+        with StageProgress(_stages_to_run(pipe, request, shape, chosen_stages), name) as progress:
             result = pipe(
                 request.prompt,
                 seed=request.seed + index,
                 layout=request.layout,
+                shape=shape,
                 steps=chosen_steps,
                 guidance_text=guidance_text,
                 guidance_graph=guidance_graph,
-                stages=last,
+                stages=chosen_stages,
                 resume=request.resume,
                 video=request.video,
                 callback=progress.report,
@@ -127,8 +143,8 @@ def _parse_steps(steps: str | None) -> int | tuple[int, ...] | None:
         numbers = tuple(int(word) for word in steps.split(","))
     except ValueError:
         numbers = ()
-    if len(numbers) not in (1, len(Stage)) or any(not 1 <= number <= 1000 for number in numbers):
-        raise UsageError(f"--steps: expected 1 to 1000, as 8, or for each of 3 stages, as 8,4,2; found {steps!r}")
+    if not numbers or any(not 1 <= number <= 1000 for number in numbers):
+        raise UsageError(f"--steps: expected 1 to 1000, as 8, or for each stage, as 8,4,2; found {steps!r}")
     return numbers[0] if len(numbers) == 1 else numbers
 
 
@@ -139,6 +155,7 @@ def _read_request(
     layout: Path | None,
     latents: Path | None,
     video: Path | None,
+    frames: int | None,
 ) -> _Request:
     """Read the inputs, before any network is loaded."""
     if text is not None and graph is not None:
@@ -149,7 +166,7 @@ def _read_request(
     from mov_ai.graph import Layout
 
     prompt: str | SceneGraph
-    boxes = Layout.load(layout) if layout is not None else None
+    boxes = resampled(Layout.load(layout), frames) if layout is not None else None
     saved = None
     if latents is not None:
         from mov_ai.result import load_latents
@@ -165,14 +182,17 @@ def _read_request(
     else:
         prompt = read_prompt(text)
         require_english(prompt)
-    return _Request(prompt, boxes, seed or 0, saved, _read_video(video) if video is not None else None)
+    clip = None
+    if video is not None:
+        from mov_ai.graph import VideoShape
+
+        clip = _read_video(video, frames or VideoShape().frames)
+    return _Request(prompt, boxes, seed or 0, saved, clip)
 
 
-def _read_video(path: Path) -> np.ndarray:
+def _read_video(path: Path, wanted: int) -> np.ndarray:
     from mov_ai.data.video import read_video
-    from mov_ai.graph.video_shape import VideoShape
 
-    wanted = VideoShape().frames
     frames, _ = read_video(path, wanted + 1)
     if len(frames) < wanted:
         raise UsageError(f"--video: {path}: expected at least {wanted} frames, found {len(frames)}; give a longer one")
@@ -193,21 +213,30 @@ def _choose_folders(out: Path | None, request: _Request, num_videos: int) -> lis
     return [asked_folder(parent / f"seed-{request.seed + i}", "run.json") for i in range(num_videos)]
 
 
-def _stages_to_run(request: _Request, last: int) -> list[int]:
-    sizes = [int(stage.value) for stage in Stage if int(stage.value) <= last]
+def _stages_to_run(
+    pipe: MovAIPipeline, request: _Request, shape: VideoShape | None, stages: int | tuple[int, ...] | None
+) -> list[int]:
+    """Sizes of the stages whose progress is shown."""
+    if isinstance(stages, tuple):
+        sizes = list(stages)
+    else:
+        shape = shape or request.shape or pipe.shape
+        last = stages or max(shape.height, shape.width)
+        trained = pipe.cascade.config.trained
+        sizes = [*(size for size in trained if size < last), last if last >= trained[0] else trained[0]]
     if request.video is not None:
-        return [last]
+        return sizes[-1:]
     known = request.resume.latents if request.resume is not None else {}
-    return [size for size in sizes if size not in known]
+    return [size for size in sizes if size not in known and size >= min(known, default=0)]
 
 
 def _save(result: VideoResult, folder: Path, boxes: bool, latents: bool) -> None:
     result.save(folder, boxes=boxes, latents=latents)
     # An older result in the same folder may have had more stages; beside this video they would be taken for its own.
     shown = sorted(result.stages)[:-1]
-    for stage in Stage:
-        if int(stage.value) not in shown:
-            (folder / "stages" / f"{stage.value}.mp4").unlink(missing_ok=True)
+    for path in (folder / "stages").glob("*.mp4"):
+        if path.stem.isdecimal() and int(path.stem) not in shown:
+            path.unlink()
 
 
 def _tell(result: VideoResult, folder: Path, first: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import typer
 
 from mov_ai.cli.inputs import load_parser, read_graph, read_prompt, require_english
 from mov_ai.cli.messages import spoken_warnings
+from mov_ai.cli.sizes import chosen_shape, resampled
 from mov_ai.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from mov_ai.graph import Layout, SceneGraph
 
-#: Width of a frame on the sheet, in pixels, and the grey of its empty floor.
+#: Longer side of a frame on the sheet, in pixels, and the grey of its empty floor.
 FRAME_SIZE, GREY = 192, 236
 
 
@@ -31,6 +33,11 @@ def plan(
         None, help="Layout (JSON) to complete: boxes that are null are planned.", show_default=False
     ),
     seed: int = typer.Option(0, min=0, max=2**31 - 1, help="Same seed, same layout."),
+    frames: int | None = typer.Option(None, help="Boxes of each track.", show_default="the pipeline's"),
+    fps: float | None = typer.Option(None, help="Frames a second of the video.", show_default="the pipeline's"),
+    size: str | None = typer.Option(
+        None, help="HEIGHTxWIDTH of the video, as 320x512, or one number.", show_default="the pipeline's"
+    ),
     out: Path | None = typer.Option(
         None, help="Write the layout (JSON) here, to edit and give to `mov-ai generate --layout`.", show_default=False
     ),
@@ -43,9 +50,10 @@ def plan(
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise UsageError(f"--sheet: expected a name that ends in .png; found {str(sheet)!r}")
 
-    from mov_ai.graph import Layout
+    from mov_ai.graph import Layout, VideoShape
 
-    known = Layout.load(layout) if layout is not None else None
+    chosen_shape(frames, fps, size)
+    known = resampled(Layout.load(layout), frames) if layout is not None else None
     prompt: str | SceneGraph
     if graph is not None:
         prompt = read_graph(graph)
@@ -53,22 +61,29 @@ def plan(
         prompt = read_prompt(text)
         require_english(prompt)
 
-    from mov_ai.models.component import load_component
+    from mov_ai.models.component import config_from_dict, load_component
     from mov_ai.models.planner import LayoutPlanner, PlannerConfig
-    from mov_ai.pipeline_files import pipeline_folder, read_pipeline_file
+    from mov_ai.pipeline_files import PIPELINE_FILE, pipeline_folder, read_pipeline_file
     from mov_ai.plugins import load_world
 
     # Not the whole pipeline: a layout needs neither denoiser nor codec.
     folder = pipeline_folder(checkpoint)
+    about = read_pipeline_file(folder)
+    world = load_world(about.get("world"))
+    shape = config_from_dict(VideoShape, about.get("shape"), str(folder / PIPELINE_FILE))
+    if known is not None:
+        shape = known.shape or replace(shape, frames=known.frames)
+    shape = chosen_shape(frames, fps, size, shape)
     planner = load_component(LayoutPlanner, PlannerConfig, folder / "planner")
-    world = load_world(read_pipeline_file(folder).get("world"))
     if isinstance(prompt, str):
         with spoken_warnings():
             own = folder / "parser"
             prompt = load_parser(str(own) if own.is_dir() else None)(prompt)
     # As a pipeline does: what is planned is the completed graph.
     completed = prompt if world is None else world.complete(prompt, seed)
-    planned, report = planner.plan(completed, seed, known, verifier=None if world is None else world.verify)
+    verifier = None if world is None else world.verify
+    planned, report = planner.plan(completed, seed, known, frames=shape.frames, verifier=verifier)
+    planned.shape = shape
     if out is not None:
         planned.save(out)
         typer.echo(f"wrote {out}")
@@ -92,7 +107,11 @@ def _write_sheet(path: Path, graph: SceneGraph, layout: Layout) -> None:
 def _draw(graph: SceneGraph, layout: Layout) -> PIL.Image.Image:
     import numpy as np
 
+    from mov_ai.graph import VideoShape
     from mov_ai.result import VideoResult
 
-    empty = np.full((layout.frames, FRAME_SIZE, FRAME_SIZE, 3), GREY, dtype=np.uint8)
+    shape = layout.shape or VideoShape()
+    scale = FRAME_SIZE / max(shape.height, shape.width)
+    sides = (max(1, round(side * scale)) for side in (shape.height, shape.width))
+    empty = np.full((layout.frames, *sides, 3), GREY, dtype=np.uint8)
     return VideoResult(empty, {}, {}, graph, layout).sheet(FRAME_SIZE, boxes=True)

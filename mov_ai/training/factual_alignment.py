@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mov_ai.data.factual import FactualCaption, read_factual
 from mov_ai.graph.convert import Triple
 from mov_ai.parser.lemmas import verb_lemma
+from mov_ai.parser.lexicon import load_lexicon
 from mov_ai.parser.network import LINKS, MAX_LEFT, ROLES
-from mov_ai.parser.token_graph import TokenGraph
+from mov_ai.parser.spacy_pipeline import load_spacy
+from mov_ai.parser.token_graph import TokenGraph, token_graphs
 from mov_ai.parser.vocabulary import COPY, JOINED, SINGULAR, Vocabulary, node_words, span_words, word_set
 from mov_ai.training.attribute_kinds import attribute_kind
 from mov_ai.training.parser_samples import IGNORED, Sample, Targets
+
+if TYPE_CHECKING:
+    from spacy.language import Language
 
 #: Tokens that no name goes back to unless it is made of them.
 _FUNCTION_WORDS = frozenset(
@@ -44,6 +52,8 @@ _FUNCTION_WORDS = frozenset(
 #: A word that no caption token gives needs to be seen so often to become a form, a predicate to become a label.
 _MIN_COUNT = 3
 _FREE_COUNT = 2
+#: A word is learnt if it is seen so often, and taken for a word if it is seen so often whatever it looks like.
+_SEEN, _SURE = 2, 12
 _PREPOSITIONS = ("ADP", "ADV", "SCONJ", "PART")
 
 
@@ -220,6 +230,44 @@ def build_vocabulary(
         (0, *(i for i, e in enumerate(listed) if i and free_endings[e] >= _FREE_COUNT)),
         words,
     )
+
+
+def read_captions(nlp: Language, split: str, part: str, words: Vocabulary) -> list[Captioned]:
+    """A part of FACTUAL as the parser reads it; of the vocabulary only the words are needed."""
+    captions = read_factual(split, part)
+    graphs = token_graphs([words.spelling(caption.caption) for caption in captions], nlp, words.known)
+    return [
+        Captioned(caption.caption, tokens, caption.triples) for caption, tokens in zip(captions, graphs, strict=True)
+    ]
+
+
+def known_words(captions: Sequence[FactualCaption], others: Iterable[str]) -> tuple[str, ...]:
+    """Words that get an embedding of their own: seen twice or more, and no slips of the annotators' keys.
+
+    Args:
+        captions: FACTUAL's training captions; a word is no slip if a graph or WordNet has it, or if it is frequent.
+        others: texts of the other sources.
+
+    Returns:
+        Lower case; those of FACTUAL's captions first, commonest first.
+    """
+    lexicon = load_lexicon()
+    told = Counter(word for caption in captions for word in _text_words(caption.caption))
+    named = Counter(
+        word for caption in captions for triple in caption.triples for word in _text_words(" ".join(triple))
+    )
+    more = Counter(word for text in others for word in _text_words(text))
+    small = load_spacy().Defaults.stop_words
+
+    def sound(word: str, count: int) -> bool:
+        return count >= _SEEN and (count >= _SURE or word in named or word in small or lexicon.knows(word))
+
+    ours = [word for word, count in told.most_common() if sound(word, count + more[word])]
+    return tuple(dict.fromkeys((*ours, *(word for word, count in more.most_common() if sound(word, count)))))
+
+
+def _text_words(text: str) -> list[str]:
+    return re.findall(r"[a-z]+", text.lower())
 
 
 # -- samples -----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from mov_ai.parser.event_times import step_lengths
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.parser.token_graph import TokenGraph, token_graph
 from mov_ai.parser.vocabulary import Vocabulary
-from mov_ai.training.objectives.parser import make_sample
+from mov_ai.training.graph_alignment import make_sample
 from tests.parser.builders import certain_scores
 
 VOCABULARY = Vocabulary()

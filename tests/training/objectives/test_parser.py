@@ -15,17 +15,12 @@ from mov_ai.parser.scoring import score
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.parser.token_graph import FEATURES, token_graph
 from mov_ai.parser.vocabulary import Vocabulary
-from mov_ai.training.objectives.parser import (
-    ParserObjective,
-    Sample,
-    figures,
-    known_words,
-    make_sample,
-    start_missing,
-    triple_figures,
-    wait_for,
-)
-from mov_ai.training.parser_samples import collate, pack, unpack
+from mov_ai.training.factual_alignment import known_words
+from mov_ai.training.graph_alignment import make_sample
+from mov_ai.training.objectives.parser import ParserObjective
+from mov_ai.training.parser_figures import figures, triple_figures
+from mov_ai.training.parser_runs import start_missing, wait_for
+from mov_ai.training.parser_samples import Sample, collate, pack, unpack
 from mov_ai.worlds.tabletop.told_scenes import WorldCaptions
 from tests.parser.builders import certain_scores
 

@@ -1,0 +1,244 @@
+"""A gold graph laid over the tokens of its caption: what the parser's network should say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mov_ai.captions.caption import Mention
+from mov_ai.captions.unmarked_words import number_before, spatial_words
+from mov_ai.graph import Edge, SceneGraph
+from mov_ai.graph.convert import FACTUAL_WORDINGS
+from mov_ai.graph.time import change_time
+from mov_ai.parser.network import DIRECTIONS, LINKS, ORDERS, ROLES, SPATIAL_LABELS
+from mov_ai.parser.token_graph import TokenGraph
+from mov_ai.parser.vocabulary import COPY, Vocabulary, base_verb
+from mov_ai.training.parser_samples import IGNORED, Sample, Targets
+
+
+def make_sample(tokens: TokenGraph, graph: SceneGraph, mentions: Sequence[Mention], vocabulary: Vocabulary) -> Sample:
+    """Lay the gold graph over the tokens of its text."""
+    return _Alignment(tokens, graph, mentions, vocabulary).sample()
+
+
+class _Alignment:
+    def __init__(
+        self, tokens: TokenGraph, graph: SceneGraph, mentions: Sequence[Mention], vocabulary: Vocabulary
+    ) -> None:
+        self.tokens, self.graph, self.vocabulary = tokens, graph, vocabulary
+        self.targets = Targets(tokens)
+        self.role = self.targets.role
+        self.nodes = {node.id: node for node in graph.nodes}
+        #: Node id -> head tokens of its mentions, in the order of the text; and their character ranges.
+        self.heads: dict[str, list[int]] = {}
+        self.spans: dict[str, list[tuple[int, int]]] = {}
+        for mention in mentions:
+            self.heads.setdefault(mention.node, []).append(self._head(mention.span))
+            self.spans.setdefault(mention.node, []).append(mention.span)
+
+    def _head(self, span: tuple[int, int]) -> int:
+        """The last token that a character range touches."""
+        starts, ends = self.tokens.spans.T
+        return int(np.flatnonzero((starts < span[1]) & (ends > span[0]))[-1])
+
+    def _size(self, span: tuple[int, int]) -> int:
+        starts, ends = self.tokens.spans.T
+        return int(((starts < span[1]) & (ends > span[0])).sum())
+
+    def _nearest(self, node: str, token: int) -> int:
+        return min(self.heads[node], key=lambda head: (abs(head - token), head))
+
+    def _link(self, source: int, target: int, name: str) -> None:
+        if source != target:
+            self.targets.links[source, target] = LINKS.index(name)
+
+    def sample(self) -> Sample:
+        self._roles()
+        self._arguments()
+        self._attributes()
+        self._relations()
+        self._extras()
+        self._attribute_rows()
+        self._predicates()
+        self.targets.shares = self._shares()
+        chosen = np.flatnonzero(~np.isin(self.role, [ROLES.index(n) for n in ("none", "setting", "light")]))
+        row = {int(token): i for i, token in enumerate(chosen)}
+        return self.targets.sample(chosen, self._orders(row), self.vocabulary)
+
+    def _roles(self) -> None:
+        for node_id, heads in self.heads.items():
+            node = self.nodes[node_id]
+            name = node.type if node.type != "attribute" else f"attribute:{node.kind}"
+            for position, (head, span) in enumerate(zip(heads, self.spans[node_id], strict=True)):
+                self.role[head] = ROLES.index(name)
+                self.targets.negated[head] = int(node.negated and position == 0)
+                if node.type == "entity":
+                    self.targets.set_left(head, 0, self._size(span) - 1)
+                    if self.tokens.pos[head] != "PRON":
+                        self.targets.form[head, 0] = self.vocabulary.forms.index(COPY)
+                    if position:
+                        self._link(head, heads[position - 1], "coref")
+                elif node.type == "event":
+                    self.targets.direction[head] = DIRECTIONS.index(node.direction)
+                elif node.type == "attribute":
+                    self.targets.set_left(head, 1, self._size(span) - 1)
+                    self.targets.form[head, 1] = self.vocabulary.forms.index(COPY)
+
+    def _arguments(self) -> None:
+        for edge in self.graph.edges:
+            event = self.heads[edge.source][0] if edge.source in self.heads else 0
+            if edge.type in ("instrument", "location"):
+                after = [head for head in self.heads[edge.target] if head > event]
+                self._link(event, after[0] if after else self.heads[edge.target][-1], edge.type)
+            elif edge.type in ("agent", "patient"):
+                before = [head for head in self.heads[edge.target] if head < event]
+                after = [head for head in self.heads[edge.target] if head > event]
+                # "The dog takes the ball and drops it": what is done to stands behind the verb, but for passives.
+                behind = edge.type == "patient" and after and self.tokens.tags[event] != "VBN"
+                found = after[0] if behind or not before else before[-1]
+                self._link(event, found, edge.type)
+
+    def _attributes(self) -> None:
+        for edge in self.graph.edges:
+            if edge.type != "has_attribute":
+                continue
+            for head in self.heads[edge.target]:
+                self._link(self._nearest(edge.source, head), head, "has_attribute")
+            event = self._cause(edge)
+            if event is not None:
+                self._link(event, min(self.heads[edge.target], key=lambda head: abs(head - event)), "result")
+
+    def _cause(self, edge: Edge) -> int | None:
+        """The verb of the event that brings an attribute about: of those that change it in time, the nearest before."""
+        start = edge.interval[0]
+        if start <= 0:
+            return None
+        word = self.heads[edge.target][0]
+        causes = [
+            self.heads[argument.source][0]
+            for argument in self.graph.edges_to(edge.source)
+            if argument.type in ("agent", "patient")
+            and abs(change_time(self.nodes[argument.source].interval) - start) < 1e-6
+        ]
+        return min(causes, key=lambda head: (head > word, abs(head - word)), default=None)
+
+    def _relations(self) -> None:
+        for edge in self.graph.edges:
+            if edge.type != "spatial" or edge.label not in SPATIAL_LABELS:
+                continue
+            found = spatial_words(self.graph.caption, self.spans[edge.source], self.spans[edge.target], edge.label)
+            if found is not None:
+                self._link(self._head(found[0]), self._head(found[1]), f"spatial:{edge.label}")
+
+    def _extras(self) -> None:
+        """Words that belong to a node but have no node of their own: numbers, manners, setting, light."""
+        for node in self.graph.nodes:
+            if node.type == "entity" and node.count > 1:
+                span = number_before(self.graph.caption, self.spans[node.id][0][0], node.count)
+                if span is not None:
+                    token = self._head(span)
+                    self.role[token] = ROLES.index("number")
+                    self._link(self.heads[node.id][0], token, "number")
+            if node.manner is not None:
+                event = self.heads[node.id][0]
+                words = tuple(node.manner.split())
+                last = len(words) - 1
+                places = [i for i in range(last, len(self.tokens)) if self.tokens.words[i - last : i + 1] == words]
+                if places:
+                    token = min(places, key=lambda i: abs(i - event))
+                    self.role[token] = ROLES.index("manner")
+                    self.targets.set_left(token, 1, last)
+                    self._link(event, token, "manner")
+            for name in ("setting", "light"):
+                value = getattr(node, name)
+                # The phrase is found by its words, for the graph does not say where it stands: not "to the left".
+                place = None if value is None else _field_token(self.tokens, name, value, self.role)
+                if place is not None:
+                    self.role[place] = ROLES.index(name)
+
+    def _attribute_rows(self) -> None:
+        """An entity's mention has the attributes and the number that are linked to it."""
+        events = [head for node in self.graph.of_type("event") for head in self.heads[node.id]]
+        for node in self.graph.of_type("entity"):
+            for head in self.heads[node.id]:
+                self.targets.attribute[head] = 0
+                # FACTUAL calls a verb without an object an attribute, these captions do not.
+                self.targets.attribute[head, events] = IGNORED
+        for (source, target), link in self.targets.links.items():
+            if LINKS[link] in ("has_attribute", "number"):
+                self.targets.attribute[source, target] = 1
+
+    def _predicates(self) -> None:
+        """Relations and events as FACTUAL words them, between the mentions that the links lead to; else nothing."""
+        wording = self.vocabulary.wording(self.tokens)
+        mentions = [head for node in self.graph.of_type("entity") for head in self.heads[node.id]]
+        told = self.targets.predicates
+        told.update({(a, b): 0 for a in mentions for b in mentions if a != b})
+        for node in self.graph.of_type("event"):
+            verb = self.heads[node.id][0]
+            linked = [(LINKS[link], token) for (source, token), link in self.targets.links.items() if source == verb]
+            agents, patients = ([token for name, token in linked if name == role] for role in ("agent", "patient"))
+            objects: list[tuple[int, str | None]] = [(token, "") for token in patients if agents]
+            objects += [
+                (token, self.vocabulary.preposition(self.tokens, verb, token))
+                for name, token in linked
+                if name in ("location", "instrument")
+            ]
+            for subject in agents or patients:
+                for token, preposition in objects:
+                    words = f"{base_verb(self.tokens, verb)} {preposition or ''}".strip()
+                    choice = self.vocabulary.choice(self.tokens, wording, words)
+                    known = choice is not None and preposition is not None and not node.negated
+                    told[subject, token] = choice if known and choice is not None else IGNORED
+        for (source, target), link in self.targets.links.items():
+            if LINKS[link].startswith("spatial:"):
+                label = LINKS[link].split(":")[1]
+                choice = self.vocabulary.choice(self.tokens, wording, FACTUAL_WORDINGS.get(label, label))
+                told[source, target] = IGNORED if choice is None else choice
+
+    def _shares(self) -> list[int]:
+        """Thousandths of the clip that each sentence lasts, where they follow each other without gap or overlap.
+
+        Sentences without events last no time of their own.
+        """
+        starts = self.tokens.sentences
+        hulls: list[list[float]] = [[2.0, 0.0] for _ in starts]
+        for node in self.graph.of_type("event"):
+            hull = hulls[int(np.searchsorted(starts, self.heads[node.id][0], side="right")) - 1]
+            hull[:] = min(hull[0], node.interval[0]), max(hull[1], node.interval[1])
+        told = [hull for hull in hulls if hull[1] > 0]
+        ends = [0.0, *(end for _, end in told)]
+        apart = all(abs(hull[0] - end) < 1e-3 for hull, end in zip(told, ends, strict=False))
+        if len(told) < 2 or not apart or abs(ends[-1] - 1) > 1e-3:
+            return []
+        return [round(1000 * (end - start)) if end > 0 else 0 for start, end in hulls]
+
+    def _orders(self, row: dict[int, int]) -> np.ndarray:
+        order = np.full((len(row), len(row)), IGNORED, dtype=np.int64)
+        labels = {(e.source, e.target): str(e.label) for e in self.graph.edges if e.type == "temporal"}
+        events = self.graph.of_type("event")
+        for a in events:
+            for b in events:
+                if a.id == b.id:
+                    continue
+                if a.interval[1] <= b.interval[0]:
+                    name = "meets" if labels.get((a.id, b.id)) == "meets" else "before"
+                elif b.interval[1] <= a.interval[0]:
+                    name = "met by" if labels.get((b.id, a.id)) == "meets" else "after"
+                else:
+                    name = "equal"
+                order[row[self.heads[a.id][0]], row[self.heads[b.id][0]]] = ORDERS.index(name)
+        return order
+
+
+def _field_token(tokens: TokenGraph, name: str, value: str, role: np.ndarray) -> int | None:
+    """The token that says the setting or the light."""
+    places = [i for i, word in enumerate(tokens.words) if word == value and role[i] == 0]
+    if name == "setting":
+        return places[0] if places else None
+    for i in places:
+        before = tokens.words[max(0, i - 7) : i]
+        if {"light", "lit", "illuminated"} & set(before) or tokens.words[i + 1 : i + 2] in (("light",), ("lighting",)):
+            return i
+    return None

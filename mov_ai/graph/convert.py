@@ -1,22 +1,14 @@
-"""Views of a scene graph: networkx (lossless), torch-geometric tensors, FACTUAL's triples."""
+"""A scene graph as FACTUAL's triples."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import fields
-from typing import TYPE_CHECKING
 
-from mov_ai.errors import UsageError
 from mov_ai.graph.inflection import IRREGULAR_PLURALS, inflect
-from mov_ai.graph.schema import ATTRIBUTE_KINDS, EDGE_TYPES, FULL, NODE_TYPES, VERSION, Edge, Node, SceneGraph
-
-if TYPE_CHECKING:
-    import networkx as nx
-    from torch_geometric.data import Data
+from mov_ai.graph.schema import Node, SceneGraph
 
 Triple = tuple[str, str, str]
 
-_EDGE_TYPE_NAMES = tuple(EDGE_TYPES)
 #: Verbs that FACTUAL leaves out in favour of the preposition: "a cat is on a mat" is `( cat , on , mat )`.
 _COPULAS = ("be", "is")
 #: How FACTUAL words spatial relations that the graph names otherwise.
@@ -32,110 +24,6 @@ NUMBER_WORDS = {
         start=1,
     )
 }
-
-
-def to_networkx(graph: SceneGraph) -> nx.MultiDiGraph:
-    """The graph as networkx's, without loss.
-
-    Returns:
-        Nodes are the ids, with the fields of `Node` (less `id`) as attributes; edge keys are positions in
-        `graph.edges`, with `type`, `label`, `interval`, `confidence` as attributes; `graph["caption"]`.
-    """
-    import networkx as nx
-
-    result = nx.MultiDiGraph(caption=graph.caption, version=VERSION)
-    for node in graph.nodes:
-        result.add_node(node.id, **{f.name: getattr(node, f.name) for f in fields(Node) if f.name != "id"})
-    for position, edge in enumerate(graph.edges):
-        values = {f.name: getattr(edge, f.name) for f in fields(Edge) if f.name not in ("source", "target")}
-        result.add_edge(edge.source, edge.target, key=position, **values)
-    return result
-
-
-def from_networkx(graph: nx.MultiDiGraph) -> SceneGraph:
-    """A scene graph from networkx's; attributes left out take their defaults, a missing scene node is added.
-
-    Whole-number edge keys give the order of the edges, as `to_networkx` writes them.
-
-    Raises:
-        UsageError: if `graph` is not a directed multigraph, or does not follow the schema.
-    """
-    if not (graph.is_directed() and graph.is_multigraph()):
-        raise UsageError(f"networkx: expected a MultiDiGraph; found {type(graph).__name__}")
-    edges = list(graph.edges(keys=True, data=True))
-    if all(isinstance(key, int) for _, _, key, _ in edges):
-        edges.sort(key=lambda edge: edge[2])
-    value = {
-        "version": graph.graph.get("version", VERSION),
-        "caption": graph.graph.get("caption", ""),
-        "nodes": [{"id": node_id, **values} for node_id, values in graph.nodes(data=True)],
-        "edges": [{"source": source, "target": target, **values} for source, target, _, values in edges],
-    }
-    return SceneGraph.from_dict(value, "networkx")
-
-
-def node_interval(graph: SceneGraph, node: Node) -> tuple[float, float]:
-    """When a node holds, within [0, 1].
-
-    An event has its own interval; an attribute holds from the first start to the last end of the `has_attribute`
-    edges that lead to it; scenes, entities and attributes of nothing hold throughout.
-    """
-    if node.type == "event":
-        return node.interval
-    held = [edge.interval for edge in graph.edges_to(node.id, "has_attribute")]
-    return (min(start for start, _ in held), max(end for _, end in held)) if held else FULL
-
-
-def to_pyg(graph: SceneGraph, reverse: bool = False) -> Data:
-    """The graph as one homogeneous torch-geometric `Data`, N nodes and E edges, in the order of the graph.
-
-    Args:
-        graph: a valid scene graph.
-        reverse: also add every edge backwards, after all others, with type + len(EDGE_TYPES); E doubles.
-
-    Returns:
-        `Data` with
-        - `node_type` (N,) int64, index into `NODE_TYPES`;
-        - `interval` (N, 2) float32 in [0, 1], as `node_interval`;
-        - `count` (N,) int64 from 1 (capped at 2^31 - 1); `negated` (N,) bool; `confidence` (N,) float32 in [0, 1];
-        - `kind` (N,) int64, index into `ATTRIBUTE_KINDS`, -1 for nodes that are no attribute;
-        - `node_id`, `label`, `direction`, `manner`: lists of N strings, "" where there is none;
-        - `edge_index` (2, E) int64; `edge_type` (E,) int64, index into the keys of `EDGE_TYPES`;
-        - `edge_interval` (E, 2) float32 in [0, 1]; `edge_confidence` (E,) float32;
-        - `edge_label`: list of E strings, "" where there is none;
-        - `caption`: string.
-    """
-    import torch
-    from torch_geometric.data import Data
-
-    position = {node.id: i for i, node in enumerate(graph.nodes)}
-    nodes, edges = graph.nodes, graph.edges
-    kinds = [ATTRIBUTE_KINDS.index(node.kind) if node.type == "attribute" else -1 for node in nodes]
-    pairs = [(position[edge.source], position[edge.target]) for edge in edges]
-    types = [_EDGE_TYPE_NAMES.index(edge.type) for edge in edges]
-    if reverse:
-        pairs = pairs + [(target, source) for source, target in pairs]
-        types = types + [edge_type + len(EDGE_TYPES) for edge_type in types]
-        edges = edges + edges
-    return Data(
-        num_nodes=len(nodes),
-        node_type=torch.tensor([NODE_TYPES.index(node.type) for node in nodes], dtype=torch.long),
-        interval=torch.tensor([node_interval(graph, node) for node in nodes], dtype=torch.float32).reshape(-1, 2),
-        count=torch.tensor([min(node.count, 2**31 - 1) for node in nodes], dtype=torch.long),
-        negated=torch.tensor([node.negated for node in nodes], dtype=torch.bool),
-        confidence=torch.tensor([node.confidence for node in nodes], dtype=torch.float32),
-        kind=torch.tensor(kinds, dtype=torch.long),
-        node_id=[node.id for node in nodes],
-        label=[node.label for node in nodes],
-        direction=[node.direction or "" for node in nodes],
-        manner=[node.manner or "" for node in nodes],
-        edge_index=torch.tensor(pairs, dtype=torch.long).reshape(-1, 2).t().contiguous(),
-        edge_type=torch.tensor(types, dtype=torch.long),
-        edge_interval=torch.tensor([edge.interval for edge in edges], dtype=torch.float32).reshape(-1, 2),
-        edge_confidence=torch.tensor([edge.confidence for edge in edges], dtype=torch.float32),
-        edge_label=[edge.label or "" for edge in edges],
-        caption=graph.caption,
-    )
 
 
 def to_triples(graph: SceneGraph) -> list[Triple]:
@@ -165,7 +53,7 @@ def to_triples(graph: SceneGraph) -> list[Triple]:
     edge goes by the name of what it refers to.
 
     Where the graph has spans, entities keep their number ("trees", whose label is "tree"), verbs without an object
-    their form, and a count is told only if the caption says it: "trees" alone are not two.
+    their form, and a count is given only if the caption says it: "trees" alone are not two.
     """
     referents = {edge.source: edge.target for edge in graph.edges if edge.type == "coref"}
 
@@ -208,7 +96,7 @@ def to_triples(graph: SceneGraph) -> list[Triple]:
                 for role in ("agent", "patient", "location", "instrument")
             }
             doers = {e.target for e in (*roles["agent"], *roles["patient"])}
-            told = any(e.source in doers and (e.label or "").split()[:1] == [node.label] for e in relations)
+            in_relation = any(e.source in doers and (e.label or "").split()[:1] == [node.label] for e in relations)
             # "Two men facing each other": one of them does it to one of them.
             subjects = {e.target for e in roles["agent"] or roles["patient"]}
             objects = (*roles["location"], *(roles["patient"] if roles["agent"] else ()))
@@ -217,7 +105,7 @@ def to_triples(graph: SceneGraph) -> list[Triple]:
                 role: [(referent(e.target).label if e.target in both else name(e.target), e.label) for e in edges]
                 for role, edges in roles.items()
             }
-            triples += _event_triples(graph.caption, node, named, told)
+            triples += _event_triples(graph.caption, node, named, in_relation)
     for edge in relations:
         ends = [name(end) for end in (edge.source, edge.target)]
         if edge.source == edge.target:
@@ -235,10 +123,10 @@ def said_name(caption: str, node: Node) -> str:
     """An entity's name in the number that the caption says it in."""
     if node.span is None or not caption:
         return node.label
-    said = caption[slice(*node.span)].lower().split()
+    spoken = caption[slice(*node.span)].lower().split()
     words = node.label.split()
-    if node.count > 1 and len(said) == len(words) and said[:-1] == words[:-1] and _is_plural(said[-1], words[-1]):
-        return " ".join(said)
+    if node.count > 1 and len(spoken) == len(words) and spoken[:-1] == words[:-1] and _is_plural(spoken[-1], words[-1]):
+        return " ".join(spoken)
     return node.label
 
 
@@ -255,9 +143,9 @@ def _count_is_said(caption: str, node: Node) -> bool:
 
 
 def _event_triples(
-    caption: str, event: Node, roles: dict[str, list[tuple[str, str | None]]], told: bool
+    caption: str, event: Node, roles: dict[str, list[tuple[str, str | None]]], in_relation: bool
 ) -> list[Triple]:
-    """The triples of one event; `told`: a relation tells of it already, so it needs no triple of its own."""
+    """The triples of one event; `in_relation`: a relation says it already, so it needs no triple of its own."""
     verb = event.label
     agents, patients = [name for name, _ in roles["agent"]], [name for name, _ in roles["patient"]]
     triples = [(agent, verb, patient) for agent in agents for patient in patients]
@@ -269,10 +157,10 @@ def _event_triples(
             triples.append((subject, " ".join(word for word in words if word) or verb, place))
         for tool, preposition in roles["instrument"]:
             triples.append((subject, f"{verb} {preposition or 'with'}", tool))
-    if not triples and not copula and not told:
-        said = caption[slice(*event.span)].lower() if event.span and caption else ""
-        worded = said.endswith(("ing", "ed", "en")) and " " not in said
-        form = said if worded else inflect(verb, "gerund" if agents else "participle")
+    if not triples and not copula and not in_relation:
+        spoken = caption[slice(*event.span)].lower() if event.span and caption else ""
+        worded = spoken.endswith(("ing", "ed", "en")) and " " not in spoken
+        form = spoken if worded else inflect(verb, "gerund" if agents else "participle")
         triples = [(subject, "is", form) for subject in subjects]
     return triples
 

@@ -9,6 +9,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import torch
 
 from mov_ai.cli import main as command_line
 from mov_ai.graph import Edge, Node, SceneGraph
+from mov_ai.labels.coverage import LabelCoverage
 from tests.cli.conftest import Command, Outcome
 
 GRAPH: dict[str, Any] = {
@@ -115,14 +117,16 @@ def test_prompt_in_another_language(refused: Callable[..., Outcome], verb: str, 
     refused(verb, LANGUAGES[name], code=2, said=["does not look English", LANGUAGES[name][:10], "write it in English"])
 
 
-def test_unknown_words_still_run_and_are_named(command: Command, tiny_pipeline_dir: Path) -> None:
-    arguments = ["--checkpoint", tiny_pipeline_dir, "--stages", "128", "--out", "a"]
+def test_unknown_words_still_run_and_are_named(command: Command, tiny_pipeline_dir: Path, tmp_path: Path) -> None:
+    checkpoint = Path(shutil.copytree(tiny_pipeline_dir, tmp_path / "checkpoint"))
+    LabelCoverage({"entity": Counter(ball=9, cube=8)}).save(checkpoint / "denoiser")
+    arguments = ["--checkpoint", checkpoint, "--stages", "128", "--out", "a"]
     result = command("generate", "a zorgle 🎈", *arguments)
     assert result.code == 0
     assert Path("a/video.mp4").is_file()
     warnings = [line for line in result.err.splitlines() if not line.startswith("stage ")]
     assert warnings[0] == "mov-ai: warning: the prompt holds symbols that have no meaning here (🎈): say it in words"
-    assert warnings[1].startswith("mov-ai: warning: the embedded world does not know, and so ignores: a, zorgle")
+    assert warnings[1].startswith("mov-ai: warning: far from all words that this pipeline was trained on: a, zorgle")
     assert len(warnings) == 2
 
 
@@ -243,8 +247,16 @@ def edit_json(path: Path, keys: str, value: Any) -> None:
 SPOILED: dict[str, tuple[str, str, Any, int, list[str]]] = {
     "another size": ("denoiser/config.json", "config/dim", 128, 1, ["denoiser/model.safetensors", "another size"]),
     "another depth": ("denoiser/config.json", "config/depth", 2, 1, ["denoiser/model.safetensors", "missing"]),
-    "another schema": ("denoiser/config.json", "schema", 7, 2, ["config.json", "schema: expected 1, found 7"]),
-    "another pipeline schema": ("pipeline.json", "schema", 7, 2, ["pipeline.json", "schema: expected 1, found 7"]),
+    "another schema": ("denoiser/config.json", "schema", 7, 2, ["config.json", "schema: expected 2, found 7"]),
+    "another pipeline schema": ("pipeline.json", "schema", 7, 2, ["pipeline.json", "schema: expected 2, found 7"]),
+    "the first version": (
+        "pipeline.json",
+        "schema",
+        1,
+        2,
+        ["schema 1, of the first version", "train the networks again"],
+    ),
+    "network of the first version": ("denoiser/config.json", "schema", 1, 2, ["schema: expected 2, found 1", "train"]),
     "another network": ("planner/config.json", "network", "VideoCodec", 2, ["planner/config.json", "LayoutPlanner"]),
     "unknown setting": ("codec/config.json", "config/colour", 3, 2, ["codec/config.json", "'colour'"]),
     "impossible setting": ("denoiser/config.json", "config/heads", 7, 2, ["denoiser/config.json", "7"]),

@@ -1,119 +1,12 @@
-"""Views of a scene graph: networkx without loss, tensors of the promised shapes, triples as FACTUAL writes them."""
+"""Triples as FACTUAL writes them."""
 
 from __future__ import annotations
 
-import networkx as nx
-import pytest
-import torch
 from hypothesis import given, settings
-from torch_geometric.data import Batch
 
-from mov_ai.errors import UsageError
-from mov_ai.graph import ATTRIBUTE_KINDS, EDGE_TYPES, NODE_TYPES, Edge, Node, SceneGraph
-from mov_ai.graph.convert import (
-    from_networkx,
-    node_interval,
-    to_networkx,
-    to_pyg,
-    to_triples,
-    triples_to_text,
-)
+from mov_ai.graph import Edge, Node, SceneGraph
+from mov_ai.graph.convert import to_triples, triples_to_text
 from tests.strategies import scene_graphs
-
-
-@settings(max_examples=40, deadline=None)
-@given(scene_graphs())
-def test_networkx_round_trip_is_identity(graph: SceneGraph) -> None:
-    view = to_networkx(graph)
-    assert view.number_of_nodes() == len(graph.nodes)
-    assert view.number_of_edges() == len(graph.edges)
-    assert from_networkx(view) == graph
-
-
-def test_networkx_graph_written_by_hand() -> None:
-    view = nx.MultiDiGraph()
-    view.add_node("e", type="event", label="roll")
-    view.add_node("b", type="entity", label="ball")
-    view.add_edge("e", "b", type="agent")
-    graph = from_networkx(view)
-    assert [node.type for node in graph.nodes] == ["scene", "event", "entity"]
-    assert graph.edges_to("b", "agent") == [Edge("e", "b", "agent")]
-
-
-def test_networkx_errors_name_the_place() -> None:
-    with pytest.raises(UsageError, match="expected a MultiDiGraph; found Graph"):
-        from_networkx(nx.Graph())
-    view = nx.MultiDiGraph()
-    view.add_node("b", type="thing", label="ball")
-    with pytest.raises(UsageError, match=r"networkx: nodes\[0\]\.type"):
-        from_networkx(view)
-
-
-def example() -> SceneGraph:
-    nodes = [
-        Node("s", "scene", "scene"),
-        Node("e", "event", "roll", direction="left", interval=(0.25, 0.5)),
-        Node("b", "entity", "ball", count=3, confidence=0.5),
-        Node("r", "attribute", "red", kind="color", negated=True),
-    ]
-    edges = [
-        Edge("s", "e", "contains"),
-        Edge("e", "b", "location", "on", (0.25, 0.5), 0.75),
-        Edge("b", "r", "has_attribute", None, (0.0, 0.5)),
-    ]
-    return SceneGraph("c", nodes, edges)
-
-
-def test_tensors_say_what_the_graph_says() -> None:
-    data = to_pyg(example())
-    assert [NODE_TYPES[i] for i in data.node_type] == ["scene", "event", "entity", "attribute"]
-    assert data.interval.tolist() == [[0, 1], [0.25, 0.5], [0, 1], [0, 0.5]]
-    assert data.count.tolist() == [1, 1, 3, 1]
-    assert data.negated.tolist() == [False, False, False, True]
-    assert data.kind.tolist() == [-1, -1, -1, ATTRIBUTE_KINDS.index("color")]
-    assert data.confidence.tolist() == [1, 1, 0.5, 1]
-    assert (data.label, data.node_id) == (["scene", "roll", "ball", "red"], ["s", "e", "b", "r"])
-    assert data.direction == ["", "left", "", ""]
-    assert data.edge_index.tolist() == [[0, 1, 2], [1, 2, 3]]
-    assert [list(EDGE_TYPES)[i] for i in data.edge_type] == ["contains", "location", "has_attribute"]
-    assert data.edge_interval.tolist() == [[0, 1], [0.25, 0.5], [0, 0.5]]
-    assert data.edge_confidence.tolist() == [1, 0.75, 1]
-    assert data.edge_label == ["", "on", ""]
-
-
-def test_reversed_edges_follow_with_types_of_their_own() -> None:
-    data = to_pyg(example(), reverse=True)
-    assert torch.equal(data.edge_index[:, 3:], data.edge_index[:, :3].flip(0))
-    assert torch.equal(data.edge_type[3:], data.edge_type[:3] + len(EDGE_TYPES))
-    assert torch.equal(data.edge_interval[3:], data.edge_interval[:3])
-    assert data.edge_label == ["", "on", ""] * 2
-
-
-@settings(max_examples=20, deadline=None)
-@given(scene_graphs())
-def test_tensors_have_the_promised_shapes(graph: SceneGraph) -> None:
-    data = to_pyg(graph)
-    n, e = len(graph.nodes), len(graph.edges)
-    assert data.num_nodes == n
-    assert data.interval.shape == (n, 2)
-    assert data.edge_index.shape == (2, e)
-    assert data.edge_index.dtype == data.edge_type.dtype == data.node_type.dtype == torch.long
-    assert data.edge_interval.shape == (e, 2)
-    assert (data.interval[:, 0] < data.interval[:, 1]).all()
-    assert data.validate()
-
-
-def test_tensors_batch() -> None:
-    batch = Batch.from_data_list([to_pyg(example()), to_pyg(SceneGraph("", [Node("s", "scene", "x")]))])
-    assert batch.num_nodes == 5
-    assert batch.batch.tolist() == [0, 0, 0, 0, 1]
-
-
-def test_attribute_holds_over_the_hull_of_its_edges() -> None:
-    nodes = [Node("a", "entity", "ball"), Node("b", "entity", "cube"), Node("r", "attribute", "red")]
-    edges = [Edge("a", "r", "has_attribute", None, (0.0, 0.2)), Edge("b", "r", "has_attribute", None, (0.5, 0.75))]
-    assert node_interval(SceneGraph("", nodes, edges), nodes[2]) == (0.0, 0.75)
-    assert node_interval(SceneGraph("", nodes), nodes[2]) == (0.0, 1.0)
 
 
 def written(*edges: Edge, verb: str = "stand", negated: tuple[str, ...] = (), count: int = 1) -> str:

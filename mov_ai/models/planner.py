@@ -216,7 +216,9 @@ class LayoutPlanner(nn.Module):
             UsageError: if `known` has another number of frames or a track of something that the graph does not draw,
                 or if steps or candidates are below 1.
         """
-        layouts = self.candidates(graph, seed, known, steps, candidates if verifier is not None else 1, frames)
+        layouts = self.candidates(
+            graph, seed, known, steps, candidates if verifier is not None else min(candidates, 1), frames
+        )
         if verifier is None:
             return layouts[0], None
         return max(((layout, verifier(graph, layout)) for layout in layouts), key=lambda pair: pair[1].value)

@@ -1,12 +1,6 @@
-# ruff: noqa: E402
-# ruff: noqa: E402
 """Saving and loading one network: what goes in comes out, and what does not fit is named in one line."""
 
 from __future__ import annotations
-
-import pytest
-
-pytest.skip("being rewritten for label vectors", allow_module_level=True)
 
 import json
 import pickle
@@ -30,7 +24,8 @@ from mov_ai.models.component import (
     save_component,
 )
 from mov_ai.models.denoiser import DenoiserConfig, TSAMDenoiser
-from tests.models.builders import given, small_denoiser
+from mov_ai.models.planner import LayoutPlanner, PlannerConfig
+from tests.models.builders import LABELS, given, small_denoiser
 from tests.models.test_codec import small_codec
 
 
@@ -213,3 +208,46 @@ def test_settings_left_out_have_their_defaults() -> None:
     assert config_from_dict(CodecConfig, {}, "here") == CodecConfig()
     found = config_from_dict(DenoiserConfig, {"dim": 64, "graph_encoder": {"dim": 32}}, "here")
     assert (found.dim, found.graph_encoder.dim, found.graph_encoder.layers) == (64, 32, 2)
+
+
+# -- networks that read labels -----------------------------------------------------------------------------------------
+
+
+def _save_denoiser(folder: Path) -> None:
+    save_component(small_denoiser(), folder)
+
+
+def _save_planner(folder: Path) -> None:
+    save_component(LayoutPlanner(PlannerConfig(dim=16, layers=1, heads=2, labels=LABELS)), folder)
+
+
+READERS = [(TSAMDenoiser, DenoiserConfig, _save_denoiser), (LayoutPlanner, PlannerConfig, _save_planner)]
+
+
+@pytest.mark.parametrize(("network", "config", "save"), READERS)
+@pytest.mark.parametrize(
+    ("damage", "error", "words"),
+    [
+        (_set_header(schema=1), UsageError, "schema: expected 2, found 1; train it anew"),
+        (_set_config(labels={"name": "embedded", "width": 32, "version": 1}), MovAIError, "expected .*, found .*"),
+        (_set_config(labels={"name": "embedded", "width": -1}), UsageError, "can be built"),
+        (_set_config(labels=7), UsageError, "config: expected an object, found 7"),
+        (_set_config(labels={"size": 64}), UsageError, "'size' is not a setting of LabelEncoderConfig"),
+    ],
+)
+def test_another_way_of_reading_labels_is_one_line(
+    tmp_path: Path,
+    network: type[torch.nn.Module],
+    config: type,
+    save: Callable[[Path], None],
+    damage: Callable[[Path], object],
+    error: type[MovAIError],
+    words: str,
+) -> None:
+    save(tmp_path)
+    assert load_component(network, config, tmp_path).config.labels == LABELS
+    damage(tmp_path)
+    with pytest.raises(MovAIError, match=words) as caught:
+        load_component(network, config, tmp_path)
+    assert type(caught.value) is error
+    assert "\n" not in str(caught.value)

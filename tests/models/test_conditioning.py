@@ -1,15 +1,6 @@
-# ruff: noqa: E402
-# ruff: noqa: E402
-"""From graph and layout to what the denoiser sees: timelines, instances, painting, padding, dropping."""
+"""From graph, layout and caption to tensors: labels as vectors, instances, padding, dropping."""
 
 from __future__ import annotations
-
-import pytest
-
-pytest.skip("being rewritten for label vectors", allow_module_level=True)
-
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,97 +8,130 @@ import torch
 from hypothesis import given as supposing
 from hypothesis import settings
 from hypothesis import strategies as st
-from torch import Tensor
 from torch.testing import assert_close
 
-from mov_ai.errors import UsageError
-from mov_ai.graph import Layout, Node, SceneGraph, Track
+from mov_ai.graph import Edge, Layout, Node, SceneGraph, Track
+from mov_ai.graph.instances import MAX_COUNT, MAX_INSTANCES, drawn_entities
+from mov_ai.labels.coverage import SCENE_FIELDS
 from mov_ai.models.conditioning import (
-    COLORS,
-    CONCEPTS,
     EDGES,
-    MATERIALS,
-    MAX_COUNT,
-    MAX_INSTANCES,
+    MAX_ATTRIBUTES,
     MAX_WORDS,
-    SHAPES,
-    WORD_BUCKETS,
-    GraphEncoder,
-    GraphEncoderConfig,
-    LayoutPainter,
-    PretrainedText,
-    TextEmbedding,
-    TextProjection,
-    box_coordinates,
     collate,
-    complete_appearance,
     condition,
-    drawn_entities,
-    ignored_words,
-    layer_weights,
     tracks_from_boxes,
-    word_bucket,
+    word_vectors,
 )
-from tests.models.builders import ball_and_cube, given, still_layout
+from tests.models.builders import CAPTION, ENCODER, LABELS, ball_and_cube, dogs_and_frisbees, given
 from tests.strategies import scene_graphs
 
-FULL = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
-
-
-# -- graph -> numbers --------------------------------------------------------------------------------------------------
+# -- graph -> tensors --------------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=60, deadline=None)
-@supposing(scene_graphs(), st.integers(0, 2**32), st.integers(1, 20))
-def test_any_valid_graph_can_be_conditioned_on(graph: SceneGraph, seed: int, frames: int) -> None:
-    appearance = complete_appearance(graph, seed)
+@supposing(scene_graphs(), st.integers(1, 20))
+def test_any_valid_graph_can_be_conditioned_on(graph: SceneGraph, frames: int) -> None:
     drawn = drawn_entities(graph)
     boxes = np.random.default_rng(0).uniform(0, 1, (len(drawn), frames, 6))
     for layout in (None, tracks_from_boxes(graph, boxes), Layout(frames, [])):
-        c = condition(graph, layout, appearance, frames)
+        c = condition(graph, layout, ENCODER, frames)
         assert len(c) == 1
         assert c.node_mask.sum() == len(graph.nodes)
         assert c.boxes.shape == (1, max(1, len(drawn)), frames, 6)
-        assert c.words.shape[1] <= MAX_WORDS
+        assert c.entity.shape == (1, max(1, len(drawn)), LABELS.width)
+        assert c.attribute.shape[:2] == (1, max(1, len(drawn)))
+        assert c.attribute_holds.shape == (*c.attribute.shape[:3], frames)
+        assert c.attribute.shape[2] <= MAX_ATTRIBUTES
+        assert c.text_features.shape[1] <= MAX_WORDS
+        assert c.link_label.shape[:2] == c.link_ends.shape[:2]
         assert all(tensor.isfinite().all() for tensor in c.tensors().values())
         assert bool(c.keep_layout) == (layout is not None)
-    assert all(isinstance(word, str) for word in ignored_words(graph))
-
-
-@settings(max_examples=20, deadline=None)
-@supposing(scene_graphs(max_nodes=6))
-def test_the_networks_take_any_valid_graph(graph: SceneGraph) -> None:
-    c = condition(graph, None, complete_appearance(graph, 0), 3)
-    with torch.no_grad():
-        assert GraphEncoder(GraphEncoderConfig(8, 1, 2))(c).isfinite().all()
-        assert TextEmbedding(8)(c.words).isfinite().all()
-        assert not LayoutPainter()(c, 4, 4, FULL).any()
 
 
 def test_only_the_words_come_from_the_caption() -> None:
     graph = ball_and_cube()
     silent = SceneGraph("", graph.nodes, graph.edges)
     with_caption, without = given(graph).tensors(), given(silent).tensors()
-    assert without.pop("words").tolist() == [[0]]
-    del with_caption["words"]
+    features = without.pop("text_features")
+    assert features.shape == (1, 1, LABELS.width)
+    assert not features.any()
+    del with_caption["text_features"]
     assert all(torch.equal(with_caption[name], without[name]) for name in without)
 
 
-def test_colours_follow_their_intervals() -> None:
+def test_a_label_is_its_vector_whatever_else_the_graph_says() -> None:
+    for graph in (ball_and_cube(), dogs_and_frisbees()):
+        c = given(graph)
+        for i, node in enumerate(graph.nodes):
+            role = "setting" if node.type == "scene" else node.type
+            assert torch.equal(c.node_label[0, i], ENCODER([(role, node.label)])[0])
+        assert_close(c.node_label[0].norm(dim=-1), torch.ones(len(graph.nodes)))
+        assert torch.equal(c.text_features, word_vectors(graph.caption, ENCODER))
+        for k, (entity, _) in enumerate(drawn_entities(graph)):
+            assert torch.equal(c.entity[0, k], ENCODER([("entity", graph.node(entity).label)])[0])
+
+
+def test_two_labels_never_share_a_vector_and_case_does_not_matter() -> None:
+    labels = ["dog", "dogs", "frisbee", "qwrtz", "qwrtx", "été", "собака", "犬", "!", "7"]
+    vectors = ENCODER([("entity", label) for label in labels])
+    same = (vectors[:, None] == vectors).all(-1)
+    assert torch.equal(same, torch.eye(len(labels), dtype=torch.bool))
+    assert torch.equal(ENCODER([("entity", "Dog")]), vectors[:1])
+
+
+def test_directions_and_manners_add_up() -> None:
+    graph = dogs_and_frisbees()
+    place = [node.id for node in graph.nodes].index("catch")
+    up, eagerly = ENCODER([("direction", "up"), ("direction", "eagerly")])
+    direction = given(graph).node_direction[0]
+    assert_close(direction[place], up + eagerly)
+    assert not direction[:place].any()
+    assert not direction[place + 1 :].any()
+    assert_close(given(graph.with_node("catch", manner=None)).node_direction[0, place], up)
+
+
+def test_words_of_the_scene_have_their_own_places() -> None:
+    graph = dogs_and_frisbees()
+    scene = given(graph).scene[0]
+    assert scene.shape == (len(SCENE_FIELDS), LABELS.width)
+    for i, name in enumerate(SCENE_FIELDS):
+        assert torch.equal(scene[i], ENCODER([(name, getattr(graph.nodes[0], name))])[0])
+    assert not given(ball_and_cube()).scene.any()
+
+
+def test_attributes_hold_in_the_frames_of_their_intervals() -> None:
     c = given()
-    names = [COLORS[i] for i in c.color[0, 0].tolist()]
-    assert names == ["red"] * 8 + ["blue"] * 8
-    assert len({COLORS[i] for i in c.color[0, 1].tolist()}) == 1
+    red, blue = ENCODER([("attribute", "red"), ("attribute", "blue")])
+    assert torch.equal(c.attribute[0, 0], torch.stack([red, blue]))
+    assert c.attribute_holds[0, 0].tolist() == [[1.0] * 8 + [0.0] * 8, [0.0] * 8 + [1.0] * 8]
+    assert not c.attribute[0, 1].any()
+    assert not c.attribute_holds[0, 1].any()
 
 
-def test_a_colour_outlasts_its_interval_until_another_begins() -> None:
-    graph = ball_and_cube()
-    edges = [replace(e, interval=(0.25, 0.5)) if e.target == "red" else e for e in graph.edges if e.target != "blue"]
-    graph = SceneGraph("", [n for n in graph.nodes if n.id != "blue"], edges)
-    c = given(graph)
-    start = complete_appearance(graph, 0)["ball"].color
-    assert start == "red"
-    assert {COLORS[i] for i in c.color[0, 0].tolist()} == {"red"}
+@pytest.mark.parametrize("frames", [1, 2, 7, 16, 24, 50])
+def test_neighbouring_intervals_share_out_all_frames(frames: int) -> None:
+    # A frame's middle that lies on the border belongs to the later attribute; the end of the video to the last.
+    assert given(frames=frames).attribute_holds[0, 0].sum(0).tolist() == [1.0] * frames
+
+
+def test_attributes_beyond_the_limit_are_left_out() -> None:
+    nodes = [Node("s", "scene", "scene"), Node("b", "entity", "ball")]
+    nodes += [Node(f"a{i}", "attribute", f"word{i}") for i in range(MAX_ATTRIBUTES + 3)]
+    graph = SceneGraph("", nodes, [Edge("b", node.id, "has_attribute") for node in nodes[2:]])
+    assert given(graph).attribute.shape[2] == MAX_ATTRIBUTES
+
+
+def test_labelled_links_name_their_ends() -> None:
+    graph = dogs_and_frisbees()
+    c, place = given(graph), [node.id for node in graph.nodes]
+    assert c.link_ends[0].tolist() == [
+        [place.index("frisbee"), place.index("dog")],
+        [place.index("dog"), place.index("frisbee")],
+    ]
+    assert torch.equal(c.link_label[0], ENCODER([("relation", "above"), ("relation", "chasing")]))
+    bare = given(SceneGraph("", graph.nodes, []))
+    assert bare.link_ends.shape == (1, 0, 2)
+    assert bare.link_label.shape == (1, 0, LABELS.width)
 
 
 def test_attribute_nodes_hold_when_their_edge_holds() -> None:
@@ -140,80 +164,36 @@ def test_a_count_gives_instances_and_caps() -> None:
 def test_negated_entities_are_not_drawn_and_negated_attributes_not_shown() -> None:
     graph = ball_and_cube().with_node("cube", negated=True)
     assert drawn_entities(graph) == [("ball", 0)]
-    plain = ball_and_cube().with_node("blue", negated=True)
-    assert {COLORS[i] for i in given(plain).color[0, 0].tolist()} == {"red"}
+    plain = given(ball_and_cube().with_node("blue", negated=True))
+    assert torch.equal(plain.attribute[0, 0], ENCODER([("attribute", "red")]))
+    assert plain.node_negated[0].tolist() == [0, 0, 0, 0, 0, 1]
 
 
 def test_a_graph_without_entities_draws_nothing() -> None:
-    graph = SceneGraph("rain", [Node("s", "scene", "scene")])
-    c = given(graph)
+    c = given(SceneGraph("rain", [Node("s", "scene", "scene")]))
     assert c.boxes.shape == (1, 1, 16, 6)
-    assert not LayoutPainter()(c, 8, 8, FULL).any()
-
-
-def test_unknown_words_are_told_in_order_and_once() -> None:
-    nodes = [
-        Node("s", "scene", "scene", setting="a dusty attic", light="from the left", camera="close up"),
-        Node("a", "entity", "giraffe"),
-        Node("b", "entity", "ball"),
-        Node("c", "attribute", "striped"),
-        Node("d", "attribute", "red"),
-        Node("e", "event", "juggle"),
-        Node("f", "event", "juggle", direction="left"),
-        Node("g", "entity", "giraffe"),
-    ]
-    assert ignored_words(SceneGraph("", nodes)) == ["a dusty attic", "close up", "giraffe", "striped", "juggle"]
-    assert ignored_words(ball_and_cube()) == []
+    assert not c.boxes.any()
+    assert not c.entity.any()
 
 
 def test_the_layout_must_have_the_videos_frames() -> None:
-    graph = ball_and_cube()
     with pytest.raises(ValueError, match="expected 16 frames, found 8"):
-        condition(graph, Layout(8, []), complete_appearance(graph, 0), 16)
+        condition(ball_and_cube(), Layout(8, []), ENCODER, 16)
 
 
 def test_boxes_not_given_are_not_seen() -> None:
-    graph = ball_and_cube()
     boxes = np.full((16, 6), 0.5, dtype=np.float32)
     boxes[3] = np.nan
-    c = condition(graph, Layout(16, [Track("ball", boxes)]), complete_appearance(graph, 0))
+    c = condition(ball_and_cube(), Layout(16, [Track("ball", boxes)]), ENCODER)
     assert not c.boxes[0, 0, 3].any()
     assert not c.boxes[0, 1].any()
 
 
-def test_a_word_has_a_stable_bucket() -> None:
-    # Trained embeddings depend on this number.
-    assert word_bucket("Ball") == word_bucket("ball") == 118
-    assert all(0 < word_bucket(word) < WORD_BUCKETS for word in ("ball", "é", "", "🙂"))
-    assert given(ball_and_cube()).words[0, 1] == word_bucket("red")
-
-
-# -- what the graph leaves open ----------------------------------------------------------------------------------------
-
-
-def test_what_is_said_is_kept_and_the_rest_chosen() -> None:
-    for seed in range(20):
-        look = complete_appearance(ball_and_cube(), seed)
-        assert (look["ball"].shape, look["ball"].color, look["ball"].material) == ("sphere", "red", "matte")
-        assert look["cube"].shape == "cube"
-        # Colours that are said belong to those of whom they are said.
-        assert look["cube"].color not in ("red", "blue")
-    unknown = ball_and_cube().with_node("cube", label="giraffe")
-    assert {complete_appearance(unknown, seed)["cube"].shape for seed in range(40)} == set(SHAPES[1:])
-    assert len({complete_appearance(unknown, seed)["cube"].color for seed in range(40)}) > 3
-
-
-@pytest.mark.parametrize("new", ["green", "purple", "yellow"])
-def test_editing_one_entity_leaves_the_others_as_they_were(new: str) -> None:
-    graph, edited = ball_and_cube(), ball_and_cube().with_node("red", label=new)
-    for seed in range(40):
-        before, after = complete_appearance(graph, seed)["cube"], complete_appearance(edited, seed)["cube"]
-        # The colour moves only where it would meet the one that is said now, or no longer meets the one said before.
-        assert after == before or before.color == new or after.color == "red"
-    for change in ({"label": "cone"}, {"count": 3}):
-        edited = graph.with_node("ball", **change)
-        for seed in range(10):
-            assert complete_appearance(edited, seed)["cube"] == complete_appearance(graph, seed)["cube"]
+def test_a_caption_is_its_words_and_punctuation() -> None:
+    words = ["a", "red", "ball", "rolls", "left", ",", "then", "turns", "blue", ",", "behind", "a", "cube"]
+    assert torch.equal(word_vectors(CAPTION, ENCODER)[0], ENCODER([("word", word) for word in words]))
+    assert word_vectors("ball " * 500, ENCODER).shape == (1, MAX_WORDS, LABELS.width)
+    assert not word_vectors("", ENCODER).any()
 
 
 # -- batches -----------------------------------------------------------------------------------------------------------
@@ -229,13 +209,14 @@ def test_collating_pads_with_nothing() -> None:
     assert not both.edges[0, 2:].any()
     assert not both.edges[0, :, 2:].any()
     assert not both.boxes[0, 1:].any()
-    assert not both.words[0, 2:].any()
-    assert both.color.dtype == torch.int64
-    assert both.keep_text.dtype == torch.bool
+    assert not both.entity[0, 1:].any()
+    assert not both.attribute[0].any()
+    assert not both.link_label[0].any()
+    assert not both.text_features[0, 2:].any()
+    assert both.node_count.dtype == both.edges.dtype == both.link_ends.dtype == torch.int64
+    assert both.keep_text.dtype == both.node_mask.dtype == torch.bool
     for name, tensor in large.tensors().items():
         assert torch.equal(both.tensors()[name][1:], tensor), name
-    painter = LayoutPainter()
-    assert_close(painter(both, 8, 8, FULL.expand(2, 4))[:1], painter(small, 8, 8, FULL))
 
 
 def test_collating_one_changes_nothing() -> None:
@@ -245,13 +226,13 @@ def test_collating_one_changes_nothing() -> None:
 
 def test_text_features_travel_with_the_batch() -> None:
     features = torch.randn(1, 3, 5)
-    with_features = replace(given(), text_features=features)
-    both = collate([with_features, given()]).to("cpu")
-    assert both.text_features is not None
-    assert torch.equal(both.text_features[:1], features)
-    assert not both.text_features[1].any()
-    assert "text_features" in both.tensors()
-    assert "text_features" not in given().tensors()
+    graph = ball_and_cube()
+    one = condition(graph, None, ENCODER, text_features=features)
+    two = condition(graph, None, ENCODER, text_features=torch.cat([features, features], 1))
+    assert torch.equal(one.text_features, features)
+    both = collate([one, two]).to("cpu")
+    assert torch.equal(both.text_features[:1, :3], features)
+    assert not both.text_features[0, 3:].any()
     assert both.without(text=True).text_features is both.text_features
 
 
@@ -278,124 +259,11 @@ def test_what_was_dropped_stays_dropped() -> None:
     assert given().without().keep_text.all()
 
 
-def test_padding_does_not_change_the_nodes() -> None:
-    encoder = GraphEncoder(GraphEncoderConfig(16, 2, 2)).eval()
-    small = given(SceneGraph("", [Node("s", "scene", "scene"), Node("b", "entity", "ball")]))
-    with torch.no_grad():
-        assert_close(encoder(collate([small, given()]))[0, :2], encoder(small)[0])
-
-
-def test_nodes_look_along_their_edges() -> None:
-    encoder = GraphEncoder(GraphEncoderConfig(16, 2, 2)).eval()
-    graph = ball_and_cube()
-    cut = SceneGraph(graph.caption, graph.nodes, [e for e in graph.edges if e.type != "has_attribute"])
-    whole, without = given(graph), given(cut)
-    without = replace(without, node_interval=whole.node_interval)
-    with torch.no_grad():
-        assert (encoder(whole) - encoder(without)).abs().max() > 1e-4
-
-
-def test_a_known_concept_does_not_depend_on_its_synonym() -> None:
-    encoder = GraphEncoder(GraphEncoderConfig(16, 1, 2)).eval()
-    graph = ball_and_cube()
-    with torch.no_grad():
-        assert torch.equal(encoder(given(graph)), encoder(given(graph.with_node("ball", label="orb"))))
-        nothing = [encoder(given(graph.with_node("ball", label=label))) for label in ("giraffe", "teapot")]
-    assert (nothing[0] - nothing[1]).abs().max() > 1e-4
-    assert CONCEPTS[given(graph).node_concept[0, 2]] == "sphere"
-
-
-# -- painting ----------------------------------------------------------------------------------------------------------
-
-LAYER = LayoutPainter.channels() // 2
-
-
-def _paint(painter: LayoutPainter, boxes: list[tuple[float, ...]], grid: int = 16, window: Tensor = FULL) -> Tensor:
-    graph = ball_and_cube()
-    c = condition(graph, still_layout(graph, boxes, 1), complete_appearance(graph, 0), 1)
-    with torch.no_grad():
-        return painter(c, grid, grid, window)[0, 0]
-
-
-HIDDEN = (0.5, 0.5, 0.5, 0.5, 1.0, 0.0)
-
-
-def test_a_box_paints_inside_only() -> None:
-    painting = _paint(LayoutPainter(), [(0.5, 0.375, 0.5, 0.25, 5.0, 1.0), HIDDEN])
-    inside = torch.zeros(16, 16, dtype=torch.bool)
-    inside[4:8, 4:12] = True
-    assert torch.equal(painting[LAYER - 1] == 1, inside)
-    assert torch.equal(painting.abs().sum(0) > 0, inside)
-
-
-def test_a_box_carries_its_entity_place_size_and_depth() -> None:
-    painter = LayoutPainter()
-    painting = _paint(painter, [(0.5, 0.5, 0.5, 0.25, 4.0, 1.0), HIDDEN])
-    cell = painting[:LAYER, 8, 8]
-    # The one frame's middle is at 0.5, where the ball turns blue.
-    look = [painter.shape.weight[SHAPES.index("sphere")], painter.color.weight[COLORS.index("blue")]]
-    look.append(painter.material.weight[MATERIALS.index("matte")])
-    assert_close(cell[: LAYER - 6], torch.cat(look).detach())
-    assert_close(cell[LAYER - 6 : LAYER - 3], torch.tensor([0.5, 0.25, 0.5]))
-    # Half a cell right of and below the centre, in units of half the box.
-    assert_close(cell[LAYER - 3 : LAYER - 1], torch.tensor([0.125, 0.25]))
-
-
-def test_the_nearest_is_in_front_and_the_next_behind() -> None:
-    painter = LayoutPainter()
-    # The cube (the second instance) is nearer.
-    painting = _paint(painter, [(0.5, 0.5, 0.5, 0.5, 6.0, 1.0), (0.625, 0.5, 0.5, 0.5, 3.0, 1.0)])
-    sphere, cube = (painter.shape.weight[SHAPES.index(name)].detach() for name in ("sphere", "cube"))
-    both, only_ball, only_cube = painting[:, 8, 9], painting[:, 8, 5], painting[:, 8, 12]
-    width = LayoutPainter.SHAPE
-    assert_close(both[:width], cube)
-    assert_close(both[LAYER : LAYER + width], sphere)
-    assert_close(only_ball[:width], sphere)
-    assert_close(only_cube[:width], cube)
-    assert not only_ball[LAYER:].any()
-    assert not only_cube[LAYER:].any()
-
-
-def test_invisible_and_dropped_boxes_paint_nothing() -> None:
-    painter = LayoutPainter()
-    assert not _paint(painter, [HIDDEN, HIDDEN]).any()
-    c = given().drop(*torch.tensor([[False], [False], [True]]))
-    assert not painter(c, 8, 8, FULL).any()
-
-
-@pytest.mark.parametrize("corner", [(0.25, 0.25), (0.0, 0.5), (0.5, 0.125)])
-def test_painting_a_window_equals_slicing_the_whole_painting(corner: tuple[float, float]) -> None:
-    boxes = [(0.45, 0.4, 0.37, 0.52, 5.0, 1.0), (0.6, 0.55, 0.41, 0.33, 3.0, 1.0)]
-    painter = LayoutPainter()
-    whole = _paint(painter, boxes, 32)
-    part = _paint(painter, boxes, 16, torch.tensor([[*corner, 0.5, 0.5]]))
-    left, top = (int(value * 32) for value in corner)
-    assert_close(part, whole[:, top : top + 16, left : left + 16], atol=1e-4, rtol=1e-4)
-
-
-@settings(max_examples=40, deadline=None)
-@supposing(st.integers(0, 10_000), st.integers(1, 6))
-def test_layers_never_add_up_to_more_than_one(seed: int, count: int) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    cover = torch.rand(2, count, 3, 4, 4, generator=generator).round(decimals=1)
-    depth = torch.randint(1, 4, (2, count, 3), generator=generator).float()
-    front, behind = layer_weights(cover, depth)
-    assert front.min() >= 0
-    assert behind.min() >= 0
-    for layer in (front, behind):
-        assert layer.sum(1).max() <= 1 + 1e-5
-    # What is in front is what is not seen through; nothing lies behind an empty place.
-    assert_close(front.sum(1), 1 - (1 - cover).prod(1), atol=1e-5, rtol=1e-5)
-    assert (behind.sum(1) <= front.sum(1) + 1e-5).all()
-    if count == 1:
-        assert not behind.any()
-
-
-def test_cover_is_the_share_of_a_cell() -> None:
-    _, _, cover = box_coordinates(torch.tensor([[[[0.5, 0.5, 0.3125, 0.5, 1.0, 1.0]]]]), 8, 8, FULL)
-    assert_close(cover.sum() / 64, torch.tensor(0.3125 * 0.5))
-    assert cover.min() >= 0
-    assert cover.max() <= 1
+def test_a_layout_that_was_not_given_is_not_kept() -> None:
+    c = condition(ball_and_cube(), None, ENCODER)
+    assert (c.keep_text & c.keep_graph).all()
+    assert not c.keep_layout.any()
+    assert not c.boxes.any()
 
 
 def test_layouts_follow_the_order_of_what_is_drawn() -> None:
@@ -407,77 +275,3 @@ def test_layouts_follow_the_order_of_what_is_drawn() -> None:
         ("cube", 0, "cube"),
     ]
     assert layout.tracks[2].boxes[0, 0] == 48
-
-
-# -- pretrained text encoders ------------------------------------------------------------------------------------------
-
-
-def _save_tokenizer(folder: Path) -> None:
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    names = ["<pad>", "<unk>", "</s>", "a", "red", "ball", "rolls"]
-    tokenizer = Tokenizer(models.WordLevel({name: i for i, name in enumerate(names)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>", eos_token="</s>")
-    fast.save_pretrained(folder)
-
-
-def _save_t5(folder: Path) -> None:
-    from transformers import T5Config, T5Model
-
-    config = T5Config(vocab_size=7, d_model=12, d_kv=6, d_ff=16, num_layers=1, num_heads=2)
-    T5Model(config).save_pretrained(folder)
-
-
-def _save_clip(folder: Path) -> None:
-    from transformers import CLIPConfig, CLIPModel
-
-    text = {
-        "vocab_size": 7,
-        "hidden_size": 12,
-        "intermediate_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-    }
-    text |= {"eos_token_id": 2, "pad_token_id": 0, "bos_token_id": 1}
-    vision = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
-    vision |= {"image_size": 8, "patch_size": 4}
-    CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=4)).save_pretrained(folder)
-
-
-@pytest.mark.parametrize("save", [_save_t5, _save_clip])
-def test_captions_are_read_by_a_pretrained_encoder(tmp_path: Path, save: object) -> None:
-    save(tmp_path)  # type: ignore[operator]
-    _save_tokenizer(tmp_path)
-    text = PretrainedText(str(tmp_path))
-    assert text.width == 12
-    features = text(["a red ball", "a red ball rolls"])
-    assert features.shape == (2, 4, 12)
-    assert features.dtype == torch.float32
-    assert features[1].abs().sum(-1).min() > 0
-    assert not features[0, 3].any()
-    assert_close(text(["a red ball"])[0], features[0, :3], atol=1e-5, rtol=1e-4)
-    assert not any(parameter.requires_grad for parameter in text.encoder.parameters())
-    tokens = TextProjection(text.width, 32)(features)
-    assert tokens.shape == (2, 4, 32)
-    assert tokens.requires_grad
-    assert text(["ball " * 500]).shape[1] <= MAX_WORDS
-
-
-def test_an_encoder_that_cannot_be_loaded_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(UsageError, match=r"text_encoder: .*nowhere: cannot be loaded") as caught:
-        PretrainedText(str(tmp_path / "nowhere"))
-    assert "\n" not in str(caught.value)
-    _save_t5(tmp_path)
-    _save_tokenizer(tmp_path)
-    weights = tmp_path / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(UsageError, match="cannot be loaded") as caught:
-        PretrainedText(str(tmp_path))
-    assert "\n" not in str(caught.value)
-    weights.unlink()
-    (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04")
-    with pytest.raises(UsageError, match="safetensors"):
-        PretrainedText(str(tmp_path))

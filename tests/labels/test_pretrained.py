@@ -1,0 +1,106 @@
+"""Text encoders of `transformers`: captions and labels as their features, and clear errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from mov_ai.errors import UsageError
+from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
+from mov_ai.labels.pretrained import MAX_TOKENS, PretrainedText
+from mov_ai.models.text_encoder import TextProjection
+
+
+def _save_tokenizer(folder: Path) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    names = ["<pad>", "<unk>", "</s>", "a", "red", "ball", "rolls"]
+    tokenizer = Tokenizer(models.WordLevel({name: i for i, name in enumerate(names)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>", eos_token="</s>")
+    fast.save_pretrained(folder)
+
+
+def _save_t5(folder: Path) -> None:
+    from transformers import T5Config, T5Model
+
+    config = T5Config(vocab_size=7, d_model=12, d_kv=6, d_ff=16, num_layers=1, num_heads=2)
+    T5Model(config).save_pretrained(folder)
+
+
+def _save_clip(folder: Path) -> None:
+    from transformers import CLIPConfig, CLIPModel
+
+    text = {
+        "vocab_size": 7,
+        "hidden_size": 12,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+    }
+    text |= {"eos_token_id": 2, "pad_token_id": 0, "bos_token_id": 1}
+    vision = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    vision |= {"image_size": 8, "patch_size": 4}
+    CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=4)).save_pretrained(folder)
+
+
+@pytest.mark.parametrize("save", [_save_t5, _save_clip])
+def test_captions_are_read_by_a_pretrained_encoder(tmp_path: Path, save: object) -> None:
+    save(tmp_path)  # type: ignore[operator]
+    _save_tokenizer(tmp_path)
+    text = PretrainedText(str(tmp_path))
+    assert text.width == 12
+    features = text(["a red ball", "a red ball rolls"])
+    assert features.shape == (2, 4, 12)
+    assert features.dtype == torch.float32
+    assert features[1].abs().sum(-1).min() > 0
+    assert not features[0, 3].any()
+    assert_close(text(["a red ball"])[0], features[0, :3], atol=1e-5, rtol=1e-4)
+    assert not any(parameter.requires_grad for parameter in text.encoder.parameters())
+    tokens, missing = TextProjection(text.width, 32)(features)
+    assert missing.tolist() == [[False] * 3 + [True], [False] * 4]
+    assert tokens.shape == (2, 4, 32)
+    assert tokens.requires_grad
+    assert text(["ball " * 500]).shape[1] <= MAX_TOKENS
+
+
+def test_an_encoder_that_cannot_be_loaded_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(UsageError, match=r"text_encoder: .*nowhere: cannot be loaded") as caught:
+        PretrainedText(str(tmp_path / "nowhere"))
+    assert "\n" not in str(caught.value)
+    _save_t5(tmp_path)
+    _save_tokenizer(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(UsageError, match="cannot be loaded") as caught:
+        PretrainedText(str(tmp_path))
+    assert "\n" not in str(caught.value)
+    weights.unlink()
+    (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04")
+    with pytest.raises(UsageError, match="safetensors"):
+        PretrainedText(str(tmp_path))
+
+
+def test_labels_are_read_by_a_pretrained_encoder(tmp_path: Path) -> None:
+    _save_t5(tmp_path)
+    _save_tokenizer(tmp_path)
+    encoder = load_label_encoder(LabelEncoderConfig(str(tmp_path), 12))
+    vectors = encoder([("entity", "red ball"), ("attribute", "red"), ("entity", "Red  ball")])
+    assert vectors.shape == (3, 12)
+    assert_close(vectors.norm(dim=1), torch.ones(3))
+    assert torch.equal(vectors[0], vectors[2])
+    assert not torch.equal(vectors[0], vectors[1])
+    assert not vectors.requires_grad
+
+
+def test_a_pretrained_encoder_of_another_width_is_refused(tmp_path: Path) -> None:
+    _save_t5(tmp_path)
+    _save_tokenizer(tmp_path)
+    with pytest.raises(UsageError, match=r"label encoder: expected width 64, found 12 in ") as caught:
+        load_label_encoder(LabelEncoderConfig(str(tmp_path), 64))
+    assert "\n" not in str(caught.value)

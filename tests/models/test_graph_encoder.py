@@ -1,0 +1,102 @@
+"""The graph encoder: nodes hear their own labels, their neighbours and what links them, and nothing of padding."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given as supposing
+from hypothesis import settings
+from torch import Tensor
+from torch.testing import assert_close
+
+from mov_ai.graph import Edge, Node, SceneGraph
+from mov_ai.models.conditioning import collate, condition
+from mov_ai.models.graph_encoder import GraphEncoder, GraphEncoderConfig
+from tests.models.builders import ENCODER, LABELS, awake, ball_and_cube, dogs_and_frisbees, given, relabelled
+from tests.strategies import scene_graphs
+
+
+def _encoder(layers: int = 2) -> GraphEncoder:
+    torch.manual_seed(0)
+    return awake(GraphEncoder(GraphEncoderConfig(16, layers, 2), LABELS.width))
+
+
+def _tokens(encoder: GraphEncoder, graph: SceneGraph) -> Tensor:
+    """(N, 16)."""
+    with torch.no_grad():
+        return encoder(given(graph))[0]
+
+
+@settings(max_examples=20, deadline=None)
+@supposing(scene_graphs(max_nodes=6))
+def test_any_valid_graph_is_taken(graph: SceneGraph) -> None:
+    with torch.no_grad():
+        assert _encoder()(condition(graph, None, ENCODER, 3)).isfinite().all()
+
+
+def test_padding_does_not_change_the_nodes() -> None:
+    encoder = _encoder()
+    small = given(SceneGraph("", [Node("s", "scene", "scene"), Node("b", "entity", "ball")]))
+    large = given(dogs_and_frisbees())
+    with torch.no_grad():
+        both = encoder(collate([small, given(), large]))
+        for row, alone in enumerate((small, given(), large)):
+            nodes = int(alone.node_mask.sum())
+            assert_close(both[row, :nodes], encoder(alone)[0], atol=1e-5, rtol=1e-4)
+
+
+def test_nodes_look_along_their_edges() -> None:
+    encoder = _encoder()
+    graph = ball_and_cube()
+    cut = SceneGraph(graph.caption, graph.nodes, [e for e in graph.edges if e.type != "has_attribute"])
+    whole, without = given(graph), given(cut)
+    without = replace(without, node_interval=whole.node_interval)
+    with torch.no_grad():
+        assert (encoder(whole) - encoder(without)).abs().max() > 1e-4
+
+
+def test_a_fresh_encoder_is_what_its_nodes_say() -> None:
+    torch.manual_seed(0)
+    encoder = GraphEncoder(GraphEncoderConfig(16, 2, 2), LABELS.width).eval()
+    graph = ball_and_cube()
+    cut = SceneGraph(graph.caption, graph.nodes, [e for e in graph.edges if e.type == "has_attribute"])
+    with torch.no_grad():
+        assert torch.equal(encoder(given(graph)), encoder(given(cut)))
+
+
+def test_a_relation_says_which_end_is_which() -> None:
+    encoder, graph = _encoder(), ball_and_cube()
+    turned = SceneGraph(
+        graph.caption,
+        graph.nodes,
+        [Edge("cube", "ball", "spatial", "behind") if e.type == "spatial" else e for e in graph.edges],
+    )
+    assert (_tokens(encoder, graph) - _tokens(encoder, turned)).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("label", ["above", "chasing"])
+def test_both_ends_hear_what_relates_them(label: str) -> None:
+    # One layer: what a node hears comes along its own edges.
+    encoder, graph = _encoder(1), dogs_and_frisbees()
+    change = (_tokens(encoder, graph) - _tokens(encoder, relabelled(graph, label, "beneath"))).abs().amax(1)
+    ends = {"dog", "frisbee"}
+    for node, moved in zip(graph.nodes, change.tolist(), strict=True):
+        assert (moved > 1e-4) == (node.id in ends), node.id
+
+
+def test_the_order_of_nodes_does_not_matter() -> None:
+    # Two edges join dog and frisbee; of those the last one's type is seen, so the edges keep their order.
+    encoder, graph = _encoder(), dogs_and_frisbees()
+    turned = SceneGraph(graph.caption, graph.nodes[::-1], graph.edges)
+    assert_close(_tokens(encoder, graph), _tokens(encoder, turned).flip(0), atol=1e-5, rtol=1e-4)
+
+
+def test_words_of_the_scene_reach_its_node() -> None:
+    encoder, graph = _encoder(0), dogs_and_frisbees()
+    tokens = _tokens(encoder, graph)
+    for name in ("setting", "light", "camera", "style"):
+        change = (tokens - _tokens(encoder, graph.with_node("s", **{name: "other"}))).abs().amax(1)
+        assert change[0] > 1e-4, name
+        assert not change[1:].any(), name

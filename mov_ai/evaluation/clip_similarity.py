@@ -69,13 +69,13 @@ class ClipSimilarity:
         """
         check_video(frames)
         words = self._processor.tokenizer([text], padding=True, truncation=True, return_tensors="pt")
-        said = _unit(self._model.get_text_features(**words))
+        text_features = _unit(self._model.get_text_features(**words))
         cosines = []
         for start in range(0, len(frames), _FRAMES_AT_ONCE):
             pictures = self._processor.image_processor(
                 list(frames[start : start + _FRAMES_AT_ONCE]), return_tensors="pt"
             )
-            cosines.append((_unit(self._model.get_image_features(**pictures)) * said).sum(-1))
+            cosines.append((_unit(self._model.get_image_features(**pictures)) * text_features).sum(-1))
         return float(torch.cat(cosines).double().mean())
 
 

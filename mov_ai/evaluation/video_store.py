@@ -137,15 +137,15 @@ def make_missing(
     Returns:
         Wall seconds for each video that was made; 0 if none was.
     """
-    seconds, made, used, told = 0.0, 0, 0, False
+    seconds, made, used, reported = 0.0, 0, 0, False
     for recipe in recipes:
         differences = store.changed(recipe)
         if differences == []:
             used += 1
             continue
-        if differences and not told:
+        if differences and not reported:
             say(f"{store.folder}: {what} made with other settings are made again ({'; '.join(differences)})")
-            told = True
+            reported = True
         started = time.perf_counter()
         frames, fps = make(recipe)
         store.keep(recipe, frames, fps)

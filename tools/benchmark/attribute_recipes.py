@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from mov_ai.worlds.tabletop.lexicon import SHAPES
 from mov_ai.worlds.tabletop.scene import Action, Instance, Thing
@@ -31,7 +32,7 @@ def two_move_together(choice: Choice) -> Draft | None:
     template = choice.pick(
         ("{0} and {1} {e0}.", "{0} and {1} {e0} at the same time.", "There is {0} and {1}. {0} and {1} {e0}.")
     )
-    draft = drafted(choice, template, things, actions, [choice.told(actions, things)])
+    draft = drafted(choice, template, things, actions, [choice.happening(actions, things)])
     return draft and draft.look(0, 1).lively((0, 1))
 
 
@@ -39,7 +40,7 @@ def three_move_together(choice: Choice) -> Draft | None:
     """ "A green cube, a pink ball and an orange cone move to the right": three of each to mix up."""
     things = choice.things(3, sizes=("small", "small", "small"))
     actions = _same(choice, choice.pick(("left", "right", "jump")), (0, 1, 2))
-    draft = drafted(choice, "{0}, {1} and {2} {e0}.", things, actions, [choice.told(actions, things)])
+    draft = drafted(choice, "{0}, {1} and {2} {e0}.", things, actions, [choice.happening(actions, things)])
     return draft and draft.look(0, 1, 2).lively((0, 1, 2))
 
 
@@ -48,7 +49,7 @@ def same_shape_two_colors(choice: Choice) -> Draft | None:
     shape = choice.pick(tuple(SHAPES))
     things = choice.things(2, shapes=(shape, shape))
     actions = [choice.action(0, choice.pick(("jump", "left", "right"))), choice.action(1, "stay")]
-    happenings = [choice.told([action], things) for action in actions]
+    happenings = [choice.happening([action], things) for action in actions]
     template = choice.pick(("{0} {e0} while {1} {e1}.", "{1} {e1} while {0} {e0}."))
     draft = drafted(choice, template, things, actions, happenings)
     return draft and draft.look(0, 1).lively((0,))
@@ -59,7 +60,7 @@ def small_and_large(choice: Choice) -> Draft | None:
     things = choice.things(2, sizes=choice.pick((("small", "large"), ("large", "small"))))
     large = int(things[1].size == "large")
     actions = _same(choice, choice.pick(("left", "right", "jump")), (0, 1))
-    draft = drafted(choice, "{0} and {1} {e0}.", things, actions, [choice.told(actions, things)], sized=(0, 1))
+    draft = drafted(choice, "{0} and {1} {e0}.", things, actions, [choice.happening(actions, things)], sized=(0, 1))
     return draft and draft.look(0, 1).larger(large, 1 - large).lively((0, 1))
 
 
@@ -95,7 +96,7 @@ def turns_on_the_way(choice: Choice) -> Draft | None:
         choice.action(0, choice.pick(("left", "right", "toward", "away"))),
         choice.action(0, "turn", value=value),
     ]
-    happenings = [choice.told([action], things) for action in actions]
+    happenings = [choice.happening([action], things) for action in actions]
     template = choice.pick(("{0} {e0} while {e1:gerund}.", "{0} {e1} while {e0:gerund}."))
     draft = drafted(choice, template, things, actions, happenings)
     return draft and draft.event(1)
@@ -106,7 +107,7 @@ def _changes(choice: Choice, motion: str) -> Draft | None:
     things = choice.things(2, sizes=(size or choice.pick(("small", "large")), choice.pick(("small", "large"))))
     value = choice.color_besides(things) if motion == "turn" else None
     actions = [choice.action(0, motion, value=value), choice.action(1, "stay")]
-    happenings = [choice.told([action], things) for action in actions]
+    happenings = [choice.happening([action], things) for action in actions]
     options = ["{0} {e0} while {1} {e1}.", "While {1} {e1}, {0} {e0}.", "{1} {e1} as {0} {e0}."]
     draft = drafted(choice, choice.pick(options), things, actions, happenings)
     return draft and draft.event(0).steady(1)
@@ -124,7 +125,7 @@ def group_and_one(choice: Choice) -> Draft | None:
     """ "Three green cubes jump while a yellow cone stays still"."""
     things = choice.things(2, choice.some(_GROUPED, 2), ("small", "small"), (choice.pick((2, 3, 4)), 1))
     actions = [choice.action(0, choice.pick(("left", "right", "jump")), amount=0.9), choice.action(1, "stay")]
-    happenings = [choice.told([action], things) for action in actions]
+    happenings = [choice.happening([action], things) for action in actions]
     draft = drafted(
         choice,
         "{0} {e0} while {1} {e1}.",
@@ -154,8 +155,9 @@ def _counted(choice: Choice, counts: tuple[int, ...], template: str | None = Non
         motion = choice.pick(("left", "right", "jump", "toward"))
         amount = choice.between(0.6, 0.9)
         actions = [choice.action(i, motion, amount=amount) for i in range(len(things))]
-        told = [choice.told(actions, things)]
-        draft = drafted(choice, template, things, actions, told, placing=lambda: _spread(choice, things, actions[0]))  # noqa: B023
+        happenings = [choice.happening(actions, things)]
+        placing = partial(_spread, choice, things, actions[0])
+        draft = drafted(choice, template, things, actions, happenings, placing=placing)
         if draft is not None:
             for thing in range(len(things)):
                 draft.count(thing)

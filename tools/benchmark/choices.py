@@ -144,7 +144,7 @@ class Choice:
             amount = self.between(*_AMOUNTS[motion]) if motion in _AMOUNTS else 0.0
         return Action(thing, motion, interval, value, amount)
 
-    def told(self, actions: Sequence[Action], things: Sequence[Thing]) -> Happening:
+    def happening(self, actions: Sequence[Action], things: Sequence[Thing]) -> Happening:
         """One event for actions that are the same but for the thing."""
         motion = actions[0].motion
         verb, tail, direction = self.pick(_WORDS[motion])

@@ -48,8 +48,8 @@ class Draft:
         node = self.worded.graph.node(self.worded.events[number])
         doers = [edge.target for edge in self.worded.graph.edges_from(node.id) if edge.type in ("agent", "patient")]
         names = " and ".join(self.name(self.worded.things.index(doer)) for doer in doers)
-        said = " ".join(word for word in (node.label, node.direction) if word)
-        return self._add(f"{names}: {said}", "event", event=node.id)
+        words = " ".join(word for word in (node.label, node.direction) if word)
+        return self._add(f"{names}: {words}", "event", event=node.id)
 
     def steady(self, thing: int) -> Draft:
         """A thing to which nothing happens; needed."""
@@ -75,9 +75,9 @@ class Draft:
     def order(self, first: int, second: int, label: str) -> Draft:
         """Two events happen, the first `before` the second, or both at the same time (`equal`)."""
         graph = self.worded.graph
-        said = [graph.node(self.worded.events[n]) for n in (first, second)]
-        name = f"{said[0].label} ({said[0].id}) {label} {said[1].label} ({said[1].id})"
-        return self._add(name, "order", event=said[0].id, label=label, other=said[1].id)
+        events = [graph.node(self.worded.events[n]) for n in (first, second)]
+        name = f"{events[0].label} ({events[0].id}) {label} {events[1].label} ({events[1].id})"
+        return self._add(name, "order", event=events[0].id, label=label, other=events[1].id)
 
     def meeting(self, kind: str, first: int, second: int, words: str, **about: str) -> Draft:
         """An interaction of two things, which `words` names: "{0} falls onto {1}"."""

@@ -31,7 +31,7 @@ def one_goes_one_stays(choice: Choice) -> Draft | None:
     """ "A red ball rolls to the left while a blue cube stays still"."""
     things = choice.things(2)
     actions = [choice.action(0, choice.pick((*_SIDEWAYS, *_IN_DEPTH, *_UPRIGHT))), choice.action(1, "stay")]
-    happenings = [choice.told([action], things) for action in actions]
+    happenings = [choice.happening([action], things) for action in actions]
     template = choice.pick(("{0} {e0} while {1} {e1}.", "{1} {e1} while {0} {e0}.", "While {1} {e1}, {0} {e0}."))
     draft = drafted(choice, template, things, actions, happenings)
     return draft and draft.event(0).steady(1)
@@ -48,7 +48,7 @@ def _at_once(choice: Choice, motions: Sequence[str], things: tuple[Thing, ...] |
     shapes = [("cube" if motion == "spin" else None) for motion in motions]
     things = things or choice.things(len(motions), shapes=shapes)
     actions = [choice.action(i, motion) for i, motion in enumerate(motions)]
-    happenings = [choice.told([action], things) for action in actions]
+    happenings = [choice.happening([action], things) for action in actions]
     options = ["{0} {e0} while {1} {e1}.", "While {0} {e0}, {1} {e1}.", "{0} {e0} and {1} {e1} at the same time."]
     draft = drafted(choice, choice.pick(options), things, actions, happenings)
     return draft and draft.event(0).event(1)
@@ -79,7 +79,7 @@ def action_and_change(choice: Choice) -> Draft | None:
         sizes=(choice.pick(("small", "large")), {"grow": "small", "shrink": "large"}.get(change, "small")),
     )
     actions = [choice.action(0, motion), choice.action(1, change)]
-    happenings = [choice.told([action], things) for action in actions]
+    happenings = [choice.happening([action], things) for action in actions]
     template = choice.pick(("{0} {e0} while {1} {e1}.", "{1} {e1} while {0} {e0}.", "{0} {e0} as {1} {e1}."))
     draft = drafted(choice, template, things, actions, happenings)
     return draft and draft.event(0).event(1)
@@ -162,7 +162,7 @@ def at_the_same_time(choice: Choice) -> Draft | None:
     actions.append(
         _act(choice, 0, last, halves[1], choice.color_besides((*things, Thing("cube", value, "small", "matte"))))
     )
-    happenings = [choice.told([action], things) for action in actions]
+    happenings = [choice.happening([action], things) for action in actions]
     template = choice.pick(("{0} {e0} while {1} {e1}, then {0} {e2}.", "While {0} {e0}, {1} {e1}. Then {0} {e2}."))
     draft = drafted(choice, template, things, actions, happenings)
     return draft and draft.order(0, 1, "equal").order(0, 2, "before").order(1, 2, "before")
@@ -183,7 +183,7 @@ def _in_order(
         risen = next((a.amount for a in actions if a.thing == thing and a.motion == "rise"), None)
         amount = risen if motion == "fall" else None
         actions.append(_act(choice, thing, motion, interval, value, amount))
-    happenings = [choice.told([action], things) for action in actions]
+    happenings = [choice.happening([action], things) for action in actions]
     linked = [(0, 1)] if meets else []
     draft = drafted(choice, template, things, actions, happenings, meets=linked)
     if draft is None:

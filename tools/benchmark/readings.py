@@ -62,8 +62,8 @@ def reading(gold: SceneGraph, parsed: SceneGraph) -> dict[str, bool]:
         and _close(node.interval, parsed.node(str(names[node.id])).interval)
         for node in gold.of_type("event")
     )
-    said = _relations(parsed, {})
-    return {"things": things == found, "events": events, "relations": _relations(gold, names) <= said}
+    stated = _relations(parsed, {})
+    return {"things": things == found, "events": events, "relations": _relations(gold, names) <= stated}
 
 
 def _twin(span: tuple[int, int] | None, graph: SceneGraph, kind: str) -> str | None:
@@ -74,9 +74,9 @@ def _twin(span: tuple[int, int] | None, graph: SceneGraph, kind: str) -> str | N
 
 def _thing(graph: SceneGraph, entity: str) -> tuple[object, ...]:
     node = graph.node(entity)
-    said = ((attribute_concept(attribute.label), edge.interval) for attribute, edge in graph.attributes(entity))
+    stated = ((attribute_concept(attribute.label), edge.interval) for attribute, edge in graph.attributes(entity))
     # Times in tenths: a change in the middle is meant, not at which hundredth.
-    held = frozenset((*what, round(start, 1), round(end, 1)) for what, (start, end) in said if what is not None)
+    held = frozenset((*what, round(start, 1), round(end, 1)) for what, (start, end) in stated if what is not None)
     return concept("shape", node.label), node.count, held
 
 

@@ -68,8 +68,8 @@ def three_in_relation(choice: Choice) -> Draft | None:
         return [_beside(choice, 0, first, middle), middle, _beside(choice, 2, second, middle)]
 
     relations = [(0, first, 1), (2, second, 1)]
-    told = [choice.told([action], things)]
-    draft = drafted(choice, template, _fit(things, [action]), [action], told, placing, relations=relations)
+    happenings = [choice.happening([action], things)]
+    draft = drafted(choice, template, _fit(things, [action]), [action], happenings, placing, relations=relations)
     return draft and draft.relation(0, first, 1).relation(2, second, 1).lively((actor,))
 
 
@@ -96,14 +96,14 @@ def _related(choice: Choice, label: str) -> Draft | None:
             return [_beside(choice, 0, label, second, things), second]
         return [choice.place(0, _top(things[1]), second.x, second.z), second]
 
-    told = [choice.told([action], things)]
+    happenings = [choice.happening([action], things)]
     meeting = [(0, 1)] if label == "on" else []
     draft = drafted(
         choice,
         choice.pick(options),
         things,
         [action],
-        told,
+        happenings,
         placing,
         relations=[(0, label, 1)],
         sized=(0, 1) if label == "on" else (),
@@ -170,7 +170,7 @@ def _passes(choice: Choice, side: str, sizes: tuple[str, str]) -> Draft | None:
     action = choice.action(0, way, amount=amount)
     origin = "right" if way == "left" else "left"
     verb = "roll" if things[0].shape in ("sphere", "cylinder") else "slide"
-    told, template = choice.pick(
+    happening, template = choice.pick(
         (
             (Happening("pass", "", way, FULL, (0,)), f"{{0}} {{e0}} {side} {{1}} from {origin} to {way}."),
             (Happening(verb, f"to the {way}", way, FULL, (0,)), f"{{0}} {{e0}} {side} {{1}}."),
@@ -194,7 +194,7 @@ def _passes(choice: Choice, side: str, sizes: tuple[str, str]) -> Draft | None:
         template,
         things,
         [action],
-        [told],
+        [happening],
         placing,
         hides,
         relations=[(0, side, 1)],
@@ -253,13 +253,13 @@ def falls_onto(choice: Choice) -> Draft | None:
     things = choice.things(2, choice.pick(_STACKS), ("small", "large"))
     action = choice.action(0, "fall", amount=choice.between(0.55, 0.75))
     verb, tail, direction = choice.pick((("fall", "onto", None), ("drop", "onto", None), ("fall", "down onto", "down")))
-    told = Happening(verb, tail, direction, FULL, (0,), location=("onto", 1))
+    happening = Happening(verb, tail, direction, FULL, (0,), location=("onto", 1))
 
     def placing() -> list[Instance]:
         below = choice.place(1, x=choice.between(-1.3, 1.3), z=choice.between(-1.7, 0.3))
         return [choice.place(0, _top(things[1]) + action.amount, below.x, below.z), below]
 
-    draft = drafted(choice, "{0} {e0} {1}.", things, [action], [told], placing, sized=(0, 1), meeting=[(0, 1)])
+    draft = drafted(choice, "{0} {e0} {1}.", things, [action], [happening], placing, sized=(0, 1), meeting=[(0, 1)])
     return draft and draft.meeting("lands", 0, 1, "{0} falls onto {1}")
 
 
@@ -270,7 +270,7 @@ def jumps_over(choice: Choice) -> Draft | None:
     amount = choice.between(2.4, 3.0)
     actions = [choice.action(0, way, amount=amount), choice.action(0, "jump", amount=choice.between(1.45, 1.75))]
     origin = "right" if way == "left" else "left"
-    told = Happening(choice.pick(("jump", "leap")), "over", way, FULL, (0,), location=("over", 1))
+    happening = Happening(choice.pick(("jump", "leap")), "over", way, FULL, (0,), location=("over", 1))
     template = f"{{0}} {{e0}} {{1}} from {origin} to {way}."
 
     def placing() -> list[Instance]:
@@ -278,7 +278,7 @@ def jumps_over(choice: Choice) -> Draft | None:
         start = amount / 2 * (-1 if way == "right" else 1)
         return [choice.place(0, x=start, z=z), choice.place(1, x=x, z=z)]
 
-    draft = drafted(choice, template, things, actions, [told], placing, sized=(0, 1), meeting=[(0, 1)])
+    draft = drafted(choice, template, things, actions, [happening], placing, sized=(0, 1), meeting=[(0, 1)])
     return draft and draft.meeting("over", 0, 1, f"{{0}} jumps over {{1}} to the {way}", way=way)
 
 
@@ -288,7 +288,7 @@ def pushes(choice: Choice) -> Draft | None:
     way = choice.pick(("left", "right"))
     amount = choice.between(1.1, 1.6)
     actions = [choice.action(i, way, amount=amount) for i in (0, 1)]
-    told = Happening("push", "", way, FULL, (0,), (1,))
+    happening = Happening("push", "", way, FULL, (0,), (1,))
     template = choice.pick((f"{{0}} {{e0}} {{1}} to the {way}.", f"{{1}} {{e0:passive}} to the {way} by {{0}}."))
 
     def placing() -> list[Instance]:
@@ -297,7 +297,7 @@ def pushes(choice: Choice) -> Draft | None:
         apart = _half_width(things[0], back.yaw) + _half_width(things[1], front.yaw) + 0.03
         return [choice.place(0, x=front.x + (apart if way == "left" else -apart), z=front.z), front]
 
-    draft = drafted(choice, template, things, actions, [told], placing, sized=(), meeting=[(0, 1)])
+    draft = drafted(choice, template, things, actions, [happening], placing, sized=(), meeting=[(0, 1)])
     return draft and draft.meeting("pushes", 0, 1, f"{{0}} pushes {{1}} to the {way}", way=way)
 
 

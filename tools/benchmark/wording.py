@@ -142,31 +142,33 @@ class _Writer:
             self._say("they" if many else "it")
             return
         alike = sum(other.shape == thing.shape for other in self.scene.things) > 1
-        words = [word for word, said in ((thing.size, index in self.sized), (thing.color, True)) if said]
+        words = [word for word, look in ((thing.size, index in self.sized), (thing.color, True)) if look]
         if first and form != "the":
             self._say(_COUNTS[thing.count] if many else "an" if words[0][0] in "aeiou" else "a")
         else:
             self._say("the")
             words = words if first else [thing.color] if alike else []
-        for said in words:
+        for look in words:
             self._say(" ")
-            kind = "color" if said == thing.color else "size"
-            self._node(("attribute", index, said), self._say(said), said, kind=kind)
+            kind = "color" if look == thing.color else "size"
+            self._node(("attribute", index, look), self._say(look), look, kind=kind)
         self._say(" ")
         self._node(("entity", index, ""), self._say(shown), noun, count=thing.count)
 
     def _verb(self, number: int, form: str) -> None:
-        told = self.happenings[number]
-        doers = told.patients if form == "passive" else told.agents
+        happening = self.happenings[number]
+        doers = happening.patients if form == "passive" else happening.agents
         many = len(doers) > 1 or self.scene.things[doers[0]].count > 1
         before = {"perfect": "have " if many else "has ", "passive": "are " if many else "is "}.get(form, "")
         self._say(before)
         inflected = {"perfect": "participle", "passive": "participle", "": "present"}.get(form, form)
-        span = self._say(inflect(told.verb, inflected, many))
-        self._node(("event", number, ""), span, told.verb, direction=told.direction, interval=told.interval)
-        for part in re.split(r"(\{new\}|\{old\})", f" {told.tail}" if told.tail else ""):
+        span = self._say(inflect(happening.verb, inflected, many))
+        self._node(
+            ("event", number, ""), span, happening.verb, direction=happening.direction, interval=happening.interval
+        )
+        for part in re.split(r"(\{new\}|\{old\})", f" {happening.tail}" if happening.tail else ""):
             if part in ("{new}", "{old}"):
-                doer = told.agents[0]
+                doer = happening.agents[0]
                 turned = next(a.value for a in self.scene.actions if a.thing == doer and a.motion == "turn")
                 color = turned if part == "{new}" else self.scene.things[doer].color
                 assert color is not None
@@ -179,12 +181,12 @@ class _Writer:
     def _edges(self, relations: Sequence[tuple[int, str, int]], meets: Collection[tuple[int, int]]) -> list[Edge]:
         ids = {key: node.id for key, node in self.nodes.items()}
         edges = [Edge("n0", node.id, "contains") for node in self.nodes.values() if node.type != "attribute"]
-        for number, told in enumerate(self.happenings):
+        for number, happening in enumerate(self.happenings):
             event = ids["event", number, ""]
-            edges += [Edge(event, ids["entity", i, ""], "agent") for i in told.agents]
-            edges += [Edge(event, ids["entity", i, ""], "patient") for i in told.patients]
-            if told.location is not None:
-                edges.append(Edge(event, ids["entity", told.location[1], ""], "location", told.location[0]))
+            edges += [Edge(event, ids["entity", i, ""], "agent") for i in happening.agents]
+            edges += [Edge(event, ids["entity", i, ""], "patient") for i in happening.patients]
+            if happening.location is not None:
+                edges.append(Edge(event, ids["entity", happening.location[1], ""], "location", happening.location[0]))
         for (kind, owner, value), node_id in ids.items():
             if kind == "attribute":
                 edges.append(
@@ -210,7 +212,9 @@ class _Writer:
         return 0.0, 1.0
 
     def _turning_too(self, owner: int, value: str) -> list[int]:
-        together = [told.agents for told in self.happenings if told.agents and told.agents[0] == owner]
+        together = [
+            happening.agents for happening in self.happenings if happening.agents and happening.agents[0] == owner
+        ]
         turns = {(a.thing, a.value) for a in self.scene.actions if a.motion == "turn"}
         return [i for agents in together for i in agents[1:] if {(owner, value), (i, value)} <= turns]
 

@@ -445,8 +445,8 @@ def main(given: list[str] | None = None) -> int:
     def check() -> None:
         failures = run(options, Console()).failures
         if failures:
-            told = (f"{row.metric}, {row.distortion}: expected {row.expectation.move}" for row in failures)
-            raise MovAIError("; ".join(told))
+            wrong = (f"{row.metric}, {row.distortion}: expected {row.expectation.move}" for row in failures)
+            raise MovAIError("; ".join(wrong))
 
     return run_script("behaviour", check)
 

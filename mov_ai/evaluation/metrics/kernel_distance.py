@@ -47,39 +47,8 @@ class Polynomial:
         return values
 
 
-@dataclass(frozen=True)
-class GaussianRBF:
-    """exp(-|x - y|² / (2 σ²)), σ in the unit of the features, above 0."""
-
-    sigma: float
-
-    def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        values: np.ndarray = np.exp(-_squared_distances(x, y) / (2 * self.sigma**2))
-        return values
-
-
 KID_KERNEL = Polynomial(3, None, 1.0)
 JEDI_KERNEL = Polynomial(2, None, 0.0)
-
-
-def _squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    squares: np.ndarray = (x**2).sum(1)[:, None] + (y**2).sum(1)[None] - 2 * (x @ y.T)
-    return np.maximum(squares, 0)
-
-
-def median_sigma(reference: np.ndarray) -> float:
-    """The median distance between samples (M, D) of the reference, M ≥ 2: the usual σ of an RBF kernel.
-
-    Raises:
-        UsageError: as `check_features`, or if all samples are the same.
-    """
-    features = check_features(reference, 2)[:2000]
-    sigma = float(np.sqrt(np.median(_squared_distances(features, features)[np.triu_indices(len(features), 1)])))
-    if not sigma > 0:
-        raise UsageError(
-            "RBF kernel: the reference's samples are all the same, so there is no width; give other videos"
-        )
-    return sigma
 
 
 def mmd2(x: np.ndarray, y: np.ndarray, kernel: Kernel = KID_KERNEL, unbiased: bool = True) -> float:
@@ -191,8 +160,7 @@ def jedi(
 
     Luo et al., "Beyond FVD: Enhanced Evaluation Metrics for Video Generation Quality" (ICLR 2025): 100 times the MMD²
     of V-JEPA features. Its authors' code takes the biased estimate: ask for that (`unbiased=False`) and V-JEPA's
-    features to compare with its figures. It may be called "jedi" only then. The paper looks at an RBF kernel
-    too: `GaussianRBF`.
+    features to compare with its figures. It may be called "jedi" only then.
 
     Args:
         generated, reference: features (N, D), (M, D); N, M ≥ 2.
@@ -207,4 +175,4 @@ def jedi(
 
 
 def _describe(kernel: Kernel) -> dict[str, Any]:
-    return {"type": type(kernel).__name__, **(asdict(kernel) if isinstance(kernel, (Polynomial, GaussianRBF)) else {})}
+    return {"type": type(kernel).__name__, **(asdict(kernel) if isinstance(kernel, Polynomial) else {})}

@@ -240,9 +240,11 @@ def mean_over_videos(
     """
     if not len(values):
         raise UsageError(f"{name}: there is no video to measure; give at least one")
-    told = list(notes)
+    all_notes = list(notes)
     if len(values) == 1:
-        told.append("one video: no interval")
+        all_notes.append("one video: no interval")
     interval = mean_interval(values, seed=seed) if len(values) > 1 else None
     value = float(math.fsum(values) / len(values))
-    return MetricResult(name, value, interval, len(values), higher_is_better, provenance, parameters or {}, tuple(told))
+    return MetricResult(
+        name, value, interval, len(values), higher_is_better, provenance, parameters or {}, tuple(all_notes)
+    )

@@ -147,11 +147,6 @@ class VideoRecognition(nn.Module):
         found = [seen.classes.double().softmax(-1).cpu().numpy() for seen in self._recognised(videos, batch)]
         return np.concatenate(found) if found else np.zeros((0, self.config.classes))
 
-    def label_probabilities(self, frames: np.ndarray) -> np.ndarray:
-        """How sure the network is that each label is true of a video, (labels,) in [0, 1]."""
-        seen = next(self._recognised([frames], 1))
-        return seen.labels[0].float().sigmoid().cpu().numpy()
-
     def frame_features(self, frames: np.ndarray) -> np.ndarray:
         """Features of each frame by itself, for subject consistency.
 

@@ -191,8 +191,8 @@ class TextVideoObjective(Objective):
 def vocabulary(clips: MetricClips) -> tuple[str, ...]:
     """All words of the clips' captions, the false and the mirrored ones too, sorted."""
     words: set[str] = set()
-    for told in clips.texts:
-        for texts in told:
+    for captions in clips.texts:
+        for texts in captions:
             for text in texts:
                 words |= {*split_words(text), *split_words(mirrored_text(text))}
     return tuple(sorted(words))
@@ -213,8 +213,8 @@ def text_video_figures(module: TextVideo, clips: MetricClips, batch_size: int = 
         video = torch.stack([draw_sample(clips, i, FRAME_COUNTS[-1], rng, 0.0, False).video for i in indices])
         vectors.append(module.video_vectors(video.to(device)).float().cpu())
     videos = torch.cat(vectors)
-    told = [clip_text(clips, i, 0, False) for i in range(len(clips))]
-    texts = torch.from_numpy(module.embed_text([texts[0] for texts in told]))
+    captions = [clip_text(clips, i, 0, False) for i in range(len(clips))]
+    texts = torch.from_numpy(module.embed_text([texts[0] for texts in captions]))
     figures = {}
     groups = [
         (videos[i : i + RETRIEVED_FROM] @ texts[i : i + RETRIEVED_FROM].T).float()
@@ -225,9 +225,9 @@ def text_video_figures(module: TextVideo, clips: MetricClips, batch_size: int = 
         figures[name] = torch.cat(right).float().mean().item()
     unseen = []
     for number, edit in enumerate(EDITS, 1):
-        having = [i for i, texts_of in enumerate(told) if texts_of[number]]
+        having = [i for i, texts_of in enumerate(captions) if texts_of[number]]
         if having:
-            false = torch.from_numpy(module.embed_text([told[i][number] for i in having]))
+            false = torch.from_numpy(module.embed_text([captions[i][number] for i in having]))
             further = texts[having] - false
             figures[f"false_{edit}"] = ((videos[having] * further).sum(-1) > 0).float().mean().item()
             # Every other clip's video, not its own.

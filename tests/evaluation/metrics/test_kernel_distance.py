@@ -10,17 +10,15 @@ from mov_ai.evaluation.metrics import kernel_distance
 from mov_ai.evaluation.metrics.kernel_distance import (
     JEDI_KERNEL,
     KID_KERNEL,
-    GaussianRBF,
     Kernel,
     jedi,
     kernel_video_distance,
-    median_sigma,
     mmd2,
 )
 from mov_ai.evaluation.metrics.result import Provenance, Settings
 
 PROVENANCE = Provenance("stand-in", None, Settings(12, 8.0, "32x32", "none"))
-KERNELS = [KID_KERNEL, JEDI_KERNEL, GaussianRBF(2.0)]
+KERNELS = [KID_KERNEL, JEDI_KERNEL]
 
 
 def by_loops(x: np.ndarray, y: np.ndarray, kernel: Kernel) -> float:
@@ -114,9 +112,3 @@ def test_two_videos_are_enough_and_one_is_refused() -> None:
         kernel_video_distance(x[:1], x, PROVENANCE)
     with pytest.raises(UsageError, match="use one network for both"):
         mmd2(x, x[:, :2])
-
-
-def test_median_width_is_the_median_distance() -> None:
-    assert median_sigma(np.array([[0.0], [1.0], [3.0]])) == 2
-    with pytest.raises(UsageError, match="all the same"):
-        median_sigma(np.ones((4, 2)))

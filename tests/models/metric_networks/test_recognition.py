@@ -16,7 +16,7 @@ from mov_ai.models.component import save_component
 from mov_ai.models.metric_networks import stored
 from mov_ai.models.metric_networks.pixels import to_network
 from mov_ai.models.metric_networks.recognition import RecognitionConfig, VideoRecognition
-from mov_ai.worlds.tabletop.metric_labels import CLASSES, LABELS
+from mov_ai.worlds.tabletop.metric_labels import CLASSES
 from tests.models.metric_networks.small import recognition, video
 
 
@@ -31,9 +31,6 @@ def test_any_video_gives_features_and_probabilities(shape: tuple[int, int, int])
     probabilities = network.probabilities(frames)
     assert probabilities.shape == (len(CLASSES),)
     assert probabilities.sum() == pytest.approx(1)
-    labels = network.label_probabilities(frames)
-    assert labels.shape == (len(LABELS),)
-    assert ((labels >= 0) & (labels <= 1)).all()
 
 
 def test_many_videos_give_what_each_gives_whatever_their_lengths() -> None:

@@ -32,6 +32,8 @@ _SEEN = {
 SYNSET, OPPOSITE, WORD, SPELLING, RELATION = range(5)
 _EMPTY = frozenset(["a", "an", "the", "of", "to", "in", "on", "at", "with", "and", "by", "for"])
 _MOST_SENSES = 8
+#: Of longer labels, so many words and characters are read.
+_MOST_WORDS, _MOST_CHARACTERS = 16, 200
 #: Senses and steps of less weight than this, relative to the first, are left out.
 _LEAST = 0.1
 #: Roles whose labels may be a phrase of `mov_ai.labels.relations`.
@@ -139,9 +141,9 @@ class LabelFeatures:
         tokens = [token for token in re.split(r"[\s_\-/,.;:]+", text) if token]
         if len(tokens) <= 1:
             return [(text, 1.0)]
-        rest = [token for token in tokens if token not in _EMPTY] or tokens
+        rest = ([token for token in tokens if token not in _EMPTY] or tokens)[-_MOST_WORDS:]
         beside = self.weights.other_word
-        for joined in ("_".join(tokens), "-".join(tokens), "_".join(rest)):
+        for joined in ("_".join(tokens), "-".join(tokens), "_".join(rest)) if len(tokens) <= _MOST_WORDS else ():
             if self._senses(role, joined):
                 return [(joined, 1.0), *((token, 0.3 * beside) for token in rest)]
         head = 0 if role == "event" else len(rest) - 1
@@ -241,9 +243,10 @@ def _unit(features: dict[int, float]) -> dict[int, float]:
 
 
 def _spelling(text: str) -> dict[int, float]:
-    """Hashed runs of two to four characters, and the whole."""
+    """Hashed runs of two to four characters, and the whole, which tells apart labels that begin alike."""
     padded = f"<{text}>"
-    runs = [padded[i : i + size] for size in (2, 3, 4) for i in range(len(padded) - size + 1)]
+    first = padded[:_MOST_CHARACTERS]
+    runs = [first[i : i + size] for size in (2, 3, 4) for i in range(len(first) - size + 1)]
     features: dict[int, float] = {}
     for run in (*runs, padded, padded):
         key = _feature(SPELLING, zlib.crc32(run.encode("utf-8", "surrogatepass")))

@@ -63,7 +63,7 @@ PUBLIC_FILES: dict[str, PublicFile] = {
             "english.exceptions": "03567858feede7451131677b8ec1f4667a5e580e3e97dc1d641078ab67167dd7",
         }.items()
     },
-    # WordNet 3.0's database (Princeton, WordNet licence), as NLTK's data hold it.
+    # WordNet 3.0's database (Princeton, WordNet licence), from NLTK's data.
     **{
         f"wordnet3/{name}": PublicFile(_WORDNET, sha256, member=f"wordnet/{name}")
         for name, sha256 in {

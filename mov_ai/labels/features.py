@@ -30,6 +30,7 @@ _SEEN = {
 }
 #: Kinds of features; the number tells those of one kind from those of another.
 SYNSET, OPPOSITE, WORD, SPELLING, RELATION = range(5)
+#: Words of a phrase that mean nothing by themselves.
 _EMPTY = frozenset(["a", "an", "the", "of", "to", "in", "on", "at", "with", "and", "by", "for"])
 _MOST_SENSES = 8
 #: Of longer labels, so many words and characters are read.

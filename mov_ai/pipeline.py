@@ -17,6 +17,7 @@ from mov_ai.diffusion.sampling import Guidance
 from mov_ai.errors import UsageError
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.instances import drawn_entities
+from mov_ai.graph.layout_report import LayoutReport
 from mov_ai.graph.video_shape import VideoShape
 from mov_ai.hardware import choose_device
 from mov_ai.labels.coverage import LabelCoverage
@@ -204,7 +205,7 @@ class MovAIPipeline:
             report("parse", 1, 1)
         with clock.part("plan"):
             report("plan", 0, 1)
-            planned = self._plan(graph, request, layout)
+            planned, verdict = self._plan(graph, request, layout)
             given = self._encode(graph, planned, request.shape.frames)
             report("plan", 1, 1)
         result = VideoResult(np.empty(0, np.uint8), {}, {}, graph, planned or Layout(request.shape.frames))
@@ -227,9 +228,6 @@ class MovAIPipeline:
         distant = self.distant_labels(graph)
         messages += size_warnings(self.cascade.config, self.shape, request.shape, request.stages)
         messages += graph_warnings(graph, distant)
-        verdict = None
-        if self.world is not None and planned is not None and planned.complete:
-            verdict = self.world.verify(graph, planned)
         result.run = run_record(
             result,
             seed=seed,
@@ -318,20 +316,26 @@ class MovAIPipeline:
             graph = self.parser(prompt)
         return graph, [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
 
-    def _plan(self, graph: SceneGraph, request: _Request, layout: Layout | None) -> Layout | None:
-        """All boxes; None if there is no planner and no layout was given."""
+    def _plan(
+        self, graph: SceneGraph, request: _Request, layout: Layout | None
+    ) -> tuple[Layout | None, LayoutReport | None]:
+        """All boxes, and what the world says of them; None if there is no planner and no layout was given."""
         check_layout(graph, layout)
         if self.planner is None:
             if layout is not None and not layout.complete:
                 raise UsageError(
                     "layout: this pipeline has no planner to fill in boxes that are null; give all of them"
                 )
-            return layout
+            return layout, None
         verifier = None if self.world is None else self.world.verify
-        planned, _ = self.planner.plan(graph, request.seed, layout, frames=request.shape.frames, verifier=verifier)
-        planned.shape = request.shape
+        shape, trained = request.shape, self.shape
+        aspect = (shape.width * trained.height) / (shape.height * trained.width)
+        planned, verdict = self.planner.plan(
+            graph, request.seed, layout, frames=shape.frames, verifier=verifier, aspect=aspect
+        )
+        planned.shape = shape
         # Through the file's own precision, so that a saved layout gives the same video bit for bit.
-        return Layout.from_dict(planned.to_dict())
+        return Layout.from_dict(planned.to_dict()), verdict
 
     def _encode(self, graph: SceneGraph, layout: Layout | None, frames: int) -> Conditioning:
         """What the denoiser is conditioned on."""

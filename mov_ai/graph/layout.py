@@ -97,6 +97,26 @@ class Layout:
             tracks.append(replace(track, boxes=boxes))
         return Layout(frames, tracks, replace(self.shape, frames=frames) if self.shape else None)
 
+    def in_aspect(self, aspect: float) -> Layout:
+        """Boxes of a square frame in another frame, where things keep their proportions.
+
+        Args:
+            aspect: width over height of the new frame. The square stands in its middle, as high or as wide as it.
+        """
+        return self._stretched(min(1.0, 1 / aspect), min(1.0, aspect))
+
+    def as_square(self, aspect: float) -> Layout:
+        """The inverse of `in_aspect`."""
+        return self._stretched(max(1.0, aspect), max(1.0, 1 / aspect))
+
+    def _stretched(self, across: float, down: float) -> Layout:
+        if across == down == 1:
+            return self
+        scale = np.array([across, down, across, down, 1, 1], dtype=np.float32)
+        middle = np.array([0.5, 0.5, 0, 0, 0, 0], dtype=np.float32)
+        tracks = [replace(track, boxes=(track.boxes - middle) * scale + middle) for track in self.tracks]
+        return Layout(self.frames, tracks)
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary; boxes not given are null."""
         tracks = []

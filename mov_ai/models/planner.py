@@ -197,6 +197,7 @@ class LayoutPlanner(nn.Module):
         candidates: int = 8,
         frames: int | None = None,
         verifier: Verifier | None = None,
+        aspect: float = 1.0,
     ) -> tuple[Layout, LayoutReport | None]:
         """Sample a layout for a graph.
 
@@ -207,7 +208,9 @@ class LayoutPlanner(nn.Module):
             steps: network evaluations, at least 1.
             candidates: layouts that are sampled together if there is a verifier to choose among them.
             frames: frames of the layout; None for as many as `known` has, or else the network's own.
-            verifier: judges layouts; without one, the first is taken.
+            verifier: judges layouts, as for a square frame; without one, the first is taken.
+            aspect: width over height of the frame. The planner thinks in squares: its square stands in the middle of
+                the frame, as high or as wide as it.
 
         Returns:
             Complete tracks of everything that the graph draws, no track if it draws nothing; and the verifier's report.
@@ -216,12 +219,17 @@ class LayoutPlanner(nn.Module):
             UsageError: if `known` has another number of frames or a track of something that the graph does not draw,
                 or if steps or candidates are below 1.
         """
+        square = None if known is None else known.as_square(aspect)
         layouts = self.candidates(
-            graph, seed, known, steps, candidates if verifier is not None else min(candidates, 1), frames
+            graph, seed, square, steps, candidates if verifier is not None else min(candidates, 1), frames
         )
-        if verifier is None:
-            return layouts[0], None
-        return max(((layout, verifier(graph, layout)) for layout in layouts), key=lambda pair: pair[1].value)
+        report = None
+        chosen = layouts[0]
+        if verifier is not None:
+            judged = [(layout, verifier(graph, layout)) for layout in layouts]
+            chosen, report = max(judged, key=lambda pair: pair[1].value)
+        placed = chosen.in_aspect(aspect)
+        return Layout(placed.frames, [_with_known(track, known) for track in placed.tracks]), report
 
     @torch.no_grad()
     def candidates(

@@ -29,7 +29,7 @@ def first_line(path: Path) -> str:
     """The first line of a module's docstring, without a command that it may end with."""
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     line = " ".join(text.split("\n\n")[0].split())
-    return line.split(": `python")[0].split("; `python")[0].rstrip(".")
+    return line.split(" `python")[0].rstrip(".:;")
 
 
 def tree(root: Path = ROOT) -> list[str]:

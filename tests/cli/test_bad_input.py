@@ -431,7 +431,7 @@ def test_ctrl_c_leaves_nothing(command: Command, tmp_path: Path, tiny_pipeline_d
 
     with pytest.MonkeyPatch.context() as patch:
         # In the midst of writing: the video is there already, the rest is not.
-        patch.setattr("mov_ai.pipeline.write_json", interrupted)
+        patch.setattr("mov_ai.result.write_json", interrupted)
         arguments = ["--checkpoint", tiny_pipeline_dir, "--stages", "128", "--out", "deep/results"]
         result = command("generate", "a ball", *arguments)
     assert (result.code, result.err.splitlines()[-1]) == (130, "mov-ai: interrupted; nothing half-written is left")

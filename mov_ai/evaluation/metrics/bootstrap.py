@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.stats import bootstrap
 
 from mov_ai.errors import UsageError
 
@@ -59,6 +58,9 @@ def _resampled(
     samples: tuple[np.ndarray, ...], statistic: Callable[..., np.ndarray], resamples: int, seed: int
 ) -> np.ndarray:
     """A statistic of samples that are resampled together, (resamples,)."""
+    # Half a second, which commands that measure nothing must not pay.
+    from scipy.stats import bootstrap
+
     drawn: np.ndarray = bootstrap(
         samples,
         statistic,

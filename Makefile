@@ -10,8 +10,8 @@ DEMO := demo
 export PROMPT SEED
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format check-tiny eval check-metrics study train-tiny train-metrics train-parser
-.PHONY: evaluate-parser check-wheel docs clean
+.PHONY: help install demo test lint format check-tiny check-synonyms check-labels eval check-metrics study train-tiny
+.PHONY: train-metrics train-parser evaluate-parser check-wheel docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,7 +52,13 @@ check-wheel: install  ## build the wheel and run every command from it, outside 
 	$(BIN)/python tools/check_wheel.py
 
 check-tiny: install  ## how good the embedded weights are: prints the table of the card
-	$(BIN)/python -m mov_ai.evaluation.check_tiny --out experiments/tiny/check.json
+	$(BIN)/mov-ai check tiny --out experiments/tiny/check.json
+
+check-synonyms: install  ## are words that training never said drawn as their kin
+	$(BIN)/mov-ai check synonyms --out experiments/labels/synonyms.json
+
+check-labels: install  ## is a label nearer to its kin than to the rest of its class
+	$(BIN)/mov-ai check labels
 
 eval: install  ## how good a checkpoint is: make eval [EVAL="checkpoint=DIR eval.num_videos=512"]
 	$(BIN)/python -m mov_ai.evaluate suite=video $(EVAL)

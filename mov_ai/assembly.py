@@ -22,7 +22,7 @@ def assemble(
     denoiser: str | Path,
     out: str | Path,
     planner: str | Path | None = None,
-    completer: str | None = None,
+    world: str | None = None,
     frames: int | None = None,
 ) -> MovAIPipeline:
     """Join trained networks and write the folder that `MovAIPipeline.from_pretrained` reads.
@@ -32,7 +32,7 @@ def assemble(
             stages are sampled is what its export says.
         out: a new or an empty folder.
         planner: None for a pipeline that leaves boxes out unless a layout is given.
-        completer: the installed world that completes graphs; None for none.
+        world: the installed world that completes graphs; None for none.
         frames: of a video where nothing is said; None for as many as the planner was trained for, or 16.
 
     Returns:
@@ -46,7 +46,7 @@ def assemble(
     out = Path(out)
     if out.is_dir() and any(out.iterdir()):
         raise UsageError(f"out: {out}: holds files; choose a new or an empty folder")
-    world = load_world(completer)
+    installed_world = load_world(world)
     codec_network = load_component(VideoCodec, CodecConfig, _exported(codec))
     denoiser_folder = _exported(denoiser)
     network = load_denoiser(denoiser_folder)
@@ -68,7 +68,7 @@ def assemble(
     pipeline = MovAIPipeline(
         Cascade(config, codec_network, [network]),
         layout_planner,
-        world=world,
+        world=installed_world,
         coverage=LabelCoverage.load(denoiser_folder),
         shape=VideoShape(frames, height=config.last, width=config.last),
         name=out.name,

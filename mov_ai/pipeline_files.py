@@ -64,7 +64,10 @@ def load_parts(folder: Path) -> dict[str, Any]:
     about = read_pipeline_file(folder)
     source = str(folder / PIPELINE_FILE)
     config = config_from_dict(CascadeConfig, about.get("cascade"), source)
-    world = load_world(about.get("world"))
+    try:
+        world = load_world(about.get("world"))
+    except UsageError as error:
+        raise UsageError(f"{source}: {error}") from None
     shape = config_from_dict(VideoShape, about.get("shape"), source)
     names = denoiser_names(config)
     codec = load_component(VideoCodec, CodecConfig, folder / "codec")

@@ -4,4 +4,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 
-python -m mov_ai.training.labels "$@"
+mov-ai build meanings "$@"

@@ -5,4 +5,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 
-python -m mov_ai.training.lexicon "$@"
+mov-ai build word-vectors "$@"

@@ -95,6 +95,6 @@ def test_the_command_says_what_it_made(command: Command, runs: Path) -> None:  #
     assert result.out.startswith("wrote mine: 16 frames of 256x256 at 8 fps, stages 128, 256\n")
     again = command("assemble", *parts, "--out", "mine")
     assert (again.code, "holds files" in again.err) == (2, True)
-    unknown = command("assemble", *parts, "--completer", "moon", "--out", "other")
+    unknown = command("assemble", *parts, "--world", "moon", "--out", "other")
     assert (unknown.code, "world: expected one of tabletop" in unknown.err) == (2, True)
     assert not Path("other").exists()

@@ -8,7 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import typer.main
 
+from mov_ai.cli.build import build
 from mov_ai.hydra_entry import choices, config_directory
 
 CHECKOUT = Path(__file__).parents[1]
@@ -23,6 +25,8 @@ def test_a_recipe_can_be_run(recipe: Path) -> None:
     assert set(re.findall(r"experiment=(\S+)", text)) <= set(choices(config_directory(), "experiment"))
     for module in re.findall(r"-m (mov_ai\S+)", text):
         assert (CHECKOUT / f"{module.replace('.', '/')}.py").is_file()
+    for command in re.findall(r"^mov-ai build (\S+)", text, flags=re.MULTILINE):
+        assert command in typer.main.get_group(build).commands
 
 
 def test_every_shipped_weight_file_has_its_recipe() -> None:

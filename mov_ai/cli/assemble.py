@@ -15,7 +15,7 @@ def assemble(
     planner: Path | None = typer.Option(
         None, help="Folder of a trained planner, or of its run; without one, layouts are given.", show_default=False
     ),
-    completer: str = typer.Option("tabletop", help="The world that completes graphs, or none."),
+    world: str = typer.Option("tabletop", help="The world that completes graphs, or none."),
     frames: int | None = typer.Option(
         None, help="Frames of a video where nothing is said.", show_default="the planner's, or 16"
     ),
@@ -30,7 +30,7 @@ def assemble(
 
     from mov_ai.assembly import assemble as join
 
-    pipeline = join(codec, denoiser, out, planner, None if completer == "none" else completer, frames)
+    pipeline = join(codec, denoiser, out, planner, None if world == "none" else world, frames)
     stages = ", ".join(str(size) for size in pipeline.cascade.config.trained)
     typer.echo(f"wrote {out}: {pipeline.shape}, stages {stages}")
     typer.echo(f"  make a video: mov-ai generate 'a red ball rolls left' --checkpoint {out}")

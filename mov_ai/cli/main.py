@@ -15,6 +15,8 @@ import typer
 
 from mov_ai import __version__
 from mov_ai.cli.assemble import assemble
+from mov_ai.cli.build import build
+from mov_ai.cli.check import check
 from mov_ai.cli.eval import evaluate
 from mov_ai.cli.generate import generate
 from mov_ai.cli.messages import say
@@ -41,6 +43,8 @@ app.command()(generate)
 app.command("eval")(evaluate)
 app.command()(assemble)
 app.add_typer(world, name="world")
+app.add_typer(check, name="check")
+app.add_typer(build, name="build")
 app.add_typer(weights, name="weights")
 
 

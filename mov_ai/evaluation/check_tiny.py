@@ -1,9 +1,7 @@
-"""How many objects and events of captions the embedded model shows: `python -m mov_ai.evaluation.check_tiny`."""
+"""How many objects and events of captions the embedded model shows: `mov-ai check tiny`."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,6 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from mov_ai.errors import UsageError, run_script
 from mov_ai.evaluation.benchmark import Score
 from mov_ai.evaluation.checker import Checker
 from mov_ai.evaluation.metrics.bootstrap import share_interval
@@ -74,35 +71,25 @@ def scores(rows: Sequence[dict[str, list[bool]]]) -> dict[str, Score]:
     return result
 
 
-def arguments(given: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m mov_ai.evaluation.check_tiny", description=__doc__)
-    parser.add_argument("--prompts", type=int, default=64, help="captions of the test split, clips 0, 1, ...")
-    parser.add_argument("--stages", type=int, default=128, help="size of the last stage: 128, 256 or 512")
-    parser.add_argument("--model", default=None, help="folder of a pipeline; the embedded one if not given")
-    parser.add_argument("--out", type=Path, default=None, help="JSON file for the figures")
-    parser.add_argument("--cache", type=Path, default=Path("cache/check_tiny"), help="folder for finished videos")
-    return parser.parse_args(given)
-
-
-def load_pipeline(model: str | None, stages: int) -> Generate:
+def load_pipeline(model: str, stages: int) -> Generate:
     """The pipeline that is judged, up to the stage of that size."""
     from mov_ai.pipeline import MovAIPipeline
 
-    pipeline = MovAIPipeline.from_pretrained("tiny" if model is None else model)
+    pipeline = MovAIPipeline.from_pretrained(model)
     return lambda text, seed: pipeline(text, seed=seed, stages=stages).frames
 
 
-def generated(options: argparse.Namespace, prompts: Sequence[Prompt], console: Console) -> tuple[VideoStore, float]:
+def generated(
+    prompts: Sequence[Prompt], model: str, stages: int, cache: Path, console: Console
+) -> tuple[VideoStore, float]:
     """The videos of all prompts, those of earlier runs used again; and the seconds that each new one took."""
-    digest = weights_digest("tiny" if options.model is None else options.model)
-    store = VideoStore(options.cache / f"{digest}-{options.stages}")
+    store = VideoStore(cache / f"{weights_digest(model)}-{stages}")
     texts = {f"{prompt.seed:05d}": prompt for prompt in prompts}
     pipeline: list[Generate] = []
 
     def make(recipe: Recipe) -> tuple[np.ndarray, float]:
         if not pipeline:
-            pipeline.append(load_pipeline(options.model, options.stages))
+            pipeline.append(load_pipeline(model, stages))
         prompt = texts[recipe.name]
         return pipeline[0](prompt.text, prompt.seed), FPS
 
@@ -126,45 +113,55 @@ def table(generated: dict[str, Score], real: dict[str, Score], title: str) -> Ta
     return result
 
 
-def run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
-    """Generate, check, print and write; returns what is written."""
-    if options.prompts < 1:
-        raise UsageError(f"--prompts: expected 1 or more; found {options.prompts}")
+def run(
+    console: Console,
+    number: int = 64,
+    stages: int = 128,
+    model: str = "tiny",
+    out: Path | None = None,
+    cache: Path = Path("cache/check_tiny"),
+) -> dict[str, Any]:
+    """Generate, check, print and write.
+
+    Args:
+        console: for the table and what goes on.
+        number: of captions of the test split, clips 0, 1, ...; 1 or more.
+        stages: size of the last stage.
+        model: an embedded pipeline, or the folder of a saved one.
+        out: JSON file for the figures.
+        cache: folder for finished videos.
+
+    Returns:
+        What is written.
+
+    Raises:
+        UsageError: if there is no such pipeline or stage.
+    """
     checker = Checker.from_pretrained()
-    prompts = held_out_prompts(options.prompts)
-    store, seconds = generated(options, prompts, console)
+    prompts = held_out_prompts(number)
+    store, seconds = generated(prompts, model, stages, cache, console)
     own, real = [], []
     for prompt in track(prompts, "checking", console=console, transient=True):
         own.append(checker.check(prompt.graph, store.frames(f"{prompt.seed:05d}")).verdicts())
         real.append(checker.check(prompt.graph, sample_clip(prompt.seed, "test").video).verdicts())
     figures, ceiling = scores(own), scores(real)
-    console.print(table(figures, ceiling, f"{len(prompts)} captions of the test split, stages {options.stages}"))
+    console.print(table(figures, ceiling, f"{len(prompts)} captions of the test split, stages {stages}"))
     console.print(
         f"{seconds:.1f} s for each video that was made; seeds 0 to {len(prompts) - 1}; {machine()}. Intervals:"
         " bootstrap over prompts. 'real clips': the checker's own score on the world's clips of the same captions."
         " 'events right' asks that the right object does it."
     )
     result = {
-        "command": f"python -m mov_ai.evaluation.check_tiny --prompts {options.prompts} --stages {options.stages}",
+        "command": f"mov-ai check tiny --prompts {number} --stages {stages}",
         "prompts": len(prompts),
         "split": "test",
-        "stages": options.stages,
+        "stages": stages,
         "weights": store.folder.name,
         "seconds_per_video": round(seconds, 2),
         "machine": machine(),
         "generated": {kind: score.to_dict() for kind, score in figures.items()},
         "real": {kind: score.to_dict() for kind, score in ceiling.items()},
     }
-    if options.out is not None:
-        write_json(options.out, result)
+    if out is not None:
+        write_json(out, result)
     return result
-
-
-def main(given: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    options = arguments(given)
-    return run_script("check_tiny", lambda: run(options, Console()))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

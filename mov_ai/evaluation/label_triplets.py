@@ -1,10 +1,8 @@
-"""Is a label nearer to its kin than to the rest of a class? `python -m mov_ai.evaluation.label_triplets` says."""
+"""Is a label nearer to its kin than to the rest of a class? `mov-ai check labels` says."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mov_ai.errors import UsageError, run_script
+from mov_ai.errors import UsageError
 from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
 from mov_ai.labels.features import LabelFeatures, Weights
 from mov_ai.labels.meanings import load_meanings
@@ -102,28 +100,22 @@ def table(triplets: Sequence[Triplet], similarities: Mapping[str, Similarity]) -
     return rows
 
 
-def main(given: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m mov_ai.evaluation.label_triplets", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("--triplets", type=Path, default=shipped("data/labels/triplets.jsonl"))
-    parser.add_argument("--widths", type=int, nargs="+", default=WIDTHS, help="of the embedded vectors")
-    parser.add_argument("--missed", action="store_true", help="name the triplets that the exact features miss")
-    chosen = parser.parse_args(given)
+def run(console: Console, path: Path | None = None, widths: Sequence[int] = WIDTHS, show_missed: bool = False) -> None:
+    """Print how many triplets are right.
 
-    def show() -> None:
-        triplets = read_triplets(chosen.triplets)
-        exact = sparse_similarity()
-        by_width = {f"{width} wide": encoder_similarity(LabelEncoderConfig(width=width)) for width in chosen.widths}
-        console = Console()
-        console.print(table(triplets, {"features, not projected": exact, **by_width}))
-        if chosen.missed:
-            for triplet, nearest in wrong(triplets, exact):
-                console.print(f"{triplet.half}: {triplet.anchor}: expected {triplet.kin}, nearest {nearest}")
+    Args:
+        console: for the table.
+        path: file of triplets; None for the one that ships.
+        widths: of the embedded vectors.
+        show_missed: also name the triplets that the exact features miss.
 
-    return run_script("label_triplets", show)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        UsageError: if the file holds something else, or a width is out of range.
+    """
+    triplets = read_triplets(shipped("data/labels/triplets.jsonl") if path is None else path)
+    exact = sparse_similarity()
+    by_width = {f"{width} wide": encoder_similarity(LabelEncoderConfig(width=width)) for width in widths}
+    console.print(table(triplets, {"features, not projected": exact, **by_width}))
+    if show_missed:
+        for triplet, nearest in wrong(triplets, exact):
+            console.print(f"{triplet.half}: {triplet.anchor}: expected {triplet.kin}, nearest {nearest}")

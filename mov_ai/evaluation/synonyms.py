@@ -1,4 +1,4 @@
-"""Words that no training clip says: is an orb drawn as a ball? `python -m mov_ai.evaluation.synonyms`.
+"""Words that no training clip says: is an orb drawn as a ball? `mov-ai check synonyms`.
 
 Forty prompts, each with one word of `mov_ai.worlds.tabletop.held_out.HELD_OUT_WORDS` among words that training shows.
 A prompt is right if the checker, which sees frames only, finds what that word means: the colour, the shape or the
@@ -7,8 +7,6 @@ motion. What the prompt says besides is not asked for here.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,6 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from mov_ai.errors import run_script
 from mov_ai.evaluation.checker import Checker
 from mov_ai.graph import Edge, Node, SceneGraph
 from mov_ai.graph.files import write_json
@@ -171,35 +168,33 @@ def measure(make: Callable[[str | SceneGraph, int], np.ndarray], checker: Checke
     }
 
 
-def main(given: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m mov_ai.evaluation.synonyms", description=__doc__.splitlines()[0])
-    parser.add_argument("--checkpoint", default="tiny", help="an embedded pipeline, or the folder of a saved one")
-    parser.add_argument("--stages", type=int, default=128, help="size of the last stage")
-    parser.add_argument("--graphs", action="store_true", help="give the gold graphs instead of the texts")
-    parser.add_argument("--out", type=Path, default=None, help="JSON file for the figures")
-    options = parser.parse_args(given)
+def run(
+    console: Console, checkpoint: str = "tiny", stages: int = 128, by_graph: bool = False, out: Path | None = None
+) -> None:
+    """Make, judge and print every prompt.
 
-    def run() -> None:
-        from mov_ai.pipeline import MovAIPipeline
+    Args:
+        console: for the table.
+        checkpoint: an embedded pipeline, or the folder of a saved one.
+        stages: size of the last stage.
+        by_graph: give the gold graphs instead of the texts.
+        out: JSON file for the figures.
 
-        pipeline = MovAIPipeline.from_pretrained(options.checkpoint)
+    Raises:
+        UsageError: if there is no such pipeline or stage.
+    """
+    from mov_ai.pipeline import MovAIPipeline
 
-        def make(prompt: str | SceneGraph, seed: int) -> np.ndarray:
-            return pipeline(prompt, seed=seed, stages=options.stages).frames
+    pipeline = MovAIPipeline.from_pretrained(checkpoint)
 
-        figures = measure(make, Checker.from_pretrained(), options.graphs)
-        table = Table("word", "drawn as its kin")
-        for word, share in figures["words"].items():
-            table.add_row(word, share)
-        console = Console()
-        console.print(table)
-        console.print(f"{figures['right']} of {figures['prompts']} prompts; stage {options.stages}, {machine()}")
-        if options.out is not None:
-            write_json(options.out, {**figures, "stage": options.stages, "machine": machine()})
+    def make(prompt: str | SceneGraph, seed: int) -> np.ndarray:
+        return pipeline(prompt, seed=seed, stages=stages).frames
 
-    return run_script("synonyms", run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    figures = measure(make, Checker.from_pretrained(), by_graph)
+    table = Table("word", "drawn as its kin")
+    for word, share in figures["words"].items():
+        table.add_row(word, share)
+    console.print(table)
+    console.print(f"{figures['right']} of {figures['prompts']} prompts; stage {stages}, {machine()}")
+    if out is not None:
+        write_json(out, {**figures, "stage": stages, "machine": machine()})

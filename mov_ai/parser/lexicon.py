@@ -42,7 +42,7 @@ class Lexicon:
 
 
 def read_lexicon(path: Path) -> Lexicon:
-    """Read a lexicon from the file that `mov_ai.training.lexicon` writes.
+    """Read a lexicon from the file that `mov-ai build word-vectors` writes.
 
     Raises:
         UsageError: if the file is not there or is none.
@@ -56,7 +56,7 @@ def read_lexicon(path: Path) -> Lexicon:
         keys = stored["keys"]
     except (OSError, KeyError, safetensors.SafetensorError) as error:
         raise UsageError(
-            f"{path}: no word vectors there ({error}); make them with `python -m mov_ai.training.lexicon`"
+            f"{path}: no word vectors there ({error}); make them with `mov-ai build word-vectors`"
         ) from None
     return Lexicon(keys, np.concatenate([np.zeros_like(vectors[:1]), vectors]))
 

@@ -1,4 +1,4 @@
-"""The word meanings that labels are encoded with: `python -m mov_ai.training.labels` writes them from WordNet 3.0.
+"""The word meanings that labels are encoded with: `mov-ai build meanings` writes them from WordNet 3.0.
 
 The file holds what `mov_ai.labels.meanings` reads: which synonym sets ("synsets") a word belongs to in order of use,
 how synsets stand to one another, and the first words of each definition. The format of WordNet's own files is
@@ -7,9 +7,7 @@ described in its manual page wndb(5WN).
 
 from __future__ import annotations
 
-import argparse
 import re
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,12 +15,11 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
 from mov_ai.data.downloads import data_folder
-from mov_ai.errors import UsageError, run_script
+from mov_ai.errors import UsageError
 from mov_ai.graph.files import write_bytes
-from mov_ai.labels.meanings import EMBEDDED_MEANINGS, LINKS, PARTS, pack
+from mov_ai.labels.meanings import LINKS, PARTS, pack
 from mov_ai.labels.word_forms import base_words, word_key
 
 _PARTS = {"n": "noun", "v": "verb", "a": "adj", "r": "adv"}
@@ -228,21 +225,16 @@ def meanings(folder: Path) -> dict[str, np.ndarray]:
     }
 
 
-def main(given: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m mov_ai.training.labels", description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=EMBEDDED_MEANINGS.parent, help="folder of the file")
-    path = parser.parse_args(given).out / EMBEDDED_MEANINGS.name
+def write_meanings(path: Path) -> tuple[int, int]:
+    """Write the file that `mov_ai.labels.meanings` reads, from WordNet 3.0 (`mov_ai.data.downloads`).
 
-    def write() -> None:
-        arrays = meanings(data_folder("wordnet3"))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, pack(arrays))
-        words, synsets = len(arrays["word_key"]), len(arrays["parent"])
-        Console().print(f"{words} words, {synsets} synsets, {path.stat().st_size / 1e6:.2f} MB: {path}")
+    Returns:
+        How many words and synsets it holds.
 
-    return run_script("labels", write)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        MovAIError: if WordNet is not there, or the file cannot be written.
+    """
+    arrays = meanings(data_folder("wordnet3"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, pack(arrays))
+    return len(arrays["word_key"]), len(arrays["parent"])

@@ -1,4 +1,4 @@
-"""Word vectors from WordNet's synonym sets: `python -m mov_ai.training.lexicon` writes the embedded lexicon.
+"""Word vectors from WordNet's synonym sets: `mov-ai build word-vectors` writes the embedded lexicon.
 
 The parser learns words from some tens of thousands of captions, and one caption in ten of a test has a word that they
 hold at most twice. WordNet knows most of them. Its sets of synonyms are numbered by their place in the lexicographers'
@@ -10,19 +10,14 @@ ranges of numbers, from single sets to large ranges, is cut down by singular val
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
-from mov_ai.data.wordnet import load_wordnet
-from mov_ai.errors import run_script
 from mov_ai.graph.files import write_bytes
 from mov_ai.labels.word_forms import word_key
-from mov_ai.parser.lexicon import DIM, EMBEDDED_LEXICON
+from mov_ai.parser.lexicon import DIM
 
 #: Width of a range of set numbers -> weight of its columns; a set's number grows by about 180.
 _RANGES = {1: 1.0, 2_500: 0.8, 12_500: 0.8, 60_000: 1.0, 300_000: 1.0}
@@ -84,20 +79,3 @@ def write_lexicon(synsets: Mapping[str, frozenset[str]], path: Path, dim: int = 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, safetensors.numpy.save(stored))
     return len(keys)
-
-
-def main(given: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m mov_ai.training.lexicon", description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=EMBEDDED_LEXICON)
-    path = parser.parse_args(given).out
-
-    def write() -> None:
-        count = write_lexicon(load_wordnet().single_words(), path)
-        Console().print(f"{count} words, {path.stat().st_size / 1e6:.1f} MB: {path}")
-
-    return run_script("lexicon", write)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

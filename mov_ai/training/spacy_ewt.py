@@ -1,6 +1,6 @@
 """Train, measure and document the embedded English pipeline on the UD English-EWT treebank.
 
-``python -m mov_ai.training.spacy_ewt`` converts the treebank's CoNLL-U files, runs ``spacy train`` with
+``mov-ai build spacy-pipeline`` converts the treebank's CoNLL-U files, runs ``spacy train`` with
 ``conf/spacy/ewt.cfg``, measures the result on the test split and writes the pipeline, its figures
 (``figures.json``) and its card (``README.md``) into ``mov_ai/assets/spacy_ewt``. One CPU core is enough. A
 second run with the same versions of spaCy, thinc and NumPy on the same kind of processor gives the same
@@ -9,7 +9,7 @@ weights.
 
 from __future__ import annotations
 
-import argparse
+import contextlib
 import importlib.metadata
 import json
 import logging
@@ -17,8 +17,6 @@ import os
 import platform
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterable
@@ -27,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from mov_ai.captions.treebank import written_captions
 from mov_ai.data.downloads import data_folder
-from mov_ai.errors import UsageError, run_script
+from mov_ai.errors import UsageError
 from mov_ai.hardware import processor
 from mov_ai.shipped_files import shipped
 
@@ -340,7 +338,7 @@ the training split only:
 - {100 * GROUPED_SHARE:.0f} % of the draws join 2 or 3 sentences, so that sentence ends are learnt too;
 - {100 * CAPTION_SHARE:.0f} % of the sentences come once more in lower case without their final stop;
 - {figures["written_captions"]} captions with their trees ("the cube slides left, then turns blue"), written
-  by the small grammar in `mov_ai/captions.treebank.py`, are added. They are random: no caption of a
+  by the small grammar in `mov_ai/captions/treebank.py`, are added. They are random: no caption of a
   published data set was used.
 
 ## Training
@@ -382,87 +380,61 @@ seen in training, long texts were not.
     (out / "README.md").write_text(card, encoding="utf-8")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns the exit code (0 done, 1 the work failed, 2 wrong usage)."""
-    parser = argparse.ArgumentParser(
-        prog="python -m mov_ai.training.spacy_ewt",
-        description="Train, measure and document the embedded English pipeline on UD English-EWT.",
-    )
-    parser.add_argument(
-        "--data", type=Path, help="folder of {train,dev,test}.conllu ($MOV_AI_DATA/ud_english_ewt, else a download)"
-    )
-    parser.add_argument("--out", type=Path, default=ASSET, help="folder of the pipeline (%(default)s)")
-    parser.add_argument("--config", type=Path, default=CONFIG, help="spaCy configuration (%(default)s)")
-    parser.add_argument("--work", type=Path, help="folder for intermediate files (a temporary one)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of data, weights and order (%(default)s)")
-    parser.add_argument("--max-steps", type=int, help="number of updates (the configuration's)")
-    parser.add_argument(
-        "--skip-training", action="store_true", help="measure what is in --out and write its card again"
-    )
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+def build_pipeline(
+    out: Path = ASSET,
+    data: Path | None = None,
+    config: Path = CONFIG,
+    work: Path | None = None,
+    seed: int = 0,
+    max_steps: int | None = None,
+    skip_training: bool = False,
+) -> None:
+    """Train the pipeline, measure it, and write it with its figures and card.
 
-    if any(os.environ.get(name) != value for name, value in REPRODUCIBLE_ENVIRONMENT.items()):
-        # Thread counts and the hash seed are read when the interpreter and NumPy start: start them again.
-        passed_on = sys.argv[1:] if arguments is None else arguments
-        command = [sys.executable, "-m", "mov_ai.training.spacy_ewt", *passed_on]
-        return subprocess.run(command, env={**os.environ, **REPRODUCIBLE_ENVIRONMENT}, check=False).returncode
+    Weights are the same every time only in a process that was started in `REPRODUCIBLE_ENVIRONMENT`.
 
-    def train() -> None:
-        if options.work is not None:
-            options.work.mkdir(parents=True, exist_ok=True)
-            _run(options, options.work)
-        else:
-            with tempfile.TemporaryDirectory(prefix="mov_ai_ewt_") as work:
-                _run(options, Path(work))
+    Args:
+        out: folder of the pipeline.
+        data: folder of {train,dev,test}.conllu; None as in `locate_treebank`.
+        config: spaCy configuration.
+        work: folder for intermediate files; None for a temporary one.
+        seed: of data, weights and order.
+        max_steps: number of updates; None for the configuration's.
+        skip_training: measure what is in `out` and write its card again.
 
-    return run_script("spacy_ewt", train)
-
-
-def _run(options: argparse.Namespace, work: Path) -> None:
+    Raises:
+        UsageError: if a file is missing.
+        MovAIError: if the treebank cannot be fetched.
+    """
     import spacy
 
-    treebank = locate_treebank(options.data)
+    treebank = locate_treebank(data)
     sentences = {split: read_conllu(treebank / f"{split}.conllu") for split in SPLITS}
     counts = {split: len(docs) for split, docs in sentences.items()}
     log.info("treebank in %s: %s sentences", treebank, counts)
 
-    figures_path = options.out / "figures.json"
-    if options.skip_training:
-        if not figures_path.is_file():
-            raise UsageError(f"--skip-training: {figures_path} is missing, so nothing was trained there yet")
+    figures_path = out / "figures.json"
+    if not skip_training:
+        if not config.is_file():
+            raise UsageError(f"{config} is missing; give conf/spacy/ewt.cfg with --config")
+        with contextlib.ExitStack() as stack:
+            if work is None:
+                work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mov_ai_ewt_")))
+            work.mkdir(parents=True, exist_ok=True)
+            provenance = _train(sentences, out, config, work, seed, max_steps)
+    elif figures_path.is_file():
         provenance = json.loads(figures_path.read_text(encoding="utf-8"))["provenance"]
     else:
-        if not options.config.is_file():
-            raise UsageError(f"{options.config} is missing; give conf/spacy/ewt.cfg with --config")
-        write_docbin(training_documents(sentences["train"], options.seed), work / "train.spacy")
-        write_docbin(sentences["dev"], work / "dev.spacy")
-        command = "python -m mov_ai.training.spacy_ewt"
-        if options.seed:
-            command += f" --seed {options.seed}"
-        if options.max_steps is not None:
-            command += f" --max-steps {options.max_steps}"
-        start, cpu_start = time.perf_counter(), time.process_time()
-        run_spacy_train(options.config, work, options.seed, options.max_steps)
-        provenance = {
-            "command": command,
-            "seed": options.seed,
-            "train_s": round(time.perf_counter() - start),
-            # Apart from the wall clock: on a machine that does other work too, this one says what was needed.
-            "train_cpu_s": round(time.process_time() - cpu_start),
-            "machine": f"{processor()} ({platform.machine()}), {os.cpu_count()} cores, one used, no GPU",
-            "versions": {name: importlib.metadata.version(name) for name in ("spacy", "thinc", "numpy")},
-        }
-        install(work / "run" / "model-best", options.out, options.seed)
+        raise UsageError(f"--skip-training: {figures_path} is missing, so nothing was trained there yet")
 
-    nlp = spacy.load(options.out)
+    nlp = spacy.load(out)
     figures: dict[str, Any] = {
         "data": f"UD English-EWT {TREEBANK_TAG}, CC BY-SA 4.0",
         "provenance": provenance,
         "sentences": counts,
         "written_captions": WRITTEN_CAPTIONS,
-        "size_mb": size_mb(options.out),
-        "speed": measure_speed(options.out),
+        "size_mb": size_mb(out),
+        "speed": measure_speed(out),
     }
     measured = {
         "dev": sentences["dev"],
@@ -477,9 +449,31 @@ def _run(options: argparse.Namespace, work: Path) -> None:
         }
         log.info("%s: %s", split, figures[split])
     figures_path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    write_card(options.out, figures)
-    log.info("pipeline, figures and card are in %s", options.out)
+    write_card(out, figures)
+    log.info("pipeline, figures and card are in %s", out)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _train(
+    sentences: dict[str, list[Doc]], out: Path, config: Path, work: Path, seed: int, max_steps: int | None
+) -> dict[str, Any]:
+    """Train into `work` and copy the best pipeline to `out`; returns how it was made."""
+    write_docbin(training_documents(sentences["train"], seed), work / "train.spacy")
+    write_docbin(sentences["dev"], work / "dev.spacy")
+    command = "mov-ai build spacy-pipeline"
+    if seed:
+        command += f" --seed {seed}"
+    if max_steps is not None:
+        command += f" --max-steps {max_steps}"
+    start, cpu_start = time.perf_counter(), time.process_time()
+    run_spacy_train(config, work, seed, max_steps)
+    provenance = {
+        "command": command,
+        "seed": seed,
+        "train_s": round(time.perf_counter() - start),
+        # Apart from the wall clock: on a machine that does other work too, this one says what was needed.
+        "train_cpu_s": round(time.process_time() - cpu_start),
+        "machine": f"{processor()} ({platform.machine()}), {os.cpu_count()} cores, one used, no GPU",
+        "versions": {name: importlib.metadata.version(name) for name in ("spacy", "thinc", "numpy")},
+    }
+    install(work / "run" / "model-best", out, seed)
+    return provenance

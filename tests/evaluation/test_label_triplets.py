@@ -9,7 +9,7 @@ import pytest
 
 from mov_ai.data.downloads import project_data_folder
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.label_triplets import HALVES, Triplet, encoder_similarity, main, read_triplets, wrong
+from mov_ai.evaluation.label_triplets import HALVES, Triplet, encoder_similarity, read_triplets, wrong
 from mov_ai.labels.encoder import LabelEncoderConfig
 
 TRIPLETS = project_data_folder() / "labels" / "triplets.jsonl"
@@ -35,11 +35,3 @@ def test_a_file_of_something_else_is_one_line(content: str | None, tmp_path: Pat
         path.write_text(content)
     with pytest.raises(UsageError, match="expected triplets"):
         read_triplets(path)
-
-
-def test_the_command_shows_both_halves(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--triplets", str(TRIPLETS), "--widths", "64", "--missed"]) == 0
-    shown = capsys.readouterr().out
-    assert "held_out" in shown
-    assert "64 wide" in shown
-    assert "nearest" in shown

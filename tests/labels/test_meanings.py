@@ -9,7 +9,7 @@ import pytest
 from mov_ai.errors import UsageError
 from mov_ai.labels.meanings import EMBEDDED_MEANINGS, load_meanings, read_meanings
 from mov_ai.labels.word_forms import base_words, word_key
-from mov_ai.training.labels import main, meanings
+from mov_ai.training.labels import meanings, write_meanings
 
 MEANINGS = load_meanings()
 
@@ -60,7 +60,7 @@ def test_a_file_that_is_none_says_how_to_make_it(content: bytes | None, tmp_path
     path = tmp_path / "meanings.safetensors"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(UsageError, match=r"python -m mov_ai\.training\.labels") as error:
+    with pytest.raises(UsageError, match="mov-ai build meanings") as error:
         read_meanings(path)
     assert "\n" not in str(error.value)
 
@@ -82,8 +82,9 @@ def test_the_command_reads_wordnets_own_files(tmp_path: Path, monkeypatch: pytes
     (folder / "noun.exc").write_text("oxen ox\n")
     (folder / "cntlist.rev").write_text("ox%1:05:00:: 1 3\n")
     monkeypatch.setattr("mov_ai.training.labels.data_folder", lambda name: tmp_path / name)
-    assert main(["--out", str(tmp_path)]) == 0
-    made = read_meanings(tmp_path / EMBEDDED_MEANINGS.name)
+    path = tmp_path / "new" / EMBEDDED_MEANINGS.name
+    assert write_meanings(path) == (4, 2)
+    made = read_meanings(path)
     ((ox, used),) = made.senses(word_key("ox"))
     ((creature, never),) = made.senses(word_key("creature"))
     assert made.senses(word_key("cow")) == [(ox, 0.0)]

@@ -1,0 +1,93 @@
+"""`mov-ai check`: its questions are asked with the options that were given, and mistakes are one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mov_ai.evaluation import check_tiny
+from mov_ai.evaluation.synonyms import synonym_prompts
+from mov_ai.graph import SceneGraph
+from tests.cli.conftest import Command
+
+GREY = np.full((16, 128, 128, 3), 140, dtype=np.uint8)
+
+
+class GreyPipeline:
+    """Shows nothing, whatever it is asked for."""
+
+    frames = GREY
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str | SceneGraph, int, int]] = []
+
+    def __call__(self, prompt: str | SceneGraph, seed: int, stages: int) -> GreyPipeline:
+        self.asked.append((prompt, seed, stages))
+        return self
+
+
+def test_help_names_the_questions(command: Command) -> None:
+    result = command("check", "--help")
+    assert result.code == 0
+    assert all(question in result.out for question in ("tiny", "labels", "synonyms"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["tiny", "--prompts", "0"], "--prompts"),
+        (["tiny", "--model", "nothing-there"], "expected 'tiny' or a folder"),
+        (["labels", "--triplets", "missing.jsonl"], "missing.jsonl: expected triplets"),
+        (["labels", "--widths", "wide"], "--widths"),
+        (["synonyms", "--checkpoint", "nothing-there"], "expected 'tiny' or a folder"),
+        (["colours"], "colours"),
+    ],
+)
+def test_bad_options_are_one_line(command: Command, arguments: list[str], fault: str) -> None:
+    result = command("check", *arguments)
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert fault in result.err
+    assert not Path("cache").exists()
+
+
+def test_tiny_writes_its_figures_and_the_command(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, int]] = []
+
+    def load(model: str, stages: int) -> Callable[[str, int], np.ndarray]:
+        made.append((model, stages))
+        return lambda text, seed: GREY
+
+    monkeypatch.setattr(check_tiny, "load_pipeline", load)
+    result = command("check", "tiny", "--prompts", "1", "--out", "figures.json")
+    assert (result.code, result.err) == (0, "")
+    assert "objects right" in result.out
+    figures = json.loads(Path("figures.json").read_text())
+    assert figures["command"] == "mov-ai check tiny --prompts 1 --stages 128"
+    assert figures["generated"]["objects"]["share"] == 0
+    assert made == [("tiny", 128)]
+    assert Path("cache/check_tiny").is_dir()
+
+
+def test_labels_shows_both_halves(command: Command) -> None:
+    result = command("check", "labels", "--widths", "64", "--widths", "96", "--missed")
+    assert result.code == 0
+    for shown in ("held_out", "64 wide", "96 wide", "nearest"):
+        assert shown in result.out
+    assert "512 wide" not in result.out
+
+
+def test_synonyms_gives_texts_or_graphs(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = GreyPipeline()
+    monkeypatch.setattr("mov_ai.pipeline.MovAIPipeline.from_pretrained", lambda checkpoint: pipeline)
+    monkeypatch.setattr("mov_ai.evaluation.synonyms._PROMPTS", {"orb": [("red", "orb", "jump", "", None)]})
+    (prompt,) = synonym_prompts()
+    result = command("check", "synonyms", "--stages", "64", "--out", "figures.json")
+    assert (result.code, pipeline.asked) == (0, [(prompt.text, 0, 64)])
+    assert "0 of 1 prompts" in result.out
+    assert json.loads(Path("figures.json").read_text())["words"] == {"orb": "0 of 1"}
+    assert command("check", "synonyms", "--graphs").code == 0
+    assert pipeline.asked[1:] == [(prompt.graph, 0, 128)]

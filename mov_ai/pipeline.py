@@ -277,7 +277,7 @@ class MovAIPipeline:
         if video is not None and len(video) != shape.frames:
             raise UsageError(f"video: expected {shape.frames} frames, found {len(video)}")
         config = self.cascade.config
-        multiple = FACTOR * self.cascade.denoiser(config.first_stage).config.side_multiple
+        multiple = self._side_multiple
         height, width = shape.height, shape.width
         if isinstance(stages, int):
             if isinstance(stages, bool) or stages < multiple:
@@ -288,6 +288,11 @@ class MovAIPipeline:
         last = planned[-1]
         shape = replace(shape, height=last.height, width=last.width)
         return _Request(seed, shape, planned, self._with_steps(steps), Guidance(*guidances))
+
+    @property
+    def _side_multiple(self) -> int:
+        """Both sides of a video that is sampled are multiples of this, in pixels."""
+        return FACTOR * self.cascade.denoiser(self.cascade.config.first_stage).config.side_multiple
 
     def _with_steps(self, steps: int | Sequence[int] | None) -> Cascade:
         """The cascade with other numbers of steps; it shares the networks."""
@@ -357,7 +362,11 @@ class MovAIPipeline:
             return [stage for stage in stages if stage.size >= min(resume.latents)] or stages[-1:]
         last = stages[-1]
         if last.size < first:
-            sides = (round(side * first / last.size) for side in (last.height, last.width))
+            multiple = self._side_multiple
+            sides = (
+                max(multiple, round(side * first / last.size / multiple) * multiple)
+                for side in (last.height, last.width)
+            )
             return [Stage(self.cascade.config.first_stage, *sides)]
         return stages
 

@@ -44,7 +44,7 @@ def read_pipeline_file(folder: Path) -> dict[str, Any]:
     source = folder / PIPELINE_FILE
     about = read_json(str(source))
     schema = about.get("schema") if isinstance(about, dict) else None
-    if schema == 1:
+    if schema == 1 and not isinstance(schema, bool):
         raise UsageError(
             f"{source}: schema 1, of the first version of mov_ai, whose networks knew the words of one world by "
             "number; this version reads words as vectors: train the networks again and `mov-ai assemble` them"

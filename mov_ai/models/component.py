@@ -68,15 +68,16 @@ def load_component(network: type[Module], config_type: type, directory: str | Pa
             f"{directory}: expected a folder with {CONFIG_FILE} and {WEIGHTS_FILE} of a {network.__name__}"
         )
     header = read_json(directory / CONFIG_FILE)
+    # First of all which network it is: each has a schema of its own.
+    if isinstance(header, dict) and header.get("network") != network.__name__:
+        raise UsageError(
+            f"{directory / CONFIG_FILE}: network: expected {network.__name__}, found {header.get('network')!r}"
+        )
     schema = header.get("schema") if isinstance(header, dict) else None
     if not isinstance(header, dict) or schema != schema_of(network) or isinstance(schema, bool):
         # An earlier schema is of the first version of mov_ai, whose numbers meant other things.
         raise UsageError(
             f"{directory / CONFIG_FILE}: schema: expected {schema_of(network)}, found {schema!r}; train it anew"
-        )
-    if header.get("network") != network.__name__:
-        raise UsageError(
-            f"{directory / CONFIG_FILE}: network: expected {network.__name__}, found {header.get('network')!r}"
         )
     config = config_from_dict(config_type, header.get("config"), str(directory / CONFIG_FILE))
     try:

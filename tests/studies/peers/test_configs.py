@@ -1,12 +1,6 @@
-# ruff: noqa: E402
-# ruff: noqa: E402
 """The peers' configurations: equal where a comparison needs it, and each one's loss falls in a real training."""
 
 from __future__ import annotations
-
-import pytest
-
-pytest.skip("being rewritten for label vectors", allow_module_level=True)
 
 from dataclasses import replace
 from functools import cache as kept
@@ -23,10 +17,12 @@ from omegaconf import DictConfig, OmegaConf
 from mov_ai.errors import UsageError
 from mov_ai.graph.files import read_json
 from mov_ai.hydra_entry import choices, config_directory
+from mov_ai.labels.encoder import load_label_encoder
 from mov_ai.models.cascade import CASCADE_FILE, CascadeConfig
 from mov_ai.models.component import config_from_dict
+from mov_ai.models.conditioning import condition
 from mov_ai.models.denoiser import DenoiserConfig
-from mov_ai.models.graph_encoder import GraphEncoderConfig, complete_appearance, condition
+from mov_ai.models.graph_encoder import GraphEncoderConfig
 from mov_ai.models.presets import parameters
 from mov_ai.models.registry import AnyConfig, build_denoiser, load_denoiser
 from mov_ai.train import register_resolvers
@@ -38,6 +34,7 @@ from studies.peers.factorised import FactorisedConfig
 from studies.peers.flops import training_flops
 from studies.peers.study import PEERS
 from studies.peers.unet3d import UNet3DConfig
+from tests.models.builders import LABELS
 from tests.training.objectives import test_denoiser_objective
 
 CONF = config_directory()
@@ -87,7 +84,7 @@ def test_peers_differ_only_where_they_say_so(name: str) -> None:
 
 def test_peers_have_the_same_size_and_compute() -> None:
     _, caption, layout = caption_and_layout(0, "validation")
-    given = condition(caption.graph, layout, complete_appearance(caption.graph, 0))
+    given = condition(caption.graph, layout, load_label_encoder(_model("ours").labels))
     sizes, steps, compute = {}, {}, {}
     for name in PEERS:
         network = build_denoiser(_model(name))
@@ -123,10 +120,12 @@ def _small(name: str) -> AnyConfig:
     if isinstance(model, DenoiserConfig):
         layers = min(model.text_layers, 1)
         graph = GraphEncoderConfig(16, 1, 2)
-        return replace(model, dim=32, heads=2, depth=1, stem=16, text_layers=layers, graph_encoder=graph)
+        return replace(model, dim=32, heads=2, depth=1, stem=16, text_layers=layers, graph_encoder=graph, labels=LABELS)
     if isinstance(model, FactorisedConfig):
-        return replace(model, dim=32, heads=2, depth=1, text_layers=1)
-    return replace(model, channels=(8, 16), head_dim=2, groups=4, text_dim=16, text_layers=1, text_heads=2)
+        return replace(model, dim=32, heads=2, depth=1, text_layers=1, labels=LABELS)
+    return replace(
+        model, channels=(8, 16), head_dim=2, groups=4, text_dim=16, text_layers=1, text_heads=2, labels=LABELS
+    )
 
 
 def _objective(folder: Path, name: str, **changes: Any) -> DenoiserObjective:

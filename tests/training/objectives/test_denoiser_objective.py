@@ -1,13 +1,8 @@
-# ruff: noqa: E402
-# ruff: noqa: E402
 """Training the denoiser: cached latents, batches that only (seed, step) decide, and a real run whose loss falls."""
 
 from __future__ import annotations
 
-import pytest
-
-pytest.skip("being rewritten for label vectors", allow_module_level=True)
-
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
@@ -22,23 +17,34 @@ from torch.testing import assert_close
 
 import mov_ai
 from mov_ai.errors import UsageError
-from mov_ai.models.cascade import resize
+from mov_ai.graph import SceneGraph
+from mov_ai.labels.coverage import LabelCoverage
+from mov_ai.models.cascade import CascadeConfig, resize
 from mov_ai.models.codec import FACTOR, CodecConfig, VideoCodec, to_unit
 from mov_ai.models.component import load_component, save_component
-from mov_ai.models.conditioning import COLORS, Conditioning, GraphEncoderConfig
+from mov_ai.models.conditioning import Conditioning, condition
 from mov_ai.models.denoiser import STAGES, DenoiserConfig, TSAMDenoiser
+from mov_ai.models.graph_encoder import GraphEncoderConfig
 from mov_ai.training import latents
-from mov_ai.training.latents import GRID, LatentCache, make_sample
+from mov_ai.training.latents import LatentCache, join, make_sample, write_chunk
 from mov_ai.training.loop import Trainer
 from mov_ai.training.losses import LossWeights
 from mov_ai.training.objectives.denoiser import DenoiserObjective
 from mov_ai.training.settings import TrainerConfig
+from mov_ai.worlds.tabletop import lexicon
+from mov_ai.worlds.tabletop.completion import without_assumed
+from mov_ai.worlds.tabletop.held_out import HELD_OUT_WORDS
 from mov_ai.worlds.tabletop.render import render
 from mov_ai.worlds.tabletop.world import caption_and_layout
+from tests.models.builders import LABELS
 from tests.models.test_codec import small_codec
 
 CODEC = Path(mov_ai.__file__).parent / "assets" / "tiny" / "codec"
-SMALL = DenoiserConfig(dim=32, heads=2, depth=1, mlp_ratio=2.0, stem=16, graph_encoder=GraphEncoderConfig(16, 1, 2))
+#: Latent cells along a side of a sample.
+GRID = STAGES[0] // FACTOR
+SMALL = DenoiserConfig(
+    dim=32, heads=2, depth=1, mlp_ratio=2.0, stem=16, graph_encoder=GraphEncoderConfig(16, 1, 2), labels=LABELS
+)
 
 
 class _HerePool:
@@ -111,9 +117,9 @@ def test_batches_hold_one_stage_and_drop_what_they_should(cache: Path) -> None:
         batch = objective.batch(step)
         assert batch["latents"].shape == batch["low"].shape == (4, 16, 8, GRID, GRID)
         stages.add(tuple(batch["stage"].unique().tolist()))
-        condition = Conditioning(**batch["condition"])
-        assert not condition.keep_text.any()
-        assert (condition.keep_graph & condition.keep_layout).all()
+        given = Conditioning(**batch["condition"])
+        assert not given.keep_text.any()
+        assert (given.keep_graph & given.keep_layout).all()
         first = batch["stage"][0] == 0
         assert bool(batch["low"].any()) != bool(first)
         assert torch.equal(batch["window"][0], torch.tensor([0.0, 0.0, 1.0, 1.0])) == bool(first)
@@ -162,9 +168,17 @@ def test_a_sample_is_conditioned_on_what_it_shows() -> None:
     codec = load_component(VideoCodec, CodecConfig, CODEC)
     made = make_sample(codec, 2, "train", 0)
     scene, _, layout = caption_and_layout(2, "train")
-    assert made.condition.boxes.shape[1] == len(layout.tracks)
-    starts = {COLORS[i] for i in made.condition.color[0, :, 0].tolist()}
-    assert starts == {thing.color for thing in scene.things}
+    assert [(t.entity, t.instance) for t in made.layouts[0].tracks] == [(t.entity, t.instance) for t in layout.tracks]
+    # Completed with what the clip shows, whether it is said or not.
+    graph = made.graphs[0]
+    colors = {
+        node.label
+        for entity in graph.of_type("entity")
+        for node, edge in graph.attributes(entity.id)
+        if node.kind == "color" and edge.interval[0] == 0
+    }
+    assert {lexicon.concept("color", label) for label in colors} == {thing.color for thing in scene.things}
+    assert graph.of_type("scene")[0].setting is not None
     again = make_sample(codec, 2, "train", 0)
     assert torch.equal(again.latents, made.latents)
 
@@ -209,6 +223,9 @@ def test_training_lowers_the_loss_and_exports_a_network(cache: Path, tmp_path: P
     assert result["steps"] == 30
     trained = load_component(TSAMDenoiser, DenoiserConfig, tmp_path / "export")
     assert judged(trained) < 0.9 * before
+    known = LabelCoverage.load(tmp_path / "export")
+    assert known is not None
+    assert known.counts["entity"]
     assert {"denoise_0", "temporal_0", "semantic_0", "perceptual_0"} <= set(result["validation"])
 
 
@@ -218,7 +235,122 @@ def test_a_codec_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_trained_is_said_before_anything_is_made(cache: Path) -> None:
-    with pytest.raises(UsageError, match=r"model\.denoiser\.text_encoder=null"):
-        _objective(cache, model=replace(SMALL, text_encoder="t5", text_width=4))
     with pytest.raises(UsageError, match=r"expected the codec's 8 .*, got 4"):
         _objective(cache, model=replace(SMALL, latent_channels=4))
+    with pytest.raises(UsageError, match=r"stage_shares: expected one for each of \(128, 256\), got \(0.6, 0.2, 0.2\)"):
+        _objective(cache, model=replace(SMALL, stages=(128, 256)))
+    two = CascadeConfig(steps=(1, 1), starts=(1.0, 0.5), stages=(128, 256), last=256)
+    with pytest.raises(UsageError, match=r"stages: the cascade has \(128, 256\), the network \(128, 256, 512\)"):
+        _objective(cache, cascade=two)
+    for stages in ((128, 192, 256), (100, 200, 400)):
+        with pytest.raises(UsageError, match="stages: expected sizes that are multiples of 8 and of the size before"):
+            _objective(cache, model=replace(SMALL, stages=stages))
+
+
+# -- chunks ------------------------------------------------------------------------------------------------------------
+
+
+def test_samples_come_back_from_a_chunk(cache: Path, tmp_path: Path) -> None:
+    codec = load_component(VideoCodec, CodecConfig, CODEC)
+    samples = [make_sample(codec, seed, "train", 0, (32, 64, 128), 3) for seed in (0, 1)]
+    samples.append(make_sample(codec, 0, "train", 2, (32, 64, 128), 3))
+    stored = LatentCache(tmp_path, CODEC, "train", 3, 0.5, (32, 64, 128), 3)
+    write_chunk(stored.path(0), join(samples), "train", 0)
+    for row in (2, 0, 1):
+        back = stored.get([(0, row)])
+        assert torch.equal(back.latents, samples[row].latents.half().float())
+        assert torch.equal(back.low, samples[row].low.half().float())
+        assert torch.equal(back.window, samples[row].window)
+        assert torch.equal(back.stage, samples[row].stage)
+        assert back.graphs == samples[row].graphs
+        for layout, written in zip(back.layouts, samples[row].layouts, strict=True):
+            assert layout.frames == 3
+            for a, b in zip(layout.tracks, written.tracks, strict=True):
+                assert (a.entity, a.instance) == (b.entity, b.instance)
+                assert np.allclose(a.boxes, b.boxes, atol=1e-4)
+    together = stored.get([(0, 1), (0, 2)])
+    assert together.latents.shape == (2, 3, 8, 4, 4)
+    assert together.stage.tolist() == [0, 2]
+    assert together.graphs == [samples[1].graphs[0], samples[2].graphs[0]]
+    assert [path.name for path in tmp_path.iterdir()] == ["train_00000.safetensors"]
+
+
+def test_a_network_of_other_stages_and_frames_is_trained_on_such_clips(cache: Path) -> None:
+    small = replace(SMALL, stages=(32, 64), frames=6)
+    objective = _objective(cache, model=small, stage_shares=(0.5, 0.5), late=1.0, validation_clips=1)
+    seen = set()
+    for step in range(6):
+        batch = objective.batch(step)
+        seen.add(int(batch["stage"][0]))
+        assert batch["latents"].shape == batch["low"].shape == (4, 6, 8, 4, 4)
+        assert batch["condition"]["boxes"].shape[2] == 6
+        assert batch["condition"]["attribute_holds"].shape[3] == 6
+        total, _ = objective.loss(objective.module(), batch, torch.Generator().manual_seed(0))
+        assert total.isfinite()
+    assert seen == {0, 1}
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+def test_held_out_words_never_reach_training(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    objective = _objective(cache, drop_assumed=0.5)
+    read: list[SceneGraph] = []
+
+    def noted(graph: SceneGraph, *others: Any, **more: Any) -> Conditioning:
+        read.append(graph)
+        return condition(graph, *others, **more)
+
+    get = objective._train.get
+
+    def told_with_held_out_words(places: list[tuple[int, int]]) -> latents.LatentSample:
+        drawn = get(places)
+        drawn.graphs = [_unseen(graph) for graph in drawn.graphs]
+        return drawn
+
+    monkeypatch.setattr("mov_ai.training.objectives.denoiser.condition", noted)
+    monkeypatch.setattr(objective._train, "get", told_with_held_out_words)
+    for step in range(4):
+        objective.batch(step)
+    assert len(read) == 16
+    for graph in read:
+        labels = {node.label.lower() for node in graph.nodes}
+        assert not labels & HELD_OUT_WORDS.keys()
+        assert not [word for word in HELD_OUT_WORDS if re.search(rf"\b{word}", graph.caption.lower())]
+    coverage = objective._coverage()
+    assert coverage.counts["entity"]
+    assert not {label for words in coverage.counts.values() for label in words} & HELD_OUT_WORDS.keys()
+
+
+def _unseen(graph: SceneGraph) -> SceneGraph:
+    """The same said with held-out words wherever there is one."""
+    others = {word: unseen for unseen, word in HELD_OUT_WORDS.items()}
+    nodes = [replace(node, label=others.get(node.label, node.label)) for node in graph.nodes]
+    caption = " ".join(others.get(word, word) for word in graph.caption.split())
+    return SceneGraph(caption, nodes, graph.edges)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_some_graphs_are_left_as_they_were_said(cache: Path, monkeypatch: pytest.MonkeyPatch, share: float) -> None:
+    objective = _objective(cache, drop_assumed=share)
+    read: list[SceneGraph] = []
+
+    def noted(graph: SceneGraph, *others: Any, **more: Any) -> Conditioning:
+        read.append(graph)
+        return condition(graph, *others, **more)
+
+    monkeypatch.setattr("mov_ai.training.objectives.denoiser.condition", noted)
+    for step in range(3):
+        objective.batch(step)
+    assert any(node.assumed for graph in read for node in graph.nodes) == (share == 0)
+    if share:
+        assert all(without_assumed(graph) == graph for graph in read)
+
+
+def test_blurred_labels_stay_of_unit_length_and_nothing_stays_nothing(cache: Path) -> None:
+    for share in (0.0, 1.0):
+        given = Conditioning(**_objective(cache, blur=share, drop_assumed=0.0).batch(0)["condition"])
+        for vectors in (given.node_label, given.entity, given.attribute, given.link_label):
+            lengths = vectors.norm(dim=-1)
+            assert_close(lengths, (lengths > 0.5).float(), atol=1e-4, rtol=0)
+        assert not given.node_label[~given.node_mask].any()

@@ -256,6 +256,13 @@ SPOILED: dict[str, tuple[str, str, Any, int, list[str]]] = {
         2,
         ["schema 1, of the first version", "train the networks again"],
     ),
+    "a world that is not installed": (
+        "pipeline.json",
+        "world",
+        "moon",
+        2,
+        ["pipeline.json: world: expected", "'moon'"],
+    ),
     "network of the first version": ("denoiser/config.json", "schema", 1, 2, ["schema: expected 2, found 1", "train"]),
     "another network": ("planner/config.json", "network", "VideoCodec", 2, ["planner/config.json", "LayoutPlanner"]),
     "unknown setting": ("codec/config.json", "config/colour", 3, 2, ["codec/config.json", "'colour'"]),

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mov_ai.graph import ATTRIBUTE_KINDS, EDGE_TYPES, NODE_TYPES, Layout, Node, SceneGraph, Track
+from mov_ai.graph import ATTRIBUTE_KINDS, EDGE_TYPES, NODE_TYPES, Layout, Node, SceneGraph
 from mov_ai.graph.instances import MAX_COUNT, drawn_entities
 from mov_ai.graph.time import frame_times
 from mov_ai.labels.coverage import SCENE_FIELDS, node_role
@@ -244,12 +244,3 @@ def painted_attributes(
             vectors[k, a] = encoder([("attribute", label)])[0]
             holds[k, a] = ((time >= start) & ((time < end) | (end >= 1))).float()
     return vectors, holds
-
-
-def tracks_from_boxes(graph: SceneGraph, boxes: np.ndarray) -> Layout:
-    """A layout from (K, F, 6) boxes in the order of `drawn_entities(graph)`."""
-    tracks = [
-        Track(entity, boxes[k].astype(np.float32), instance, graph.node(entity).label)
-        for k, (entity, instance) in enumerate(drawn_entities(graph))
-    ]
-    return Layout(int(boxes.shape[1]), tracks)

@@ -17,7 +17,6 @@ from mov_ai.parser.spelling import Corrected
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc, Token
-    from torch_geometric.data import Data
 #: Feature -> number of ids. Words are hashed, so that any word has an id; 0 is kept for a word that is hidden. Two
 #: hashes of the same word: two words that share both are rare.
 FEATURES: dict[str, int] = {
@@ -78,14 +77,6 @@ class TokenGraph:
     def sentence_of(self, token: int) -> int:
         """The number of the sentence that a token is in."""
         return bisect.bisect_right(self.sentences, token) - 1
-
-    def to_pyg(self) -> Data:
-        """The graph as torch-geometric's: `x` (N, features), `edge_index` (2, E), `edge_type` (E,)."""
-        import torch
-        from torch_geometric.data import Data
-
-        tensors = [torch.from_numpy(array.copy()) for array in (self.features, self.edges, self.relation)]
-        return Data(x=tensors[0], edge_index=tensors[1], edge_type=tensors[2], num_nodes=len(self))
 
 
 def token_graph(doc: Doc, known: Container[str] | None = None, corrected: Corrected | None = None) -> TokenGraph:

@@ -46,6 +46,15 @@ def ball_and_cube(**ball: object) -> SceneGraph:
     return graph
 
 
+def tracks_from_boxes(graph: SceneGraph, boxes: np.ndarray) -> Layout:
+    """A layout from (K, F, 6) boxes in the order of `drawn_entities(graph)`."""
+    tracks = [
+        Track(entity, boxes[k].astype(np.float32), instance, graph.node(entity).label)
+        for k, (entity, instance) in enumerate(drawn_entities(graph))
+    ]
+    return Layout(int(boxes.shape[1]), tracks)
+
+
 def dogs_and_frisbees() -> SceneGraph:
     """Words of another world, one in every place where a graph can hold one."""
     nodes = [

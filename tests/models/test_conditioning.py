@@ -19,10 +19,9 @@ from mov_ai.models.conditioning import (
     MAX_WORDS,
     collate,
     condition,
-    tracks_from_boxes,
     word_vectors,
 )
-from tests.models.builders import CAPTION, ENCODER, LABELS, ball_and_cube, dogs_and_frisbees, given
+from tests.models.builders import CAPTION, ENCODER, LABELS, ball_and_cube, dogs_and_frisbees, given, tracks_from_boxes
 from tests.strategies import scene_graphs
 
 # -- graph -> tensors --------------------------------------------------------------------------------------------------

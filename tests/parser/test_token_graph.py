@@ -47,12 +47,13 @@ def test_blanks_are_no_tokens():
 
 
 def test_padded_graphs_are_what_torch_geometric_makes_dense(rolling):
-    from torch_geometric.data import Batch
+    from torch_geometric.data import Batch, Data
     from torch_geometric.utils import to_dense_adj, to_dense_batch
 
     graphs = [token_graph(rolling), token_graph(doc(["a", "cup"], [1, 1], ["det", "ROOT"]))]
     features, relation, mask = (torch.from_numpy(array) for array in pad(graphs))
-    batch = Batch.from_data_list([graph.to_pyg() for graph in graphs])
+    arrays = [[torch.from_numpy(array) for array in (graph.features, graph.edges, graph.relation)] for graph in graphs]
+    batch = Batch.from_data_list([Data(x=x, edge_index=edges, edge_type=kinds) for x, edges, kinds in arrays])
     dense, there = to_dense_batch(batch.x, batch.batch)
     assert torch.equal(dense, features)
     assert torch.equal(there, mask)
@@ -65,14 +66,6 @@ def test_sentences_begin_where_the_pipeline_says():
     words = ["a", "dog", "runs", ".", "it", "stops"]
     text = Doc(NLP.vocab, words=words, heads=[1, 2, 2, 2, 5, 5], deps=["dep"] * 6, sent_starts=[1, 0, 0, 0, 1, 0])
     assert token_graph(text).sentences == (0, 4)
-
-
-def test_the_pyg_view_holds_the_same_graph(rolling):
-    graph = token_graph(rolling)
-    data = graph.to_pyg()
-    assert data.num_nodes == 7
-    assert torch.equal(data.edge_index, torch.from_numpy(graph.edges))
-    assert torch.equal(data.edge_type, torch.from_numpy(graph.relation))
 
 
 def test_a_layer_passes_messages_as_torch_geometric_does(rolling):

@@ -15,7 +15,7 @@ from mov_ai.evaluation.metrics.result import Absent
 from mov_ai.evaluation.metrics.weights import WEIGHTS, check_weights, find_weights
 from mov_ai.models.metric_networks.pixels import check_video
 
-I3D_SIZE, I3D_MIN_FRAMES, I3D_FEATURES = 224, 10, 400
+I3D_SIZE, I3D_MIN_FRAMES = 224, 10
 I3D_NETWORK = "I3D, 400 Kinetics logits, StyleGAN-V TorchScript"
 
 

@@ -7,7 +7,7 @@ compare with VBench's. `mean_over_videos` makes results of them. All take uint8 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -21,9 +21,6 @@ from mov_ai.models.metric_networks.pixels import check_video
 _PAIRS_AT_ONCE = 8
 #: The smallest side that a flow can be measured on.
 FLOW_MIN_SIDE = 16
-
-#: Frames uint8 (T, H, W, 3) -> features (T, D).
-FrameFeatures = Callable[[np.ndarray], np.ndarray]
 
 
 def temporal_flickering(video: np.ndarray) -> float:
@@ -90,7 +87,7 @@ def subject_consistency(features: np.ndarray) -> float:
     (max(0, cos(f_t, f_{t-1})) + max(0, cos(f_t, f_1))) / 2. A frozen video has 1.
 
     Args:
-        features: (T, D) of the frames, finite; `FrameFeatures` of a network.
+        features: (T, D) of the frames, finite, from a network that reads one frame at a time.
 
     Raises:
         UsageError: for another shape, features that are not finite, or all 0 in a frame.

@@ -85,26 +85,7 @@ MOTION_VERBS: dict[str, tuple[str, ...]] = {
     "toward": ("approach",),
     "away": ("recede", "retreat"),
 }
-#: Verb lemmas that need a direction to say which motion they mean.
-DIRECTED_VERBS = (
-    "roll",
-    "slide",
-    "move",
-    "glide",
-    "drift",
-    "push",
-    "pull",
-    "travel",
-    "go",
-    "come",
-    "float",
-    "lift",
-    "fly",
-    "drag",
-    "head",
-    "shift",
-)
-#: `Node.direction` -> motion, for verbs in `DIRECTED_VERBS` and any verb the world does not know.
+#: `Node.direction` -> motion, for verbs that name no motion themselves (roll, push) or that the world does not know.
 DIRECTION_MOTIONS: dict[str, str] = {
     "left": "left",
     "right": "right",

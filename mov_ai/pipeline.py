@@ -415,8 +415,8 @@ def check_layout(graph: SceneGraph, layout: Layout | None) -> None:
     for i, track in enumerate(layout.tracks if layout is not None else []):
         if (track.entity, track.instance) not in drawn:
             names = ", ".join(f"{entity}/{instance}" for entity, instance in drawn) or "none"
-            found = f"{track.entity!r} (instance {track.instance})"
-            raise UsageError(f"layout: tracks[{i}]: expected an entity instance of the graph ({names}); found {found}")
+            shown = f"{track.entity!r} (instance {track.instance})"
+            raise UsageError(f"layout: tracks[{i}]: expected an entity instance of the graph ({names}); found {shown}")
 
 
 def _silent(part: str, done: int, total: int) -> None:

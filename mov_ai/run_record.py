@@ -122,8 +122,8 @@ def graph_warnings(graph: SceneGraph, distant_labels: list[str]) -> list[str]:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in ("mov_ai", "torch", "spacy", "torch-geometric", "diffusers"):
         with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+            versions[name] = metadata.version(name)
+    return versions

@@ -40,8 +40,8 @@ def gold_caption(
         str(key[0]): text[slice(*places.pop(key)[0])].lower() for key in (("setting",), ("light",)) if key in places
     }
     named = {
-        key: next((span for span in said if text[slice(*span)].lower() not in _PRONOUNS), said[0])
-        for key, said in places.items()
+        key: next((span for span in mentions_of_key if text[slice(*span)].lower() not in _PRONOUNS), mentions_of_key[0])
+        for key, mentions_of_key in places.items()
     }
     ids = {key: f"n{number}" for number, key in enumerate(sorted(named, key=lambda key: named[key]), start=1)}
     nodes = [Node("n0", "scene", "scene", setting=scene.get("setting"), light=scene.get("light"))]

@@ -41,7 +41,7 @@ class Realiser(Choices):
         super().__init__(rng)
         self.actors, self.patterns = actors, patterns
         #: Events in the order in which they are told, and actors in the order of their first mentions.
-        self.told: list[Event] = []
+        self.events: list[Event] = []
         self.mentioned: list[int] = []
         #: Who a pronoun would mean: the last subjects.
         self.salient: list[int] = []
@@ -91,8 +91,8 @@ class Realiser(Choices):
     def verb_phrase(self, event: Event, tense: str) -> list[Piece]:
         """The verb with all that belongs to it; tenses as in `english.verb_chain`."""
         self.choose_words(event)
-        self.told.append(event)
-        number = len(self.told) - 1
+        self.events.append(event)
+        number = len(self.events) - 1
         before, form = self.auxiliaries(event, tense)
         manner, times = event.manner or "", event.times or ""
         pieces = say(*before, manner if event.manner_first else "", times if event.times_first else "")
@@ -180,4 +180,4 @@ class Realiser(Choices):
     def caption(self, pieces: Sequence[Piece], relations: Sequence[tuple[int, str, int, Interval]] = ()) -> Caption:
         """The text of the pieces with its graph."""
         text, spans = joined(pieces, self.lower, self.full_stop)
-        return gold_caption(text, spans, self.actors, self.told, relations, self.meets, self.pattern)
+        return gold_caption(text, spans, self.actors, self.events, relations, self.meets, self.pattern)

@@ -93,8 +93,8 @@ class StoryPlot(Choices):
         forms = ("move", "act", "do") if self.actors[index].group in ("human", "animal") else ("move", "act")
         other: Event = getattr(self, f"_{self.pick(forms)}")(index, [])
         part = {*event.agents, event.patient, event.tool, event.place[1] if event.place else None} - {None}
-        taken = {other.patient, other.place[1] if other.place else None} & part
-        if not other.changes and not other.passive and other.lemma != event.lemma and not taken:
+        shared_parts = {other.patient, other.place[1] if other.place else None} & part
+        if not other.changes and not other.passive and other.lemma != event.lemma and not shared_parts:
             event.aside = (index, other)
 
     def _can_act(self, index: int) -> bool:
@@ -144,9 +144,9 @@ class StoryPlot(Choices):
         return self._add(self._noun(WORDS.nouns[kind]), kind, plural)
 
     def _noun(self, options: Sequence[str]) -> str:
-        told = {actor.noun for actor in self.actors}
+        used_nouns = {actor.noun for actor in self.actors}
         # Where all have been told of, one comes a second time.
-        return self.pick([noun for noun in options if noun not in told] or options)
+        return self.pick([noun for noun in options if noun not in used_nouns] or options)
 
     def _someone(self) -> int:
         kind = self.weighted(WORDS.cast)
@@ -301,10 +301,10 @@ class StoryPlot(Choices):
         actor = self.actors[subject]
         known = [kind for kind in actor.values if len(actor.values[kind]) < 3]
         kind = self.pick(known) if known else self.weighted(WORDS.changing.get(actor.group, WORDS.changing["object"]))
-        said = actor.values.get(kind, [dict(actor.looks).get(kind)])
-        old = said[-1]
+        earlier_values = actor.values.get(kind, [dict(actor.looks).get(kind)])
+        old = earlier_values[-1]
         if kind == "color":
-            return kind, old, self.pick([c for c in WORDS.adjectives["color"] if c not in said])
+            return kind, old, self.pick([c for c in WORDS.adjectives["color"] if c not in earlier_values])
         pairs = WORDS.sizes if kind == "size" else WORDS.opposites.get(actor.group, WORDS.opposites["object"])
         back = [value for pair in pairs if old in pair for value in pair if value != old]
         if back:
@@ -341,8 +341,12 @@ class StoryPlot(Choices):
         elif not event.changes and self.chance(0.08):
             event.times = self.pick(WORDS.times)
         if len(event.agents) == 1 and not event.passive and not event.changes and event.patient is None:
-            taken = {event.agents[0], event.place[1] if event.place else None}
-            others = [i for i in cast if i not in taken and self.actors[i].group == self.actors[event.agents[0]].group]
+            already_in_event = {event.agents[0], event.place[1] if event.place else None}
+            others = [
+                i
+                for i in cast
+                if i not in already_in_event and self.actors[i].group == self.actors[event.agents[0]].group
+            ]
             if others and self.chance(0.15):
                 event.agents.append(self.pick(others))
 

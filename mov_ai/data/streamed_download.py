@@ -43,9 +43,11 @@ def download(
             for block in _blocks(url, remedy, size, progress):
                 file.write(block)
                 digest.update(block)
-        found = digest.hexdigest()
-        if found != sha256:
-            raise MovAIError(f"{url} now gives a file with SHA-256 {found}, expected {sha256}; not kept: {remedy}")
+        actual_sha256 = digest.hexdigest()
+        if actual_sha256 != sha256:
+            raise MovAIError(
+                f"{url} now gives a file with SHA-256 {actual_sha256}, expected {sha256}; not kept: {remedy}"
+            )
 
 
 def _blocks(url: str, remedy: str, size: int | None, progress: Progress | None) -> Iterator[bytes]:

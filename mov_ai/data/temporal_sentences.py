@@ -272,9 +272,9 @@ class _Builder:
             self.spans[key] = [self._find(event["word"])]
             # How often comes before how: a node has one manner.
             manner = event.get("times", event.get("manner"))
-            for said in ("times", "manner"):
-                if said in event:
-                    self._find(event[said])
+            for field_name in ("times", "manner"):
+                if field_name in event:
+                    self._find(event[field_name])
             self.nodes[key] = Node(
                 "",
                 "event",

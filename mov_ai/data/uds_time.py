@@ -253,19 +253,19 @@ def _timelines(path: Path) -> dict[str, dict[tuple[int, int], dict[str, Any]]]:
     """Sentence name -> (word, word) -> attributes, from the raw layer of documents; empty if there is no such file."""
     if not path.is_file():
         return {}
-    found: dict[str, dict[tuple[int, int], dict[str, Any]]] = {}
+    timelines: dict[str, dict[tuple[int, int], dict[str, Any]]] = {}
     try:
         for edges in read_json(path)["data"].values():
             for name, attributes in edges.items():
                 # "ewt-train-1-document-pred-3%%ewt-train-1-document-pred-9"
                 (first, one), (second, two) = (end.split("-document-pred-") for end in name.split("%%"))
                 if first == second and "time" in attributes:
-                    found.setdefault(first, {})[int(one), int(two)] = attributes["time"]
+                    timelines.setdefault(first, {})[int(one), int(two)] = attributes["time"]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(
             f"{path}: not UDS-Time's raw timelines of documents ({type(error).__name__}: {error}); fetch it again"
         ) from None
-    return found
+    return timelines
 
 
 def _in_sentence(pairs: Mapping[tuple[int, int], Mapping[str, Any]], place: Mapping[int, int]) -> Iterator[Timeline]:

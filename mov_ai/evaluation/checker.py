@@ -157,15 +157,15 @@ def _judge_entity(expected: Expectation, tracks: list[Track], rest: list[Track])
     extra = [t for t in rest if expected.presence(t) >= _EXTRA and _looks_right(expected, t)]
     if node.negated and expected.checkable:
         return EntityReport(node.id, True, bool(extra), count=len(extra), ok=not extra)
-    found = all(expected.presence(track) >= _PRESENT for track in tracks)
+    all_present = all(expected.presence(track) >= _PRESENT for track in tracks)
     if not expected.checkable:
-        return EntityReport(node.id, node.negated, found)
+        return EntityReport(node.id, node.negated, all_present)
     shape_ok = None if expected.shape is None else all(expected.right_shape(t) for t in tracks)
     color_ok = all(min(expected.right_colors(t)) >= _MOST for t in tracks) if expected.colors else None
     count = sum(expected.presence(t) >= _PRESENT and _looks_right(expected, t) for t in tracks) + len(extra)
     count_ok = count == node.count
-    ok = found and shape_ok is not False and color_ok is not False and count_ok
-    return EntityReport(node.id, False, found, shape_ok, color_ok, count, count_ok, ok)
+    ok = all_present and shape_ok is not False and color_ok is not False and count_ok
+    return EntityReport(node.id, False, all_present, shape_ok, color_ok, count, count_ok, ok)
 
 
 def _looks_right(expected: Expectation, track: Track) -> bool:

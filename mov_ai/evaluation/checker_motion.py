@@ -30,7 +30,7 @@ _LEAPT, _ALIKE = 0.045, 0.25
 #: 1 - resultant length of a cube's angles, and the certainty without which it means nothing.
 _TURNED, _CERTAIN = 0.25, 0.2
 #: Shares of frames in which something is there, or is not.
-_THERE, _GONE = 0.6, 0.25
+_MOSTLY_VISIBLE, _MOSTLY_HIDDEN = 0.6, 0.25
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,8 @@ def shows(motion: str, m: Measurement) -> bool | None:
         return None
     if motion in ("vanish", "appear"):
         early, late = (m.before, m.after) if motion == "vanish" else (m.after, m.before)
-        return bool(early >= _THERE and late <= _GONE)
-    if not np.isfinite(m.sideways) or m.seen < _THERE:
+        return bool(early >= _MOSTLY_VISIBLE and late <= _MOSTLY_HIDDEN)
+    if not np.isfinite(m.sideways) or m.seen < _MOSTLY_VISIBLE:
         return False
     match motion:
         case "left" | "right":

@@ -107,8 +107,8 @@ def to_planes(video: np.ndarray | Tensor) -> Tensor:
     """
     frames = torch.as_tensor(video)
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != torch.uint8 or len(frames) < 2:
-        found = f"{str(frames.dtype).removeprefix('torch.')} {tuple(frames.shape)}"
-        raise UsageError(f"video: expected uint8 (frames, height, width, 3) with at least 2 frames; found {found}")
+        shape = f"{str(frames.dtype).removeprefix('torch.')} {tuple(frames.shape)}"
+        raise UsageError(f"video: expected uint8 (frames, height, width, 3) with at least 2 frames; found {shape}")
     height, width = frames.shape[1:3]
     if height != width or height < 32:
         raise UsageError(f"video: expected square frames of at least 32 pixels; found {height}x{width}")
@@ -156,7 +156,7 @@ def _group(
     sure_at = 1 - background
     sure = sure_at[inside]
     free = np.ones(len(boxes), dtype=bool)
-    found: list[tuple[np.ndarray, np.ndarray]] = []
+    groups: list[tuple[np.ndarray, np.ndarray]] = []
     cells = SIZE // STRIDE
     bins = np.clip((boxes[:, :2] * cells).astype(int), 0, cells - 1)
     hues = colors.argmax(1)
@@ -178,16 +178,16 @@ def _group(
             whole = np.median(boxes[mine], 0)
             if mine.sum() < _LEAST_SHARE * whole[2:].prod() * cells**2:
                 continue
-            twin = next((i for i, (other, _) in enumerate(found) if _overlap(whole, other) > _SAME_BOX), None)
+            twin = next((i for i, (other, _) in enumerate(groups) if _overlap(whole, other) > _SAME_BOX), None)
             if twin is None:
-                found.append((whole, mine))
+                groups.append((whole, mine))
             else:
-                found[twin] = (found[twin][0], found[twin][1] | mine)
+                groups[twin] = (groups[twin][0], groups[twin][1] | mine)
     labels = np.zeros(background.shape, dtype=np.int64)
-    for number, (_, mine) in enumerate(found):
+    for number, (_, mine) in enumerate(groups):
         labels[inside] = np.where(mine, number + 1, labels[inside])
     # On the floor, what reaches farther down in the image is nearer, and may hide what it touches.
-    bottoms = np.array([whole[1] + whole[3] / 2 for whole, _ in found])
+    bottoms = np.array([whole[1] + whole[3] / 2 for whole, _ in groups])
     return [
         Detection(
             _seen_box(labels, number + 1, np.flatnonzero(bottoms > bottoms[number]) + 1, sure_at, whole),
@@ -196,7 +196,7 @@ def _group(
             np.average(colors[mine], 0, sure[mine]),
             np.average(turns[mine], 0, sure[mine]),
         )
-        for number, (whole, mine) in enumerate(found)
+        for number, (whole, mine) in enumerate(groups)
     ]
 
 
@@ -254,13 +254,13 @@ def link(frames: list[list[Detection]]) -> list[Track]:
         cost = np.array([[_cost(track, f, d) for d in detections] for track in tracks]).reshape(
             len(tracks), len(detections)
         )
-        taken = set()
+        used = set()
         for i, j in zip(*linear_sum_assignment(cost), strict=True):
             if cost[i, j] <= _LARGEST_COST:
                 tracks[i].put(f, detections[j])
-                taken.add(j)
+                used.add(j)
         for j, detection in enumerate(detections):
-            if j not in taken:
+            if j not in used:
                 track = Track.empty(len(frames))
                 track.put(f, detection)
                 tracks.append(track)

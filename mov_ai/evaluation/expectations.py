@@ -118,8 +118,8 @@ def match(
         the tracks that nobody was given.
     """
     given = _assign(expected, tracks)
-    taken = {index for indices in given.values() for index in indices}
-    rest = [track for index, track in enumerate(tracks) if index not in taken]
+    used = {index for indices in given.values() for index in indices}
+    rest = [track for index, track in enumerate(tracks) if index not in used]
     matched = {
         entity: [tracks[i] if i >= 0 else Track.empty(frames) for i in indices] for entity, indices in given.items()
     }

@@ -27,11 +27,11 @@ def reachable_words(words: Iterable[str], lemmas: Iterable[str], wordnet: WordNe
         lemmas: of the same tokens.
     """
     typed = {word.lower() for word in words}
-    found = typed | {lemma.lower() for lemma in lemmas}
+    words_and_bases = typed | {lemma.lower() for lemma in lemmas}
     for word in typed:
-        found |= wordnet.base_forms(word)
-    found |= {_DIGITS[word] for word in typed if word in _DIGITS}
-    return found | {"have"} if "'s" in typed else found
+        words_and_bases |= wordnet.base_forms(word)
+    words_and_bases |= {_DIGITS[word] for word in typed if word in _DIGITS}
+    return words_and_bases | {"have"} if "'s" in typed else words_and_bases
 
 
 def predicate_labels(captions: Iterable[FactualCaption], occurrences: int = LABEL_OCCURRENCES) -> frozenset[str]:
@@ -56,12 +56,12 @@ def oracle_triples(gold: Sequence[Triple], words: Collection[str], labels: Colle
     def sayable(name: str) -> bool:
         return all(word in words for word in name.split())
 
-    said: list[Triple] = []
+    sayable_triples: list[Triple] = []
     for head, predicate, tail in gold:
         objects = [head] if predicate in ("", "is") else [head, tail]
         known = predicate in ("", "is") or predicate in labels or sayable(predicate)
         if known and sayable(head) and sayable(tail):
-            said.append((head, predicate, tail))
+            sayable_triples.append((head, predicate, tail))
         else:
-            said += [(name, "", "") for name in objects if sayable(name)]
-    return list(dict.fromkeys(said))
+            sayable_triples += [(name, "", "") for name in objects if sayable(name)]
+    return list(dict.fromkeys(sayable_triples))

@@ -141,7 +141,7 @@ def compare_folders(
     pairs = _pairs(folders, networks, batch, console)
     seconds["pairs"] = time.perf_counter() - mark
     mark = time.perf_counter()
-    found = figures(networks, generated, ReferenceValues(name, reference), reference, seed=seed)
+    measured = figures(networks, generated, ReferenceValues(name, reference), reference, seed=seed)
     count = 0 if isinstance(pairs, Absent) else len(pairs.names)
     to = Reference(name, count, measured_settings(theirs, shape)) if count else None
     paired = pair_figures(networks, pairs, to, seed=seed)
@@ -167,7 +167,7 @@ def compare_folders(
         settings=settings,
         environment=environment(),
         seed=seed,
-        metrics={**found, **paired},
+        metrics={**measured, **paired},
         videos=tuple(rows),
         seconds=seconds,
         notices=folders.notices,

@@ -108,17 +108,17 @@ def load_networks(
     for name, value, known in (("lpips", lpips, LPIPS_NETWORKS), ("flow", flow, FLOWS)):
         if value not in known:
             raise UsageError(f"{name}: expected one of {', '.join(known)}; found {value!r}")
-    found: TextSimilarity | Absent = Absent(
+    clip_or_absent: TextSimilarity | Absent = Absent(
         "no CLIP checkpoint was given", "give the folder of any transformers CLIP with eval.clip=PATH, or --clip PATH"
     )
     if clip is not None:
         from mov_ai.evaluation.clip_similarity import ClipSimilarity
 
-        found = ClipSimilarity.from_pretrained(clip)
+        clip_or_absent = ClipSimilarity.from_pretrained(clip)
     return MetricNetworks(
         recognition=VideoRecognition.from_pretrained(device=device),
         text_video=TextVideo.from_pretrained(device=device),
-        clip=found,
+        clip=clip_or_absent,
         i3d=_or_absent(lambda: load_i3d(device=device)),
         lpips=_or_absent(lambda: load_lpips(lpips)),
         flow=LucasKanade() if flow == "classical" else _or_absent(load_raft),

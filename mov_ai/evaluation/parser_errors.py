@@ -77,18 +77,18 @@ def error_kinds(predicted: Sequence[Triple], gold: Sequence[Triple]) -> tuple[st
     missing, extra = set(gold) - set(predicted), set(predicted) - set(gold)
     if not missing and not extra:
         return ()
-    found: set[str] = set()
+    kinds: set[str] = set()
 
     def explain(kind: str, triples: set[Triple]) -> None:
         if triples:
-            found.add(kind)
+            kinds.add(kind)
             missing.difference_update(triples)
             extra.difference_update(triples)
 
     explain("count", {t for t in missing | extra if t[1] == "is" and t[2] in _NUMBERS})
     renamed = _renamed(_names(gold), _names(predicted))
     if renamed:
-        found.add("wording of a node")
+        kinds.add("wording of a node")
         # What else is wrong with a renamed node is judged under its gold name.
         extra = {_translate(triple, renamed) for triple in extra}
         missing, extra = missing - extra, extra - set(gold)
@@ -104,9 +104,9 @@ def error_kinds(predicted: Sequence[Triple], gold: Sequence[Triple]) -> tuple[st
     explain("extra attribute", {t for t in extra if t[1] == "is"})
     explain("missed relation", {t for t in missing if t[1]})
     explain("extra relation", {t for t in extra if t[1]})
-    if (missing or extra) and not found:
-        found.add("other")
-    return tuple(kind for kind in KINDS if kind in found)
+    if (missing or extra) and not kinds:
+        kinds.add("other")
+    return tuple(kind for kind in KINDS if kind in kinds)
 
 
 def count_kinds(errors: Sequence[ParserError]) -> dict[str, int]:

@@ -177,8 +177,8 @@ class ParserSuite:
                 result["accuracy"]["random_lemmatized"] = asdict(self._accuracy(captions, graphs, refused, lemmatized))
                 result["calibration"] = calibration(graphs, captions)
                 right = [set(to_triples(g)) == set(c.triples) for g, c in zip(graphs, captions, strict=True)]
-                found = by_rarest_word(training, [caption.caption for caption in captions], right)
-                result["rare_words"] = [row._asdict() for row in found]
+                rows = by_rarest_word(training, [caption.caption for caption in captions], right)
+                result["rare_words"] = [row._asdict() for row in rows]
                 result["errors"] = self._errors(captions, graphs, output)
             else:
                 self._measure_length(captions, seen, parser, length_parser, result)
@@ -254,18 +254,20 @@ class ParserSuite:
         labels = predicate_labels(read_factual(split, "train"))
         result = {}
         for name, known in (("words", frozenset[str]()), ("words, labels", labels)):
-            said = (oracle_triples(c.triples, words, known) for c, words in zip(captions, sayable, strict=True))
-            texts = [triples_to_text(triples) for triples in said]
+            sayable_triples = (
+                oracle_triples(c.triples, words, known) for c, words in zip(captions, sayable, strict=True)
+            )
+            texts = [triples_to_text(triples) for triples in sayable_triples]
             result[name] = {**asdict(self._compare(texts, captions)), "labels": len(known)}
         return result
 
     def _errors(self, captions: Sequence[FactualCaption], graphs: Sequence[SceneGraph], output: Path) -> dict[str, Any]:
-        found = find_errors(captions, [to_triples(graph) for graph in graphs])
-        if self.errors and found:
-            drawn = sample_errors(found, self.errors, self.seed)
+        mistakes = find_errors(captions, [to_triples(graph) for graph in graphs])
+        if self.errors and mistakes:
+            drawn = sample_errors(mistakes, self.errors, self.seed)
             write_bytes(output / "errors.csv", errors_csv(drawn).encode("utf-8"))
             write_bytes(output / "errors.md", errors_markdown(drawn).encode("utf-8"))
-        return {"captions": len(captions), "wrong": len(found), "kinds": count_kinds(found)}
+        return {"captions": len(captions), "wrong": len(mistakes), "kinds": count_kinds(mistakes)}
 
 
 def parse_all(parser: Parser, texts: Sequence[str], batch_size: int) -> list[SceneGraph | None]:

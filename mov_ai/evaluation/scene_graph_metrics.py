@@ -42,18 +42,18 @@ def spice(candidate: str, reference: str, wordnet: WordNet | None = None) -> flo
         1 if both are the same.
     """
     wordnet = wordnet or load_wordnet()
-    found, wanted = graph_tuples(candidate), graph_tuples(reference)
-    left = [words for words in wanted if words not in found]
-    matches = len(wanted) - len(left)
-    for words in found:
-        if words not in wanted:
+    candidate_tuples, reference_tuples = graph_tuples(candidate), graph_tuples(reference)
+    left = [words for words in reference_tuples if words not in candidate_tuples]
+    matches = len(reference_tuples) - len(left)
+    for words in candidate_tuples:
+        if words not in reference_tuples:
             partner = next((other for other in left if _synonymous(words, other, wordnet)), None)
             if partner is not None:
                 left.remove(partner)
                 matches += 1
     if matches == 0:
         return 0.0
-    precision, recall = matches / len(found), matches / len(wanted)
+    precision, recall = matches / len(candidate_tuples), matches / len(reference_tuples)
     return 2 * precision * recall / (precision + recall)
 
 

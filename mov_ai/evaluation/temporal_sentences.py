@@ -122,14 +122,14 @@ def _touch(a: tuple[int, int] | None, b: tuple[int, int] | None) -> bool:
 
 
 def _match(
-    gold: Sequence[Node], found: Sequence[Node], tests: Sequence[Callable[[Node, Node], bool]]
+    gold: Sequence[Node], predicted: Sequence[Node], tests: Sequence[Callable[[Node, Node], bool]]
 ) -> dict[str, Node]:
     """Gold id -> predicted node, one to one; each test is tried on all that is left before the next one."""
     result: dict[str, Node] = {}
     for test in tests:
         for node in gold:
-            taken = {match.id for match in result.values()}
-            match = next((f for f in found if f.id not in taken and test(node, f)), None)
+            used = {match.id for match in result.values()}
+            match = next((f for f in predicted if f.id not in used and test(node, f)), None)
             if node.id not in result and match is not None:
                 result[node.id] = match
     return result
@@ -171,11 +171,11 @@ class _Score:
         for change in self.sentence.changes:
             self._count_change(change)
 
-    def _count(self, figure: str, right: bool, expected: str, found: str) -> None:
+    def _count(self, figure: str, right: bool, expected: str, predicted: str) -> None:
         self.values[figure].append(float(right))
         if not right:
             failure = {"id": self.sentence.id, "text": self.sentence.text, "figure": figure}
-            self.failures.append({**failure, "expected": expected, "found": found})
+            self.failures.append({**failure, "expected": expected, "found": predicted})
 
     # -- events ----------------------------------------------------------------------------------------------------
 
@@ -194,9 +194,9 @@ class _Score:
         pairs = list(itertools.combinations(self.gold.of_type("event"), 2))
         rights = []
         for a, b in pairs:
-            expected, found = relation(a.interval, b.interval), self._relation(a, b)
-            rights.append(expected == found)
-            self._count("event_order", rights[-1], f"{a.label} {expected} {b.label}", found)
+            expected, predicted = relation(a.interval, b.interval), self._relation(a, b)
+            rights.append(expected == predicted)
+            self._count("event_order", rights[-1], f"{a.label} {expected} {b.label}", predicted)
         if pairs:
             self.values["sentence_order"].append(float(all(rights)))
 
@@ -215,19 +215,19 @@ class _Score:
                 continue
             event, entity = self.gold.node(edge.source), self.gold.node(edge.target)
             right = self._has_role(edge)
-            expected, found = f"{event.label} --{edge.type}-> {entity.label}", self._roles(event)
-            self._count(figures[edge.type], right, expected, found)
+            expected, predicted = f"{event.label} --{edge.type}-> {entity.label}", self._roles(event)
+            self._count(figures[edge.type], right, expected, predicted)
             if edge.type in ("agent", "patient") and self._by_pronoun(edge):
-                self._count("pronouns", right, expected, found)
+                self._count("pronouns", right, expected, predicted)
         gold_of = {node.id: name for name, node in self.events.items()}
         entity_of = {node.id: name for name, node in self.entities.items()}
-        said = {(e.source, e.target, e.type) for e in self.gold.edges}
+        gold_roles = {(e.source, e.target, e.type) for e in self.gold.edges}
         for edge in self.graph.edges:
             if edge.type in ("agent", "patient") and edge.source in gold_of:
                 event = self.gold.node(gold_of[edge.source])
-                right = (event.id, entity_of.get(edge.target, ""), edge.type) in said
-                found = f"{event.label} --{edge.type}-> {self.graph.node(edge.target).label}"
-                self._count("participant_precision", right, "no such participant", found)
+                right = (event.id, entity_of.get(edge.target, ""), edge.type) in gold_roles
+                predicted = f"{event.label} --{edge.type}-> {self.graph.node(edge.target).label}"
+                self._count("participant_precision", right, "no such participant", predicted)
 
     def _has_role(self, gold: Edge) -> bool:
         event, entity = self.events.get(gold.source), self.entities.get(gold.target)
@@ -263,20 +263,20 @@ class _Score:
         matches = {**self.entities, **self.events}
         for node in self.gold.nodes:
             match = matches.get(node.id)
-            found = f"no such {node.type}" if match is None else "found"
+            presence = f"no such {node.type}" if match is None else "found"
             if node.negated:
-                self._count("negation", match is not None and match.negated, f"not {node.label}", found)
+                self._count("negation", match is not None and match.negated, f"not {node.label}", presence)
             if node.type == "entity" and node.count > 1:
-                said = str(match.count) if match else found
-                self._count("counts", said == str(node.count), f"{node.count} {node.label}", said)
+                predicted = str(match.count) if match else presence
+                self._count("counts", predicted == str(node.count), f"{node.count} {node.label}", predicted)
             if node.direction is not None:
-                said = str(match.direction) if match else found
-                self._count("directions", said == node.direction, f"{node.label} {node.direction}", said)
+                predicted = str(match.direction) if match else presence
+                self._count("directions", predicted == node.direction, f"{node.label} {node.direction}", predicted)
             if node.id in self.sentence.repeated:
-                said = (match.manner or "no manner") if match else found
+                predicted = (match.manner or "no manner") if match else presence
                 words = set(str(node.manner).split())
-                right = said == node.manner or said in words.difference(_FILLERS)
-                self._count("repeats", right, f"{node.label} {node.manner}", said)
+                right = predicted == node.manner or predicted in words.difference(_FILLERS)
+                self._count("repeats", right, f"{node.label} {node.manner}", predicted)
         negated = {match.id for name, match in matches.items() if self.gold.node(name).negated}
         for node in self.graph.nodes:
             if node.negated and node.type != "attribute":
@@ -310,9 +310,9 @@ class _Score:
             for other in gold.of_type("event"):
                 expected = relation(other.interval, gold.node(change.event).interval)
                 if other.id != change.event and other.id in self.events:
-                    found = self._relation(other, gold.node(change.event))
-                    if found != expected:
-                        return f"{other.label} should be {expected}, is {found}"
+                    predicted = self._relation(other, gold.node(change.event))
+                    if predicted != expected:
+                        return f"{other.label} should be {expected}, is {predicted}"
             times = [(new[0], new[0])]
         if change.old is not None:
             old = self._value(entity, gold.node(change.old))

@@ -60,7 +60,7 @@ def evaluate_timelines(
         "uds_time_graph": `graph_figures`.
     """
     held = [story for story in stories if story.split == "held_out" and len(story.sentences) > 1]
-    told = [graph_events(parser, story) for story in held]
+    predicted = [graph_events(parser, story) for story in held]
     shares = [
         [[(0, interval)] for interval in intervals_of(np.exp(times.log_duration - times.log_duration.max()).tolist())]
         for times in _times(parser, [s.text for s in held], [s.spans for s in held])
@@ -68,7 +68,7 @@ def evaluate_timelines(
     timed = [sentence for sentence in sentences if sentence.split == "held_out" and len(sentence.events) > 1]
     times = _times(parser, [s.text for s in timed], [[e.span for e in s.events] for s in timed])
     return {
-        "storybench": story_figures(held, told),
+        "storybench": story_figures(held, predicted),
         "storybench_head": story_figures(held, shares),
         "uds_time": length_figures(timed, times, [s for s in sentences if s.split == "train"]),
         "uds_time_graph": graph_figures(timed, [_parse(parser, s.text) for s in timed]),
@@ -92,10 +92,10 @@ def _parse(parser: TimelineParser, text: str) -> SceneGraph | None:
 # -- StoryBench --------------------------------------------------------------------------------------------------------
 
 #: Per sentence, the events told in it: (number, interval). The number only tells them apart.
-Told = Sequence[Sequence[tuple[int, Interval]]]
+TimedEvents = Sequence[Sequence[tuple[int, Interval]]]
 
 
-def graph_events(parser: TimelineParser, story: Story) -> Told:
+def graph_events(parser: TimelineParser, story: Story) -> TimedEvents:
     """The events of a story's scene graph by the sentence that their words stand in; none if the parser refuses it."""
     graph = _parse(parser, story.text)
     events = graph.of_type("event") if graph else []
@@ -105,7 +105,7 @@ def graph_events(parser: TimelineParser, story: Story) -> Told:
     ]
 
 
-def story_figures(stories: Sequence[Story], told: Sequence[Told]) -> dict[str, float]:
+def story_figures(stories: Sequence[Story], predicted: Sequence[TimedEvents]) -> dict[str, float]:
     """Agreement of predicted times with the sentences' annotated intervals.
 
     A sentence's predicted interval is the hull of its events'. A sentence without an event counts as overlap 0, and
@@ -113,7 +113,7 @@ def story_figures(stories: Sequence[Story], told: Sequence[Told]) -> dict[str, f
 
     Args:
         stories: with two sentences or more each.
-        told: per story and sentence, the predicted events.
+        predicted: per story and sentence, the predicted events.
 
     Returns:
         `order`: share of the pairs of events of different sentences whose centres are in the sentences' order;
@@ -123,7 +123,7 @@ def story_figures(stories: Sequence[Story], told: Sequence[Told]) -> dict[str, f
     """
     rows: dict[str, list[tuple[float, float]]] = {name: [] for name in ("order", "order_apart", "iou", "even", "gain")}
     empty = 0
-    for story, sentences in zip(stories, told, strict=True):
+    for story, sentences in zip(stories, predicted, strict=True):
         hulls = [_hull([interval for _, interval in events]) if events else None for events in sentences]
         overlap = [0.0 if h is None else iou(h, gold) for h, gold in zip(hulls, story.intervals, strict=True)]
         even = [
@@ -189,21 +189,23 @@ def length_figures(
     guess: list[str] = []
     rows: dict[str, list[tuple[float, float]]] = {n: [] for n in ("accuracy", "majority", "margin", "error", "median")}
     rows["gain"], rows["longer"] = [], []
-    for sentence, told in zip(sentences, times, strict=True):
+    for sentence, predicted in zip(sentences, times, strict=True):
         pairs = list(length_pairs(sentence))
-        said = [LENGTH_RELATIONS[int(told.relation[i, j].argmax())] for i, j, _ in pairs]
+        predicted_relations = [LENGTH_RELATIONS[int(predicted.relation[i, j].argmax())] for i, j, _ in pairs]
         gold += [relation for _, _, relation in pairs]
-        guess += said
-        right = sum(a == b for (_, _, a), b in zip(pairs, said, strict=True))
+        guess += predicted_relations
+        right = sum(a == b for (_, _, a), b in zip(pairs, predicted_relations, strict=True))
         base = sum(relation == common for _, _, relation in pairs)
         rows["accuracy"].append((right, len(pairs)))
         rows["majority"].append((base, len(pairs)))
         rows["margin"].append((right - base, len(pairs)))
         # Without its middle, a relation's index is twice the answer to "is the first longer?".
-        first = [told.relation[i, j, ::2].argmax() * 2 == LENGTH_RELATIONS.index(r) for i, j, r in pairs if r != "same"]
+        first = [
+            predicted.relation[i, j, ::2].argmax() * 2 == LENGTH_RELATIONS.index(r) for i, j, r in pairs if r != "same"
+        ]
         rows["longer"].append((float(sum(first)), len(first)))
         length = np.array([event.length for event in sentence.events])
-        error = float(np.abs(told.duration @ np.arange(told.duration.shape[1]) - length).sum())
+        error = float(np.abs(predicted.duration @ np.arange(predicted.duration.shape[1]) - length).sum())
         away = float(np.abs(middle - length).sum())
         rows["error"].append((error, len(length)))
         rows["median"].append((away, len(length)))
@@ -250,12 +252,12 @@ def graph_figures(sentences: Sequence[TimedSentence], graphs: Sequence[SceneGrap
     result = mean_with_interval("coverage", covered, [sentence.document for sentence in sentences])
     if gold:
         right = np.array([a == b for a, b in zip(gold, guess, strict=True)])
-        known = np.array([bool(said) for said in guess])
+        is_covered = np.array([bool(answer) for answer in guess])
         result |= {
             "time_pairs": float(len(gold)),
             "time_majority": Counter(gold).most_common(1)[0][1] / len(gold),
             "time_accuracy": float(right.mean()),
-            "time_accuracy_covered": float(right[known].mean()) if known.any() else 0.0,
+            "time_accuracy_covered": float(right[is_covered].mean()) if is_covered.any() else 0.0,
             "time_macro_f1": macro_f1(gold, guess, TIME_RELATIONS),
             "time_error": float(np.mean(errors)) if errors else 1.0,
         }

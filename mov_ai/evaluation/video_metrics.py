@@ -112,7 +112,7 @@ def quantities(networks: MetricNetworks, prompts: Mapping[str, str] | None = Non
     """
     recognition = networks.recognition
     seen: dict[str, Any] = {"network": recognition.network, "weights": recognition.weights}
-    found = [
+    result = [
         Quantity(FEATURES, each(lambda v: recognition.features(v.frames)), **seen),
         Quantity(PROBABILITIES, each(lambda v: recognition.probabilities(v.frames)), **seen),
         Quantity("temporal_flickering", each(lambda v: temporal_flickering(v.frames))),
@@ -124,11 +124,11 @@ def quantities(networks: MetricNetworks, prompts: Mapping[str, str] | None = Non
         Quantity("embedded_lpips", each(_consecutive(feature_distance(recognition.feature_maps))), **seen),
     ]
     if not isinstance(networks.lpips, Absent):
-        found.append(Quantity("lpips", each(_consecutive(networks.lpips)), **_lpips_source(networks)))
+        result.append(Quantity("lpips", each(_consecutive(networks.lpips)), **_lpips_source(networks)))
     if not isinstance(networks.flow, Absent):
         flow = networks.flow
         by_flow: dict[str, Any] = {"network": flow.network, "weights": flow.weights}
-        found += [
+        result += [
             Quantity("motion_smoothness", each(lambda v: motion_smoothness(v.frames, flow)), **by_flow),
             Quantity("warping_error", each(lambda v: warping_error(v.frames, flow)), **by_flow),
             Quantity("dynamic_degree", each(lambda v: float(dynamic_degree(v.frames, v.fps, flow))), **by_flow),
@@ -140,18 +140,18 @@ def quantities(networks: MetricNetworks, prompts: Mapping[str, str] | None = Non
             batches = i3d_features(i3d, (item[0].frames for item in items), len(items), device)
             return list(np.concatenate(list(batches)))
 
-        found.append(Quantity(I3D, logits, I3D_NETWORK, WEIGHTS["i3d"].identity))
+        result.append(Quantity(I3D, logits, I3D_NETWORK, WEIGHTS["i3d"].identity))
     if prompts:
-        found += _similarities("embedded_clipsim", networks.text_video, prompts)
+        result += _similarities("embedded_clipsim", networks.text_video, prompts)
         if not isinstance(networks.clip, Absent):
-            found += _similarities("clipsim", networks.clip, prompts)
-    return found
+            result += _similarities("clipsim", networks.clip, prompts)
+    return result
 
 
 def pair_quantities(networks: MetricNetworks) -> list[Quantity]:
     """What is measured on each pair of a video and its truth, frame by frame."""
     recognition = networks.recognition
-    found = [
+    result = [
         Quantity("psnr", each(lambda a, b: float(psnr(a.frames, b.frames).mean()))),
         Quantity("ssim", each(lambda a, b: float(ssim(a.frames, b.frames).mean()))),
         Quantity(
@@ -162,8 +162,8 @@ def pair_quantities(networks: MetricNetworks) -> list[Quantity]:
         ),
     ]
     if not isinstance(networks.lpips, Absent):
-        found.append(Quantity("lpips_truth", each(_to_truth(networks.lpips)), **_lpips_source(networks)))
-    return found
+        result.append(Quantity("lpips_truth", each(_to_truth(networks.lpips)), **_lpips_source(networks)))
+    return result
 
 
 def _lpips_source(networks: MetricNetworks) -> dict[str, str]:
@@ -224,14 +224,14 @@ def figures(
         seed: of the bootstrap.
     """
     maker = _Maker(networks, generated, reference, real, dict(parameters or {}), seed)
-    found: dict[str, Figure] = {}
+    result: dict[str, Figure] = {}
     for prefix, quantity in (("", I3D), ("embedded_", FEATURES)):
-        found |= {prefix + name: maker.distance(prefix + name, quantity, _DISTANCES[name]) for name in _DISTANCES}
-    found |= {name: maker.mean(name, MEANS[name]) for name in ("lpips", "embedded_lpips")}
-    found |= {name: maker.mean(name, MEANS[name]) for name in ("clipsim", "embedded_clipsim")}
-    found["is"] = maker.inception("is", I3D)
-    found["embedded_is"] = maker.inception("embedded_is", PROBABILITIES)
-    return found | {name: maker.mean(name, better) for name, better in MEANS.items() if name not in found}
+        result |= {prefix + name: maker.distance(prefix + name, quantity, _DISTANCES[name]) for name in _DISTANCES}
+    result |= {name: maker.mean(name, MEANS[name]) for name in ("lpips", "embedded_lpips")}
+    result |= {name: maker.mean(name, MEANS[name]) for name in ("clipsim", "embedded_clipsim")}
+    result["is"] = maker.inception("is", I3D)
+    result["embedded_is"] = maker.inception("embedded_is", PROBABILITIES)
+    return result | {name: maker.mean(name, better) for name, better in MEANS.items() if name not in result}
 
 
 def pair_figures(

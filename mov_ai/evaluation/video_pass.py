@@ -69,13 +69,13 @@ def each(measure: Callable[..., ArrayLike | None]) -> Callable[[Sequence[Item]],
     """A `Quantity.measure` from a function of one item's videos; an error names the video."""
 
     def of_all(items: Sequence[Item]) -> list[ArrayLike | None]:
-        found = []
+        values = []
         for item in items:
             try:
-                found.append(measure(*item))
+                values.append(measure(*item))
             except MovAIError as error:
                 raise type(error)(f"{item[0].name}: {error}") from None
-        return found
+        return values
 
     return of_all
 
@@ -97,7 +97,7 @@ def measure(items: Iterable[Item], quantities: Sequence[Quantity], settings: Set
                 continue
             started = time.perf_counter()
             try:
-                found = quantity.measure(chunk)
+                measured = quantity.measure(chunk)
             except MovAIError as error:
                 # One figure less, not no report: the others do not depend on it.
                 values.absent[quantity.name] = because(error)
@@ -105,7 +105,7 @@ def measure(items: Iterable[Item], quantities: Sequence[Quantity], settings: Set
                 continue
             spent = time.perf_counter() - started
             values.seconds[quantity.name] = values.seconds.get(quantity.name, 0.0) + spent
-            for name, value in zip(names, found, strict=True):
+            for name, value in zip(names, measured, strict=True):
                 if value is not None:
                     values.of[quantity.name][name] = np.asarray(value)
     return values

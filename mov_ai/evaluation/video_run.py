@@ -259,17 +259,17 @@ class VideoRun:
             return {v.name: (prompts[v.name], benchmark.check(prompts[v.name], v.frames)) for v in stream}
 
         own, real = verdicts(self.generated, self.jobs), verdicts(self.truth, self.truths)
-        scores, ceilings = (benchmark.scores(list(found.values())) for found in (own, real))
-        found: dict[str, CategoryScore | Absent] = {}
+        scores, ceilings = (benchmark.scores(list(categories.values())) for categories in (own, real))
+        categories: dict[str, CategoryScore | Absent] = {}
         for category in benchmark.categories:
             score, ceiling = scores.get(category), ceilings.get(category)
             if score is None or ceiling is None or not score.n or not ceiling.n:
-                found[category] = Absent("no prompt of this run belongs to it", "raise eval.num_videos")
+                categories[category] = Absent("no prompt of this run belongs to it", "raise eval.num_videos")
             else:
-                found[category] = CategoryScore(
+                categories[category] = CategoryScore(
                     score.share, (score.low, score.high), score.n, ceiling.share, (ceiling.low, ceiling.high)
                 )
-        return {name: verdict for name, (_, verdict) in own.items()}, found
+        return {name: verdict for name, (_, verdict) in own.items()}, categories
 
     # -- the report ----------------------------------------------------------------------------------------------------
 

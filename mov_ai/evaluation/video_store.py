@@ -63,11 +63,11 @@ class VideoStore:
         kept = self._settings(recipe.name)
         if kept is None:
             return None
-        asked = json.loads(json.dumps(dict(recipe.settings)))
+        wanted = json.loads(json.dumps(dict(recipe.settings)))
         return [
-            f"{key}: {kept.get(key, 'not given')} then, {asked.get(key, 'not given')} now"
-            for key in dict.fromkeys([*kept, *asked])
-            if kept.get(key) != asked.get(key)
+            f"{key}: {kept.get(key, 'not given')} then, {wanted.get(key, 'not given')} now"
+            for key in dict.fromkeys([*kept, *wanted])
+            if kept.get(key) != wanted.get(key)
         ]
 
     def keep(self, recipe: Recipe, frames: np.ndarray, fps: float) -> None:
@@ -90,8 +90,8 @@ class VideoStore:
         Raises:
             UsageError: as `scan`.
         """
-        wanted, found = set(names), scan(self.folder)
-        return replace(found, files=tuple(file for file in found.files if file.path.stem in wanted), notices=())
+        wanted, stored = set(names), scan(self.folder)
+        return replace(stored, files=tuple(file for file in stored.files if file.path.stem in wanted), notices=())
 
     def frames(self, name: str) -> np.ndarray:
         """One stored video: uint8 (T, H, W, 3).

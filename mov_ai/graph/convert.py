@@ -65,7 +65,7 @@ def to_triples(graph: SceneGraph) -> list[Triple]:
         return graph.node(node_id)
 
     def name(node_id: str) -> str:
-        return said_name(graph.caption, referent(node_id))
+        return name_in_caption(graph.caption, referent(node_id))
 
     affirmed = {node.id for node in graph.nodes if not node.negated}
     relations = [
@@ -85,7 +85,7 @@ def to_triples(graph: SceneGraph) -> list[Triple]:
         if node.id not in affirmed:
             continue
         if node.type == "entity":
-            if node.count > 1 and node.id not in among and _count_is_said(graph.caption, node):
+            if node.count > 1 and node.id not in among and _caption_states_count(graph.caption, node):
                 triples.append((name(node.id), "is", str(node.count)))
             for attribute, _ in graph.attributes(node.id):
                 if attribute.id in affirmed:
@@ -119,7 +119,7 @@ def to_triples(graph: SceneGraph) -> list[Triple]:
     return list(dict.fromkeys(triples + [(label, "", "") for label in alone if label not in spoken_of]))
 
 
-def said_name(caption: str, node: Node) -> str:
+def name_in_caption(caption: str, node: Node) -> str:
     """An entity's name in the number that the caption says it in."""
     if node.span is None or not caption:
         return node.label
@@ -134,7 +134,7 @@ def _is_plural(word: str, singular: str) -> bool:
     return word == IRREGULAR_PLURALS.get(singular) or (word.endswith("s") and word[:2] == singular[:2])
 
 
-def _count_is_said(caption: str, node: Node) -> bool:
+def _caption_states_count(caption: str, node: Node) -> bool:
     """Whether the words just before an entity's head say how many there are; always, where its words are unknown."""
     if node.span is None or not caption:
         return True

@@ -203,8 +203,8 @@ def _track_from_dict(raw: Any, frames: int, path: str) -> Track:
     if not isinstance(label, str):
         raise UsageError(f"{path}.label: expected a string; found {label!r}")
     if not isinstance(rows, list) or len(rows) != frames:
-        found = f"{len(rows)} entries" if isinstance(rows, list) else repr(rows)
-        raise UsageError(f"{path}.boxes: expected {frames} entries, one a frame (null where not given); found {found}")
+        shown = f"{len(rows)} entries" if isinstance(rows, list) else repr(rows)
+        raise UsageError(f"{path}.boxes: expected {frames} entries, one a frame (null where not given); found {shown}")
     boxes = np.full((frames, len(BOX_FIELDS)), np.nan, dtype=np.float32)
     for f, row in enumerate(rows):
         if row is not None:

@@ -271,10 +271,10 @@ class SceneGraph:
         return cls.from_dict(read_json(path), str(path))
 
 
-def _expect(condition: bool, path: str, expected: str, found: Any) -> None:
+def _expect(condition: bool, path: str, expected: str, value: Any) -> None:
     if not condition:
         try:
-            shown = repr(found)
+            shown = repr(value)
         except RecursionError:
             shown = "deeply nested brackets"
         shown = shown if len(shown) <= 60 else shown[:57] + "..."

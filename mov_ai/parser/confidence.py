@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mov_ai.graph import SceneGraph
-from mov_ai.graph.convert import Triple, said_name, to_triples
+from mov_ai.graph.convert import Triple, name_in_caption, to_triples
 
 _LIMIT = 1e-4
 
@@ -92,28 +92,28 @@ def judge(graphs: Sequence[SceneGraph], gold: Sequence[Sequence[Triple]]) -> tup
         objects = {head for head, _, _ in wanted} | {tail for _, predicate, tail in wanted if predicate != "is"}
         values = {tail for _, predicate, tail in wanted if predicate == "is"}
         predicates = {predicate for _, predicate, _ in wanted} - {"is"}
-        said = set(to_triples(graph))
+        predicted = set(to_triples(graph))
         mentions = {edge.source for edge in graph.edges if edge.type == "coref"}
         for node in graph.nodes:
             if node.negated or node.id in mentions:
                 continue
             if node.type == "entity":
-                nodes.append((node.confidence, said_name(graph.caption, node) in objects))
+                nodes.append((node.confidence, name_in_caption(graph.caption, node) in objects))
             elif node.type == "attribute":
                 nodes.append((node.confidence, node.label in values))
             elif node.type == "event":
                 without = replace(graph, edges=[e for e in graph.edges if node.id not in (e.source, e.target)])
-                own = said - set(to_triples(without))
+                own = predicted - set(to_triples(without))
                 if own:
-                    found = any(
+                    is_right = any(
                         tail in values if predicate == "is" else predicate in predicates for _, predicate, tail in own
                     )
-                    nodes.append((node.confidence, found))
+                    nodes.append((node.confidence, is_right))
         for position, edge in enumerate(graph.edges):
             if edge.type in ("contains", "temporal", "coref"):
                 continue
             without = replace(graph, edges=graph.edges[:position] + graph.edges[position + 1 :])
-            own = said - set(to_triples(without))
+            own = predicted - set(to_triples(without))
             if own:
                 edges.append((edge.confidence, own <= wanted))
     return _judged(nodes), _judged(edges)

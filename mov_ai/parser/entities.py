@@ -34,7 +34,7 @@ def find_entities(draft: Draft) -> list[Entity]:
             entities.append(known)
         known.mentions.append(token)
         known.nouns.add(noun)
-        known.adjectives.update([*adjectives, *_told_elsewhere(draft, token, mentions)])
+        known.adjectives.update([*adjectives, *_linked_attributes(draft, token, mentions)])
     return entities
 
 
@@ -89,7 +89,7 @@ def _noun(draft: Draft, token: int) -> str:
     return noun_lemma(tokens.words[token], tokens.lemmas[token], tokens.tags[token])
 
 
-def _told_elsewhere(draft: Draft, token: int, mentions: list[int]) -> list[tuple[str, str]]:
+def _linked_attributes(draft: Draft, token: int, mentions: list[int]) -> list[tuple[str, str]]:
     """Attributes anywhere in the text that the network links to this mention, such as a colour turned to."""
     scores = draft.scores
     return [

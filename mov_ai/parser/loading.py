@@ -32,9 +32,9 @@ def load_networks(folder: Path) -> tuple[list[CompositionalSceneParser], Vocabul
     if not weights.is_file():
         raise UsageError(f"{folder}: no model.safetensors there; give the folder of a trained parser")
     if not isinstance(config, dict) or config.get("schema") != SCHEMA:
-        found = config.get("schema") if isinstance(config, dict) else config
+        schema = config.get("schema") if isinstance(config, dict) else config
         raise UsageError(
-            f"{folder}: config.json: expected a parser of schema {SCHEMA}, found {found!r}; it comes from another "
+            f"{folder}: config.json: expected a parser of schema {SCHEMA}, found {schema!r}; it comes from another "
             "version of mov_ai: train it again with `python -m mov_ai.train experiment=parser/factual`"
         )
     try:

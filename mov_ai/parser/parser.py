@@ -111,8 +111,8 @@ class SceneGraphParser:
             check_text(text)
         foreign = [looks_foreign(text) for text in texts]
         correct = self.vocabulary.spelling
-        meant = [Corrected(text) if alien else correct(text) for text, alien in zip(texts, foreign, strict=True)]
-        graphs = token_graphs(meant, self.spacy, self.vocabulary.known)
+        corrected = [Corrected(text) if alien else correct(text) for text, alien in zip(texts, foreign, strict=True)]
+        graphs = token_graphs(corrected, self.spacy, self.vocabulary.known)
         for text, tokens, alien in zip(texts, graphs, foreign, strict=True):
             if len(tokens) > MAX_TOKENS:
                 raise UsageError(

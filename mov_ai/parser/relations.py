@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 from mov_ai.graph import Edge, Interval, Node, SceneGraph
-from mov_ai.graph.convert import FACTUAL_WORDINGS, said_name, to_triples
+from mov_ai.graph.convert import FACTUAL_WORDINGS, name_in_caption, to_triples
 from mov_ai.graph.time import relation_end
 from mov_ai.parser.draft import Draft, Entity
 from mov_ai.parser.network import LINKS, SPATIAL_LABELS
@@ -79,7 +79,7 @@ def remaining_facts(draft: Draft, nodes: list[Node], edges: list[Edge]) -> list[
     for fact in facts:
         ends = [by_id[draft.owner[token].id] for token in (fact.head, fact.tail)]
         # As `to_triples` words a relation, which it leaves out where an end is negated.
-        head, tail = (node.label if ends[0] is ends[1] else said_name(draft.text, node) for node in ends)
+        head, tail = (node.label if ends[0] is ends[1] else name_in_caption(draft.text, node) for node in ends)
         if not any(node.negated for node in ends) and (head, fact.predicate, tail) not in held:
             edge = Edge(ends[0].id, ends[1].id, "relation", fact.predicate, confidence=round(fact.probability, 4))
             relations.append((edge, fact.word))

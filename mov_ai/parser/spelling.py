@@ -77,10 +77,10 @@ class Spelling:
             # A capital within the text is a name's.
             if word.lower() in self._known or (word[0].isupper() and text[: match.start()].strip()):
                 continue
-            meant = self.correction(word.lower())
-            if meant != word.lower():
-                parts += [text[done : match.start()], meant.capitalize() if word[0].isupper() else meant]
-                replaced.append((*match.span(), len(meant)))
+            correction = self.correction(word.lower())
+            if correction != word.lower():
+                parts += [text[done : match.start()], correction.capitalize() if word[0].isupper() else correction]
+                replaced.append((*match.span(), len(correction)))
                 done = match.end()
         return Corrected("".join([*parts, text[done:]]), tuple(replaced)) if replaced else Corrected(text)
 

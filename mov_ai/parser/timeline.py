@@ -84,7 +84,7 @@ def tokens_of(spans: np.ndarray, start: int, end: int) -> np.ndarray:
         spans: int64 (N, 2), N at least 1, each token's range.
         start, end: the range.
     """
-    found = np.flatnonzero((spans[:, 0] < end) & (spans[:, 1] > start))
-    if len(found):
-        return found
+    overlapping = np.flatnonzero((spans[:, 0] < end) & (spans[:, 1] > start))
+    if len(overlapping):
+        return overlapping
     return np.array([np.abs(spans.mean(1) - (start + end) / 2).argmin()])

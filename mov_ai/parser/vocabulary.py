@@ -87,11 +87,11 @@ class Vocabulary:
     @cached_property
     def _by_verb(self) -> dict[str, list[int]]:
         """Verb -> the labels that begin with it."""
-        found: dict[str, list[int]] = {}
+        labels_of_verb: dict[str, list[int]] = {}
         for i, verb in enumerate(self.verbs):
             if verb:
-                found.setdefault(verb, []).append(i)
-        return found
+                labels_of_verb.setdefault(verb, []).append(i)
+        return labels_of_verb
 
     @cached_property
     def _label_words(self) -> _Index:
@@ -123,7 +123,7 @@ class Vocabulary:
     def wording(self, tokens: TokenGraph) -> TextWording:
         """Which predicates a text can have, and which of its tokens can be their verbs."""
         bases = _base_verbs(tokens)
-        said = {*tokens.words, *tokens.lemmas, *bases}
+        available_words = {*tokens.words, *tokens.lemmas, *bases}
         label_verb = np.full(len(self.labels), -1, dtype=np.int64)
         verbs = []
         for i, (word, lemma, tag, pos, base) in enumerate(
@@ -135,8 +135,8 @@ class Vocabulary:
                         label_verb[label] = i
             if (pos == "VERB" or tag.startswith("VB")) and base not in _EMPTY_VERBS and word.isalpha():
                 verbs.append(i)
-        labels = {*self.free_labels, *_made_of(self._label_words, said)}
-        endings = {*self.free_endings, *_made_of(self._ending_words, said)}
+        labels = {*self.free_labels, *_made_of(self._label_words, available_words)}
+        endings = {*self.free_endings, *_made_of(self._ending_words, available_words)}
         return TextWording(
             label_verb,
             np.array(verbs, dtype=np.int64),
@@ -201,8 +201,8 @@ def _by_first_word(phrases: Sequence[str]) -> _Index:
     return index
 
 
-def _made_of(index: _Index, said: set[str]) -> list[int]:
-    return [i for word in said for i, words in index.get(word, ()) if words <= said]
+def _made_of(index: _Index, available: set[str]) -> list[int]:
+    return [i for word in available for i, words in index.get(word, ()) if words <= available]
 
 
 def span_words(text: str, tokens: TokenGraph, head: int, left: int) -> str:

@@ -58,14 +58,14 @@ _WORDS: dict[str, tuple[str, ...]] = {
 
 @cache
 def _kinds() -> dict[str, str]:
-    told = {
+    kind_of_word = {
         word: kind
         for kind, words in _WORDS.items()
         for word in (*load("other_words", OtherWords).adjectives[kind], *words)
     }
     for kind, known in (("color", COLORS), ("size", SIZES), ("material", MATERIALS)):
-        told |= {word: kind for words in known.values() for word in words}
-    return told
+        kind_of_word |= {word: kind for words in known.values() for word in words}
+    return kind_of_word
 
 
 def attribute_kind(word: str) -> str:

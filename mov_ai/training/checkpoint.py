@@ -187,8 +187,8 @@ def checkpoint_steps(root: Path) -> list[int]:
     """Steps of the complete checkpoints in a `checkpoints` folder, ascending; empty if there is no such folder."""
     if not root.is_dir():
         return []
-    found = (_STEP_FOLDER.fullmatch(entry.name) for entry in root.iterdir() if entry.is_dir())
-    return sorted(int(match.group(1)) for match in found if match)
+    matches = (_STEP_FOLDER.fullmatch(entry.name) for entry in root.iterdir() if entry.is_dir())
+    return sorted(int(match.group(1)) for match in matches if match)
 
 
 def checkpoint_folder(root: Path, step: int) -> Path:
@@ -292,8 +292,8 @@ def _read_state(folder: Path) -> tuple[TrainingState, dict[str, Any]]:
         value: Any = content.get(name, ...)
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             expected = " or ".join("null" if kind is type(None) else kind.__name__ for kind in types)
-            found = "nothing" if value is ... else type(value).__name__
-            raise DamagedCheckpoint(f"{folder}/state.json: {name}: expected {expected}, found {found}")
+            shown = "nothing" if value is ... else type(value).__name__
+            raise DamagedCheckpoint(f"{folder}/state.json: {name}: expected {expected}, found {shown}")
         fields[name] = value
     for name in ("step", "samples", "seconds", "skipped", "skipped_in_a_row"):
         if fields[name] < 0:
@@ -316,9 +316,9 @@ def _read_tensors(path: Path, expected: Any) -> dict[str, torch.Tensor]:
         # Zip archives and pickle protocols 2-5 are named, and never opened. Safetensors have a brace at the ninth byte.
         if head[8:] != b"{" and head[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
             raise DamagedCheckpoint(f"{path}: holds a pickle, which can run code and is not read; expected safetensors")
-        found = _checksum(path)
-        if found != expected:
-            raise DamagedCheckpoint(f"{path}: found {found}, state.json says {expected}; it is truncated or altered")
+        actual = _checksum(path)
+        if actual != expected:
+            raise DamagedCheckpoint(f"{path}: found {actual}, state.json says {expected}; it is truncated or altered")
         return safetensors.torch.load_file(path)
     except OSError as error:
         raise DamagedCheckpoint(f"{path}: cannot be read ({error.strerror})") from None

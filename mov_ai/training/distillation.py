@@ -69,13 +69,13 @@ class Teachers:
     def __call__(self, batch: dict[str, Tensor]) -> SoftTargets:
         """What the teachers say of a batch, of which they see all words (`whole`, `whole_relation`)."""
         shown = {**batch, "features": batch["whole"], "relation": batch["whole_relation"]}
-        said: list[SoftTargets] = []
+        answers: list[SoftTargets] = []
         with torch.no_grad():
             for network in self.networks:
                 _, logits = network(shown)
                 assert isinstance(logits, ParseLogits)
                 tokens = logits.tokens
-                said.append(
+                answers.append(
                     SoftTargets(
                         tokens.role.float().softmax(-1),
                         tokens.left.float().softmax(-1),
@@ -84,7 +84,7 @@ class Teachers:
                         logits.predicates.float().softmax(-1),
                     )
                 )
-        return SoftTargets(*(torch.stack(parts).mean(0) for parts in zip(*said, strict=True)))
+        return SoftTargets(*(torch.stack(parts).mean(0) for parts in zip(*answers, strict=True)))
 
 
 def imitation_losses(logits: ParseLogits, soft: SoftTargets, mask: Tensor) -> dict[str, Tensor]:

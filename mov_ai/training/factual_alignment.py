@@ -104,9 +104,14 @@ class Aligner:
         for caption in captions:
             words.update(set(caption.tokens.words))
             places = {name: _places(caption, name) for name in _names(caption.triples)}
-            used = {t for found in places.values() for p in found for t in range(p.head - p.left, p.head + 1)}
+            used = {
+                t
+                for places_of_name in places.values()
+                for p in places_of_name
+                for t in range(p.head - p.left, p.head + 1)
+            }
             free = [w for t, w in enumerate(caption.tokens.words) if t not in used and w not in _FUNCTION_WORDS]
-            for name in (name for name, found in places.items() if not found):
+            for name in (name for name, places_of_name in places.items() if not places_of_name):
                 missing[name] += 1
                 together[name].update(free)
         #: Name -> word -> how strongly they go together.
@@ -123,9 +128,9 @@ class Aligner:
         for triple in caption.triples:
             head, predicate, tail = triple
             if not predicate:
-                found = places[head][:1]
-                result.entities.update({p.head: (p.left, p.form) for p in found})
-                result.lost += [] if found else [triple]
+                first_place = places[head][:1]
+                result.entities.update({p.head: (p.left, p.form) for p in first_place})
+                result.lost += [] if first_place else [triple]
                 continue
             attribute = predicate == "is"
             options = [(self._cost(result, a, b, attribute), a, b) for a in places[head] for b in places[tail]]
@@ -143,9 +148,9 @@ class Aligner:
         return result
 
     def _find(self, caption: Captioned, name: str) -> list[_Place]:
-        found = _places(caption, name)
-        if found or name not in self._ties:
-            return found
+        places = _places(caption, name)
+        if places or name not in self._ties:
+            return places
         ties = [self._ties[name].get(word, 0.0) for word in caption.tokens.words]
         best = int(np.argmax(ties)) if ties else 0
         return [_Place(best, 0, f"={name}")] if ties and ties[best] > 0 else []
@@ -155,8 +160,8 @@ class Aligner:
         apart = abs(a.head - b.head)
         if attribute:
             # Most attributes stand before their noun; nouns that relations use are preferred.
-            taken = (a.head, b.head) in result.attributes
-            return apart + 3 * (b.head > a.head) + 0.5 * (a.head not in result.entities) + 20 * taken
+            already_linked = (a.head, b.head) in result.attributes
+            return apart + 3 * (b.head > a.head) + 0.5 * (a.head not in result.entities) + 20 * already_linked
         # Two things of one name, rather than one thing beside itself.
         return (50 if apart == 0 else apart) + 100 * ((a.head, b.head) in result.predicates)
 
@@ -168,18 +173,18 @@ def _names(triples: Sequence[Triple]) -> list[str]:
 def _places(caption: Captioned, name: str) -> list[_Place]:
     """All places where a name stands in a caption, in the form that is nearest to it."""
     tokens = caption.tokens
-    found: dict[str, list[_Place]] = {COPY: [], SINGULAR: [], JOINED: []}
+    by_form: dict[str, list[_Place]] = {COPY: [], SINGULAR: [], JOINED: []}
     wanted = name.replace(" ", "").replace("-", "")
     for head in range(len(tokens)):
         for left in range(min(head, MAX_LEFT) + 1):
             words = span_words(caption.text, tokens, head, left)
             if words == name or " ".join(tokens.words[head - left : head + 1]) == name:
-                found[COPY].append(_Place(head, left, COPY))
+                by_form[COPY].append(_Place(head, left, COPY))
             elif node_words(caption.text, tokens, head, left, SINGULAR) == name:
-                found[SINGULAR].append(_Place(head, left, SINGULAR))
+                by_form[SINGULAR].append(_Place(head, left, SINGULAR))
             elif left and " " not in name and words.replace(" ", "").replace("-", "") == wanted:
-                found[JOINED].append(_Place(head, left, JOINED))
-    return next((places for places in found.values() if places), [])
+                by_form[JOINED].append(_Place(head, left, JOINED))
+    return next((places for places in by_form.values() if places), [])
 
 
 # -- vocabulary --------------------------------------------------------------------------------------------------------
@@ -217,10 +222,10 @@ def build_vocabulary(
     free: Counter[str] = Counter()
     free_endings: Counter[str] = Counter()
     for caption, places in zip(captions, aligned, strict=True):
-        said = word_set(caption.tokens)
+        caption_words = word_set(caption.tokens)
         for predicate in places.predicates.values():
-            free[predicate] += not set(predicate.split()) <= said
-            free_endings[ending(predicate)] += not set(ending(predicate).split()) <= said
+            free[predicate] += not set(predicate.split()) <= caption_words
+            free_endings[ending(predicate)] += not set(ending(predicate).split()) <= caption_words
     return Vocabulary(
         (COPY, SINGULAR, JOINED, *(form for form, count in forms.most_common() if count >= _MIN_COUNT)),
         ("", *kept),
@@ -252,18 +257,18 @@ def known_words(captions: Sequence[FactualCaption], others: Iterable[str]) -> tu
         Lower case; those of FACTUAL's captions first, commonest first.
     """
     lexicon = load_lexicon()
-    told = Counter(word for caption in captions for word in _text_words(caption.caption))
+    caption_counts = Counter(word for caption in captions for word in _text_words(caption.caption))
     named = Counter(
         word for caption in captions for triple in caption.triples for word in _text_words(" ".join(triple))
     )
-    more = Counter(word for text in others for word in _text_words(text))
+    other_counts = Counter(word for text in others for word in _text_words(text))
     small = load_spacy().Defaults.stop_words
 
     def sound(word: str, count: int) -> bool:
         return count >= _SEEN and (count >= _SURE or word in named or word in small or lexicon.knows(word))
 
-    ours = [word for word, count in told.most_common() if sound(word, count + more[word])]
-    return tuple(dict.fromkeys((*ours, *(word for word, count in more.most_common() if sound(word, count)))))
+    ours = [word for word, count in caption_counts.most_common() if sound(word, count + other_counts[word])]
+    return tuple(dict.fromkeys((*ours, *(word for word, count in other_counts.most_common() if sound(word, count)))))
 
 
 def _text_words(text: str) -> list[str]:

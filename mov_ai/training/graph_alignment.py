@@ -96,8 +96,8 @@ class _Alignment:
                 after = [head for head in self.heads[edge.target] if head > event]
                 # "The dog takes the ball and drops it": what is done to stands behind the verb, but for passives.
                 behind = edge.type == "patient" and after and self.tokens.tags[event] != "VBN"
-                found = after[0] if behind or not before else before[-1]
-                self._link(event, found, edge.type)
+                participant = after[0] if behind or not before else before[-1]
+                self._link(event, participant, edge.type)
 
     def _attributes(self) -> None:
         for edge in self.graph.edges:
@@ -127,9 +127,9 @@ class _Alignment:
         for edge in self.graph.edges:
             if edge.type != "spatial" or edge.label not in SPATIAL_LABELS:
                 continue
-            found = spatial_words(self.graph.caption, self.spans[edge.source], self.spans[edge.target], edge.label)
-            if found is not None:
-                self._link(self._head(found[0]), self._head(found[1]), f"spatial:{edge.label}")
+            words = spatial_words(self.graph.caption, self.spans[edge.source], self.spans[edge.target], edge.label)
+            if words is not None:
+                self._link(self._head(words[0]), self._head(words[1]), f"spatial:{edge.label}")
 
     def _extras(self) -> None:
         """Words that belong to a node but have no node of their own: numbers, manners, setting, light."""
@@ -173,8 +173,8 @@ class _Alignment:
         """Relations and events as FACTUAL words them, between the mentions that the links lead to; else nothing."""
         wording = self.vocabulary.wording(self.tokens)
         mentions = [head for node in self.graph.of_type("entity") for head in self.heads[node.id]]
-        told = self.targets.predicates
-        told.update({(a, b): 0 for a in mentions for b in mentions if a != b})
+        targets = self.targets.predicates
+        targets.update({(a, b): 0 for a in mentions for b in mentions if a != b})
         for node in self.graph.of_type("event"):
             verb = self.heads[node.id][0]
             linked = [(LINKS[link], token) for (source, token), link in self.targets.links.items() if source == verb]
@@ -190,12 +190,12 @@ class _Alignment:
                     words = f"{base_verb(self.tokens, verb)} {preposition or ''}".strip()
                     choice = self.vocabulary.choice(self.tokens, wording, words)
                     known = choice is not None and preposition is not None and not node.negated
-                    told[subject, token] = choice if known and choice is not None else IGNORED
+                    targets[subject, token] = choice if known and choice is not None else IGNORED
         for (source, target), link in self.targets.links.items():
             if LINKS[link].startswith("spatial:"):
                 label = LINKS[link].split(":")[1]
                 choice = self.vocabulary.choice(self.tokens, wording, FACTUAL_WORDINGS.get(label, label))
-                told[source, target] = IGNORED if choice is None else choice
+                targets[source, target] = IGNORED if choice is None else choice
 
     def _shares(self) -> list[int]:
         """Thousandths of the clip that each sentence lasts, where they follow each other without gap or overlap.
@@ -207,10 +207,10 @@ class _Alignment:
         for node in self.graph.of_type("event"):
             hull = hulls[int(np.searchsorted(starts, self.heads[node.id][0], side="right")) - 1]
             hull[:] = min(hull[0], node.interval[0]), max(hull[1], node.interval[1])
-        told = [hull for hull in hulls if hull[1] > 0]
-        ends = [0.0, *(end for _, end in told)]
-        apart = all(abs(hull[0] - end) < 1e-3 for hull, end in zip(told, ends, strict=False))
-        if len(told) < 2 or not apart or abs(ends[-1] - 1) > 1e-3:
+        used_hulls = [hull for hull in hulls if hull[1] > 0]
+        ends = [0.0, *(end for _, end in used_hulls)]
+        apart = all(abs(hull[0] - end) < 1e-3 for hull, end in zip(used_hulls, ends, strict=False))
+        if len(used_hulls) < 2 or not apart or abs(ends[-1] - 1) > 1e-3:
             return []
         return [round(1000 * (end - start)) if end > 0 else 0 for start, end in hulls]
 

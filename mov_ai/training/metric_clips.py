@@ -173,28 +173,28 @@ def _going_on(action: Action, time: np.ndarray) -> np.ndarray:
 
 def scene_labels(scene: Scene, states: States) -> np.ndarray:
     """Which of `LABELS` are true of a scene; bool (316,)."""
-    found: set[Label] = {("setting", scene.setting), ("light", scene.light)}
+    present: set[Label] = {("setting", scene.setting), ("light", scene.light)}
     total, counts = len(scene.instances), dict.fromkeys(SHAPES, 0)
-    found |= {("total", str(n)) for n in range(2, total + 1)}
+    present |= {("total", str(n)) for n in range(2, total + 1)}
     for index, thing in enumerate(scene.things):
         actions = [a for a in scene.actions if a.thing == index]
-        found |= {("size", thing.size, thing.shape), ("material", thing.material, thing.shape)}
+        present |= {("size", thing.size, thing.shape), ("material", thing.material, thing.shape)}
         counts[thing.shape] += thing.count
         color = thing.color
-        found.add(("object", thing.shape, color))
+        present.add(("object", thing.shape, color))
         for action in sorted(actions, key=lambda a: a.interval):
             if action.motion != "stay":
-                found |= {("time", action.motion, part) for part in _thirds(action)}
-                found |= {("motion of shape", action.motion, thing.shape), ("motion of color", action.motion, color)}
+                present |= {("time", action.motion, part) for part in _thirds(action)}
+                present |= {("motion of shape", action.motion, thing.shape), ("motion of color", action.motion, color)}
             if action.value is not None:
                 color = action.value
-                found |= {("turn to", color), ("object", thing.shape, color)}
+                present |= {("turn to", color), ("object", thing.shape, color)}
         if all(action.motion == "stay" for action in actions):
-            found |= {("motion of shape", "stay", thing.shape), ("motion of color", "stay", color)}
-    found |= {("count", str(n), shape) for shape, count in counts.items() for n in range(1, min(count, 3) + 1)}
-    found |= _relations(scene, states)
+            present |= {("motion of shape", "stay", thing.shape), ("motion of color", "stay", color)}
+    present |= {("count", str(n), shape) for shape, count in counts.items() for n in range(1, min(count, 3) + 1)}
+    present |= _relations(scene, states)
     labels = np.zeros(len(LABELS), bool)
-    labels[[LABEL_INDEX[label] for label in found]] = True
+    labels[[LABEL_INDEX[label] for label in present]] = True
     return labels
 
 
@@ -209,7 +209,7 @@ def _thirds(action: Action) -> list[str]:
 
 def _relations(scene: Scene, states: States) -> set[Label]:
     """Relations of objects that are there in the first frame, by the rule of the world's own captions."""
-    found: set[Label] = set()
+    relations: set[Label] = set()
     for i, one in enumerate(scene.instances):
         for j, other in enumerate(scene.instances):
             if i == j or not (states.visible[0, i] and states.visible[0, j]):
@@ -217,10 +217,10 @@ def _relations(scene: Scene, states: States) -> set[Label]:
             dx, _, dz = states.position[0, j] - states.position[0, i]
             shapes = scene.things[one.thing].shape, scene.things[other.thing].shape
             if dx > 0.9 and dx > abs(dz):
-                found.add(("relation", "left of", *shapes))
+                relations.add(("relation", "left of", *shapes))
             elif dz > 0.9 and dz > abs(dx):
-                found.add(("relation", "in front of", *shapes))
-    return found
+                relations.add(("relation", "in front of", *shapes))
+    return relations
 
 
 def scene_classes(scene: Scene, states: States) -> np.ndarray:

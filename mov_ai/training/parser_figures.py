@@ -35,8 +35,8 @@ def figures(predicted: Sequence[SceneGraph], gold: Sequence[SceneGraph]) -> dict
             a, b = keys(p), keys(g)
             totals[name] += (len(a & b), len(a), len(b))
         exact += node_keys(p) == node_keys(g) and edge_keys(p) == edge_keys(g)
-        found = {n.span: n.interval for n in p.of_type("event")}
-        intervals += sum(found.get(n.span) == n.interval for n in g.of_type("event"))
+        interval_at = {n.span: n.interval for n in p.of_type("event")}
+        intervals += sum(interval_at.get(n.span) == n.interval for n in g.of_type("event"))
         events += len(g.of_type("event"))
     result = {f"{name}_f1": float(2 * t[0] / max(t[1] + t[2], 1)) for name, t in totals.items()}
     return {**result, "exact": exact / max(len(gold), 1), "intervals": intervals / max(events, 1)}

@@ -187,13 +187,13 @@ def collate(samples: Sequence[Sample], vocabulary: Vocabulary) -> dict[str, Tens
         arrays["labels"][i, sample.labels] = True
         arrays["endings"][i, sample.endings] = True
         pairs.append(np.insert(sample.pairs, 0, i, axis=1))
-    arrays |= _told_sentences(samples, most)
+    arrays |= _sentence_shares(samples, most)
     arrays["pairs"] = np.concatenate(pairs)
     arrays["predicate"] = np.concatenate([sample.predicate for sample in samples])
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def _told_sentences(samples: Sequence[Sample], most: int) -> dict[str, np.ndarray]:
+def _sentence_shares(samples: Sequence[Sample], most: int) -> dict[str, np.ndarray]:
     token: list[np.ndarray] = []
     piece: list[np.ndarray] = []
     text: list[int] = []

@@ -49,8 +49,8 @@ def read_runs(directory: Path) -> list[dict[str, Any]]:
         error = None
         if (folder / "result.json").exists():
             try:
-                found = read_json(folder / "result.json")
-                result = found if isinstance(found, dict) else {}
+                document = read_json(folder / "result.json")
+                result = document if isinstance(document, dict) else {}
             except MovAIError as problem:
                 error = str(problem)
         seconds = result.get("seconds")

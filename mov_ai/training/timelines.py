@@ -88,8 +88,10 @@ def sentence_sample(tokens: TokenGraph, sentence: TimedSentence) -> TimelineSamp
 
 
 def _pieces(tokens: TokenGraph, spans: Iterable[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
-    found = [tokens_of(tokens.spans, *span) for span in spans]
-    return np.concatenate(found), np.repeat(np.arange(len(found)), [len(part) for part in found])
+    tokens_per_span = [tokens_of(tokens.spans, *span) for span in spans]
+    return np.concatenate(tokens_per_span), np.repeat(
+        np.arange(len(tokens_per_span)), [len(part) for part in tokens_per_span]
+    )
 
 
 # -- the cache ---------------------------------------------------------------------------------------------------------
@@ -112,13 +114,13 @@ def timeline_samples(
         cache: a folder, made if need be.
         progress: told while spaCy works, which takes minutes.
     """
-    told = [story for story in stories if story.split == "train" and len(story.sentences) > 1]
+    long_stories = [story for story in stories if story.split == "train" and len(story.sentences) > 1]
     timed = [sentence for sentence in sentences if sentence.split == "train" and sentence.events]
-    path = Path(cache) / f"timelines-v{_CACHE_VERSION}-{_fingerprint(told, timed, known)}.npz"
+    path = Path(cache) / f"timelines-v{_CACHE_VERSION}-{_fingerprint(long_stories, timed, known)}.npz"
 
     def build() -> dict[str, np.ndarray]:
         samples: list[TimelineSample] = []
-        items: list[Story | TimedSentence] = [*told, *timed]
+        items: list[Story | TimedSentence] = [*long_stories, *timed]
         for item, doc in zip(items, load_spacy().pipe([item.text for item in items]), strict=True):
             tokens = token_graph(doc, known)
             samples.append(story_sample(tokens, item) if isinstance(item, Story) else sentence_sample(tokens, item))
@@ -217,23 +219,23 @@ def timeline_loss(logits: TimelineLogits, batch: dict[str, Tensor]) -> dict[str,
         cross-entropy with the shares of answers, "relation": cross-entropy, both means weighted by confidence (of
         pairs: the product).
     """
-    told = batch["shares"] > 0
-    text = batch["text"][told]
+    has_share = batch["shares"] > 0
+    text = batch["text"][has_share]
     texts = int(batch["mask"].shape[0])
     stories = max(len(torch.unique(text)), 1)
-    scores, shares = logits.log_duration[told], batch["shares"][told]
-    said = grouped_log_softmax(scores, text, texts).exp()
+    scores, shares = logits.log_duration[has_share], batch["shares"][has_share]
+    predicted = grouped_log_softmax(scores, text, texts).exp()
     duration = -(batch["duration"] * logits.duration.log_softmax(-1)).sum(-1)
     relation = functional.cross_entropy(logits.relation, batch["pair_relation"], reduction="none")
     return {
         "shares": share_loss(scores, shares, text, texts) / stories,
-        "overlap": (1 - interval_overlap(said, shares, text)).sum() / max(len(shares), 1),
+        "overlap": (1 - interval_overlap(predicted, shares, text)).sum() / max(len(shares), 1),
         "duration": (duration * batch["confidence"]).sum() / batch["confidence"].sum().clamp(min=1e-6),
         "relation": (relation * batch["pair_confidence"]).sum() / batch["pair_confidence"].sum().clamp(min=1e-6),
     }
 
 
-def interval_overlap(said: Tensor, shares: Tensor, text: Tensor) -> Tensor:
+def interval_overlap(predicted: Tensor, shares: Tensor, text: Tensor) -> Tensor:
     """IoU of the intervals that two sets of shares make when laid one after the other; (S,) each, in [0, 1].
 
     Args:
@@ -247,7 +249,7 @@ def interval_overlap(said: Tensor, shares: Tensor, text: Tensor) -> Tensor:
         end = part.cumsum(0) - place
         return end - part, end
 
-    (a, b), (c, d) = bounds(said), bounds(shares)
+    (a, b), (c, d) = bounds(predicted), bounds(shares)
     shared = (torch.minimum(b, d) - torch.maximum(a, c)).clamp(min=0)
     return shared / (b - a + d - c - shared)
 
@@ -260,8 +262,8 @@ def share_loss(log_duration: Tensor, shares: Tensor, text: Tensor, texts: int) -
         text: int64 (S,) below `texts`.
         texts: how many texts there are at most.
     """
-    said = grouped_log_softmax(log_duration.float(), text, texts)
-    return (shares * (shares.clamp(min=1e-6).log() - said)).sum()
+    log_predicted = grouped_log_softmax(log_duration.float(), text, texts)
+    return (shares * (shares.clamp(min=1e-6).log() - log_predicted)).sum()
 
 
 def grouped_log_softmax(scores: Tensor, group: Tensor, groups: int) -> Tensor:

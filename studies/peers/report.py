@@ -63,12 +63,12 @@ class Entrant:
 
     def scores(self, measure: str) -> dict[str, float]:
         """Video -> its score in a category or over `ALL` prompts, or its own value of a metric; what is known of it."""
-        found = {}
+        value_of_prompt = {}
         for row in self.measured["videos"]:
             value = row["score"] if measure in (ALL, row["category"]) else row["values"].get(measure)
             if value is not None:
-                found[str(row["name"])] = float(value)
-        return found
+                value_of_prompt[str(row["name"])] = float(value)
+        return value_of_prompt
 
     def prompts(self) -> dict[str, tuple[Any, Any]]:
         """Video -> prompt and seed."""
@@ -129,14 +129,14 @@ def against(peer: Entrant, first: Entrant) -> list[Paired]:
         raise MovAIError(f"{peer.file}: other prompts or seeds than {first.file}; evaluate both with the same settings")
     if peer.measured.get("compositional_depends_on") != first.measured.get("compositional_depends_on"):
         raise MovAIError(f"{peer.file}: checked by other means than {first.file}; evaluate both with the same settings")
-    found = []
+    comparisons = []
     for category in (ALL, *first.measured["compositional"]):
-        found.append(paired(category, peer.scores(category), first.scores(category)))
+        comparisons.append(paired(category, peer.scores(category), first.scores(category)))
     for metric in first.measured["metrics"]:
         direction = definition(metric).direction
         if direction != "real":
-            found.append(paired(metric, peer.scores(metric), first.scores(metric), direction == "higher"))
-    return [result for result in found if result is not None]
+            comparisons.append(paired(metric, peer.scores(metric), first.scores(metric), direction == "higher"))
+    return [result for result in comparisons if result is not None]
 
 
 def document(entrants: Sequence[Entrant]) -> dict[str, Any]:
@@ -224,15 +224,15 @@ def _notices(entrants: Sequence[Entrant]) -> list[str]:
     return lines
 
 
-def markdown(found: dict[str, Any], entrants: Sequence[Entrant]) -> str:
+def markdown(results: dict[str, Any], entrants: Sequence[Entrant]) -> str:
     """report.md.
 
     Args:
-        found: as `document` gives it.
+        results: as `document` gives it.
         entrants: of the same.
     """
-    peers: dict[str, Any] = found["peers"]
-    first = found["compared_with"]
+    peers: dict[str, Any] = results["peers"]
+    first = results["compared_with"]
     lines = ["# Peers under one harness", "", "    make study NAME=peers", ""]
     same = "The same clips, codec, loss, batches, learning rate, sampler, prompts and checker."
     lines += [f"{same} Equal training compute and parameters, within 5 %, unless it is said below.", ""]
@@ -263,7 +263,7 @@ def markdown(found: dict[str, Any], entrants: Sequence[Entrant]) -> str:
     lines += [f"({place}) {reason}" for reason, place in footnotes.items()]
     if len(entrants) > 1:
         lines += ["", f"## Against {first}", "", *_words(peers, first)]
-    lines += ["", "## To be known", "", *(f"- {notice}" for notice in found["notices"])]
+    lines += ["", "## To be known", "", *(f"- {notice}" for notice in results["notices"])]
     lines += [f"- {fact}" for fact in FACTS]
     return "\n".join(lines) + "\n"
 

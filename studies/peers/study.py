@@ -202,12 +202,12 @@ def run(options: argparse.Namespace, console: Console, runner: Runner = call) ->
     entrants = [entrant for peer in PEERS if (entrant := study.entrant(peer)) is not None]
     if not entrants or entrants[0].name != next(iter(PEERS)):
         raise MovAIError(f"nothing to compare with; run make study NAME={STUDY}/{next(iter(PEERS))} first")
-    found = document(entrants)
-    write_json(out / RESULTS, found)
-    text = markdown(found, entrants)
+    results = document(entrants)
+    write_json(out / RESULTS, results)
+    text = markdown(results, entrants)
     write_bytes(out / "report.md", text.encode("utf-8"))
     console.print(text, markup=False, highlight=False, soft_wrap=True)
-    return found
+    return results
 
 
 def main(given: list[str] | None = None) -> int:

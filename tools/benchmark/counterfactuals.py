@@ -121,9 +121,11 @@ def _actions_exchanged(prompt: BenchmarkPrompt) -> Scene | None:
 
 def _other_actions(prompt: BenchmarkPrompt) -> Scene | None:
     """Each thing does something that nobody is said to do."""
-    asked = {action.motion for action in prompt.scene.actions}
+    used_motions = {action.motion for action in prompt.scene.actions}
     free = [
-        Action(0, m, (0.0, 1.0), None, a) for m, a in (("jump", 0.9), ("left", 1.2), ("right", 1.2)) if m not in asked
+        Action(0, m, (0.0, 1.0), None, a)
+        for m, a in (("jump", 0.9), ("left", 1.2), ("right", 1.2))
+        if m not in used_motions
     ]
     actions = tuple(
         replace(free[i % len(free)], thing=a.thing, interval=a.interval) for i, a in enumerate(prompt.scene.actions)

@@ -55,7 +55,9 @@ def reading(gold: SceneGraph, parsed: SceneGraph) -> dict[str, bool]:
     """
     names = {node.id: _twin(node.span, parsed, node.type) for node in gold.nodes if node.type in ("entity", "event")}
     things = {names[node.id]: _thing(gold, node.id) for node in gold.of_type("entity")}
-    found = {n.id: _thing(parsed, n.id) for n in parsed.of_type("entity") if concept("shape", n.label) is not None}
+    parsed_things = {
+        n.id: _thing(parsed, n.id) for n in parsed.of_type("entity") if concept("shape", n.label) is not None
+    }
     events = all(
         names[node.id] is not None
         and _event(gold, node.id, names) == _event(parsed, str(names[node.id]), {})
@@ -63,7 +65,7 @@ def reading(gold: SceneGraph, parsed: SceneGraph) -> dict[str, bool]:
         for node in gold.of_type("event")
     )
     stated = _relations(parsed, {})
-    return {"things": things == found, "events": events, "relations": _relations(gold, names) <= stated}
+    return {"things": things == parsed_things, "events": events, "relations": _relations(gold, names) <= stated}
 
 
 def _twin(span: tuple[int, int] | None, graph: SceneGraph, kind: str) -> str | None:
@@ -101,12 +103,12 @@ def _close(first: Interval, second: Interval) -> bool:
 
 def _relations(graph: SceneGraph, names: dict[str, str | None]) -> set[tuple[str | None, str, str | None]]:
     """(thing, relation, thing), those told of an event being said of its agents."""
-    found = set()
+    relations = set()
     for edge in graph.edges:
         label = concept("spatial", edge.label) or edge.label
         if label is None or edge.type not in ("spatial", "location"):
             continue
         event = edge.type == "location"
         sources = _participants(graph, edge.source) if event else [edge.source]
-        found |= {(names.get(s, s), label, names.get(edge.target, edge.target)) for s in sources}
-    return found
+        relations |= {(names.get(s, s), label, names.get(edge.target, edge.target)) for s in sources}
+    return relations

@@ -259,19 +259,19 @@ def behaviour(
     bench = _Bench(videos, prompts, networks)
     clean = bench.measure(videos)
     step()
-    found: list[Row] = []
+    rows: list[Row] = []
     for name, distort in distortions.items():
         sets = [clean]
         for strength in strengths[1:]:
             sets.append(bench.measure(list(_distorted(videos, distort, strength))))
             step()
-        found += _rows(name, [bench.metrics(values, clean) for values in sets])
+        rows += _rows(name, [bench.metrics(values, clean) for values in sets])
     exchanged = [bench.similarities(prompts)]
     for strength in strengths[1:]:
         exchanged.append(bench.similarities(exchange(prompts, strength)))
         step()
-    found += _rows(PROMPTS, exchanged)
-    return Behaviour(tuple(strengths), tuple(found), {**clean[0].absent, **clean[1].absent})
+    rows += _rows(PROMPTS, exchanged)
+    return Behaviour(tuple(strengths), tuple(rows), {**clean[0].absent, **clean[1].absent})
 
 
 def exchange(prompts: Mapping[str, str], strength: float, seed: int = 0) -> dict[str, str]:
@@ -284,10 +284,10 @@ def exchange(prompts: Mapping[str, str], strength: float, seed: int = 0) -> dict
     names = sorted(prompts)
     drawn = np.random.default_rng(seed).permutation(len(names)).tolist()
     pairs = list(zip(drawn[::2], drawn[1::2], strict=False))[: round(strength * (len(names) // 2))]
-    found = dict(prompts)
+    exchanged = dict(prompts)
     for one, other in pairs:
-        found[names[one]], found[names[other]] = prompts[names[other]], prompts[names[one]]
-    return found
+        exchanged[names[one]], exchanged[names[other]] = prompts[names[other]], prompts[names[one]]
+    return exchanged
 
 
 def _distorted(videos: Sequence[Video], distort: Distortion, strength: float) -> Iterator[Video]:
@@ -298,7 +298,7 @@ def _distorted(videos: Sequence[Video], distort: Distortion, strength: float) ->
 def _rows(distortion: str, sets: Sequence[Mapping[str, float]]) -> Iterator[Row]:
     # A metric that one of the sets could not bear has no row.
     for metric in [name for name in sets[0] if all(name in values for values in sets)]:
-        values, expectation = tuple(found[metric] for found in sets), expected(metric, distortion)
+        values, expectation = tuple(values_of_set[metric] for values_of_set in sets), expected(metric, distortion)
         better = HIGHER_IS_BETTER[metric.removeprefix("embedded_")]
         yield Row(metric, distortion, values, expectation, holds(values, expectation.move, better))
 
@@ -334,17 +334,17 @@ class _Bench:
     def metrics(self, measured: tuple[Values, Values], clean: tuple[Values, Values]) -> dict[str, float]:
         """All metrics of a set, by their names in a report."""
         (singles, pairs), reference = measured, clean[0]
-        found: dict[str, float] = {}
+        values: dict[str, float] = {}
         for prefix, quantity in (("", I3D), ("embedded_", FEATURES)):
             if singles.of.get(quantity) and reference.of.get(quantity):
                 ours, others = singles.stack(quantity), reference.stack(quantity)
-                found |= {prefix + name: distance(ours, others) for name, distance in DISTANCES.items()}
+                values |= {prefix + name: distance(ours, others) for name, distance in DISTANCES.items()}
         # In one split: there are few videos.
         if singles.of.get(I3D):
-            found[INCEPTION] = inception_score(softmax(singles.stack(I3D), axis=1), 1)
+            values[INCEPTION] = inception_score(softmax(singles.stack(I3D), axis=1), 1)
         if singles.of.get(PROBABILITIES):
-            found[f"embedded_{INCEPTION}"] = inception_score(singles.stack(PROBABILITIES), 1)
-        return found | _means(singles, MEANS) | _means(pairs, PAIR_MEANS)
+            values[f"embedded_{INCEPTION}"] = inception_score(singles.stack(PROBABILITIES), 1)
+        return values | _means(singles, MEANS) | _means(pairs, PAIR_MEANS)
 
 
 def _means(values: Values, names: Iterable[str]) -> dict[str, float]:
@@ -366,31 +366,31 @@ def rendered(count: int, size: int) -> tuple[list[Video], dict[str, str]]:
     return videos, prompts
 
 
-def table(found: Behaviour) -> Table:
+def table(measured: Behaviour) -> Table:
     """Values, what is expected and whether it is so."""
     result = Table(caption="Distances are to the undistorted videos; prompts move no other metric than those shown.")
     result.add_column("")
-    for strength in found.strengths:
+    for strength in measured.strengths:
         result.add_column(f"{strength:g}", justify="right")
     result.add_column("expected")
     result.add_column("so it is")
     words = {True: "yes", False: "NO", None: ""}
-    for distortion in dict.fromkeys(row.distortion for row in found.rows):
+    for distortion in dict.fromkeys(row.distortion for row in measured.rows):
         result.add_section()
         result.add_row(f"[bold]{distortion}[/bold]")
-        for row in (row for row in found.rows if row.distortion == distortion):
+        for row in (row for row in measured.rows if row.distortion == distortion):
             values = (f"{value:.5g}" for value in row.values)
             result.add_row(row.metric, *values, row.expectation.move, words[row.holds])
     return result
 
 
-def to_json(found: Behaviour) -> dict[str, Any]:
+def to_json(measured: Behaviour) -> dict[str, Any]:
     """The table as plain values."""
     return {
-        "strengths": list(found.strengths),
-        "rows": [asdict(row) for row in found.rows],
-        "absent": {name: absent.to_json()["absent"] for name, absent in found.absent.items()},
-        "as_expected": not found.failures,
+        "strengths": list(measured.strengths),
+        "rows": [asdict(row) for row in measured.rows],
+        "absent": {name: absent.to_json()["absent"] for name, absent in measured.absent.items()},
+        "as_expected": not measured.failures,
     }
 
 
@@ -424,18 +424,18 @@ def run(options: argparse.Namespace, console: Console, networks: MetricNetworks 
         def report(done: int, whole: int) -> None:
             progress.update(task, completed=done, total=whole)
 
-        found = behaviour(videos, prompts, networks, STRENGTHS, DISTORTIONS, report)
-    console.print(table(found))
-    for row in found.rows:
+        measured = behaviour(videos, prompts, networks, STRENGTHS, DISTORTIONS, report)
+    console.print(table(measured))
+    for row in measured.rows:
         if row.expectation.reason:
             console.print(f"{row.metric}, {row.distortion}: {row.expectation.move}: {row.expectation.reason}")
-    for name, absent in found.absent.items():
+    for name, absent in measured.absent.items():
         console.print(f"{name}: not measured: {absent.reason}")
     if options.out is not None:
         command = f"python -m tools.metrics.behaviour --videos {options.videos} --size {options.size}"
         sources = {q.name: {"network": q.network, "weights": q.weights} for q in quantities(networks, prompts)}
-        write_json(options.out, {"command": command, "sources": sources, **to_json(found)})
-    return found
+        write_json(options.out, {"command": command, "sources": sources, **to_json(measured)})
+    return measured
 
 
 def main(given: list[str] | None = None) -> int:

@@ -94,8 +94,8 @@ class Benchmark:
         observed = Observed.of(prompt.graph, tracks, len(frames))
         checks = {check.name: answer(check, observed) for check in prompt.checks}
         needed = all(checks[check.name] for check in prompt.checks if check.needed)
-        asked = [checks[check.name] for check in prompt.checks if not check.needed]
-        return Verdict(float(np.mean(asked)) if needed else 0.0, checks, len(tracks))
+        answers = [checks[check.name] for check in prompt.checks if not check.needed]
+        return Verdict(float(np.mean(answers)) if needed else 0.0, checks, len(tracks))
 
     @staticmethod
     def scores(verdicts: Sequence[tuple[BenchmarkPrompt, Verdict]]) -> dict[str, Score]:
@@ -120,8 +120,8 @@ def squared(frames: np.ndarray) -> np.ndarray:
         UsageError: if it is not such a video.
     """
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not 2 <= len(frames) <= 64:
-        found = f"{frames.dtype} {frames.shape}"
-        raise UsageError(f"video: expected uint8 (frames, height, width, 3) with 2 to 64 frames; found {found}")
+        shape = f"{frames.dtype} {frames.shape}"
+        raise UsageError(f"video: expected uint8 (frames, height, width, 3) with 2 to 64 frames; found {shape}")
     height, width = frames.shape[1:3]
     if min(height, width) < 1:
         raise UsageError(f"video: expected frames of at least one pixel; found {height}x{width}")

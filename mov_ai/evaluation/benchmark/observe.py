@@ -183,8 +183,8 @@ class Observed:
         doers = movers(self.graph, node)
         if not doers or not all(self.looks(entity) for entity in doers):
             return None
-        found = [self.doing(node, entity, track) for entity in doers for track in self.tracks[entity]]
-        return [doing for doing in found if doing is not None] if None not in found else None
+        measured = [self.doing(node, entity, track) for entity in doers for track in self.tracks[entity]]
+        return [doing for doing in measured if doing is not None] if None not in measured else None
 
     def doing(self, node: Node, entity: str, track: Track) -> Doing | None:
         """When a track does what an event says; None if it does not."""

@@ -102,8 +102,8 @@ class BenchmarkPrompt:
             UsageError: `source: what was expected; what was found`.
         """
         if not isinstance(value, dict) or set(value) != set(_KEYS):
-            found = sorted(value) if isinstance(value, dict) else repr(value)
-            raise UsageError(f"{source}: expected an object with the keys {', '.join(_KEYS)}; found {found}")
+            shown = sorted(value) if isinstance(value, dict) else repr(value)
+            raise UsageError(f"{source}: expected an object with the keys {', '.join(_KEYS)}; found {shown}")
         if value["category"] not in CATEGORIES:
             raise UsageError(f"{source}: category: expected one of {CATEGORIES}; found {value['category']!r}")
         graph = SceneGraph.from_dict(value["graph"], f"{source}: graph")

@@ -193,8 +193,8 @@ def _goes(seen: Observed, entity: str, way: str) -> bool:
     track = seen.one(entity)
     x = track.boxes[track.seen, 0]
     part = max(1, len(x) // 5)
-    gone = float(np.median(x[-part:]) - np.median(x[:part])) * (1 if way == "right" else -1)
-    return gone > max(0.05, float(np.median(track.boxes[track.seen, 2])) / 3)
+    distance = float(np.median(x[-part:]) - np.median(x[:part])) * (1 if way == "right" else -1)
+    return distance > max(0.05, float(np.median(track.boxes[track.seen, 2])) / 3)
 
 
 def _lands(seen: Observed, about: dict[str, Any]) -> bool:

@@ -76,15 +76,15 @@ def _best_window(motion: str, track: Track, interval: Interval) -> Doing | None:
     # Windows reach over the ends of the video by half their length, so that they lie evenly about any motion.
     starts = np.arange(-int(length / 2 * frames), int((1 - length / 2) * frames) + 1) / frames
     anywhere = np.ones(frames, dtype=bool)
-    found = []
+    scored_starts = []
     for start in (*starts, interval[0]):
         measured = measure(track, (float(start), float(start) + length), anywhere)
         if shows(motion, measured):
-            found.append((_done(motion, measured), float(start)))
-    if not found:
+            scored_starts.append((_done(motion, measured), float(start)))
+    if not scored_starts:
         return None
-    most = max(done for done, _ in found)
-    good = [start for done, start in found if done >= _HALF * most]
+    most = max(done for done, _ in scored_starts)
+    good = [start for done, start in scored_starts if done >= _HALF * most]
     begin, end = min(good) + length / 2, max(good) + length / 2
     if end - begin < length:
         # Such windows lie all over a motion, unless what comes before or after it hides them.

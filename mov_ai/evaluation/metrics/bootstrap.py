@@ -36,13 +36,13 @@ def mean_interval(
     return float(np.clip(low, sample.min(), sample.max())), float(np.clip(high, sample.min(), sample.max()))
 
 
-def share_interval(right: Sequence[float], asked: Sequence[float], seed: int = 0) -> tuple[float, float]:
+def share_interval(right: Sequence[float], questions: Sequence[float], seed: int = 0) -> tuple[float, float]:
     """The percentile interval of a share over groups whose members are not independent: whole groups are resampled.
 
     Args:
         right, asked: (N,) how many of each group are right, of how many that were asked for. N ≥ 2.
     """
-    counts = (np.asarray(right, dtype=np.float64), np.asarray(asked, dtype=np.float64))
+    counts = (np.asarray(right, dtype=np.float64), np.asarray(questions, dtype=np.float64))
 
     def share(some: np.ndarray, of: np.ndarray, axis: int) -> np.ndarray:
         total = of.sum(axis)

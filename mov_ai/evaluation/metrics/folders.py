@@ -139,8 +139,8 @@ def _probe(path: Path) -> VideoFile:
             expected, fps = stream.frames, float(stream.average_rate or 0) or 8.0
             count, compression, sizes = 0, "", set()
             for packet in container.demux(stream):
-                if not count and packet.size and (found := re.search(rb"crf=([\d.]+)", bytes(packet))):
-                    compression = f" crf {float(found[1]):g}"
+                if not count and packet.size and (quality := re.search(rb"crf=([\d.]+)", bytes(packet))):
+                    compression = f" crf {float(quality[1]):g}"
                 for frame in packet.decode():
                     count += 1
                     sizes.add((frame.height, frame.width))

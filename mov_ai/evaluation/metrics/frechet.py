@@ -84,14 +84,14 @@ def statistics(batches: Iterable[np.ndarray]) -> FeatureStatistics:
     Raises:
         UsageError: as `FeatureStatistics.update`, or if there is no batch.
     """
-    found: FeatureStatistics | None = None
+    total: FeatureStatistics | None = None
     for batch in batches:
-        if found is None:
-            found = FeatureStatistics(check_features(batch, 1).shape[1])
-        found.update(batch)
-    if found is None:
+        if total is None:
+            total = FeatureStatistics(check_features(batch, 1).shape[1])
+        total.update(batch)
+    if total is None:
         raise UsageError("Fréchet distance: there are no features; give at least 2 videos")
-    return found
+    return total
 
 
 def check_features(features: np.ndarray, minimum: int) -> np.ndarray:

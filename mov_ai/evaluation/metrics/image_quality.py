@@ -99,23 +99,23 @@ def load_lpips(net: str = "alex", path: str | Path | None = None) -> nn.Module |
 
     if net not in ("alex", "vgg", "squeeze"):
         raise UsageError(f"LPIPS: expected the network alex, vgg or squeeze, got {net!r}")
-    found = find_weights(net) if path is None else Path(path)
-    if isinstance(found, Absent):
-        return found
+    weights = find_weights(net) if path is None else Path(path)
+    if isinstance(weights, Absent):
+        return weights
     with warnings.catch_warnings():
         # Of arguments of torchvision that the package still uses.
         warnings.simplefilter("ignore", UserWarning)
         # With a random backbone: left to itself, the package downloads one.
         network = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
     try:
-        state = torch.load(found, map_location="cpu", weights_only=True)
+        state = torch.load(weights, map_location="cpu", weights_only=True)
         with torch.no_grad():
             for slice_ in (module for name, module in network.net.named_children() if name.startswith("slice")):
                 for name, parameter in slice_.named_parameters():
                     parameter.copy_(state[f"features.{name}"])
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        raise MovAIError(f"{found}: is not torchvision's {net} ({reason}); fetch the published file") from None
+        raise MovAIError(f"{weights}: is not torchvision's {net} ({reason}); fetch the published file") from None
     return network.eval().requires_grad_(False)
 
 
@@ -173,8 +173,8 @@ def to_reference_frames(video: np.ndarray, reference: np.ndarray, distance: Fram
 def _distances(first: np.ndarray, second: np.ndarray, distance: FrameDistance) -> np.ndarray:
     if min(first.shape[1:3]) < LPIPS_MIN_SIDE:
         raise UsageError(f"LPIPS: expected frames of at least 32×32 pixels, got {first.shape[1]}×{first.shape[2]}")
-    found = [
+    distances = [
         distance(to_network(first[i : i + _FRAMES_AT_ONCE]), to_network(second[i : i + _FRAMES_AT_ONCE]))
         for i in range(0, len(first), _FRAMES_AT_ONCE)
     ]
-    return torch.cat([part.reshape(-1).double().cpu() for part in found]).numpy()
+    return torch.cat([part.reshape(-1).double().cpu() for part in distances]).numpy()

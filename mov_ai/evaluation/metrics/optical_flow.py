@@ -184,13 +184,13 @@ def load_raft(path: str | Path | None = None) -> Raft | Absent:
     """
     from torchvision.models.optical_flow import raft_large
 
-    found = find_weights("raft") if path is None else Path(path)
-    if isinstance(found, Absent):
-        return found
+    weights = find_weights("raft") if path is None else Path(path)
+    if isinstance(weights, Absent):
+        return weights
     model = raft_large(weights=None, progress=False)
     try:
-        model.load_state_dict(torch.load(found, map_location="cpu", weights_only=True))
+        model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        raise MovAIError(f"{found}: is not torchvision's RAFT large ({reason}); fetch the published file") from None
-    return Raft(model.eval().requires_grad_(False), WEIGHTS["raft"].identity if path is None else str(found))
+        raise MovAIError(f"{weights}: is not torchvision's RAFT large ({reason}); fetch the published file") from None
+    return Raft(model.eval().requires_grad_(False), WEIGHTS["raft"].identity if path is None else str(weights))

@@ -61,10 +61,10 @@ def load_i3d(path: str | Path | None = None, device: torch.device | str = "cpu")
         MovAIError: if the file is another one, or this torch cannot load it.
     """
     if path is None:
-        found = find_weights("i3d")
-        if isinstance(found, Absent):
-            return found
-        return _load_torchscript(found, device)
+        weights = find_weights("i3d")
+        if isinstance(weights, Absent):
+            return weights
+        return _load_torchscript(weights, device)
     if not Path(path).is_file():
         return Absent(f"{path} is not there", f"mov-ai weights pull i3d, or give the file from {WEIGHTS['i3d'].url}")
     return _load_torchscript(check_weights(Path(path), WEIGHTS["i3d"].sha256), device)

@@ -175,7 +175,7 @@ def comparable(a: MetricResult | Absent, b: MetricResult | Absent) -> Comparison
 
 def _dependencies(result: MetricResult) -> dict[str, Any]:
     reference = result.provenance.reference
-    found: dict[str, Any] = {
+    dependencies: dict[str, Any] = {
         "metric": result.name,
         "network": result.network,
         "weights": result.weights,
@@ -184,9 +184,9 @@ def _dependencies(result: MetricResult) -> dict[str, Any]:
         "reference": None if reference is None else reference.name,
     }
     if reference is not None:
-        found["n of the reference"] = reference.n
-        found |= {f"{key} of the reference": value for key, value in asdict(reference.settings).items()}
-    return found | dict(result.parameters)
+        dependencies["n of the reference"] = reference.n
+        dependencies |= {f"{key} of the reference": value for key, value in asdict(reference.settings).items()}
+    return dependencies | dict(result.parameters)
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -129,10 +129,10 @@ def check_weights(path: Path, sha256: str) -> Path:
     Raises:
         MovAIError: if it is another one, or cannot be read.
     """
-    found = sha256_of([path])
-    if found != sha256:
+    actual = sha256_of([path])
+    if actual != sha256:
         raise MovAIError(
-            f"{path}: has SHA-256 {found}, expected {sha256}; it is another or a damaged file and "
+            f"{path}: has SHA-256 {actual}, expected {sha256}; it is another or a damaged file and "
             "was not loaded: remove it and fetch the published one with `mov-ai weights pull`"
         )
     return path
@@ -150,11 +150,11 @@ def pull_weights(name: str, progress: Progress | None = None) -> Path:
     """
     known, target = WEIGHTS[name], places()[0] / WEIGHTS[name].file
     try:
-        found = find_weights(name)
+        stored = find_weights(name)
     except MovAIError:
-        found = None  # what is there is no good, and is replaced or stands behind the one that is fetched
-    if isinstance(found, Path):
-        return found
+        stored = None  # what is there is no good, and is replaced or stands behind the one that is fetched
+    if isinstance(stored, Path):
+        return stored
     remedy = f"fetch it by hand, put it at {target} and run `mov-ai weights verify {name}`"
     # The size is for people to read: which file it is, its SHA-256 alone decides.
     download(known.url, target, known.sha256, remedy, progress=progress)

@@ -48,11 +48,11 @@ def compare(files: Sequence[str | Path]) -> list[Row]:
     labels = [str(path) for path in files]
     rows = []
     for name in dict.fromkeys(name for document in documents for name in document["metrics"]):
-        found = [
+        results = [
             metric_from_json(name, document["metrics"][name], label) if name in document["metrics"] else None
             for document, label in zip(documents, labels, strict=True)
         ]
-        if all(result is None or isinstance(result, Absent) for result in found):
+        if all(result is None or isinstance(result, Absent) for result in results):
             continue
 
         def why(one: Any, other: Any) -> Sequence[str]:
@@ -62,7 +62,7 @@ def compare(files: Sequence[str | Path]) -> list[Row]:
             _row(
                 name,
                 definition(name).title,
-                found,
+                results,
                 labels,
                 why,
                 lambda result: f"{number(result.value)} {interval(result.ci95)}".strip(),
@@ -76,13 +76,13 @@ def _categories(documents: Sequence[Mapping[str, Any]], labels: Sequence[str]) -
     scores = [document.get("compositional") or {} for document in documents]
     depends = [document.get("compositional_depends_on") or {} for document in documents]
     for name in dict.fromkeys(name for categories in scores for name in categories):
-        found: list[Any] = []
+        entries: list[Any] = []
         for categories, known in zip(scores, depends, strict=True):
             entry = categories.get(name)
             if entry is None or "absent" in entry:
-                found.append(None if entry is None else Absent(*entry["absent"].rpartition("; ")[::2]))
+                entries.append(None if entry is None else Absent(*entry["absent"].rpartition("; ")[::2]))
             else:
-                found.append((entry, known))
+                entries.append((entry, known))
 
         def why(one: Any, other: Any) -> Sequence[str]:
             return _differences({**one[1], "n": one[0]["n"]}, {**other[1], "n": other[0]["n"]})
@@ -91,7 +91,7 @@ def _categories(documents: Sequence[Mapping[str, Any]], labels: Sequence[str]) -
             _row(
                 name,
                 f"{name} (compositional)",
-                found,
+                entries,
                 labels,
                 why,
                 lambda pair: f"{percent(pair[0]['score'])} [{', '.join(f'{100 * v:.1f}' for v in pair[0]['ci95'])}]",
@@ -111,7 +111,7 @@ def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 def _row(
     name: str,
     title: str,
-    found: Sequence[Any],
+    results: Sequence[Any],
     labels: Sequence[str],
     why: Callable[[Any, Any], Sequence[str]],
     show: Callable[[Any], str],
@@ -120,13 +120,13 @@ def _row(
     leader: int | None = None
     cells: list[str | None] = []
     reasons = []
-    for place, result in enumerate(found):
+    for place, result in enumerate(results):
         if result is None or isinstance(result, Absent):
             cells.append("" if result is None else "absent")
             continue
         if leader is None:
             leader = place
-        differ = () if leader == place else why(found[leader], result)
+        differ = () if leader == place else why(results[leader], result)
         cells.append(None if differ else show(result))
         if differ:
             reasons.append(f"{labels[place]}: not comparable with {labels[leader]}: {'; '.join(differ)}")

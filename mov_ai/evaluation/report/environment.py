@@ -14,12 +14,12 @@ def environment() -> dict[str, Any]:
     # Not above: it brings the parser along, which no other part of a report needs.
     from mov_ai.evaluation.parser_suite import environment as common
 
-    found = common()
-    found["versions"] |= {name: importlib.metadata.version(name) for name in _VERSIONS}
+    record = common()
+    record["versions"] |= {name: importlib.metadata.version(name) for name in _VERSIONS}
     try:
         import resource
     except ImportError:  # Windows
-        return found
+        return record
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return {**found, "peak_memory_mb": round(peak / 1e6)}
+    return {**record, "peak_memory_mb": round(peak / 1e6)}

@@ -48,8 +48,8 @@ def markdown(results: Results) -> str:
                 notes.append(f"- {_text(words.title)}: {number(figure.permuted.value)} with the prompts permuted")
         lines += ["", *notes, *([""] if notes else [])]
     lines += [f"Real clips: {_text(results.real)}.", ""]
-    if gone := absences(results):
-        lines += ["## Absent", "", *(f"- {_text(line)}" for line in gone), ""]
+    if absent_lines := absences(results):
+        lines += ["## Absent", "", *(f"- {_text(line)}" for line in absent_lines), ""]
     if results.notices:
         lines += ["## Noticed", "", *(f"- {_text(line)}" for line in results.notices), ""]
     lines += ["## What the metrics mean", ""]

@@ -184,10 +184,14 @@ def read_results(path: str | Path) -> dict[str, Any]:
     Raises:
         UsageError: if it is none.
     """
-    found = read_json(path)
-    if not isinstance(found, dict) or found.get("schema") != SCHEMA or not isinstance(found.get("metrics"), dict):
+    document = read_json(path)
+    if (
+        not isinstance(document, dict)
+        or document.get("schema") != SCHEMA
+        or not isinstance(document.get("metrics"), dict)
+    ):
         raise UsageError(f"{path}: expected a results.json of `mov-ai eval` or `make eval` (schema {SCHEMA})")
-    return found
+    return document
 
 
 def metric_from_json(name: str, entry: Mapping[str, Any], source: str) -> MetricResult | Absent:

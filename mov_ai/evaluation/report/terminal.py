@@ -23,8 +23,8 @@ def tables(results: Results) -> Iterator[Table]:
 def absences(results: Results) -> list[str]:
     """One line for each reason: the metrics that it takes away, and what would bring them."""
     reasons: dict[str, list[str]] = {}
-    for name, gone in absent(results):
-        reasons.setdefault(gone.to_json()["absent"], []).append(name)
+    for name, absence in absent(results):
+        reasons.setdefault(absence.to_json()["absent"], []).append(name)
     return [f"absent: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
 
 

@@ -36,13 +36,13 @@ def percent(share: float) -> str:
 def measured(results: Results) -> Iterator[tuple[str, list[tuple[str, Figure]]]]:
     """Group -> its figures that are not absent; groups without any are left out."""
     for group in GROUPS:
-        found = [
+        figures = [
             (name, figure)
             for name, figure in results.metrics.items()
             if definition(name).group == group and not isinstance(figure.result, Absent)
         ]
-        if found:
-            yield group, found
+        if figures:
+            yield group, figures
 
 
 def absent(results: Results) -> list[tuple[str, Absent]]:

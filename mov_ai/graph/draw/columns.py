@@ -170,12 +170,12 @@ def _lanes(graph: SceneGraph, rows: dict[str, float]) -> dict[int, int]:
     for i in sorted(within, key=lambda i: reach[i][1] - reach[i][0]):
         low, high = reach[i]
         kind = kinds[graph.edges[i].source]
-        taken = {
+        used = {
             lane
             for j, lane in lanes.items()
             if kinds[graph.edges[j].source] == kind and reach[j][0] < high and low < reach[j][1]
         }
-        lanes[i] = next((lane for lane in range(8) if lane not in taken), 8)
+        lanes[i] = next((lane for lane in range(8) if lane not in used), 8)
     return lanes
 
 

@@ -129,8 +129,8 @@ class VideoRecognition(nn.Module):
 
     def features_of(self, videos: Iterable[np.ndarray], batch: int = 4) -> np.ndarray:
         """`features` of many videos, (n, 256); only `batch` of them are in memory at once."""
-        found = [seen.features.video.float().cpu().numpy() for seen in self._recognised(videos, batch)]
-        return np.concatenate(found) if found else np.zeros((0, self.config.backbone.features), np.float32)
+        features = [seen.features.video.float().cpu().numpy() for seen in self._recognised(videos, batch)]
+        return np.concatenate(features) if features else np.zeros((0, self.config.backbone.features), np.float32)
 
     def probabilities(self, frames: np.ndarray) -> np.ndarray:
         """Probabilities of the classes, (classes,) with sum 1: the first motion and the shape of what does it.
@@ -144,8 +144,8 @@ class VideoRecognition(nn.Module):
 
     def probabilities_of(self, videos: Iterable[np.ndarray], batch: int = 4) -> np.ndarray:
         """`probabilities` of many videos, (n, classes); only `batch` of them are in memory at once."""
-        found = [seen.classes.double().softmax(-1).cpu().numpy() for seen in self._recognised(videos, batch)]
-        return np.concatenate(found) if found else np.zeros((0, self.config.classes))
+        probabilities = [seen.classes.double().softmax(-1).cpu().numpy() for seen in self._recognised(videos, batch)]
+        return np.concatenate(probabilities) if probabilities else np.zeros((0, self.config.classes))
 
     def frame_features(self, frames: np.ndarray) -> np.ndarray:
         """Features of each frame by itself, for subject consistency.

@@ -166,8 +166,8 @@ class TextVideo(nn.Module):
             return np.zeros((0, self.config.dim), np.float32)
         # One by one: padding would change the last digits, and a figure must not depend on its neighbours.
         words = (self.text.encode([text]).to(self.log_scale.device) for text in texts)
-        found = torch.cat([self.text(one) for one in words])
-        return functional.normalize(found.float(), dim=-1).cpu().numpy()
+        vectors = torch.cat([self.text(one) for one in words])
+        return functional.normalize(vectors.float(), dim=-1).cpu().numpy()
 
     def embed_video(self, frames: np.ndarray) -> np.ndarray:
         """The unit vector of a video.
@@ -187,8 +187,8 @@ class TextVideo(nn.Module):
     def embed_videos(self, videos: Iterable[np.ndarray], batch: int = 4) -> np.ndarray:
         """`embed_video` of many videos, (n, dim); only `batch` of them are in memory at once."""
         device = self.log_scale.device
-        found = [self.video_vectors(inputs.to(device)).cpu().numpy() for inputs in input_batches(videos, batch)]
-        return np.concatenate(found) if found else np.zeros((0, self.config.dim), np.float32)
+        vectors = [self.video_vectors(inputs.to(device)).cpu().numpy() for inputs in input_batches(videos, batch)]
+        return np.concatenate(vectors) if vectors else np.zeros((0, self.config.dim), np.float32)
 
     def similarity(self, text: str, frames: np.ndarray) -> float:
         """Cosine of a text's and a video's vectors, [-1, 1]; higher is nearer.

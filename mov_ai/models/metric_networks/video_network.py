@@ -132,8 +132,8 @@ class Attention(nn.Module):
         query = rearrange(self.queries(y), "b n (h d) -> b h n d", h=self.heads)
         key, value = rearrange(self.pairs(seen), "b n (two h d) -> two b h n d", two=2, h=self.heads)
         mask = None if mask is None else mask[:, None, None, :]
-        found = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        x = x + self.out(rearrange(found, "b h n d -> b n (h d)"))
+        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        x = x + self.out(rearrange(attended, "b h n d -> b n (h d)"))
         return x + self.mlp(self.norm_mlp(x))
 
 
@@ -192,12 +192,12 @@ class VideoNetwork(nn.Module):
         """
         check_video(frames)
         place = next(self.parameters()).device
-        found = []
+        features = []
         # A few at a time: memory does not grow with the length.
         for start in range(0, len(frames), MOST_FRAMES):
             maps = self.frame(_resized(frames[start : start + MOST_FRAMES]).to(place))[-1].flatten(2)
-            found.append(self.to_frame_features(torch.cat([maps.mean(-1), maps.amax(-1)], -1)).cpu())
-        return torch.cat(found).float().numpy()
+            features.append(self.to_frame_features(torch.cat([maps.mean(-1), maps.amax(-1)], -1)).cpu())
+        return torch.cat(features).float().numpy()
 
 
 def network_input(frames: np.ndarray) -> Tensor:

@@ -198,8 +198,8 @@ Per cell, on 48 scenes held back (share right; `box` and `turn` are mean errors 
 """
 
 
-def _accuracy(found: Tensor, expected: Tensor) -> float:
-    return (found == expected).float().mean().item()
+def _accuracy(predicted: Tensor, expected: Tensor) -> float:
+    return (predicted == expected).float().mean().item()
 
 
 # -- data --------------------------------------------------------------------------------------------------------------

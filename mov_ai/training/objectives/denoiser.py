@@ -152,10 +152,10 @@ class DenoiserObjective(Objective):
             self._module = channels_last(build_denoiser(model))
         self._codec = load_component(VideoCodec, CodecConfig, self.codec_directory).requires_grad_(False)
         self._codec = self._codec.to(memory_format=torch.channels_last)
-        wanted, found = self._module.config.latent_channels, self._codec.config.latent_channels
-        if wanted != found:
+        own_channels, codec_channels = self._module.config.latent_channels, self._codec.config.latent_channels
+        if own_channels != codec_channels:
             raise UsageError(
-                f"denoiser: latent_channels: expected the codec's {found} ({codec}), got {wanted}; "
+                f"denoiser: latent_channels: expected the codec's {codec_channels} ({codec}), got {own_channels}; "
                 "give a codec of this size as objective.codec"
             )
 
@@ -176,10 +176,10 @@ class DenoiserObjective(Objective):
         drops = torch.from_numpy(
             rng.random((3, self.batch_size)) < [[self.drop_text], [self.drop_graph], [self.drop_layout]]
         )
-        said_only = rng.random(self.batch_size) < self.drop_assumed
+        without_assumptions = rng.random(self.batch_size) < self.drop_assumed
         graphs = [
             with_seen_words(without_assumed(graph) if bare else graph)
-            for graph, bare in zip(drawn.graphs, said_only, strict=True)
+            for graph, bare in zip(drawn.graphs, without_assumptions, strict=True)
         ]
         given = blurred(self._condition(graphs, drawn.layouts), self.blur, int(rng.integers(1 << 62)))
         return self._pack(drawn, given.drop(*drops))

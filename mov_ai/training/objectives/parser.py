@@ -52,7 +52,7 @@ from mov_ai.training.parser_loss import parser_loss
 from mov_ai.training.parser_runs import start_missing, wait_for
 from mov_ai.training.parser_samples import IGNORED, Sample, collate, pack, unpack
 from mov_ai.training.timelines import TimelineSample, collate_timelines, timeline_samples
-from mov_ai.worlds.tabletop.told_scenes import WorldCaptions
+from mov_ai.worlds.tabletop.world_captions import WorldCaptions
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -191,8 +191,8 @@ class ParserObjective(Objective):
                 self.samples[name] = [factual_sample(caption, places, vocabulary) for caption, places in parts]
             elif name == "timelines":
                 folders = [data_folder(name) for name in ("storybench", "uds_time", "ud_english_ewt")]
-                told, timed = load_stories(folders[0]), load_sentences(*folders[1:])
-                self.timelines = timeline_samples(told, timed, vocabulary.known, _cache_folder(), progress)
+                stories, timed = load_stories(folders[0]), load_sentences(*folders[1:])
+                self.timelines = timeline_samples(stories, timed, vocabulary.known, _cache_folder(), progress)
             else:
                 self.samples[name] = self._cached(name, self.spacy, progress)
         for samples in self.samples.values():
@@ -224,9 +224,9 @@ class ParserObjective(Objective):
         def build() -> dict[str, np.ndarray]:
             samples = []
             for start in range(0, self.captions, 256):
-                told = [source.caption(i) for i in range(start, min(start + 256, self.captions))]
-                graphs = token_graphs([Corrected(text) for text, _, _ in told], nlp, self.vocabulary.known)
-                for tokens, (_, graph, mentions) in zip(graphs, told, strict=True):
+                drawn = [source.caption(i) for i in range(start, min(start + 256, self.captions))]
+                graphs = token_graphs([Corrected(text) for text, _, _ in drawn], nlp, self.vocabulary.known)
+                for tokens, (_, graph, mentions) in zip(graphs, drawn, strict=True):
                     samples.append(make_sample(tokens, graph, mentions, self.vocabulary))
                 progress(len(samples), self.captions, f"{name} captions")
             return pack(samples)
@@ -240,8 +240,8 @@ class ParserObjective(Objective):
             b"".join(p.read_bytes() for p in files),
             json.dumps([captions, FEATURES, self.vocabulary.to_dict(), self.captions]).encode(),
         )
-        told = "-".join(hashlib.sha256(part).hexdigest()[:12] for part in parts)
-        return _cache_folder() / f"v{_CACHE_VERSION}-{told}.npz"
+        fingerprint = "-".join(hashlib.sha256(part).hexdigest()[:12] for part in parts)
+        return _cache_folder() / f"v{_CACHE_VERSION}-{fingerprint}.npz"
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """Samples drawn by (seed, step): see `collate` for the tensors."""

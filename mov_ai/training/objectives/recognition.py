@@ -141,15 +141,15 @@ def recognition_figures(module: torch.nn.Module, clips: MetricClips, batch_size:
     device = next(module.parameters()).device
     for name, damaged in (("", 0.0), ("_damaged", 1.0)):
         rng = np.random.default_rng(0)
-        found: list[tuple[Tensor, Tensor, Tensor]] = []
+        outputs: list[tuple[Tensor, Tensor, Tensor]] = []
         samples: list[dict[str, Tensor]] = []
         for start in range(0, len(clips), batch_size):
             indices = range(start, min(start + batch_size, len(clips)))
             batch = collate([draw_sample(clips, i, FRAME_COUNTS[-1], rng, damaged, mirrored=False) for i in indices])
             seen: Recognised = module(batch.pop("video").to(device))
-            found.append((seen.labels.float().cpu(), seen.classes.float().cpu(), seen.damage.float().cpu()))
+            outputs.append((seen.labels.float().cpu(), seen.classes.float().cpu(), seen.damage.float().cpu()))
             samples.append({key: batch[key] for key in ("labels", "classes", "damage", "known_in_time")})
-        labels, classes, damage = (torch.cat(parts) for parts in zip(*found, strict=True))
+        labels, classes, damage = (torch.cat(parts) for parts in zip(*outputs, strict=True))
         gold = {key: torch.cat([sample[key] for sample in samples]) for key in samples[0]}
         in_order = gold["known_in_time"] > 0
         precision = _average_precision(labels[in_order], gold["labels"][in_order])
@@ -171,12 +171,14 @@ def recognition_figures(module: torch.nn.Module, clips: MetricClips, batch_size:
 
 def _average_precision(logits: Tensor, truth: Tensor) -> Tensor:
     """(n, L) logits and truth -> (L,), not a number for labels that hardly any clip has."""
-    found = torch.full((logits.shape[1],), torch.nan)
+    precision = torch.full((logits.shape[1],), torch.nan)
     judged = truth.sum(0) >= _LEAST_POSITIVES
     if judged.any():
         number = int(judged.sum())
-        found[judged] = multilabel_average_precision(logits[:, judged], truth[:, judged].long(), number, average="none")
-    return found
+        precision[judged] = multilabel_average_precision(
+            logits[:, judged], truth[:, judged].long(), number, average="none"
+        )
+    return precision
 
 
 def _right(probabilities: Tensor, truth: Tensor) -> float:

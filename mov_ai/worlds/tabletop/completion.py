@@ -68,8 +68,8 @@ def without_assumed(graph: SceneGraph) -> SceneGraph:
     for node in graph.nodes:
         if "label" in node.assumed:
             continue
-        unsaid: dict[str, Any] = dict.fromkeys(node.assumed)
-        nodes.append(replace(node, assumed=(), **unsaid))
+        emptied: dict[str, Any] = dict.fromkeys(node.assumed)
+        nodes.append(replace(node, assumed=(), **emptied))
     kept = {node.id for node in nodes}
     return SceneGraph(graph.caption, nodes, [e for e in graph.edges if e.source in kept and e.target in kept])
 

@@ -128,7 +128,7 @@ def _stay(boxes: np.ndarray, interval: Interval) -> float:
     return float(min(steady, same_size, 1 - _wobble(boxes, interval) / WOBBLE, seen))
 
 
-def _seen_around(boxes: np.ndarray, interval: Interval) -> tuple[float, float]:
+def _visibility_around(boxes: np.ndarray, interval: Interval) -> tuple[float, float]:
     """Visibility just before a sudden change of that interval, and in the interval's last frame."""
     time = frame_times(len(boxes))
     before = np.flatnonzero(time < change_time(interval))
@@ -138,12 +138,12 @@ def _seen_around(boxes: np.ndarray, interval: Interval) -> tuple[float, float]:
 
 
 def _vanish(boxes: np.ndarray, interval: Interval) -> float:
-    before, after = _seen_around(boxes, interval)
+    before, after = _visibility_around(boxes, interval)
     return min(before / SEEN - 1, 1 - after / SEEN)
 
 
 def _appear(boxes: np.ndarray, interval: Interval) -> float:
-    before, after = _seen_around(boxes, interval)
+    before, after = _visibility_around(boxes, interval)
     return min(after / SEEN - 1, 1 - before / SEEN)
 
 
@@ -252,9 +252,9 @@ def score(graph: SceneGraph, layout: Layout) -> LayoutReport:
 def _judge_event(event: Node, track: Track, name: str) -> Verdict:
     motion = motion_of(event.label, event.direction) or ""
     margin = motion_margin(motion, track.boxes, event.interval)
-    said = event.label if event.direction is None else f"{event.label} {event.direction}"
+    doing = event.label if event.direction is None else f"{event.label} {event.direction}"
     number = f"#{track.instance + 1} " if track.instance else ""
-    text = f"{name} {number}{said} in [{event.interval[0]:g}, {event.interval[1]:g}]"
+    text = f"{name} {number}{doing} in [{event.interval[0]:g}, {event.interval[1]:g}]"
     return Verdict(event.id, track.entity, text, motion, None if margin is None else margin >= 0, margin or 0.0)
 
 

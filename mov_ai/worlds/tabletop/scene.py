@@ -405,21 +405,21 @@ def _propose_action(
 
 def _propose_relations(rng: np.random.Generator, scene: Scene) -> tuple[tuple[int, str, int], ...]:
     single = {i: next(o for o in scene.instances if o.thing == i) for i, t in enumerate(scene.things) if t.count == 1}
-    found = []
+    candidates = []
     for i, a in single.items():
         for j, b in single.items():
             if i == j or "appear" in [m.motion for m in scene.actions if m.thing in (i, j)]:
                 continue
             dx, dz = b.x - a.x, b.z - a.z
             if abs(dx) > 0.9 and abs(dx) > abs(dz):
-                found.append((i, "left of" if dx > 0 else "right of", j))
+                candidates.append((i, "left of" if dx > 0 else "right of", j))
             elif abs(dz) > 0.9 and abs(dz) > abs(dx):
-                found.append((i, "in front of" if dz > 0 else "behind", j))
+                candidates.append((i, "in front of" if dz > 0 else "behind", j))
             if dx * dx + dz * dz < 2.4:
-                found.append((i, "next to", j))
-    if not found or rng.random() < 0.55:
+                candidates.append((i, "next to", j))
+    if not candidates or rng.random() < 0.55:
         return ()
-    return (found[int(rng.integers(len(found)))],)
+    return (candidates[int(rng.integers(len(candidates)))],)
 
 
 def _acceptable(scene: Scene) -> bool:

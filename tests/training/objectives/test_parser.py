@@ -21,7 +21,7 @@ from mov_ai.training.objectives.parser import ParserObjective
 from mov_ai.training.parser_figures import figures, triple_figures
 from mov_ai.training.parser_runs import start_missing, wait_for
 from mov_ai.training.parser_samples import Sample, collate, pack, unpack
-from mov_ai.worlds.tabletop.told_scenes import WorldCaptions
+from mov_ai.worlds.tabletop.world_captions import WorldCaptions
 from tests.parser.builders import certain_scores
 
 #: Captions in FACTUAL's form, made up for these tests.

@@ -1,4 +1,4 @@
-"""Scenes that are only told, never shown, and the captions of them that train the parser."""
+"""The captions of the tabletop world that train the parser, of scenes that are never rendered."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mov_ai.worlds.tabletop.scene import Action, Camera, Scene, Thing, split_see
 
 
 class WorldCaptions:
-    """Captions of told scenes: what the grammar words, without placing anything on a floor.
+    """Captions of scenes that are only put into words: nothing is placed on a floor.
 
     Args:
         split: "train", "validation" or "test".
@@ -37,13 +37,13 @@ class WorldCaptions:
     def caption(self, index: int) -> tuple[str, SceneGraph, tuple[Mention, ...]]:
         """Caption `index`, always the same."""
         rng = split_seed(self.split, index)
-        caption = describe(told_scene(rng, self.split), rng, self.split)
+        caption = describe(unplaced_scene(rng, self.split), rng, self.split)
         if rng.random() < self.substituted:
             caption = with_other_words(caption, rng)
         return caption.text, caption.graph, caption.mentions
 
 
-def told_scene(rng: np.random.Generator, split: str) -> Scene:
+def unplaced_scene(rng: np.random.Generator, split: str) -> Scene:
     """A scene to put into words: things, actions, relations, setting and light, but no objects and no camera's view.
 
     More varied than `scene.sample_scene`, for nothing has to fit into a frame: up to five steps, and more often two
@@ -57,7 +57,7 @@ def told_scene(rng: np.random.Generator, split: str) -> Scene:
         shape, color = pairs[i]
         size, material = draw.pick(list(SIZES)), draw.pick(list(MATERIALS))
         things.append(Thing(shape, color, size, material, int(rng.choice([1, 2, 3], p=[0.88, 0.07, 0.05]))))
-    actions = _told_actions(draw, things)
+    actions = _actions(draw, things)
     relations: tuple[tuple[int, str, int], ...] = ()
     appearing = {action.thing for action in actions if action.motion == "appear"}
     placed = [i for i, thing in enumerate(things) if thing.count == 1 and i not in appearing]
@@ -70,7 +70,7 @@ def told_scene(rng: np.random.Generator, split: str) -> Scene:
     return Scene(tuple(things), (), tuple(actions), relations, setting, light, camera, (0.0, 0.0))
 
 
-def _told_actions(draw: Choices, things: list[Thing]) -> list[Action]:
+def _actions(draw: Choices, things: list[Thing]) -> list[Action]:
     steps = int(draw.rng.choice([0, 1, 2, 3, 4, 5], p=[0.06, 0.30, 0.34, 0.19, 0.07, 0.04]))
     colors = {i: thing.color for i, thing in enumerate(things)}
     seen: set[int] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from mov_ai.worlds.tabletop.scene import Scene
 #: Kinds of attributes that every object of the world has, each for all of the time.
 LOOKS = ("color", "material")
 _DEFAULT_MATERIAL, _DEFAULT_SETTING, _DEFAULT_LIGHT = "matte", "floor", "left"
+#: What a node's fields hold where nothing is said.
+_DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Node)}
 #: Shorter gaps between intervals are rounding.
 _SHORTEST = 1e-3
 
@@ -66,9 +68,10 @@ def without_assumed(graph: SceneGraph) -> SceneGraph:
     """A copy without anything that was assumed."""
     nodes = []
     for node in graph.nodes:
-        if "label" in node.assumed:
+        # The root stays: a graph has one, whatever is said of it.
+        if "label" in node.assumed and node.type != "scene":
             continue
-        emptied: dict[str, Any] = dict.fromkeys(node.assumed)
+        emptied = {name: _DEFAULTS[name] for name in node.assumed if name != "label"}
         nodes.append(replace(node, assumed=(), **emptied))
     kept = {node.id for node in nodes}
     return SceneGraph(graph.caption, nodes, [e for e in graph.edges if e.source in kept and e.target in kept])

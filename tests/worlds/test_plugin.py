@@ -1,0 +1,33 @@
+"""The world as a pipeline sees it: what it completes and how it judges."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from mov_ai.plugins import World, load_world
+from mov_ai.worlds.tabletop.completion import complete
+from mov_ai.worlds.tabletop.layout_rules import score
+from mov_ai.worlds.tabletop.plugin import TABLETOP
+from mov_ai.worlds.tabletop.world import caption_and_layout
+from tests.models.builders import ball_and_cube
+
+
+def test_the_world_completes_and_judges() -> None:
+    world: World = TABLETOP
+    assert world.name == "tabletop"
+    assert world.complete(ball_and_cube(), 3) == complete(ball_and_cube(), 3)
+    _, caption, layout = caption_and_layout(5, "train")
+    assert world.verify(caption.graph, layout) == score(caption.graph, layout)
+
+
+def test_the_installed_world_is_this_one() -> None:
+    assert load_world("tabletop") is TABLETOP
+
+
+def test_naming_the_world_loads_no_renderer() -> None:
+    code = (
+        "import sys; from mov_ai.plugins import load_world; load_world('tabletop'); "
+        "assert not [name for name in sys.modules if name.endswith(('tabletop.render', 'tabletop.scene'))]"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

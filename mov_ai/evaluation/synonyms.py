@@ -19,84 +19,12 @@ from rich.table import Table
 
 from mov_ai.evaluation.checker import Checker
 from mov_ai.graph import Edge, Node, SceneGraph
-from mov_ai.graph.files import write_json
+from mov_ai.graph.files import read_json, write_json
 from mov_ai.hardware import machine
+from mov_ai.shipped_files import shipped
 
-#: Word -> prompts as (colour, noun, verb, what follows the verb, direction).
-_PROMPTS: dict[str, list[tuple[str, str, str, str, str | None]]] = {
-    "orb": [
-        ("red", "orb", "roll", "to the left", "left"),
-        ("green", "orb", "slide", "to the right", "right"),
-        ("yellow", "orb", "jump", "", None),
-    ],
-    "block": [
-        ("blue", "block", "slide", "to the right", "right"),
-        ("red", "block", "spin", "", None),
-        ("cyan", "block", "jump", "", None),
-    ],
-    "tube": [
-        ("green", "tube", "roll", "to the left", "left"),
-        ("purple", "tube", "jump", "", None),
-    ],
-    "crimson": [
-        ("crimson", "ball", "roll", "to the right", "right"),
-        ("crimson", "cube", "jump", "", None),
-        ("crimson", "cylinder", "slide", "to the left", "left"),
-    ],
-    "emerald": [
-        ("emerald", "ball", "jump", "", None),
-        ("emerald", "cone", "slide", "to the right", "right"),
-    ],
-    "turquoise": [
-        ("turquoise", "cube", "slide", "to the left", "left"),
-        ("turquoise", "cylinder", "jump", "", None),
-    ],
-    "navy": [
-        ("navy", "cube", "slide", "to the right", "right"),
-        ("navy", "ball", "roll", "to the left", "left"),
-    ],
-    "violet": [
-        ("violet", "ball", "roll", "to the right", "right"),
-        ("violet", "cone", "slide", "to the left", "left"),
-        ("violet", "cylinder", "jump", "", None),
-    ],
-    "hop": [
-        ("red", "ball", "hop", "", None),
-        ("blue", "cube", "hop", "", None),
-        ("yellow", "cone", "hop", "", None),
-    ],
-    "leap": [
-        ("green", "ball", "leap", "", None),
-        ("red", "cylinder", "leap", "", None),
-        ("pink", "cube", "leap", "", None),
-    ],
-    "rotate": [
-        ("red", "cube", "rotate", "", None),
-        ("blue", "cube", "rotate", "", None),
-        ("yellow", "cube", "rotate", "", None),
-    ],
-    "plummet": [
-        ("red", "ball", "plummet", "", None),
-        ("blue", "cylinder", "plummet", "", None),
-    ],
-    "ascend": [
-        ("green", "ball", "ascend", "", None),
-        ("red", "cube", "ascend", "", None),
-        ("purple", "cylinder", "ascend", "", None),
-    ],
-    "swell": [
-        ("blue", "ball", "swell", "", None),
-        ("red", "cube", "swell", "", None),
-    ],
-    "dwindle": [
-        ("yellow", "ball", "dwindle", "", None),
-        ("blue", "cube", "dwindle", "", None),
-    ],
-    "materialize": [
-        ("red", "ball", "materialize", "", None),
-        ("pink", "cone", "materialize", "", None),
-    ],
-}
+#: Of each prompt: the word that training never says, colour, noun, verb, what follows it, and the direction that says.
+PROMPTS = shipped("data/prompts") / "synonyms.json"
 
 
 @dataclass(frozen=True)
@@ -116,22 +44,22 @@ class SynonymPrompt:
 def synonym_prompts() -> list[SynonymPrompt]:
     """The forty prompts, always the same."""
     prompts = []
-    for word, rows in _PROMPTS.items():
-        for color, noun, verb, rest, direction in rows:
-            article = "An" if color[0] in "aeiou" else "A"
-            text = f"{article} {color} {noun} {verb}s{' ' + rest if rest else ''}."
-            nodes = [
-                Node("scene", "scene", "scene"),
-                Node("thing", "entity", noun),
-                Node("color", "attribute", color, kind="color"),
-                Node("event", "event", verb, direction=direction),
-            ]
-            edges = [
-                Edge("scene", "event", "contains"),
-                Edge("event", "thing", "agent"),
-                Edge("thing", "color", "has_attribute"),
-            ]
-            prompts.append(SynonymPrompt(word, text, SceneGraph(text, nodes, edges)))
+    for row in read_json(PROMPTS):
+        word, color, noun, verb, rest = (row[name] for name in ("word", "color", "noun", "verb", "rest"))
+        article = "An" if color[0] in "aeiou" else "A"
+        text = f"{article} {color} {noun} {verb}s{' ' + rest if rest else ''}."
+        nodes = [
+            Node("scene", "scene", "scene"),
+            Node("thing", "entity", noun),
+            Node("color", "attribute", color, kind="color"),
+            Node("event", "event", verb, direction=row["direction"]),
+        ]
+        edges = [
+            Edge("scene", "event", "contains"),
+            Edge("event", "thing", "agent"),
+            Edge("thing", "color", "has_attribute"),
+        ]
+        prompts.append(SynonymPrompt(word, text, SceneGraph(text, nodes, edges)))
     return prompts
 
 

@@ -83,7 +83,9 @@ def test_labels_shows_both_halves(command: Command) -> None:
 def test_synonyms_gives_texts_or_graphs(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = GreyPipeline()
     monkeypatch.setattr("mov_ai.pipeline.MovAIPipeline.from_pretrained", lambda checkpoint: pipeline)
-    monkeypatch.setattr("mov_ai.evaluation.synonyms._PROMPTS", {"orb": [("red", "orb", "jump", "", None)]})
+    row = {"word": "orb", "color": "red", "noun": "orb", "verb": "jump", "rest": "", "direction": None}
+    Path("one.json").write_text(json.dumps([row]), encoding="utf-8")
+    monkeypatch.setattr("mov_ai.evaluation.synonyms.PROMPTS", Path("one.json"))
     (prompt,) = synonym_prompts()
     result = command("check", "synonyms", "--stages", "64", "--out", "figures.json")
     assert (result.code, pipeline.asked) == (0, [(prompt.text, 0, 64)])

@@ -28,8 +28,8 @@ def config_directory() -> Path:
     Raises:
         UsageError: if that folder holds no `train.yaml`.
     """
-    given = os.environ.get("MOV_AI_CONF")
-    folder = Path(given) if given else shipped("conf")
+    from_environment = os.environ.get("MOV_AI_CONF")
+    folder = Path(from_environment) if from_environment else shipped("conf")
     if not (folder / "train.yaml").is_file():
         raise UsageError(f"no train.yaml in {folder}; set MOV_AI_CONF to a folder like conf/ of mov_ai, or unset it")
     return folder.resolve()
@@ -52,12 +52,12 @@ def check_choice(arguments: list[str], directory: Path, group: str) -> None:
         return
     names = choices(directory, group)
     available = f"available: {', '.join(names)}"
-    given = [argument.split("=", 1)[1] for argument in arguments if argument.startswith(f"{group}=")]
-    if not given:
+    chosen = [argument.split("=", 1)[1] for argument in arguments if argument.startswith(f"{group}=")]
+    if not chosen:
         raise UsageError(f"no {group} given; add {group}=<name>; {available}")
-    if any(bracket in given[-1] for bracket in "[](){}"):
+    if any(bracket in chosen[-1] for bracket in "[](){}"):
         return  # a sweep expression such as choice(a, b), which Hydra takes apart
-    for name in given[-1].split(","):
+    for name in chosen[-1].split(","):
         if name not in names:
             raise UsageError(f"unknown {group} {name!r}; {available}")
 

@@ -206,7 +206,7 @@ class MovAIPipeline:
         with clock.part("plan"):
             report("plan", 0, 1)
             planned, verdict = self._plan(graph, request, layout)
-            given = self._encode(graph, planned, request.shape.frames)
+            conditioning = self._encode(graph, planned, request.shape.frames)
             report("plan", 1, 1)
         result = VideoResult(np.empty(0, np.uint8), {}, {}, graph, planned or Layout(request.shape.frames))
         result.fps = request.shape.fps
@@ -214,7 +214,7 @@ class MovAIPipeline:
         to_run = self._stages_to_run(request, resume, video)
         for number, stage in enumerate(to_run):
             with clock.part(str(stage.size)), self._precision():
-                latents = self._make_stage(stage, request, given, previous, resume, report)
+                latents = self._make_stage(stage, request, conditioning, previous, resume, report)
             with clock.part("decode"):
                 report("decode", number, len(to_run))
                 previous = request.cascade.decode(latents)
@@ -374,7 +374,7 @@ class MovAIPipeline:
         self,
         stage: Stage,
         request: _Request,
-        given: Conditioning,
+        conditioning: Conditioning,
         previous: Tensor | None,
         resume: SavedLatents | None,
         report: ProgressCallback,
@@ -384,13 +384,13 @@ class MovAIPipeline:
         if resume is not None and stage.size in resume.latents:
             latents = resume.latents[stage.size]
             channels = self.cascade.codec.config.latent_channels
-            wanted = (1, frames, channels, stage.height // FACTOR, stage.width // FACTOR)
-            if tuple(latents.shape) != wanted:
-                raise UsageError(f"latents: expected {wanted} at stage {stage.size}; found {tuple(latents.shape)}")
+            expected = (1, frames, channels, stage.height // FACTOR, stage.width // FACTOR)
+            if tuple(latents.shape) != expected:
+                raise UsageError(f"latents: expected {expected} at stage {stage.size}; found {tuple(latents.shape)}")
             return latents.to(self.device)
         return request.cascade.run_stage(
             stage.index,
-            collate([given]).to(self.device),
+            collate([conditioning]).to(self.device),
             [request.seed],
             request.guidance,
             previous,

@@ -19,7 +19,7 @@ from mov_ai.graph.inflection import COMMON_VERBS, TRANSITIVE_VERBS, inflect, plu
 WORDS = load("other_words", OtherWords)
 _RELATIONS = load("relations", RelationWords).more
 #: Verbs that keep their meaning in every caption: changes of colour, and one that says where its subject goes.
-_KEPT_VERBS = ("turn", "become", "change", "approach")
+_CHANGE_VERBS = ("turn", "become", "change", "approach")
 
 
 def with_other_words(caption: Caption, rng: np.random.Generator) -> Caption:
@@ -100,9 +100,9 @@ class _Substitution(Choices):
             self.nodes[node.id] = replace(node, label=noun)
 
     def _replace_adjectives(self) -> None:
-        held = [edge for edge in self.edges if edge.type == "has_attribute"]
-        turning = {edge.source for edge in held if edge.interval != (0.0, 1.0)}
-        owners = {edge.target: edge.source for edge in held}
+        attribute_edges = [edge for edge in self.edges if edge.type == "has_attribute"]
+        turning = {edge.source for edge in attribute_edges if edge.interval != (0.0, 1.0)}
+        owners = {edge.target: edge.source for edge in attribute_edges}
         for node in self._of_type("attribute"):
             if not self.chance(0.35):
                 continue
@@ -125,7 +125,7 @@ class _Substitution(Choices):
     def _replace_verbs(self) -> None:
         for node in self._of_type("event"):
             span, lemma = self.spans[node.id][0], node.label
-            if lemma not in _KEPT_VERBS and self.chance(0.35):
+            if lemma not in _CHANGE_VERBS and self.chance(0.35):
                 lemma = self.pick(TRANSITIVE_VERBS if node.id in self.passive else COMMON_VERBS)
                 if self.chance(0.2):
                     lemma = self._invented()
@@ -187,7 +187,7 @@ class _Substitution(Choices):
     def _add_participants(self) -> None:
         """Give events other participants: "chases a dog", "is pushed by a robot", "jumps onto the cube"."""
         for node in self._of_type("event"):
-            if node.label in _KEPT_VERBS or self.rng.random() > 0.14:
+            if node.label in _CHANGE_VERBS or self.rng.random() > 0.14:
                 continue
             span = self.spans[node.id][0]
             ends_here = self.text[span[1] : span[1] + 1] in ("", ".", ",", ";")

@@ -69,13 +69,13 @@ class StoryPlot(Choices):
             for (event,) in (s for s in self.steps if len(s) == 1)
             if len(event.subjects) == 1 and not event.passive
         ]
-        those = [i for i in dict.fromkeys(alone) if self.actors[i].count == 1 and self.actors[i].owner is None]
-        if len(those) < 2:
+        unowned = [i for i in dict.fromkeys(alone) if self.actors[i].count == 1 and self.actors[i].owner is None]
+        if len(unowned) < 2:
             return
-        one, other = those[-2:]
-        alike = self.actors[one].group == self.actors[other].group != "weather"
-        verbs = self._acts(self.actors[one]) if alike else WORDS.anything
-        self.steps.append([Event([one, other], self.pick(verbs))])
+        first, second = unowned[-2:]
+        alike = self.actors[first].group == self.actors[second].group != "weather"
+        verbs = self._acts(self.actors[first]) if alike else WORDS.anything
+        self.steps.append([Event([first, second], self.pick(verbs))])
 
     def _add_aside(self, event: Event) -> None:
         """Let one who takes part in an event do something else meanwhile, unless that would be hard to tell apart."""
@@ -189,8 +189,8 @@ class StoryPlot(Choices):
     def _acts(self, actor: Actor) -> tuple[str, ...]:
         if actor.group == "weather":
             return WORDS.weather[actor.noun]
-        known = WORDS.namesakes if self.chance(_NAMESAKES) else WORDS.acts
-        return known.get(actor.group, ("fall", "burn"))
+        acts_by_group = WORDS.namesakes if self.chance(_NAMESAKES) else WORDS.acts
+        return acts_by_group.get(actor.group, ("fall", "burn"))
 
     def _act(self, subject: int, cast: list[int]) -> Event:
         event = Event([subject], self.pick(self._acts(self.actors[subject])))
@@ -224,9 +224,9 @@ class StoryPlot(Choices):
         if targets and self.chance(0.65):
             target = self.pick(targets)
         elif actor.group in ("human", "animal") and self.chance(0.12):
-            own = "person" if actor.group == "human" else "animal"
-            target = self._owned(subject, WORDS.own[own])
-            verbs = WORDS.actions[actor.group][own if own == "person" else "animal_own"]
+            object_kind = "person" if actor.group == "human" else "animal"
+            target = self._owned(subject, WORDS.own[object_kind])
+            verbs = WORDS.actions[actor.group][object_kind if object_kind == "person" else "animal_own"]
             return Event([subject], self.pick(verbs).lemma, patients=[target])
         else:
             group = self.pick([g for g in options if g not in ("person", "animal_own")])
@@ -299,8 +299,12 @@ class StoryPlot(Choices):
     def _values(self, subject: int) -> tuple[str, str | None, str]:
         """Kind, value until now (None if it is not known) and new value of a change."""
         actor = self.actors[subject]
-        known = [kind for kind in actor.values if len(actor.values[kind]) < 3]
-        kind = self.pick(known) if known else self.weighted(WORDS.changing.get(actor.group, WORDS.changing["object"]))
+        changed_kinds = [kind for kind in actor.values if len(actor.values[kind]) < 3]
+        kind = (
+            self.pick(changed_kinds)
+            if changed_kinds
+            else self.weighted(WORDS.changing.get(actor.group, WORDS.changing["object"]))
+        )
         earlier_values = actor.values.get(kind, [dict(actor.looks).get(kind)])
         old = earlier_values[-1]
         if kind == "color":
@@ -309,17 +313,17 @@ class StoryPlot(Choices):
         back = [value for pair in pairs if old in pair for value in pair if value != old]
         if back:
             return kind, old, self.pick(back)
-        one, other = self.pick(pairs)
+        old_value, new_value = self.pick(pairs)
         if self.chance(0.5):
-            one, other = other, one
+            old_value, new_value = new_value, old_value
         if kind not in actor.values:
             # What it was fits what it becomes, or is not said.
             actor.looks = [look for look in actor.looks if look[0] != kind]
             old = None
             if self.chance(0.4):
-                old = one
+                old = old_value
                 actor.looks += [(kind, old)] if self.chance(0.7) else []
-        return kind, old, other
+        return kind, old, new_value
 
     def _change(self, event: Event, actor: int, kind: str, old: str | None, new: str, wording: str) -> None:
         values = self.actors[actor].values.setdefault(kind, [old])

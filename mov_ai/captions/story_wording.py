@@ -122,8 +122,8 @@ class StoryWording(Realiser):
     def _can_say_both(self, event: Event) -> bool:
         """Whether two are meant who alone have been told of."""
         acting = {index for index in self.mentioned if self.actors[index].group != "object"}
-        two = set(event.subjects)
-        return len(event.agents) == 2 and two <= set(self.mentioned) and acting <= two and not event.passive
+        both = set(event.subjects)
+        return len(event.agents) == 2 and both <= set(self.mentioned) and acting <= both and not event.passive
 
     # -- clauses -------------------------------------------------------------------------------------------------------
 

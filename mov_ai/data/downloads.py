@@ -119,8 +119,8 @@ def project_data_folder() -> Path:
 
 
 def _places() -> list[Path]:
-    given = os.environ.get("MOV_AI_DATA")
-    return [*([Path(given)] if given else []), project_data_folder()]
+    from_environment = os.environ.get("MOV_AI_DATA")
+    return [*([Path(from_environment)] if from_environment else []), project_data_folder()]
 
 
 def data_folder(dataset: str) -> Path:

@@ -146,9 +146,11 @@ def build(entry: Any, source: str = "entry") -> TemporalSentence:
     _keys(entry, _REQUIRED, _OPTIONAL, path)
     if entry["split"] not in SPLITS:
         raise UsageError(f"{path}: split: expected one of {', '.join(SPLITS)}; found {entry['split']!r}")
-    known = (*PHENOMENA, *PROMPT_PHENOMENA)
-    if set(entry["phenomena"]) - set(known) or not entry["phenomena"]:
-        raise UsageError(f"{path}: phenomena: expected some of {', '.join(known)}; found {entry['phenomena']}")
+    known_phenomena = (*PHENOMENA, *PROMPT_PHENOMENA)
+    if set(entry["phenomena"]) - set(known_phenomena) or not entry["phenomena"]:
+        raise UsageError(
+            f"{path}: phenomena: expected some of {', '.join(known_phenomena)}; found {entry['phenomena']}"
+        )
     words = len(entry["text"].split())
     if not _WORDS[0] <= words <= _WORDS[1]:
         raise UsageError(f"{path}: text: expected {_WORDS[0]} to {_WORDS[1]} words; found {words}")
@@ -170,7 +172,7 @@ class _Builder:
 
     entry: dict[str, Any]
     path: str
-    taken: set[Span] = field(default_factory=set)
+    used_spans: set[Span] = field(default_factory=set)
     #: Key of a node -> its mentions; keys are ("entity", name), ("event", name), ("attribute", entity, kind, word).
     spans: dict[tuple[str, ...], list[Span]] = field(default_factory=dict)
     nodes: dict[tuple[str, ...], Node] = field(default_factory=dict)
@@ -231,10 +233,10 @@ class _Builder:
             places = places[int(number) - 1 : int(number)] if number.isdecimal() else []
         else:
             places = [span for span in places if span[0] >= start]
-        free = [s for s in places if all(s[1] <= t[0] or s[0] >= t[1] for t in self.taken)]
+        free = [s for s in places if all(s[1] <= t[0] or s[0] >= t[1] for t in self.used_spans)]
         if not free:
             raise UsageError(f"{self.path}: {word!r}: expected it in the text, and in no other part of the gold form")
-        self.taken.add(free[0])
+        self.used_spans.add(free[0])
         return free[0]
 
     def _known(self, kind: str, name: str) -> None:

@@ -21,7 +21,7 @@ from mov_ai.worlds.tabletop.motions import motion_of, movers
 
 EMBEDDED = Path(__file__).resolve().parents[1] / "assets" / "tiny" / "checker"
 #: Share of the frames in which a look must be right, and in which a thing must be there.
-_MOST, _PRESENT = 0.6, 0.5
+_MAJORITY, _PRESENT = 0.6, 0.5
 #: A track that no entity was given counts as one too many if it is there in this share of the entity's frames.
 _EXTRA = 0.3
 
@@ -161,7 +161,7 @@ def _judge_entity(expected: Expectation, tracks: list[Track], rest: list[Track])
     if not expected.checkable:
         return EntityReport(node.id, node.negated, all_present)
     shape_ok = None if expected.shape is None else all(expected.right_shape(t) for t in tracks)
-    color_ok = all(min(expected.right_colors(t)) >= _MOST for t in tracks) if expected.colors else None
+    color_ok = all(min(expected.right_colors(t)) >= _MAJORITY for t in tracks) if expected.colors else None
     count = sum(expected.presence(t) >= _PRESENT and _looks_right(expected, t) for t in tracks) + len(extra)
     count_ok = count == node.count
     ok = all_present and shape_ok is not False and color_ok is not False and count_ok
@@ -170,7 +170,7 @@ def _judge_entity(expected: Expectation, tracks: list[Track], rest: list[Track])
 
 def _looks_right(expected: Expectation, track: Track) -> bool:
     """Whether the shape is right, and the colours in most frames."""
-    return expected.right_shape(track) and all(share >= _MOST for share in expected.right_colors(track))
+    return expected.right_shape(track) and all(share >= _MAJORITY for share in expected.right_colors(track))
 
 
 def _judge_event(
@@ -207,12 +207,12 @@ def _turned(expected: Expectation, track: Track, interval: Interval) -> bool:
     starts = [start for _, (start, _) in expected.colors]
     first = max([s for s in starts if s < change - leeway], default=0.0)
     last = min([s for s in starts if s > change + leeway], default=1.0)
-    seen: list[str | None] = []
+    main_colors: list[str | None] = []
     for early, late in ((first, change - leeway), (change + leeway, last)):
         frames = (times >= early) & (times <= late) & track.seen & expected.visible
         votes = np.bincount(track.color[frames].argmax(1), minlength=len(COLOR_NAMES))
-        steady = votes.max() >= _MOST * votes.sum() > 0
-        seen.append(COLOR_NAMES[int(votes.argmax())] if steady else None)
-    before, after = seen
+        steady = votes.max() >= _MAJORITY * votes.sum() > 0
+        main_colors.append(COLOR_NAMES[int(votes.argmax())] if steady else None)
+    before, after = main_colors
     changed = before is not None and after is not None and before != after
     return changed and (not new or after == new[0])

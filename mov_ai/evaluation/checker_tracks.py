@@ -153,8 +153,8 @@ def _group(
     """
     inside = background < _BACKGROUND
     shapes, colors, boxes, turns = (values[:, inside].T for values in (shape, color, box, turn))
-    sure_at = 1 - background
-    sure = sure_at[inside]
+    objectness = 1 - background
+    cell_objectness = objectness[inside]
     free = np.ones(len(boxes), dtype=bool)
     groups: list[tuple[np.ndarray, np.ndarray]] = []
     cells = SIZE // STRIDE
@@ -164,39 +164,39 @@ def _group(
         if free.sum() < _FEWEST_CELLS:
             break
         votes = np.zeros((len(COLOR_NAMES), cells + 2, cells + 2))
-        np.add.at(votes, (hues[free], bins[free, 1] + 1, bins[free, 0] + 1), sure[free])
+        np.add.at(votes, (hues[free], bins[free, 1] + 1, bins[free, 0] + 1), cell_objectness[free])
         crowd = np.lib.stride_tricks.sliding_window_view(votes, (3, 3), axis=(1, 2)).sum((-1, -2))
         hue, row, column = np.unravel_index(np.argmax(crowd), crowd.shape)
         alike = free & (hues == hue)
         near = alike & (np.abs(bins[:, 0] - column) <= 1) & (np.abs(bins[:, 1] - row) <= 1)
         middle = np.median(boxes[near], 0)
-        mine = alike & ((((boxes[:, :2] - middle[:2]) / (_SPREAD * middle[2:])) ** 2).sum(-1) < 1)
-        if not mine.any():
+        members = alike & ((((boxes[:, :2] - middle[:2]) / (_SPREAD * middle[2:])) ** 2).sum(-1) < 1)
+        if not members.any():
             break
-        free &= ~mine
-        if mine.sum() >= _FEWEST_CELLS:
-            whole = np.median(boxes[mine], 0)
-            if mine.sum() < _LEAST_SHARE * whole[2:].prod() * cells**2:
+        free &= ~members
+        if members.sum() >= _FEWEST_CELLS:
+            middle_box = np.median(boxes[members], 0)
+            if members.sum() < _LEAST_SHARE * middle_box[2:].prod() * cells**2:
                 continue
-            twin = next((i for i, (other, _) in enumerate(groups) if _overlap(whole, other) > _SAME_BOX), None)
-            if twin is None:
-                groups.append((whole, mine))
+            same_box = next((i for i, (other, _) in enumerate(groups) if _overlap(middle_box, other) > _SAME_BOX), None)
+            if same_box is None:
+                groups.append((middle_box, members))
             else:
-                groups[twin] = (groups[twin][0], groups[twin][1] | mine)
+                groups[same_box] = (groups[same_box][0], groups[same_box][1] | members)
     labels = np.zeros(background.shape, dtype=np.int64)
-    for number, (_, mine) in enumerate(groups):
-        labels[inside] = np.where(mine, number + 1, labels[inside])
+    for number, (_, members) in enumerate(groups):
+        labels[inside] = np.where(members, number + 1, labels[inside])
     # On the floor, what reaches farther down in the image is nearer, and may hide what it touches.
-    bottoms = np.array([whole[1] + whole[3] / 2 for whole, _ in groups])
+    bottoms = np.array([middle_box[1] + middle_box[3] / 2 for middle_box, _ in groups])
     return [
         Detection(
-            _seen_box(labels, number + 1, np.flatnonzero(bottoms > bottoms[number]) + 1, sure_at, whole),
-            int(mine.sum()),
-            np.average(shapes[mine], 0, sure[mine]),
-            np.average(colors[mine], 0, sure[mine]),
-            np.average(turns[mine], 0, sure[mine]),
+            _seen_box(labels, number + 1, np.flatnonzero(bottoms > bottoms[number]) + 1, objectness, middle_box),
+            int(members.sum()),
+            np.average(shapes[members], 0, cell_objectness[members]),
+            np.average(colors[members], 0, cell_objectness[members]),
+            np.average(turns[members], 0, cell_objectness[members]),
         )
-        for number, (whole, mine) in enumerate(groups)
+        for number, (middle_box, members) in enumerate(groups)
     ]
 
 
@@ -271,15 +271,15 @@ def _cost(track: Track, frame: int, detection: Detection) -> float:
     """What it costs to go on with a detection; far above `_LARGEST_COST` if it is out of reach."""
     before = np.flatnonzero(track.seen[:frame])
     last, gap = before[-1], frame - before[-1]
-    there = track.boxes[last]
-    distance = float(np.linalg.norm(detection.box[:2] - there[:2]))
+    last_box = track.boxes[last]
+    distance = float(np.linalg.norm(detection.box[:2] - last_box[:2]))
     if len(before) > 1 and last - before[-2] == 1:
-        heading = there[:2] + (there[:2] - track.boxes[before[-2], :2]) * min(gap, 2)
+        heading = last_box[:2] + (last_box[:2] - track.boxes[before[-2], :2]) * min(gap, 2)
         distance = min(distance, float(np.linalg.norm(detection.box[:2] - heading)))
     if distance > _FARTHEST:
         return 100.0
     shape = 1 - float(np.minimum(track.shape[last], detection.shape).sum())
     color = 1 - float(np.minimum(track.color[last], detection.color).sum())
-    size = abs(float(np.log(detection.box[2:] / there[2:]).mean()))
+    size = abs(float(np.log(detection.box[2:] / last_box[2:]).mean()))
     # After a gap a change of look is no longer a thing that turned; more likely another thing came.
     return distance / _STEP + shape + color * (1 if gap <= 2 else 2) + size + 0.05 * (gap - 1)

@@ -117,11 +117,11 @@ def match(
         Entity -> a track for each of its instances, empty ones (which fail every check) where too few are left; and
         the tracks that nobody was given.
     """
-    given = _assign(expected, tracks)
-    used = {index for indices in given.values() for index in indices}
+    assigned = _assign(expected, tracks)
+    used = {index for indices in assigned.values() for index in indices}
     rest = [track for index, track in enumerate(tracks) if index not in used]
     matched = {
-        entity: [tracks[i] if i >= 0 else Track.empty(frames) for i in indices] for entity, indices in given.items()
+        entity: [tracks[i] if i >= 0 else Track.empty(frames) for i in indices] for entity, indices in assigned.items()
     }
     return matched, rest
 
@@ -129,11 +129,11 @@ def match(
 def _assign(expected: dict[str, Expectation], tracks: list[Track]) -> dict[str, list[int]]:
     """Entity -> index of a track for each of its instances, -1 where there is none left; the best sum of fits."""
     slots = [entity for entity, e in expected.items() if not e.node.negated for _ in range(e.node.count)]
-    given: dict[str, list[int]] = {entity: [] for entity in expected}
+    assigned: dict[str, list[int]] = {entity: [] for entity in expected}
     fits = np.array([[expected[entity].fit(track) for track in tracks] for entity in slots])
     fits = fits.reshape(len(slots), len(tracks))
     partner = dict(zip(*(indices.tolist() for indices in linear_sum_assignment(-fits)), strict=True))
     for slot, entity in enumerate(slots):
         index = partner.get(slot, -1)
-        given[entity].append(index if index >= 0 and fits[slot, index] > 0 else -1)
-    return given
+        assigned[entity].append(index if index >= 0 and fits[slot, index] > 0 else -1)
+    return assigned

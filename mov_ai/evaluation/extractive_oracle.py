@@ -59,8 +59,8 @@ def oracle_triples(gold: Sequence[Triple], words: Collection[str], labels: Colle
     sayable_triples: list[Triple] = []
     for head, predicate, tail in gold:
         objects = [head] if predicate in ("", "is") else [head, tail]
-        known = predicate in ("", "is") or predicate in labels or sayable(predicate)
-        if known and sayable(head) and sayable(tail):
+        is_sayable = predicate in ("", "is") or predicate in labels or sayable(predicate)
+        if is_sayable and sayable(head) and sayable(tail):
             sayable_triples.append((head, predicate, tail))
         else:
             sayable_triples += [(name, "", "") for name in objects if sayable(name)]

@@ -79,26 +79,27 @@ def look_at(
         raise UsageError(f"max frames: expected 2 or more, as most metrics compare frames; found {max_frames}")
     if Path(generated).resolve() == Path(reference).resolve():
         raise UsageError(f"{generated}: is given as generated and as reference; give two folders")
-    ours, theirs = scan(generated), scan(reference)
-    for file in (*ours.files, *theirs.files):
+    generated_folder, reference_folder = scan(generated), scan(reference)
+    for file in (*generated_folder.files, *reference_folder.files):
         if not file.path.name.isprintable():
             raise UsageError(f"{str(file.path)!r}: the name holds characters that no report can show; rename the file")
-    shape = common_shape(ours, theirs, max_frames=max_frames)
-    notices = [*ours.notices, *theirs.notices, *shape.notices]
-    given = dict(prompts or {})
-    names = {file.path.stem for file in ours.files}
-    if given:
-        if not names & set(given):
+    shape = common_shape(generated_folder, reference_folder, max_frames=max_frames)
+    notices = [*generated_folder.notices, *reference_folder.notices, *shape.notices]
+    prompt_of_video = dict(prompts or {})
+    names = {file.path.stem for file in generated_folder.files}
+    if prompt_of_video:
+        if not names & set(prompt_of_video):
             raise UsageError(
-                f"prompts: none is of a video in {ours.folder}, such as {min(names)!r}; name the prompts as the videos"
+                f"prompts: none is of a video in {generated_folder.folder}, such as {min(names)!r}; "
+                "name the prompts as the videos"
             )
-        if missing := sorted(names - set(given)):
+        if missing := sorted(names - set(prompt_of_video)):
             more = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
             notices.append(f"no prompt for {missing[0]}{more}: left out of the similarity of text and video")
-        if unused := sorted(set(given) - names - {file.path.stem for file in theirs.files}):
+        if unused := sorted(set(prompt_of_video) - names - {file.path.stem for file in reference_folder.files}):
             more = f" and {len(unused) - 1} others" if len(unused) > 1 else ""
             notices.append(f"a prompt for {unused[0]}{more}, but no such video: not used")
-    return Folders(ours, theirs, shape, given, tuple(notices))
+    return Folders(generated_folder, reference_folder, shape, prompt_of_video, tuple(notices))
 
 
 def compare_folders(
@@ -118,7 +119,7 @@ def compare_folders(
         MovAIError: if a file changes meanwhile, or the output cannot be written.
     """
     started = time.perf_counter()
-    ours, theirs, shape = folders.generated, folders.reference, folders.shape
+    generated_folder, reference_folder, shape = folders.generated, folders.reference, folders.shape
     wanted = quantities(networks, folders.prompts)
     seconds: dict[str, float] = {}
     pictures: dict[str, tuple[str, str]] = {}
@@ -129,21 +130,21 @@ def compare_folders(
                 pictures[video.name] = write_pictures(output, video.name, video.frames, video.fps)
             yield (video,)
 
-    stream = shown(read(ours, shape), "generated videos", console, len(ours.files))
-    generated = measure(pictured(stream), wanted, measured_settings(ours, shape), batch)
+    stream = shown(read(generated_folder, shape), "generated videos", console, len(generated_folder.files))
+    generated = measure(pictured(stream), wanted, measured_settings(generated_folder, shape), batch)
     seconds["generated videos"] = time.perf_counter() - started
     mark = time.perf_counter()
-    stream = shown(read(theirs, shape), "reference videos", console, len(theirs.files))
-    reference = measure(((video,) for video in stream), wanted, measured_settings(theirs, shape), batch)
+    stream = shown(read(reference_folder, shape), "reference videos", console, len(reference_folder.files))
+    reference = measure(((video,) for video in stream), wanted, measured_settings(reference_folder, shape), batch)
     seconds["reference videos"] = time.perf_counter() - mark
     mark = time.perf_counter()
-    name = f"{theirs.folder.name} (sha256 {sha256_of(file.path for file in theirs.files)[:16]})"
+    name = f"{reference_folder.folder.name} (sha256 {sha256_of(file.path for file in reference_folder.files)[:16]})"
     pairs = _pairs(folders, networks, batch, console)
     seconds["pairs"] = time.perf_counter() - mark
     mark = time.perf_counter()
     measured = figures(networks, generated, ReferenceValues(name, reference), reference, seed=seed)
     count = 0 if isinstance(pairs, Absent) else len(pairs.names)
-    to = Reference(name, count, measured_settings(theirs, shape)) if count else None
+    to = Reference(name, count, measured_settings(reference_folder, shape)) if count else None
     paired = pair_figures(networks, pairs, to, seed=seed)
     seconds["distances and intervals"] = time.perf_counter() - mark
     rows = []
@@ -156,14 +157,14 @@ def compare_folders(
     seconds["in all"] = time.perf_counter() - started
     frames, fps, side = shape.frames, shape.fps, f"{shape.width}x{shape.height}"
     settings = {
-        "generated": str(ours.folder),
-        "reference": str(theirs.folder),
-        "videos": f"{len(ours.files)} generated, {len(theirs.files)} reference, {count} pairs",
+        "generated": str(generated_folder.folder),
+        "reference": str(reference_folder.folder),
+        "videos": f"{len(generated_folder.files)} generated, {len(reference_folder.files)} reference, {count} pairs",
         "measured as": f"{frames} frames at {fps:g} a second, {side}",
-        "codecs": f"{ours.settings.codec} generated, {theirs.settings.codec} reference",
+        "codecs": f"{generated_folder.settings.codec} generated, {reference_folder.settings.codec} reference",
     }
     return Results(
-        title=f"{ours.folder.name} against {theirs.folder.name}",
+        title=f"{generated_folder.folder.name} against {reference_folder.folder.name}",
         settings=settings,
         environment=environment(),
         seed=seed,
@@ -171,7 +172,7 @@ def compare_folders(
         videos=tuple(rows),
         seconds=seconds,
         notices=folders.notices,
-        real=f"the videos of {theirs.folder}",
+        real=f"the videos of {reference_folder.folder}",
     )
 
 

@@ -105,9 +105,9 @@ def load_networks(
     from mov_ai.models.metric_networks.recognition import VideoRecognition
     from mov_ai.models.metric_networks.text_video import TextVideo
 
-    for name, value, known in (("lpips", lpips, LPIPS_NETWORKS), ("flow", flow, FLOWS)):
-        if value not in known:
-            raise UsageError(f"{name}: expected one of {', '.join(known)}; found {value!r}")
+    for name, value, choices in (("lpips", lpips, LPIPS_NETWORKS), ("flow", flow, FLOWS)):
+        if value not in choices:
+            raise UsageError(f"{name}: expected one of {', '.join(choices)}; found {value!r}")
     clip_or_absent: TextSimilarity | Absent = Absent(
         "no CLIP checkpoint was given", "give the folder of any transformers CLIP with eval.clip=PATH, or --clip PATH"
     )

@@ -153,12 +153,12 @@ def _names(triples: Sequence[Triple]) -> set[str]:
 
 def _renamed(gold: set[str], predicted: set[str]) -> dict[str, str]:
     """Predicted name -> the gold name that it is a wording of."""
-    left = sorted(gold - predicted)
+    missing = sorted(gold - predicted)
     result = {}
     for name in sorted(predicted - gold):
-        match = next((other for other in left if _alike(name, other)), None)
+        match = next((other for other in missing if _alike(name, other)), None)
         if match is not None:
-            left.remove(match)
+            missing.remove(match)
             result[name] = match
     return result
 

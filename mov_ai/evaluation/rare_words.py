@@ -30,11 +30,11 @@ def by_rarest_word(training: Iterable[str], captions: Sequence[str], right: Sequ
     Returns:
         Rows in the order of `GROUPS`, those without captions left out.
     """
-    seen = Counter(word for text in training for word in set(_words(text)))
+    word_counts = Counter(word for text in training for word in set(_words(text)))
     total: Counter[int] = Counter()
     good: Counter[int] = Counter()
     for text, fine in zip(captions, right, strict=True):
-        rarest = min((seen[word] for word in _words(text)), default=max(GROUPS))
+        rarest = min((word_counts[word] for word in _words(text)), default=max(GROUPS))
         group = max(least for least in GROUPS if least <= rarest)
         total[group] += 1
         good[group] += fine

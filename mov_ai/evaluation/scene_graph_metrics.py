@@ -43,13 +43,13 @@ def spice(candidate: str, reference: str, wordnet: WordNet | None = None) -> flo
     """
     wordnet = wordnet or load_wordnet()
     candidate_tuples, reference_tuples = graph_tuples(candidate), graph_tuples(reference)
-    left = [words for words in reference_tuples if words not in candidate_tuples]
-    matches = len(reference_tuples) - len(left)
+    unmatched = [words for words in reference_tuples if words not in candidate_tuples]
+    matches = len(reference_tuples) - len(unmatched)
     for words in candidate_tuples:
         if words not in reference_tuples:
-            partner = next((other for other in left if _synonymous(words, other, wordnet)), None)
+            partner = next((other for other in unmatched if _synonymous(words, other, wordnet)), None)
             if partner is not None:
-                left.remove(partner)
+                unmatched.remove(partner)
                 matches += 1
     if matches == 0:
         return 0.0

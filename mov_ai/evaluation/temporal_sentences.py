@@ -90,8 +90,8 @@ def score(sentences: Sequence[TemporalSentence], graphs: Sequence[SceneGraph]) -
 def _totals(scores: Iterable[_Score]) -> dict[str, dict[str, float | None]]:
     right: dict[str, float] = defaultdict(float)
     total: dict[str, int] = defaultdict(int)
-    for one in scores:
-        for name, values in one.values.items():
+    for sentence_score in scores:
+        for name, values in sentence_score.values.items():
             right[name] += sum(values)
             total[name] += len(values)
     return {
@@ -324,9 +324,9 @@ class _Score:
 
     def _value(self, entity: Node, value: Node) -> Interval | None:
         """When a predicted entity has the value of a gold attribute; None if it never has."""
-        held = list(self.graph.attributes(entity.id))
+        attributes = list(self.graph.attributes(entity.id))
         for test in (lambda node: _touch(node.span, value.span), lambda node: node.label == value.label):
-            for node, edge in held:
+            for node, edge in attributes:
                 if test(node):
                     return edge.interval
         return None

@@ -59,17 +59,17 @@ def evaluate_timelines(
         that `timeline` gives the sentences. "uds_time": `length_figures` of `timeline`'s relations.
         "uds_time_graph": `graph_figures`.
     """
-    held = [story for story in stories if story.split == "held_out" and len(story.sentences) > 1]
-    predicted = [graph_events(parser, story) for story in held]
+    held_out = [story for story in stories if story.split == "held_out" and len(story.sentences) > 1]
+    predicted = [graph_events(parser, story) for story in held_out]
     shares = [
         [[(0, interval)] for interval in intervals_of(np.exp(times.log_duration - times.log_duration.max()).tolist())]
-        for times in _times(parser, [s.text for s in held], [s.spans for s in held])
+        for times in _times(parser, [s.text for s in held_out], [s.spans for s in held_out])
     ]
     timed = [sentence for sentence in sentences if sentence.split == "held_out" and len(sentence.events) > 1]
     times = _times(parser, [s.text for s in timed], [[e.span for e in s.events] for s in timed])
     return {
-        "storybench": story_figures(held, predicted),
-        "storybench_head": story_figures(held, shares),
+        "storybench": story_figures(held_out, predicted),
+        "storybench_head": story_figures(held_out, shares),
         "uds_time": length_figures(timed, times, [s for s in sentences if s.split == "train"]),
         "uds_time_graph": graph_figures(timed, [_parse(parser, s.text) for s in timed]),
     }
@@ -145,8 +145,8 @@ def story_figures(stories: Sequence[Story], predicted: Sequence[TimedEvents]) ->
     groups = [story.source for story in stories]
     names = {"order": "order", "order_apart": "order_apart", "iou": "iou", "even": "iou_even_split", "gain": "iou_gain"}
     result: dict[str, float] = {}
-    for name, shown in names.items():
-        result |= mean_with_interval(shown, rows[name], groups)
+    for name, figure_name in names.items():
+        result |= mean_with_interval(figure_name, rows[name], groups)
     count = sum(len(story.sentences) for story in stories)
     pair_count = float(sum(total for _, total in rows["order"]))
     sizes = {"without_event": empty / max(count, 1), "sentences": float(count), "pairs": pair_count}
@@ -206,10 +206,10 @@ def length_figures(
         rows["longer"].append((float(sum(first)), len(first)))
         length = np.array([event.length for event in sentence.events])
         error = float(np.abs(predicted.duration @ np.arange(predicted.duration.shape[1]) - length).sum())
-        away = float(np.abs(middle - length).sum())
+        median_error = float(np.abs(middle - length).sum())
         rows["error"].append((error, len(length)))
-        rows["median"].append((away, len(length)))
-        rows["gain"].append((away - error, len(length)))
+        rows["median"].append((median_error, len(length)))
+        rows["gain"].append((median_error - error, len(length)))
     groups = [sentence.document for sentence in sentences]
     names = {"error": "length_error", "median": "length_error_median", "gain": "length_gain"}
     result: dict[str, float] = {}

@@ -111,17 +111,19 @@ def quantities(networks: MetricNetworks, prompts: Mapping[str, str] | None = Non
         prompts: video's name -> text, for similarity; videos without one are left out of it.
     """
     recognition = networks.recognition
-    seen: dict[str, Any] = {"network": recognition.network, "weights": recognition.weights}
+    recognition_source: dict[str, Any] = {"network": recognition.network, "weights": recognition.weights}
     result = [
-        Quantity(FEATURES, each(lambda v: recognition.features(v.frames)), **seen),
-        Quantity(PROBABILITIES, each(lambda v: recognition.probabilities(v.frames)), **seen),
+        Quantity(FEATURES, each(lambda v: recognition.features(v.frames)), **recognition_source),
+        Quantity(PROBABILITIES, each(lambda v: recognition.probabilities(v.frames)), **recognition_source),
         Quantity("temporal_flickering", each(lambda v: temporal_flickering(v.frames))),
         Quantity(
             "embedded_subject_consistency",
             each(lambda v: subject_consistency(recognition.frame_features(v.frames))),
-            **seen,
+            **recognition_source,
         ),
-        Quantity("embedded_lpips", each(_consecutive(feature_distance(recognition.feature_maps))), **seen),
+        Quantity(
+            "embedded_lpips", each(_consecutive(feature_distance(recognition.feature_maps))), **recognition_source
+        ),
     ]
     if not isinstance(networks.lpips, Absent):
         result.append(Quantity("lpips", each(_consecutive(networks.lpips)), **_lpips_source(networks)))
@@ -337,13 +339,13 @@ class _Maker:
         """Network and weights of a quantity, and why it is not there if it is not."""
         if quantity in self.generated.absent:
             return None, None, self.generated.absent[quantity]
-        given: dict[str, Any] = {
+        sources: dict[str, Any] = {
             I3D: self.networks.i3d,
             "lpips": self.networks.lpips,
             "lpips_truth": self.networks.lpips,
             "clipsim": self.networks.clip,
         } | dict.fromkeys(("motion_smoothness", "warping_error", "dynamic_degree"), self.networks.flow)
-        missing = given.get(quantity)
+        missing = sources.get(quantity)
         if isinstance(missing, Absent):
             return None, None, missing
         if not self.generated.of.get(quantity):
@@ -353,8 +355,8 @@ class _Maker:
 
 def _sources(networks: MetricNetworks) -> dict[str, tuple[str | None, str | None]]:
     """Quantity -> network, weights."""
-    known = [*quantities(networks, {"": ""}), *pair_quantities(networks)]
-    return {quantity.name: (quantity.network, quantity.weights) for quantity in known}
+    all_quantities = [*quantities(networks, {"": ""}), *pair_quantities(networks)]
+    return {quantity.name: (quantity.network, quantity.weights) for quantity in all_quantities}
 
 
 def _curve(generated: np.ndarray, reference: np.ndarray, seed: int) -> tuple[tuple[int, float], ...]:

@@ -30,8 +30,8 @@ def read_prompts(path: str | Path) -> dict[str, str]:
     kind = path.suffix.lower()
     pairs = _json(text, path) if kind == ".json" else _csv(text, path) if kind == ".csv" else _lines(text, path)
     prompts: dict[str, str] = {}
-    for given, prompt in pairs:
-        name = Path(given).stem if Path(given).suffix.lower() in VIDEO_SUFFIXES else given
+    for video_name, prompt in pairs:
+        name = Path(video_name).stem if Path(video_name).suffix.lower() in VIDEO_SUFFIXES else video_name
         if name in prompts:
             raise UsageError(f"{path}: names {name!r} twice; keep one prompt for each video")
         if not prompt.strip():

@@ -57,6 +57,8 @@ class VideoSettings:
                 continue
             if not isinstance(value, int) or isinstance(value, bool) or value < least[name]:
                 raise UsageError(f"{name}: expected a whole number from {least[name]}; found {value!r}")
-        for name, known in (("stage", STAGES), ("lpips", LPIPS_NETWORKS), ("flow", FLOWS)):
-            if getattr(self, name) not in known:
-                raise UsageError(f"{name}: expected one of {', '.join(map(str, known))}; found {getattr(self, name)!r}")
+        for name, choices in (("stage", STAGES), ("lpips", LPIPS_NETWORKS), ("flow", FLOWS)):
+            if getattr(self, name) not in choices:
+                raise UsageError(
+                    f"{name}: expected one of {', '.join(map(str, choices))}; found {getattr(self, name)!r}"
+                )

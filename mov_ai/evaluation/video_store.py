@@ -60,14 +60,14 @@ class VideoStore:
 
     def changed(self, recipe: Recipe) -> list[str] | None:
         """In what the stored video differs from the recipe: [] if in nothing, None if there is no whole file of it."""
-        kept = self._settings(recipe.name)
-        if kept is None:
+        stored_settings = self._settings(recipe.name)
+        if stored_settings is None:
             return None
         wanted = json.loads(json.dumps(dict(recipe.settings)))
         return [
-            f"{key}: {kept.get(key, 'not given')} then, {wanted.get(key, 'not given')} now"
-            for key in dict.fromkeys([*kept, *wanted])
-            if kept.get(key) != wanted.get(key)
+            f"{key}: {stored_settings.get(key, 'not given')} then, {wanted.get(key, 'not given')} now"
+            for key in dict.fromkeys([*stored_settings, *wanted])
+            if stored_settings.get(key) != wanted.get(key)
         ]
 
     def keep(self, recipe: Recipe, frames: np.ndarray, fps: float) -> None:

@@ -33,14 +33,14 @@ def kept_values(
     content = sha256_of(file.path for file in files.files)
     folder = store.folder.parent / f"{store.folder.name}-values"
     places = {q.name: folder / f"{q.name}-{short_digest(content, *_source_of(q))}.npz" for q in wanted}
-    known = {name: values for name, path in places.items() if (values := _load_values(path)) is not None}
-    missing = [quantity for quantity in wanted if quantity.name not in known]
+    stored_values = {name: values for name, path in places.items() if (values := _load_values(path)) is not None}
+    missing = [quantity for quantity in wanted if quantity.name not in stored_values]
     result = measure(files, missing) if missing else Values(files.settings)
     for name, values in result.of.items():
         if values:
             _save_values(places[name], values)
     result.names = [file.path.stem for file in files.files]
-    result.of |= known
+    result.of |= stored_values
     return result
 
 

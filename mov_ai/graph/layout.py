@@ -90,10 +90,10 @@ class Layout:
         tracks = []
         for track in self.tracks:
             boxes = track.boxes[nearest].copy()
-            given = np.isfinite(track.boxes).all(axis=1)
-            for column in range(BOX_FIELDS.index("visibility") if given.any() else 0):
-                boxes[:, column] = np.interp(times, known_times[given], track.boxes[given, column])
-            boxes[~given[nearest]] = np.nan
+            is_given = np.isfinite(track.boxes).all(axis=1)
+            for column in range(BOX_FIELDS.index("visibility") if is_given.any() else 0):
+                boxes[:, column] = np.interp(times, known_times[is_given], track.boxes[is_given, column])
+            boxes[~is_given[nearest]] = np.nan
             tracks.append(replace(track, boxes=boxes))
         return Layout(frames, tracks, replace(self.shape, frames=frames) if self.shape else None)
 
@@ -180,11 +180,11 @@ class Layout:
 
 
 def _shape_from_dict(value: dict[str, Any], frames: int, source: str) -> VideoShape | None:
-    given = [name for name in _SIZE if name in value]
-    if not given:
+    present = [name for name in _SIZE if name in value]
+    if not present:
         return None
-    if len(given) < len(_SIZE):
-        raise UsageError(f"{source}: expected all of {', '.join(_SIZE)} or none; found only {', '.join(given)}")
+    if len(present) < len(_SIZE):
+        raise UsageError(f"{source}: expected all of {', '.join(_SIZE)} or none; found only {', '.join(present)}")
     try:
         return VideoShape(frames, *(value[name] for name in _SIZE))
     except UsageError as error:

@@ -236,8 +236,8 @@ class SceneGraph:
         _expect(isinstance(value, dict), source, "an object with 'version', 'nodes' and 'edges'", value)
         _only_keys(value, ("version", "caption", "nodes", "edges"), source)
         version = value.get("version")
-        known = version in READABLE and not isinstance(version, bool)
-        _expect(known, f"{source}: version", f"{' or '.join(map(str, READABLE))}, as the schema's", version)
+        is_readable = version in READABLE and not isinstance(version, bool)
+        _expect(is_readable, f"{source}: version", f"{' or '.join(map(str, READABLE))}, as the schema's", version)
         caption = value.get("caption", "")
         _expect(isinstance(caption, str), f"{source}: caption", "a string", caption)
         raw_nodes, raw_edges = value.get("nodes"), value.get("edges", [])
@@ -348,8 +348,8 @@ def _validate_edge(edge: Edge, path: str, types: dict[str, str]) -> None:
         node_id = getattr(edge, end)
         _expect(isinstance(node_id, str) and node_id in types, f"{path}.{end}", "the id of a node in 'nodes'", node_id)
     # A list or an object given as a type cannot be looked up.
-    known = isinstance(edge.type, str) and edge.type in EDGE_TYPES
-    _expect(known, f"{path}.type", f"one of {', '.join(EDGE_TYPES)}", edge.type)
+    type_is_valid = isinstance(edge.type, str) and edge.type in EDGE_TYPES
+    _expect(type_is_valid, f"{path}.type", f"one of {', '.join(EDGE_TYPES)}", edge.type)
     sources, targets = EDGE_TYPES[edge.type]
     for end, allowed in (("source", sources), ("target", targets)):
         node_type = types[getattr(edge, end)]

@@ -70,12 +70,14 @@ class LabelCoverage:
         assumed |= {getattr(node, name) for node in graph.nodes for name in node.assumed}
         distant = []
         for role, label in dict.fromkeys(spoken):
-            known = self.counts.get(role, Counter())
-            if label in assumed or label.lower() in known:
+            trained_counts = self.counts.get(role, Counter())
+            if label in assumed or label.lower() in trained_counts:
                 continue
             nearest = -1.0
-            if known:
-                nearest = float((encoder([(role, word) for word in known]) @ encoder([(role, label)])[0]).max())
+            if trained_counts:
+                nearest = float(
+                    (encoder([(role, word) for word in trained_counts]) @ encoder([(role, label)])[0]).max()
+                )
             if nearest < least:
                 distant.append(label)
         return list(dict.fromkeys(distant))

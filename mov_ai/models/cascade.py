@@ -165,9 +165,9 @@ class Cascade(nn.Module):
 
     def __init__(self, config: CascadeConfig, codec: VideoCodec, denoisers: Sequence[AnyDenoiser]) -> None:
         super().__init__()
-        wanted = 1 if config.shared_network else len(config.stages)
-        if len(denoisers) != wanted:
-            raise ValueError(f"cascade: expected {wanted} denoiser(s), got {len(denoisers)}")
+        expected = 1 if config.shared_network else len(config.stages)
+        if len(denoisers) != expected:
+            raise ValueError(f"cascade: expected {expected} denoiser(s), got {len(denoisers)}")
         self.config, self.codec = config, codec
         self.denoisers = nn.ModuleList(denoisers)
 
@@ -229,8 +229,8 @@ class Cascade(nn.Module):
         stages = torch.full((len(seeds),), stage, device=device)
         window = torch.tensor([[0.0, 0.0, 1.0, 1.0]], device=device).expand(len(seeds), 4)
 
-        def denoise_with(given: Conditioning) -> Callable[[Tensor, Tensor], Tensor]:
-            return lambda x, sigma: network(x, sigma, stages, low, window, given).float()
+        def denoise_with(conditioning: Conditioning) -> Callable[[Tensor, Tensor], Tensor]:
+            return lambda x, sigma: network(x, sigma, stages, low, window, conditioning).float()
 
         denoise = guided(
             denoise_with(condition),

@@ -93,10 +93,10 @@ def load_component(network: type[Module], config_type: type, directory: str | Pa
     empty = {name for name, buffer in module.named_buffers() if buffer.is_meta}
     if empty:
         with torch.random.fork_rng(devices=[]):
-            made = dict(network(config).named_buffers())
+            buffers = dict(network(config).named_buffers())
         for name in empty:
             owner, _, leaf = name.rpartition(".")
-            setattr(module.get_submodule(owner), leaf, made[name])
+            setattr(module.get_submodule(owner), leaf, buffers[name])
     return module.eval()
 
 
@@ -156,10 +156,10 @@ def config_from_dict(config_type: type, value: Any, source: str) -> Any:
     """
     if not isinstance(value, dict):
         raise UsageError(f"{source}: config: expected an object, found {value!r}")
-    known = {f.name: f for f in dataclasses.fields(config_type)}
+    fields_by_name = {f.name: f for f in dataclasses.fields(config_type)}
     hints = get_type_hints(config_type)
     for key in value:
-        if key not in known:
+        if key not in fields_by_name:
             raise UsageError(f"{source}: config: {key!r} is not a setting of {config_type.__name__}")
     values: dict[str, Any] = {}
     for key, entry in value.items():

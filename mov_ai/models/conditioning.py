@@ -96,8 +96,8 @@ class Conditioning:
 
     def without(self, *, text: bool = False, graph: bool = False) -> Conditioning:
         """A copy with the text or the graph of every sample dropped, for guidance."""
-        whole = torch.ones_like(self.keep_text)
-        return self.drop(whole & text, whole & graph, whole & graph)
+        all_kept = torch.ones_like(self.keep_text)
+        return self.drop(all_kept & text, all_kept & graph, all_kept & graph)
 
 
 def join_padded(items: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -201,9 +201,9 @@ def node_interval(graph: SceneGraph, node: Node) -> tuple[float, float]:
 def optional_vectors(labels: Sequence[tuple[str, str | None]], encoder: LabelEncoder) -> Tensor:
     """(n, W) label vectors of (role, label) pairs, zeros where the label is None."""
     vectors = torch.zeros(len(labels), encoder.width)
-    there = [i for i, (_, label) in enumerate(labels) if label is not None]
-    if there:
-        vectors[there] = encoder([(role, str(label)) for role, label in (labels[i] for i in there)])
+    labelled = [i for i, (_, label) in enumerate(labels) if label is not None]
+    if labelled:
+        vectors[labelled] = encoder([(role, str(label)) for role, label in (labels[i] for i in labelled)])
     return vectors
 
 
@@ -232,14 +232,14 @@ def painted_attributes(
     Returns:
         (K, A, W) and (K, A, F) float; A is at least 1.
     """
-    shown = [
+    per_entity = [
         [(node.label, edge.interval) for node, edge in graph.attributes(e) if not node.negated][:MAX_ATTRIBUTES]
         for e in entities
     ] or [[]]
-    most = max(1, *(len(attributes) for attributes in shown))
-    vectors, holds = torch.zeros(len(shown), most, encoder.width), torch.zeros(len(shown), most, frames)
+    most = max(1, *(len(attributes) for attributes in per_entity))
+    vectors, holds = torch.zeros(len(per_entity), most, encoder.width), torch.zeros(len(per_entity), most, frames)
     time = torch.from_numpy(frame_times(frames)).float()
-    for k, attributes in enumerate(shown):
+    for k, attributes in enumerate(per_entity):
         for a, (label, (start, end)) in enumerate(attributes):
             vectors[k, a] = encoder([("attribute", label)])[0]
             holds[k, a] = ((time >= start) & ((time < end) | (end >= 1))).float()

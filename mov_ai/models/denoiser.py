@@ -380,10 +380,10 @@ class TSAMDenoiser(AnyDenoiser):
         return torch.cat(context, 1), torch.cat(bias, -1)
 
     def _fitting(self, features: Tensor) -> Tensor:
-        wanted = self.config.text_channels
-        if features.shape[-1] != wanted:
+        channels = self.config.text_channels
+        if features.shape[-1] != channels:
             raise ValueError(
-                f"denoiser: expected text_features (batch, tokens, {wanted}) from "
+                f"denoiser: expected text_features (batch, tokens, {channels}) from "
                 f"{self.config.text_encoder or 'the label encoder'}, got {tuple(features.shape)}"
             )
         return features

@@ -143,49 +143,51 @@ class LayoutPlanner(nn.Module):
             basis = cosine_basis(self.config.frames, times.cpu()).to(basis)
         return torch.einsum("mf,bkmc->bkfc", basis, coefficients * self.std + self.mean)
 
-    def forward(self, noisy: Tensor, sigma: Tensor, given: PlannerInput) -> Tensor:
+    def forward(self, noisy: Tensor, sigma: Tensor, graph_input: PlannerInput) -> Tensor:
         """Denoise.
 
         Args:
             noisy: (B, K, frames, CHANNELS) coefficients at noise level sigma, as `process.add_noise` makes them.
             sigma: (B,) in (0, 1].
-            given: the batch's graphs and known boxes.
+            graph_input: the batch's graphs and known boxes.
 
         Returns:
             The network's output in EDM's form (`process.to_clean`, "preconditioned"), of the shape of `noisy`.
         """
         angles = sigma[:, None] * torch.exp(torch.linspace(0, math.log(200), 32, device=sigma.device))
         time = self.time(torch.cat([angles.sin(), angles.cos()], -1))[:, None]
-        what = self.label(given.label) + self.direction(given.direction) + self.manner(given.manner)
-        what = functional.silu(what + self.role(given.role))
-        there = (given.label != 0).any(-1, keepdim=True)
-        happening = what * self.when(time_features(given.interval, self.config.frames)) * there
-        x = self.entity(given.entity) + self.count(given.count) + self.happening(happening.sum(2))
-        x = x + self.given(torch.cat([given.values.flatten(2), given.given.to(x)], -1))
+        meaning = (
+            self.label(graph_input.label) + self.direction(graph_input.direction) + self.manner(graph_input.manner)
+        )
+        meaning = functional.silu(meaning + self.role(graph_input.role))
+        has_label = (graph_input.label != 0).any(-1, keepdim=True)
+        happening = meaning * self.when(time_features(graph_input.interval, self.config.frames)) * has_label
+        x = self.entity(graph_input.entity) + self.count(graph_input.count) + self.happening(happening.sum(2))
+        x = x + self.given(torch.cat([graph_input.values.flatten(2), graph_input.given.to(x)], -1))
         x = x + self.track((noisy * input_scale(sigma)[:, None, None, None]).flatten(2)) + time
-        links = self._links(given)
+        links = self._links(graph_input)
         for layer in self.layers:
-            x = layer(x, links, given.mask, time)
+            x = layer(x, links, graph_input.mask, time)
         return self.out(self.norm(x)).view_as(noisy)
 
-    def _links(self, given: PlannerInput) -> Tensor:
+    def _links(self, graph_input: PlannerInput) -> Tensor:
         """(B, K, K, LINKS)."""
-        forward, backward = self.relation(given.relation).chunk(2, -1)
-        start = given.relation_start[..., None]
+        forward, backward = self.relation(graph_input.relation).chunk(2, -1)
+        start = graph_input.relation_start[..., None]
         table = spread_links(
-            given.relation_ends,
+            graph_input.relation_ends,
             torch.cat([forward, forward * start], -1),
             torch.cat([backward, backward * start], -1),
-            given.mask.shape[1],
+            graph_input.mask.shape[1],
         )
-        return torch.cat([table, given.siblings[..., None]], -1)
+        return torch.cat([table, graph_input.siblings[..., None]], -1)
 
-    def denoise(self, noisy: Tensor, sigma: Tensor, given: PlannerInput) -> Tensor:
+    def denoise(self, noisy: Tensor, sigma: Tensor, graph_input: PlannerInput) -> Tensor:
         """Clean coefficients that agree with the known boxes; arguments as `forward`."""
-        clean = to_clean(self(noisy, sigma, given), noisy, sigma, "preconditioned")
-        if not given.given.any():
+        clean = to_clean(self(noisy, sigma, graph_input), noisy, sigma, "preconditioned")
+        if not graph_input.given.any():
             return clean
-        return self.encode(agree(self.decode(clean), given))
+        return self.encode(agree(self.decode(clean), graph_input))
 
     @torch.no_grad()
     def plan(
@@ -253,15 +255,15 @@ class LayoutPlanner(nn.Module):
                 check_known(known, {})
             return [Layout(frames, [])] * candidates
         encoder = load_label_encoder(self.config.labels)
-        seen = None if known is None else known.resampled(self.config.frames)
-        given = read_graph(graph, encoder, seen, self.config.frames).to(self.device).repeat(candidates)
+        known_boxes = None if known is None else known.resampled(self.config.frames)
+        graph_input = read_graph(graph, encoder, known_boxes, self.config.frames).to(self.device).repeat(candidates)
         noise = plan_noise(graph, seed, candidates, self.config.frames).to(self.device)
-        clean = sample(lambda noisy, sigma: self.denoise(noisy, sigma, given), noise, steps)
+        clean = sample(lambda noisy, sigma: self.denoise(noisy, sigma, graph_input), noise, steps)
         boxes = to_boxes(self.decode(clean, frames).cpu().numpy())  # (candidates, K, frames, CHANNELS)
         names = {node.id: node.label for node in graph.nodes}
         layouts = []
-        for made in boxes:
-            tracks = [Track(e, made[k], i, names[e]) for k, (e, i) in enumerate(drawn)]
+        for planned in boxes:
+            tracks = [Track(e, planned[k], i, names[e]) for k, (e, i) in enumerate(drawn)]
             layouts.append(Layout(frames, [_with_known(track, known) for track in tracks]))
         return layouts
 
@@ -284,8 +286,10 @@ def plan_noise(graph: SceneGraph, seed: int, candidates: int, frames: int) -> Te
 
 def _with_known(track: Track, known: Layout | None) -> Track:
     """The track with known boxes put in exactly as they were given."""
-    given = known.track(track.entity, track.instance) if known is not None else None
-    if given is None:
+    known_track = known.track(track.entity, track.instance) if known is not None else None
+    if known_track is None:
         return track
-    rows = np.isfinite(given.boxes).all(-1, keepdims=True)
-    return Track(track.entity, np.where(rows, given.boxes, track.boxes), track.instance, given.label or track.label)
+    rows = np.isfinite(known_track.boxes).all(-1, keepdims=True)
+    return Track(
+        track.entity, np.where(rows, known_track.boxes, track.boxes), track.instance, known_track.label or track.label
+    )

@@ -132,13 +132,13 @@ def read_graph(graph: SceneGraph, encoder: LabelEncoder, known: Layout | None = 
     entities = [entity for entity, _ in drawn]
     siblings = [[float(a == b and i != j) for j, b in enumerate(entities)] for i, a in enumerate(entities)]
     values = np.zeros((count, frames, CHANNELS), dtype=np.float32)
-    given = np.zeros((count, frames), dtype=bool)
+    is_known = np.zeros((count, frames), dtype=bool)
     if known is not None:
         check_known(known, place)
         for track in known.tracks:
             k = place[track.entity, track.instance]
-            given[k] = np.isfinite(track.boxes).all(-1)
-            values[k, given[k]] = to_track(track.boxes[given[k]])
+            is_known[k] = np.isfinite(track.boxes).all(-1)
+            values[k, is_known[k]] = to_track(track.boxes[is_known[k]])
     return PlannerInput(
         entity=encoder([("entity", nodes[entity].label) for entity in entities])[None],
         count=torch.tensor([[min(nodes[entity].count, MAX_COUNT) for entity in entities]]),
@@ -152,7 +152,7 @@ def read_graph(graph: SceneGraph, encoder: LabelEncoder, known: Layout | None = 
         relation_start=torch.tensor([[edge.interval[0] for edge, _, _ in relations]], dtype=torch.float32),
         siblings=torch.tensor([siblings]),
         values=torch.from_numpy(values)[None],
-        given=torch.from_numpy(given)[None],
+        given=torch.from_numpy(is_known)[None],
         mask=torch.ones(1, count, dtype=torch.bool),
     )
 
@@ -161,10 +161,10 @@ def check_known(known: Layout, place: dict[tuple[str, int], int]) -> None:
     """Raises UsageError if a layout has a track that is not in `place`, the drawn (entity, instance) pairs."""
     for track in known.tracks:
         if (track.entity, track.instance) not in place:
-            wanted = ", ".join(f"{entity}#{instance}" for entity, instance in place) or "none"
+            expected = ", ".join(f"{entity}#{instance}" for entity, instance in place) or "none"
             raise UsageError(
                 f"layout: track of entity {track.entity!r}, instance {track.instance}: the graph draws no such thing; "
-                f"it draws {wanted}"
+                f"it draws {expected}"
             )
 
 
@@ -209,31 +209,31 @@ def pad_inputs(items: Sequence[PlannerInput]) -> PlannerInput:
     return PlannerInput(**join_padded([item.tensors() for item in items]))
 
 
-def agree(tracks: Tensor, given: PlannerInput) -> Tensor:
+def agree(tracks: Tensor, graph_input: PlannerInput) -> Tensor:
     """Put known boxes into tracks and bend the frames between them, so that nothing jumps.
 
     Args:
         tracks: (B, K, frames, CHANNELS).
-        given: known values where `given.given`.
+        graph_input: known values where `graph_input.given`.
 
     Returns:
         Tracks that equal the known values where given. Elsewhere the error at the nearest known frames before and
         after, interpolated over time, is taken off; visibility is left as it is.
     """
-    known = given.given  # (B, K, F)
-    error = (given.values - tracks) * known[..., None]
+    known = graph_input.given  # (B, K, F)
+    error = (graph_input.values - tracks) * known[..., None]
     time = torch.arange(known.shape[-1], device=known.device).expand(known.shape)
     before = torch.where(known, time, -1).cummax(-1).values
     after = torch.where(known, time, known.shape[-1]).flip(-1).cummin(-1).values.flip(-1)
-    left, right = before >= 0, after < known.shape[-1]
+    has_before, has_after = before >= 0, after < known.shape[-1]
     share = ((time - before) / (after - before).clamp(min=1)).clamp(0, 1)
     # Before the first and after the last known frame, its error holds on.
-    share = torch.where(left & right, share, torch.where(right, 1.0, 0.0))[..., None]
+    share = torch.where(has_before & has_after, share, torch.where(has_after, 1.0, 0.0))[..., None]
 
     def at(frame: Tensor) -> Tensor:
         place = frame.clamp(0, known.shape[-1] - 1)[..., None].expand_as(error)
         return error.gather(2, place)
 
-    correction = (1 - share) * at(before) * left[..., None] + share * at(after) * right[..., None]
+    correction = (1 - share) * at(before) * has_before[..., None] + share * at(after) * has_after[..., None]
     geometry = torch.arange(CHANNELS, device=known.device) < CHANNELS - 1
     return tracks + torch.where(geometry, correction, error)

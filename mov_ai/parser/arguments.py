@@ -55,12 +55,12 @@ def _from_facts(draft: Draft, event: Event) -> list[Argument]:
     facts = [fact for fact in draft.facts if fact.verb == event.token]
     direct = [fact for fact in facts if not _ending(fact)]
     pairs = {(fact.head, fact.tail) for fact in direct or facts}
-    held: list[Fact] = []
+    compatible: list[Fact] = []
     for fact in sorted(direct or facts, key=lambda fact: -fact.probability):
         # All who do it do it to all, so only such facts go together: of "A sees B" and "B sees A" just one.
-        trial = [*held, fact]
+        trial = [*compatible, fact]
         if {(a.head, b.tail) for a in trial for b in trial} <= pairs:
-            held = trial
+            compatible = trial
     passive = draft.tokens.tags[event.token] == "VBN" and not direct
     arguments: list[Argument] = []
 
@@ -69,7 +69,7 @@ def _from_facts(draft: Draft, event: Event) -> list[Argument]:
         if all((a.entity, a.role) != (entity, role) for a in arguments):
             arguments.append(Argument(entity, role, fact.probability, label, fact.word))
 
-    for fact in held:
+    for fact in compatible:
         add(fact.head, "patient" if passive else "agent", fact)
         label = _ending(fact)
         add(fact.tail, "location" if label else "patient", fact, label or None)

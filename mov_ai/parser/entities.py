@@ -28,13 +28,13 @@ def find_entities(draft: Draft) -> list[Entity]:
     mentions = [int(token) for token in draft.scores.chosen if token in draft.reading.entities]
     for token in mentions:
         noun, adjectives, determiner = _noun_phrase(draft, token)
-        known = _referent(draft, token, entities, noun, adjectives, determiner)
-        if known is None:
-            known = Entity()
-            entities.append(known)
-        known.mentions.append(token)
-        known.nouns.add(noun)
-        known.adjectives.update([*adjectives, *_linked_attributes(draft, token, mentions)])
+        entity = _referent(draft, token, entities, noun, adjectives, determiner)
+        if entity is None:
+            entity = Entity()
+            entities.append(entity)
+        entity.mentions.append(token)
+        entity.nouns.add(noun)
+        entity.adjectives.update([*adjectives, *_linked_attributes(draft, token, mentions)])
     return entities
 
 

@@ -77,9 +77,9 @@ def _orders(draft: Draft) -> np.ndarray:
     events, scores, tokens = draft.events, draft.scores, draft.tokens
     order = np.zeros((len(events), len(events), len(ORDERS)))
     order[..., ORDERS.index("equal")] = 1
-    known = [i for i, event in enumerate(events) if event.token in scores.row]
-    rows = [scores.row[events[i].token] for i in known]
-    order[np.ix_(known, known)] = scores.order[np.ix_(rows, rows)]
+    scored = [i for i, event in enumerate(events) if event.token in scores.row]
+    rows = [scores.row[events[i].token] for i in scored]
+    order[np.ix_(scored, scored)] = scores.order[np.ix_(rows, rows)]
     sentence = [tokens.sentence_of(event.token) for event in events]
     starts = [*tokens.sentences, len(tokens)]
     for i, j in itertools.permutations(range(len(events)), 2):
@@ -129,8 +129,8 @@ def temporal_edges(draft: Draft) -> list[Edge]:
     edges = []
     row = draft.scores.row
     for pair in itertools.pairwise(sorted(draft.events, key=lambda event: (event.rank, event.token))):
-        known = all(event.token in row for event in pair)
-        order = draft.scores.order[tuple(row[event.token] for event in pair)] if known else _EQUAL
+        both_scored = all(event.token in row for event in pair)
+        order = draft.scores.order[tuple(row[event.token] for event in pair)] if both_scored else _EQUAL
         meets = order[ORDERS.index("meets")] > order[ORDERS.index("before")]
         swapped, label = allen(pair[0].interval, pair[1].interval, meets)
         first, second = reversed(pair) if swapped else pair

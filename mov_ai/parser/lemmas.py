@@ -64,12 +64,12 @@ def _checked(word: str, lemma: str) -> str:
         return stem[:-1]
     if lemma == stem + "e" and stem.endswith(_NO_E):
         return stem
-    known = load_lexicon()
+    lexicon = load_lexicon()
     # "taming": a short vowel before one consonant would have doubled it.
     short = len(stem) > 2 and stem[-1] not in "aeiouwxy" and stem[-2] in "aeiou" and stem[-3] not in "aeiou"
-    if lemma == stem and short and stem.count(stem[-2]) == 1 and len(stem) < 5 and stem + "e" in known:
+    if lemma == stem and short and stem.count(stem[-2]) == 1 and len(stem) < 5 and stem + "e" in lexicon:
         return stem + "e"
-    return lemma if lemma in known else next((other for other in stems(word) if other in known), lemma)
+    return lemma if lemma in lexicon else next((other for other in stems(word) if other in lexicon), lemma)
 
 
 def _singular(word: str) -> str:
@@ -95,8 +95,8 @@ def verb_lemma(word: str, lemma: str, tag: str) -> str:
     ending = next((ending for ending in ("ing", "ed") if word.endswith(ending) and len(word) > len(ending) + 2), None)
     if ending is None:
         return _singular(word)
-    known = (stem for stem in stems(word) if stem in load_lexicon())
-    return next(known, None) or _restored(word[: -len(ending)])
+    known_stems = (stem for stem in stems(word) if stem in load_lexicon())
+    return next(known_stems, None) or _restored(word[: -len(ending)])
 
 
 def noun_lemma(word: str, lemma: str, tag: str) -> str:

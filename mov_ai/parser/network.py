@@ -143,8 +143,8 @@ class ChannelDropout(nn.Module):
         if not self.training or self.share == 0:
             return value
         shape = (len(value),) + (1,) * (value.dim() - 2) + (value.shape[-1],)
-        kept = torch.rand(shape, device=value.device) >= self.share
-        return value * (kept.to(value.dtype) / (1 - self.share))
+        is_kept = torch.rand(shape, device=value.device) >= self.share
+        return value * (is_kept.to(value.dtype) / (1 - self.share))
 
 
 class RelationalAttention(nn.Module):
@@ -309,8 +309,8 @@ class CompositionalSceneParser(nn.Module):
         owned = self.dropout(nn.functional.gelu(self.owned(state)))
         of_owner, of_owned = self.attribute_bias(state).unbind(-1)
         logits = owner @ self.attribute_bilinear @ owned.transpose(1, 2)
-        apart = self.attribute_distance(_distances(torch.arange(state.shape[1], device=state.device)))
-        return logits + of_owner[:, :, None] + of_owned[:, None, :] + apart[..., 0]
+        distance_bias = self.attribute_distance(_distances(torch.arange(state.shape[1], device=state.device)))
+        return logits + of_owner[:, :, None] + of_owned[:, None, :] + distance_bias[..., 0]
 
     def predicates(self, state: Tensor, batch: TokenBatch, pairs: Tensor, wording: Wording) -> tuple[Tensor, Tensor]:
         """How likely each predicate is to hold between two entities.
@@ -331,9 +331,9 @@ class CompositionalSceneParser(nn.Module):
         text, head, tail = pairs.unbind(1)
         first, second = state[text, head], state[text, tail]
         relation = batch.relation[text, head, tail]
-        apart = (tail - head).clamp(-MAX_DISTANCE, MAX_DISTANCE) + MAX_DISTANCE
+        distance = (tail - head).clamp(-MAX_DISTANCE, MAX_DISTANCE) + MAX_DISTANCE
         a, b = self.head(first), self.tail(second)
-        edge = self.predicate_relation(relation) + self.predicate_distance(apart)
+        edge = self.predicate_relation(relation) + self.predicate_distance(distance)
         pair = nn.functional.gelu(self.mix(torch.cat([a + b + edge, a * b, (first - second).abs()], dim=-1)))
         pair = self.dropout(pair)
         pointer = torch.einsum("pd,pnd->pn", self.point(pair), self.point_key(state)[text]) * state.shape[-1] ** -0.5

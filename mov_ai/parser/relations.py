@@ -73,15 +73,15 @@ def remaining_facts(draft: Draft, nodes: list[Node], edges: list[Edge]) -> list[
     facts = [fact for fact in draft.facts if draft.is_event(fact)]
     if not facts:
         return []
-    held = set(to_triples(SceneGraph(draft.text, nodes, edges)))
+    stated = set(to_triples(SceneGraph(draft.text, nodes, edges)))
     by_id = {node.id: node for node in nodes}
     relations: list[tuple[Edge, int | None]] = []
     for fact in facts:
         ends = [by_id[draft.owner[token].id] for token in (fact.head, fact.tail)]
         # As `to_triples` words a relation, which it leaves out where an end is negated.
         head, tail = (node.label if ends[0] is ends[1] else name_in_caption(draft.text, node) for node in ends)
-        if not any(node.negated for node in ends) and (head, fact.predicate, tail) not in held:
+        if not any(node.negated for node in ends) and (head, fact.predicate, tail) not in stated:
             edge = Edge(ends[0].id, ends[1].id, "relation", fact.predicate, confidence=round(fact.probability, 4))
             relations.append((edge, fact.word))
-            held.add((head, fact.predicate, tail))
+            stated.add((head, fact.predicate, tail))
     return relations

@@ -95,9 +95,9 @@ class Spelling:
         from rapidfuzz.distance import OSA
         from spacy.lang.en.stop_words import STOP_WORDS
 
-        known = word in self._known or word in STOP_WORDS or load_lexicon().knows(word)
-        if known or any(stem in self._known for stem in stems(word)):
+        is_known = word in self._known or word in STOP_WORDS or load_lexicon().knows(word)
+        if is_known or any(stem in self._known for stem in stems(word)):
             return word
         near = process.extract(word, self._words, scorer=OSA.distance, score_cutoff=1, limit=None)
-        fitting = [place for known, _, place in near if len(word) >= _SHORT or known[0] == word[0]]
+        fitting = [place for candidate, _, place in near if len(word) >= _SHORT or candidate[0] == word[0]]
         return self._words[min(fitting)] if fitting else word

@@ -138,9 +138,9 @@ def _sentences(doc: Doc, tokens: Sequence[Token]) -> tuple[int, ...]:
     """Where sentences begin, as positions among the tokens that are kept."""
     # `doc.sents`, `has_annotation` and going through the tokens once more take as long as all else here.
     begun = sorted({0, *np.flatnonzero(doc.to_array("SENT_START") == 1).tolist()})
-    kept = [token.i for token in tokens]
-    starts = dict.fromkeys(bisect.bisect_left(kept, start) for start in begun)
-    return tuple(start for start in starts if start < len(kept))
+    positions = [token.i for token in tokens]
+    starts = dict.fromkeys(bisect.bisect_left(positions, start) for start in begun)
+    return tuple(start for start in starts if start < len(positions))
 
 
 def pad(graphs: Sequence[TokenGraph]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -150,10 +150,10 @@ def pad(graphs: Sequence[TokenGraph]) -> tuple[np.ndarray, np.ndarray, np.ndarra
         features int64 (B, N, F), 0 where there is no token; relation int64 (B, N, N), of the edge to the token of the
         row from the token of the column; mask bool (B, N), where there is a token.
     """
-    most = max(1, *(len(graph) for graph in graphs))
-    features = np.zeros((len(graphs), most, len(FEATURES)), dtype=np.int64)
-    relation = np.zeros((len(graphs), most, most), dtype=np.int64)
-    mask = np.zeros((len(graphs), most), dtype=bool)
+    longest = max(1, *(len(graph) for graph in graphs))
+    features = np.zeros((len(graphs), longest, len(FEATURES)), dtype=np.int64)
+    relation = np.zeros((len(graphs), longest, longest), dtype=np.int64)
+    mask = np.zeros((len(graphs), longest), dtype=bool)
     for i, graph in enumerate(graphs):
         features[i, : len(graph)] = graph.features
         relation[i, graph.edges[1], graph.edges[0]] = graph.relation

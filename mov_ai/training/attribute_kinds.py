@@ -63,8 +63,8 @@ def _kinds() -> dict[str, str]:
         for kind, words in _WORDS.items()
         for word in (*load("other_words", OtherWords).adjectives[kind], *words)
     }
-    for kind, known in (("color", COLORS), ("size", SIZES), ("material", MATERIALS)):
-        kind_of_word |= {word: kind for words in known.values() for word in words}
+    for kind, words_by_concept in (("color", COLORS), ("size", SIZES), ("material", MATERIALS)):
+        kind_of_word |= {word: kind for words in words_by_concept.values() for word in words}
     return kind_of_word
 
 

@@ -76,10 +76,10 @@ class Display:
     def line(self, step: int, share: float, seconds: float, loss: float, rate: float) -> None:
         """A plain line, where there is no moving one; `rate` in samples per second."""
         if self._progress is None:
-            left = _time_left(share, seconds)
-            log.info("step %d  loss %.5g  %.3g samples/s  %s left", step, loss, rate, left)
+            time_left = _time_left(share, seconds)
+            log.info("step %d  loss %.5g  %.3g samples/s  %s left", step, loss, rate, time_left)
 
 
 def _time_left(share: float, seconds: float) -> str:
-    left = int(seconds * max(0.0, 1 - share) / max(share, 1e-9))
-    return f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
+    seconds_left = int(seconds * max(0.0, 1 - share) / max(share, 1e-9))
+    return f"{seconds_left // 3600}:{seconds_left // 60 % 60:02d}:{seconds_left % 60:02d}"

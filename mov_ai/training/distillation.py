@@ -46,8 +46,11 @@ def load_members(folders: Sequence[Path], vocabulary: Vocabulary) -> list[Compos
     """
     members: list[CompositionalSceneParser] = []
     for folder in folders:
-        networks, known, _ = load_networks(folder)
-        if any(getattr(known, name) != getattr(vocabulary, name) for name in ("forms", "labels", "endings", "words")):
+        networks, member_vocabulary, _ = load_networks(folder)
+        if any(
+            getattr(member_vocabulary, name) != getattr(vocabulary, name)
+            for name in ("forms", "labels", "endings", "words")
+        ):
             raise UsageError(
                 f"{folder}: this parser has another vocabulary than the captions give; remove its run, and it is "
                 "trained again"
@@ -98,9 +101,9 @@ def imitation_losses(logits: ParseLogits, soft: SoftTargets, mask: Tensor) -> di
         mask: bool (B, N), where there is a token.
     """
     texts = len(mask)
-    here = mask.float()
-    entity = soft.role[..., ROLES.index("entity")] * here
-    attribute = (soft.attribute * entity[..., None]).amax(1).clamp(max=1) * here
+    is_token = mask.float()
+    entity = soft.role[..., ROLES.index("entity")] * is_token
+    attribute = (soft.attribute * entity[..., None]).amax(1).clamp(max=1) * is_token
     weight = torch.stack([entity, attribute], dim=-1)  # (B, N, 2)
 
     def cross(student: Tensor, teacher: Tensor) -> Tensor:
@@ -108,10 +111,10 @@ def imitation_losses(logits: ParseLogits, soft: SoftTargets, mask: Tensor) -> di
 
     tokens = logits.tokens
     # Nobody's attribute is asked of what no one takes for an entity.
-    pairs = entity[..., None] * here[:, None, :]
+    pairs = entity[..., None] * is_token[:, None, :]
     binary = nn.functional.binary_cross_entropy_with_logits(logits.attributes.float(), soft.attribute, reduction="none")
     terms = {
-        "role": (cross(tokens.role, soft.role) * here).sum(),
+        "role": (cross(tokens.role, soft.role) * is_token).sum(),
         "left": (cross(tokens.left, soft.left) * weight).sum(),
         "form": (cross(tokens.form, soft.form) * weight).sum(),
         "attribute": (binary * pairs).sum(),

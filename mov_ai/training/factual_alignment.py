@@ -53,7 +53,7 @@ _FUNCTION_WORDS = frozenset(
 _MIN_COUNT = 3
 _FREE_COUNT = 2
 #: A word is learnt if it is seen so often, and taken for a word if it is seen so often whatever it looks like.
-_SEEN, _SURE = 2, 12
+_LEAST_COUNT, _FREQUENT = 2, 12
 _PREPOSITIONS = ("ADP", "ADV", "SCONJ", "PART")
 
 
@@ -157,13 +157,13 @@ class Aligner:
 
     @staticmethod
     def _cost(result: Aligned, a: _Place, b: _Place, attribute: bool) -> float:
-        apart = abs(a.head - b.head)
+        distance = abs(a.head - b.head)
         if attribute:
             # Most attributes stand before their noun; nouns that relations use are preferred.
             already_linked = (a.head, b.head) in result.attributes
-            return apart + 3 * (b.head > a.head) + 0.5 * (a.head not in result.entities) + 20 * already_linked
+            return distance + 3 * (b.head > a.head) + 0.5 * (a.head not in result.entities) + 20 * already_linked
         # Two things of one name, rather than one thing beside itself.
-        return (50 if apart == 0 else apart) + 100 * ((a.head, b.head) in result.predicates)
+        return (50 if distance == 0 else distance) + 100 * ((a.head, b.head) in result.predicates)
 
 
 def _names(triples: Sequence[Triple]) -> list[str]:
@@ -174,7 +174,7 @@ def _places(caption: Captioned, name: str) -> list[_Place]:
     """All places where a name stands in a caption, in the form that is nearest to it."""
     tokens = caption.tokens
     by_form: dict[str, list[_Place]] = {COPY: [], SINGULAR: [], JOINED: []}
-    wanted = name.replace(" ", "").replace("-", "")
+    joined_name = name.replace(" ", "").replace("-", "")
     for head in range(len(tokens)):
         for left in range(min(head, MAX_LEFT) + 1):
             words = span_words(caption.text, tokens, head, left)
@@ -182,7 +182,7 @@ def _places(caption: Captioned, name: str) -> list[_Place]:
                 by_form[COPY].append(_Place(head, left, COPY))
             elif node_words(caption.text, tokens, head, left, SINGULAR) == name:
                 by_form[SINGULAR].append(_Place(head, left, SINGULAR))
-            elif left and " " not in name and words.replace(" ", "").replace("-", "") == wanted:
+            elif left and " " not in name and words.replace(" ", "").replace("-", "") == joined_name:
                 by_form[JOINED].append(_Place(head, left, JOINED))
     return next((places for places in by_form.values() if places), [])
 
@@ -205,7 +205,7 @@ def build_vocabulary(
             for lemma, pos in zip(caption.tokens.lemmas, caption.tokens.pos, strict=True):
                 if lemma == first:
                     votes[first][pos in _PREPOSITIONS] += 1
-    kept = [label for label, count in labels.most_common() if count >= _MIN_COUNT]
+    kept_labels = [label for label, count in labels.most_common() if count >= _MIN_COUNT]
 
     def verb(label: str) -> str:
         first = label.split()[0] if label else ""
@@ -215,7 +215,7 @@ def build_vocabulary(
         return label[len(verb(label)) :].strip()
 
     endings: Counter[str] = Counter()
-    for label in kept:
+    for label in kept_labels:
         endings[ending(label)] += labels[label]
     listed = ["", *(e for e, _ in endings.most_common() if e)]
     # What annotators wrote though the caption does not say it, more than once.
@@ -228,10 +228,10 @@ def build_vocabulary(
             free_endings[ending(predicate)] += not set(ending(predicate).split()) <= caption_words
     return Vocabulary(
         (COPY, SINGULAR, JOINED, *(form for form, count in forms.most_common() if count >= _MIN_COUNT)),
-        ("", *kept),
-        ("", *(verb(label) for label in kept)),
+        ("", *kept_labels),
+        ("", *(verb(label) for label in kept_labels)),
         tuple(listed),
-        (0, *(i for i, label in enumerate(kept, start=1) if free[label] >= _FREE_COUNT)),
+        (0, *(i for i, label in enumerate(kept_labels, start=1) if free[label] >= _FREE_COUNT)),
         (0, *(i for i, e in enumerate(listed) if i and free_endings[e] >= _FREE_COUNT)),
         words,
     )
@@ -265,10 +265,12 @@ def known_words(captions: Sequence[FactualCaption], others: Iterable[str]) -> tu
     small = load_spacy().Defaults.stop_words
 
     def sound(word: str, count: int) -> bool:
-        return count >= _SEEN and (count >= _SURE or word in named or word in small or lexicon.knows(word))
+        return count >= _LEAST_COUNT and (count >= _FREQUENT or word in named or word in small or lexicon.knows(word))
 
-    ours = [word for word, count in caption_counts.most_common() if sound(word, count + other_counts[word])]
-    return tuple(dict.fromkeys((*ours, *(word for word, count in other_counts.most_common() if sound(word, count)))))
+    factual_words = [word for word, count in caption_counts.most_common() if sound(word, count + other_counts[word])]
+    return tuple(
+        dict.fromkeys((*factual_words, *(word for word, count in other_counts.most_common() if sound(word, count))))
+    )
 
 
 def _text_words(text: str) -> list[str]:

@@ -189,8 +189,8 @@ class _Alignment:
                 for token, preposition in objects:
                     words = f"{base_verb(self.tokens, verb)} {preposition or ''}".strip()
                     choice = self.vocabulary.choice(self.tokens, wording, words)
-                    known = choice is not None and preposition is not None and not node.negated
-                    targets[subject, token] = choice if known and choice is not None else IGNORED
+                    is_certain = choice is not None and preposition is not None and not node.negated
+                    targets[subject, token] = choice if is_certain and choice is not None else IGNORED
         for (source, target), link in self.targets.links.items():
             if LINKS[link].startswith("spatial:"):
                 label = LINKS[link].split(":")[1]
@@ -209,8 +209,8 @@ class _Alignment:
             hull[:] = min(hull[0], node.interval[0]), max(hull[1], node.interval[1])
         used_hulls = [hull for hull in hulls if hull[1] > 0]
         ends = [0.0, *(end for _, end in used_hulls)]
-        apart = all(abs(hull[0] - end) < 1e-3 for hull, end in zip(used_hulls, ends, strict=False))
-        if len(used_hulls) < 2 or not apart or abs(ends[-1] - 1) > 1e-3:
+        in_sequence = all(abs(hull[0] - end) < 1e-3 for hull, end in zip(used_hulls, ends, strict=False))
+        if len(used_hulls) < 2 or not in_sequence or abs(ends[-1] - 1) > 1e-3:
             return []
         return [round(1000 * (end - start)) if end > 0 else 0 for start, end in hulls]
 

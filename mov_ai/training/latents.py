@@ -205,8 +205,8 @@ def _make_chunk(cache: LatentCache, chunk: int) -> None:
     samples = []
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
         draws = np.random.default_rng([seed, 99]).random(len(later))
-        wanted = [0, *(stage for stage in later if draws[stage - 1] < cache.late)]
-        samples += [make_sample(codec, seed, cache.split, stage, cache.stages, cache.frames) for stage in wanted]
+        stages = [0, *(stage for stage in later if draws[stage - 1] < cache.late)]
+        samples += [make_sample(codec, seed, cache.split, stage, cache.stages, cache.frames) for stage in stages]
     write_chunk(cache.path(chunk), join(samples), cache.split, chunk)
 
 

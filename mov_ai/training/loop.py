@@ -228,11 +228,11 @@ class Trainer:
                     number,
                 )
 
-    def _agreed(self, here: bool) -> bool:
+    def _agreed(self, local_decision: bool) -> bool:
         """Whether any process says so: clocks and signals differ between processes, decisions must not."""
         if self.accelerator.num_processes == 1:
-            return here
-        flag = torch.tensor([float(here)], device=self.device)
+            return local_decision
+        flag = torch.tensor([float(local_decision)], device=self.device)
         return bool(self.accelerator.reduce(flag, "sum").item() > 0)
 
     def _one_step(self) -> dict[str, float | torch.Tensor]:
@@ -276,10 +276,11 @@ class Trainer:
         return {**sums, "gradient_norm": norm if norm is not None else 0.0, "learning_rate": rate}
 
     def _diverged(self, what: str) -> MovAIError:
-        kept = checkpoint_steps(self.folder.checkpoints)
+        saved_steps = checkpoint_steps(self.folder.checkpoints)
+        last_good = f"of step {saved_steps[-1]}" if saved_steps else "not made yet"
         return MovAIError(
             f"{what} at step {self.step}; lower trainer.learning_rate or trainer.gradient_clip, or use "
-            f"trainer.precision=no; the last good checkpoint is {f'of step {kept[-1]}' if kept else 'not made yet'}"
+            f"trainer.precision=no; the last good checkpoint is {last_good}"
         )
 
     def _log(self, window: Window, display: Display) -> None:

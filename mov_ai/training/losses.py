@@ -71,8 +71,8 @@ def semantic_loss(predicted: Tensor, clean: Tensor, condition: Conditioning, win
     cover = cover * (condition.boxes[..., 5] > 0.02)[..., None, None]
     area = cover.sum((-1, -2))
     pooled = torch.einsum("bkfhw,bfchw->bkfc", cover, predicted - clean) / area.clamp(min=1)[..., None]
-    seen = (area > 1).float()
-    return (pooled.square().mean(-1) * seen).sum() / seen.sum().clamp(min=1)
+    is_large = (area > 1).float()
+    return (pooled.square().mean(-1) * is_large).sum() / is_large.sum().clamp(min=1)
 
 
 def perceptual_loss(predicted: Tensor, clean: Tensor, codec: VideoCodec, frames: Tensor) -> Tensor:

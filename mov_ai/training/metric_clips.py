@@ -233,8 +233,8 @@ def scene_classes(scene: Scene, states: States) -> np.ndarray:
     starting = [a for a in scene.actions if a.interval == first and a.motion != "stay"]
     pairs = {(action.motion, scene.things[action.thing].shape) for action in starting}
     if not pairs:
-        there = [instance.thing for k, instance in enumerate(scene.instances) if states.visible[0, k]]
-        pairs = {("stay", scene.things[thing].shape) for thing in there}
+        visible_things = [instance.thing for k, instance in enumerate(scene.instances) if states.visible[0, k]]
+        pairs = {("stay", scene.things[thing].shape) for thing in visible_things}
     classes = np.zeros(len(CLASSES), np.float32)
     classes[[CLASS_INDEX[pair] for pair in pairs]] = 1 / len(pairs)
     return classes
@@ -333,8 +333,8 @@ def _dense(
     doing = np.zeros((frames, CELLS * CELLS, len(MOTIONS)), np.float32)
     flat = cells.reshape(frames, -1)
     for k in np.flatnonzero(shapes >= 0):
-        there = colors[:, k] >= 0
-        objects[there, shapes[k], colors[there, k]] = 1
+        is_visible = colors[:, k] >= 0
+        objects[is_visible, shapes[k], colors[is_visible, k]] = 1
         frame, cell = np.nonzero((flat >> k) & 1)
         looks[frame, cell, shapes[k]] = 1
         looks[frame, cell, len(SHAPES) + colors[frame, k]] = 1

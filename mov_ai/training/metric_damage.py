@@ -32,9 +32,9 @@ def damaged_order(strengths: np.ndarray, frames: int, rng: np.random.Generator) 
         # From neighbours that change places up to any order.
         order = np.argsort(order + rng.normal(0, 0.6 + frames * float(shuffle) ** 2, frames))
     if freeze > 0:
-        held = rng.random(frames) < 0.75 * freeze
-        held[0] = False
-        order = order[np.maximum.accumulate(np.where(held, 0, np.arange(frames)))]
+        is_repeated = rng.random(frames) < 0.75 * freeze
+        is_repeated[0] = False
+        order = order[np.maximum.accumulate(np.where(is_repeated, 0, np.arange(frames)))]
     return order
 
 

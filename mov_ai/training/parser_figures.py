@@ -55,9 +55,9 @@ def held_out(count: int) -> dict[str, list[tuple[str, SceneGraph]]]:
 
     "pattern" holds the test captions that use `HELD_OUT_PATTERNS`, "test" all of them.
     """
-    held: dict[str, list[tuple[str, SceneGraph]]] = {"pattern": []}
+    examples: dict[str, list[tuple[str, SceneGraph]]] = {"pattern": []}
     for split in ("validation", "test"):
         captions = [caption_and_layout(seed, split)[1] for seed in range(count)]
-        held[split] = [(caption.text, caption.graph) for caption in captions]
-        held["pattern"] += [(c.text, c.graph) for c in captions if c.pattern in HELD_OUT_PATTERNS]
-    return held
+        examples[split] = [(caption.text, caption.graph) for caption in captions]
+        examples["pattern"] += [(c.text, c.graph) for c in captions if c.pattern in HELD_OUT_PATTERNS]
+    return examples

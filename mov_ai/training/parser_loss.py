@@ -73,6 +73,6 @@ def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
 def _binary(logits: Tensor, target: Tensor) -> Tensor:
     """Summed over the targets that are not ignored; both (...)."""
-    known = target != IGNORED
-    chosen = logits[known].float()
-    return functional.binary_cross_entropy_with_logits(chosen, target[known].float(), reduction="sum")
+    has_target = target != IGNORED
+    chosen = logits[has_target].float()
+    return functional.binary_cross_entropy_with_logits(chosen, target[has_target].float(), reduction="sum")

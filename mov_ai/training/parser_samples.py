@@ -99,7 +99,7 @@ class Targets:
         for (source, target), name in self.links.items():
             link[row[source], row[target]] = name
         label_verb, verbs, labels, endings = vocabulary.wording(self.tokens)
-        known = np.flatnonzero(label_verb >= 0)
+        with_verb = np.flatnonzero(label_verb >= 0)
         return Sample(
             self.tokens.features,
             self.tokens.edges,
@@ -115,7 +115,7 @@ class Targets:
             np.full_like(link, IGNORED) if order is None else order,
             np.array(list(self.predicates), dtype=np.int64).reshape(-1, 2),
             np.array(list(self.predicates.values()), dtype=np.int64),
-            np.stack([known, label_verb[known]], axis=1),
+            np.stack([with_verb, label_verb[with_verb]], axis=1),
             verbs,
             labels,
             endings,

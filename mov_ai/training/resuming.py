@@ -53,11 +53,12 @@ def check_tensors(
 ) -> None:
     """Raises UsageError if the tensors of `group`, such as "model", are not those of this network, name by name."""
     for name in [*expected, *saved]:
-        ours = tuple(expected[name].shape) if name in expected else "absent"
+        expected_shape = tuple(expected[name].shape) if name in expected else "absent"
         theirs = tuple(saved[name].shape) if name in saved else "absent"
-        if ours != theirs:
+        if expected_shape != theirs:
             raise UsageError(
-                f"{folder}/{group}.safetensors: holds another network ({name} is {theirs}, expected {ours}); {REMEDY}"
+                f"{folder}/{group}.safetensors: holds another network ({name} is {theirs}, "
+                f"expected {expected_shape}); {REMEDY}"
             )
 
 

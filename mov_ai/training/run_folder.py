@@ -90,12 +90,12 @@ class RunFolder:
     def forget_metrics_after(self, step: int) -> None:
         """Drop the lines of steps that are about to be done again."""
         if self._metrics.exists():
-            kept = []
+            kept_lines = []
             for line in self._metrics.read_text(encoding="utf-8").splitlines():
                 with contextlib.suppress(ValueError, KeyError, TypeError):  # a line cut short by a crash
                     if json.loads(line)["step"] <= step:
-                        kept.append(line + "\n")
-            write_bytes(self._metrics, "".join(kept).encode("utf-8"))
+                        kept_lines.append(line + "\n")
+            write_bytes(self._metrics, "".join(kept_lines).encode("utf-8"))
 
     @contextlib.contextmanager
     def exporting(self) -> Iterator[Path]:

@@ -68,8 +68,8 @@ class Benchmark:
         Raises:
             UsageError: if the prompts cannot be read. Else as `Checker.from_pretrained`.
         """
-        given = load_prompts(None if prompts is None else Path(prompts))
-        return cls(given, Checker.from_pretrained(device=device))
+        loaded = load_prompts(None if prompts is None else Path(prompts))
+        return cls(loaded, Checker.from_pretrained(device=device))
 
     def identity(self, prompt: BenchmarkPrompt) -> str:
         """Changes with whatever decides a prompt's truth."""

@@ -56,25 +56,29 @@ class Observed:
         expected = expectations(graph, frames)
         matched, rest = match(expected, tracks, frames)
         observed = cls(graph, frames, expected, matched, rest)
-        for entity, mine in matched.items():
-            if len(mine) == 1:
+        for entity, entity_tracks in matched.items():
+            if len(entity_tracks) == 1:
                 observed._rejoin(entity)
         return observed
 
     def _rejoin(self, entity: str) -> None:
         """Put together what is one thing before and after it was hidden, however long that took."""
         for part in list(self.rest):
-            mine = self.one(entity)
-            if not mine.seen.any() or (mine.seen & part.seen).any() or not self.alike(entity, part):
+            entity_track = self.one(entity)
+            if not entity_track.seen.any() or (entity_track.seen & part.seen).any() or not self.alike(entity, part):
                 continue
-            both = joined(mine, part)
+            both = joined(entity_track, part)
             first, last = sorted(
-                (np.flatnonzero(mine.seen)[[0, -1]].tolist(), np.flatnonzero(part.seen)[[0, -1]].tolist())
+                (np.flatnonzero(entity_track.seen)[[0, -1]].tolist(), np.flatnonzero(part.seen)[[0, -1]].tolist())
             )
             between = slice(first[1] + 1, last[0])
             others = [t for name, ts in self.tracks.items() for t in ts if name != entity]
-            way = filled(both)[between]
-            behind = [covered(way, np.nan_to_num(other.boxes[between])).mean() for other in others] if len(way) else []
+            gap_boxes = filled(both)[between]
+            behind = (
+                [covered(gap_boxes, np.nan_to_num(other.boxes[between])).mean() for other in others]
+                if len(gap_boxes)
+                else []
+            )
             if max(behind, default=0.0) >= _COVERED:
                 self.tracks[entity] = [both]
                 self.rest = [track for track in self.rest if track is not part]
@@ -87,9 +91,9 @@ class Observed:
         if not track.seen.any() or not expected.right_shape(track):
             return False
         colors = [COLOR_NAMES.index(color) for color, _ in expected.colors]
-        seen = track.color[track.seen].argmax(1)
+        main_colors = track.color[track.seen].argmax(1)
         if len(colors) < 2:
-            return all(float((seen == color).mean()) >= _MOST for color in colors)
+            return all(float((main_colors == color).mean()) >= _MOST for color in colors)
         return self.turned(track, colors[0], colors[1]) is not None
 
     def turned(self, track: Track, old: int, new: int) -> float | None:
@@ -97,12 +101,12 @@ class Observed:
         frames = np.flatnonzero(track.seen)
         if len(frames) < 2:
             return None
-        seen = track.color[frames].argmax(1)
+        colors = track.color[frames].argmax(1)
         # The split with the most frames of the right colour on either side.
-        right = [int((seen[:split] == old).sum() + (seen[split:] == new).sum()) for split in range(1, len(frames))]
+        right = [int((colors[:split] == old).sum() + (colors[split:] == new).sum()) for split in range(1, len(frames))]
         split = 1 + int(np.argmax(right))
         least = min(2, max(1, self.frames // 8))
-        sides = ((seen[:split] == old), (seen[split:] == new))
+        sides = ((colors[:split] == old), (colors[split:] == new))
         if any(side.sum() < least or side.mean() < _MOST for side in sides):
             return None
         times = frame_times(self.frames)
@@ -115,8 +119,8 @@ class Observed:
         """
         if not self.expected[entity].visible.all():
             return float(track.seen.mean()) >= _SOME_TIME
-        wanted = ~self._hidden(track)
-        return bool(wanted.any() and track.seen[wanted].mean() >= _PRESENT)
+        unhidden = ~self._hidden(track)
+        return bool(unhidden.any() and track.seen[unhidden].mean() >= _PRESENT)
 
     def _hidden(self, track: Track) -> np.ndarray:
         """Frames in which a track is not seen, but was and will be, and would be behind something else; (F,) bool."""
@@ -133,21 +137,21 @@ class Observed:
 
     def looks(self, entity: str) -> bool:
         """Whether every instance is there and looks as said, and nothing else looks like it."""
-        mine = self.tracks[entity]
-        right = all(self.present(entity, track) and self.alike(entity, track) for track in mine)
+        tracks = self.tracks[entity]
+        right = all(self.present(entity, track) and self.alike(entity, track) for track in tracks)
         return right and not self.extras(entity)
 
     def lookalikes(self, entity: str) -> list[Track]:
         """What looks like an entity, though it was given to none; no piece of it, and no shadow that looks like it."""
-        whole = [track for track in self.tracks[entity] if track.seen.any()]
-        usual = float(np.median([np.median(track.cells[track.seen]) for track in whole])) if whole else 0.0
+        seen_tracks = [track for track in self.tracks[entity] if track.seen.any()]
+        usual = float(np.median([np.median(track.cells[track.seen]) for track in seen_tracks])) if seen_tracks else 0.0
         return [
             track
             for track in self.rest
             if self.alike(entity, track)
             and _solid(track)
             and np.median(track.cells[track.seen]) >= _SMALLEST * usual
-            and not any(_is_part(track, other) for other in whole)
+            and not any(_is_part(track, other) for other in seen_tracks)
         ]
 
     def extras(self, entity: str) -> list[Track]:

@@ -111,8 +111,8 @@ class BenchmarkPrompt:
             raise UsageError(f"{source}: graph: caption: expected the prompt's text; found {graph.caption!r}")
         scene = scene_from_dict(value["scene"], source)
         things = tuple(value["things"])
-        known = {node.id for node in graph.of_type("entity")}
-        if len(things) != len(scene.things) or not set(things) <= known:
+        entity_ids = {node.id for node in graph.of_type("entity")}
+        if len(things) != len(scene.things) or not set(things) <= entity_ids:
             raise UsageError(f"{source}: things: expected an entity's id for each thing of the scene; found {things}")
         return cls(
             value["id"],

@@ -50,42 +50,42 @@ def answer(check: Check, observed: Observed) -> bool:
 # -- one thing ---------------------------------------------------------------------------------------------------------
 
 
-def _look(seen: Observed, about: dict[str, Any]) -> bool:
-    return seen.looks(about["entity"])
+def _look(observed: Observed, about: dict[str, Any]) -> bool:
+    return observed.looks(about["entity"])
 
 
-def _count(seen: Observed, about: dict[str, Any]) -> bool:
+def _count(observed: Observed, about: dict[str, Any]) -> bool:
     """As many as said in most frames, counted anew in each: equal things may take over one another's tracks."""
     entity = about["entity"]
-    alike = [*(t for t in seen.tracks[entity] if seen.alike(entity, t)), *seen.lookalikes(entity)]
+    alike = [*(t for t in observed.tracks[entity] if observed.alike(entity, t)), *observed.lookalikes(entity)]
     if not alike:
         return False
     numbers = np.sum([track.seen for track in alike], axis=0)
-    return float((numbers == seen.graph.node(entity).count).mean()) >= _MOST
+    return float((numbers == observed.graph.node(entity).count).mean()) >= _MOST
 
 
-def _steady(seen: Observed, about: dict[str, Any]) -> bool:
+def _steady(observed: Observed, about: dict[str, Any]) -> bool:
     """It looks as said throughout, and neither moves nor changes its size."""
     entity = about["entity"]
-    if not seen.looks(entity):
+    if not observed.looks(entity):
         return False
-    measured = [measure(track, FULL, seen.expected[entity].visible) for track in seen.tracks[entity]]
+    measured = [measure(track, FULL, observed.expected[entity].visible) for track in observed.tracks[entity]]
     return all(m.base < _FIXED and abs(m.growth) < _SAME_SIZE and not m.leapt and not m.spun for m in measured)
 
 
-def _lively(seen: Observed, about: dict[str, Any]) -> bool:
-    return any(moves(track, seen.frames) for entity in about["entities"] for track in seen.tracks[entity])
+def _lively(observed: Observed, about: dict[str, Any]) -> bool:
+    return any(moves(track, observed.frames) for entity in about["entities"] for track in observed.tracks[entity])
 
 
-def _event(seen: Observed, about: dict[str, Any]) -> bool:
-    return seen.doings(about["event"]) is not None
+def _event(observed: Observed, about: dict[str, Any]) -> bool:
+    return observed.doings(about["event"]) is not None
 
 
 # -- two events --------------------------------------------------------------------------------------------------------
 
 
-def _order(seen: Observed, about: dict[str, Any]) -> bool:
-    first, second = seen.doings(about["event"]), seen.doings(about["other"])
+def _order(observed: Observed, about: dict[str, Any]) -> bool:
+    first, second = observed.doings(about["event"]), observed.doings(about["other"])
     if not first or not second:
         return False
     if about["label"] == "equal":
@@ -101,47 +101,47 @@ def _order(seen: Observed, about: dict[str, Any]) -> bool:
 # -- two things --------------------------------------------------------------------------------------------------------
 
 
-def _pair(seen: Observed, about: dict[str, Any]) -> tuple[str, str] | None:
+def _pair(observed: Observed, about: dict[str, Any]) -> tuple[str, str] | None:
     """The two things, if both look as said."""
     first, second = about["entity"], about["other"]
-    return (first, second) if seen.looks(first) and seen.looks(second) else None
+    return (first, second) if observed.looks(first) and observed.looks(second) else None
 
 
-def _larger(seen: Observed, about: dict[str, Any]) -> bool:
-    pair = _pair(seen, about)
+def _larger(observed: Observed, about: dict[str, Any]) -> bool:
+    pair = _pair(observed, about)
     if pair is None:
         return False
-    large, small = (float(np.nanmedian(seen.radius(entity))) for entity in pair)
+    large, small = (float(np.nanmedian(observed.radius(entity))) for entity in pair)
     return large > 1.2 * small
 
 
-def _relation(seen: Observed, about: dict[str, Any]) -> bool:
-    pair = _pair(seen, about)
+def _relation(observed: Observed, about: dict[str, Any]) -> bool:
+    pair = _pair(observed, about)
     if pair is None:
         return False
-    held = holds(seen, *pair, about["label"])
-    return len(held) > 0 and float(held.mean()) >= _MOST
+    held_frames = holds(observed, *pair, about["label"])
+    return len(held_frames) > 0 and float(held_frames.mean()) >= _MOST
 
 
-def holds(seen: Observed, first: str, second: str, label: str) -> np.ndarray:
+def holds(observed: Observed, first: str, second: str, label: str) -> np.ndarray:
     """Whether a relation holds in each of the frames in which both things are seen; bool, as many as there are."""
-    both = seen.one(first).seen & seen.one(second).seen
+    both = observed.one(first).seen & observed.one(second).seen
     if label == "on":
-        return _rests(seen, first, second)[both]
-    x, z = (seen.floor(second) - seen.floor(first))[both].T
+        return _rests(observed, first, second)[both]
+    x, z = (observed.floor(second) - observed.floor(first))[both].T
     if label == "next to":
-        gap = np.hypot(x, z) - (seen.radius(first) + seen.radius(second))[both]
+        gap = np.hypot(x, z) - (observed.radius(first) + observed.radius(second))[both]
         return gap <= _GAP
     along, across = {"left of": (x, z), "right of": (-x, z), "in front of": (z, x), "behind": (-z, x)}[label]
     return (along > _APART) & (along > _ACROSS * np.abs(across))
 
 
-def _rests(seen: Observed, upper: str, lower: str) -> np.ndarray:
+def _rests(observed: Observed, upper: str, lower: str) -> np.ndarray:
     """Whether the middle of one base is at the middle of the other's top, frame by frame; False where unseen."""
-    boxes, below = seen.one(upper).boxes, seen.one(lower).boxes
-    tops = top_points(below, seen.shape(lower))
-    aside, down = np.nan_to_num((base_points(boxes, seen.shape(upper)) - tops) / below[:, 2:], nan=1.0).T
-    sizes = radii(boxes, seen.shape(upper), floor_places(below, seen.shape(lower)))
+    boxes, below = observed.one(upper).boxes, observed.one(lower).boxes
+    tops = top_points(below, observed.shape(lower))
+    aside, down = np.nan_to_num((base_points(boxes, observed.shape(upper)) - tops) / below[:, 2:], nan=1.0).T
+    sizes = radii(boxes, observed.shape(upper), floor_places(below, observed.shape(lower)))
     near = bool(np.nanpercentile(sizes, 90) >= _SMALLEST) if np.isfinite(sizes).any() else False
     return near & (np.abs(aside) < _ASIDE) & (down > -_ABOVE) & (down < _BELOW)
 
@@ -149,25 +149,25 @@ def _rests(seen: Observed, upper: str, lower: str) -> np.ndarray:
 # -- meetings ----------------------------------------------------------------------------------------------------------
 
 
-def _passes(seen: Observed, about: dict[str, Any]) -> bool:
+def _passes(observed: Observed, about: dict[str, Any]) -> bool:
     """It goes by the other thing from side to side, and the farther of the two is hidden where they cross."""
-    pair = _pair(seen, about)
-    if pair is None or not _crosses(seen, *pair, about["way"]):
+    pair = _pair(observed, about)
+    if pair is None or not _crosses(observed, *pair, about["way"]):
         return False
     far, near = pair if about["label"] == "behind" else pair[::-1]
-    hidden = covered(filled(seen.one(far)), filled(seen.one(near)))
-    crossing = hidden > 0.5
+    cover = covered(filled(observed.one(far)), filled(observed.one(near)))
+    crossing = cover > 0.5
     if not crossing.any():
         return False
-    shown = {entity: _shown(seen.one(entity), hidden < 0.05) for entity in pair}
+    shown = {entity: _shown(observed.one(entity), cover < 0.05) for entity in pair}
     return bool(shown[far][crossing].mean() <= _HIDDEN and shown[near][crossing].mean() >= _OPEN)
 
 
-def _crosses(seen: Observed, mover: str, other: str, way: str) -> bool:
+def _crosses(observed: Observed, mover: str, other: str, way: str) -> bool:
     """From one side of the other thing at first to the other side at last."""
-    x = filled(seen.one(mover))[:, 0] - filled(seen.one(other))[:, 0]
+    x = filled(observed.one(mover))[:, 0] - filled(observed.one(other))[:, 0]
     sign = 1 if way == "right" else -1
-    width = float(np.nanmedian(seen.one(other).boxes[:, 2]))
+    width = float(np.nanmedian(observed.one(other).boxes[:, 2]))
     return bool(sign * x[0] < -width / 4 and sign * x[-1] > width / 4)
 
 
@@ -179,46 +179,46 @@ def _shown(track: Track, free: np.ndarray) -> np.ndarray:
     return np.nan_to_num(track.cells / area / usual, nan=0.0)
 
 
-def _carried(seen: Observed, about: dict[str, Any]) -> bool:
+def _carried(observed: Observed, about: dict[str, Any]) -> bool:
     """Both go the same way, and one rests on the other all the time."""
-    pair = _pair(seen, about)
-    if pair is None or not all(_goes(seen, entity, about["way"]) for entity in pair):
+    pair = _pair(observed, about)
+    if pair is None or not all(_goes(observed, entity, about["way"]) for entity in pair):
         return False
-    both = seen.one(pair[0]).seen & seen.one(pair[1]).seen
-    return bool(both.any() and _rests(seen, *pair)[both].mean() >= _MOST)
+    both = observed.one(pair[0]).seen & observed.one(pair[1]).seen
+    return bool(both.any() and _rests(observed, *pair)[both].mean() >= _MOST)
 
 
-def _goes(seen: Observed, entity: str, way: str) -> bool:
+def _goes(observed: Observed, entity: str, way: str) -> bool:
     """From one side to the other by more than a third of its own width; what lies on things is not on the floor."""
-    track = seen.one(entity)
+    track = observed.one(entity)
     x = track.boxes[track.seen, 0]
     part = max(1, len(x) // 5)
     distance = float(np.median(x[-part:]) - np.median(x[:part])) * (1 if way == "right" else -1)
     return distance > max(0.05, float(np.median(track.boxes[track.seen, 2])) / 3)
 
 
-def _lands(seen: Observed, about: dict[str, Any]) -> bool:
+def _lands(observed: Observed, about: dict[str, Any]) -> bool:
     """High above at first, on its way down all the time, and on the other thing at last."""
-    pair = _pair(seen, about)
+    pair = _pair(observed, about)
     if pair is None:
         return False
     upper, lower = pair
-    y = seen.one(upper).boxes[seen.one(upper).seen, 1]
+    y = observed.one(upper).boxes[observed.one(upper).seen, 1]
     part = max(1, len(y) // 8)
     fallen = float(np.median(y[-part:]) - np.median(y[:part]))
-    rests = _rests(seen, upper, lower)
-    both = np.flatnonzero(seen.one(upper).seen & seen.one(lower).seen)
+    rests = _rests(observed, upper, lower)
+    both = np.flatnonzero(observed.one(upper).seen & observed.one(lower).seen)
     if not len(both):
         return False
     return bool(rests[both[-part:]].any() and not rests[both[:part]].any() and fallen > 0.07)
 
 
-def _over(seen: Observed, about: dict[str, Any]) -> bool:
+def _over(observed: Observed, about: dict[str, Any]) -> bool:
     """From side to side, and well above the other thing where they cross."""
-    pair = _pair(seen, about)
-    if pair is None or not _crosses(seen, *pair, about["way"]):
+    pair = _pair(observed, about)
+    if pair is None or not _crosses(observed, *pair, about["way"]):
         return False
-    mover, other = (filled(seen.one(entity)) for entity in pair)
+    mover, other = (filled(observed.one(entity)) for entity in pair)
     crossing = np.abs(mover[:, 0] - other[:, 0]) < other[:, 2] / 2
     if not crossing.any():
         crossing = np.arange(len(mover)) == np.abs(mover[:, 0] - other[:, 0]).argmin()
@@ -229,16 +229,16 @@ def _over(seen: Observed, about: dict[str, Any]) -> bool:
     return above and ends - float(foot[crossing].min()) > 0.08
 
 
-def _pushes(seen: Observed, about: dict[str, Any]) -> bool:
+def _pushes(observed: Observed, about: dict[str, Any]) -> bool:
     """Both go the same way, in touch, the pusher behind."""
-    pair = _pair(seen, about)
-    if pair is None or not all(_goes(seen, entity, about["way"]) for entity in pair):
+    pair = _pair(observed, about)
+    if pair is None or not all(_goes(observed, entity, about["way"]) for entity in pair):
         return False
-    both = seen.one(pair[0]).seen & seen.one(pair[1]).seen
-    back, front = (seen.one(entity).boxes[both] for entity in pair)
+    both = observed.one(pair[0]).seen & observed.one(pair[1]).seen
+    back, front = (observed.one(entity).boxes[both] for entity in pair)
     sign = 1 if about["way"] == "right" else -1
     gap = sign * (front[:, 0] - back[:, 0]) - (front[:, 2] + back[:, 2]) / 2
-    depth = np.abs(seen.floor(pair[0]) - seen.floor(pair[1]))[both, 1]
+    depth = np.abs(observed.floor(pair[0]) - observed.floor(pair[1]))[both, 1]
     touching = (gap < _TOUCH) & (gap > -min(front[:, 2].mean(), back[:, 2].mean()) / 2) & (depth < _LEVEL)
     return bool(touching.any() and touching.mean() >= _MOST)
 

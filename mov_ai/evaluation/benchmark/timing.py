@@ -59,11 +59,11 @@ def happens(motion: str, track: Track, interval: Interval) -> Doing | None:
 
 def switched(track: Track, off: bool) -> Doing | None:
     """When a track goes out for good (`off`), or comes in to stay; None if it does not."""
-    seen, times = (track.seen if off else track.seen[::-1]), frame_times(len(track.cells))
-    least = min(2, max(1, len(seen) // 8))
-    right = [int(seen[:split].sum() + (~seen[split:]).sum()) for split in range(1, len(seen))]
+    is_on, times = (track.seen if off else track.seen[::-1]), frame_times(len(track.cells))
+    least = min(2, max(1, len(is_on) // 8))
+    right = [int(is_on[:split].sum() + (~is_on[split:]).sum()) for split in range(1, len(is_on))]
     split = 1 + int(np.argmax(right))
-    if seen[:split].mean() < _MOST or (~seen[split:]).mean() < _MOST or min(split, len(seen) - split) < least:
+    if is_on[:split].mean() < _MOST or (~is_on[split:]).mean() < _MOST or min(split, len(is_on) - split) < least:
         return None
     time = float(times[split - 1] + times[split]) / 2
     return Doing(time, time) if off else Doing(1 - time, 1 - time)
@@ -83,8 +83,8 @@ def _best_window(motion: str, track: Track, interval: Interval) -> Doing | None:
             scored_starts.append((_done(motion, measured), float(start)))
     if not scored_starts:
         return None
-    most = max(done for done, _ in scored_starts)
-    good = [start for done, start in scored_starts if done >= _HALF * most]
+    best = max(done for done, _ in scored_starts)
+    good = [start for done, start in scored_starts if done >= _HALF * best]
     begin, end = min(good) + length / 2, max(good) + length / 2
     if end - begin < length:
         # Such windows lie all over a motion, unless what comes before or after it hides them.

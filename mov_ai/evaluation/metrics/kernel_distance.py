@@ -83,11 +83,11 @@ def _from_kernels(
     """MMD² of samples with weights u (N,), v (M,): how often each was drawn."""
 
     def within(k: np.ndarray, w: np.ndarray) -> float:
-        whole, pairs = w @ k @ w, w.sum() ** 2
+        total, pairs = w @ k @ w, w.sum() ** 2
         if unbiased:
             # Two draws of one sample are the sample with itself.
-            whole, pairs = whole - (w**2) @ np.diag(k), pairs - (w**2).sum()
-        return float(whole / pairs)
+            total, pairs = total - (w**2) @ np.diag(k), pairs - (w**2).sum()
+        return float(total / pairs)
 
     return within(xx, u) + within(yy, v) - 2 * float(u @ xy @ v / (u.sum() * v.sum()))
 

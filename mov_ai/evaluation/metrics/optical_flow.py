@@ -73,9 +73,9 @@ class LucasKanade:
             gx, gy = _gradients(one)
             for _ in range(self.iterations):
                 # What has left the frame says nothing of where it went.
-                known = _inside(flow)
+                is_inside = _inside(flow)
                 error = warp(other, flow) - one
-                sums = torch.cat([gx * gx, gx * gy, gy * gy, gx * error, gy * error], 1) * known
+                sums = torch.cat([gx * gx, gx * gy, gy * gy, gx * error, gy * error], 1) * is_inside
                 xx, xy, yy, bx, by = _blur(sums, self.sigma).split(1, 1)
                 xx, yy = xx + self.damping, yy + self.damping
                 step = torch.cat([yy * bx - xy * by, xx * by - xy * bx], 1) / (xx * yy - xy * xy)

@@ -121,18 +121,18 @@ def dynamic_degree(video: np.ndarray, fps: float, flow: OpticalFlow) -> bool:
     _check_side(video)
     if not 0 < fps < float("inf"):
         raise UsageError(f"dynamic degree: expected frames per second above 0, got {fps}")
-    kept = video[:: max(1, round(fps / 8))]
-    if len(kept) < 2:
+    sampled = video[:: max(1, round(fps / 8))]
+    if len(sampled) < 2:
         raise UsageError(
             f"dynamic degree: {len(video)} frames at {fps:g} per second are too short; give a longer video"
         )
     threshold = 6 * min(video.shape[1:3]) / 256 * max(1.0, 8 / fps)
     moving = 0
-    for first, second in _pairs(kept):
+    for first, second in _pairs(sampled):
         lengths = flow(first, second).pow(2).sum(1).sqrt().flatten(1)
         largest = lengths.topk(max(1, int(lengths.shape[1] * 0.05)), dim=1).values.mean(1)
         moving += int((largest > threshold).sum())
-    return moving >= max(1, round(4 * len(kept) / 16))
+    return moving >= max(1, round(4 * len(sampled) / 16))
 
 
 def _check_side(video: np.ndarray) -> None:

@@ -92,9 +92,12 @@ WEIGHTS: dict[str, WeightsFile] = {
 
 def places() -> list[Path]:
     """Where weights are looked for: the folder `MOV_AI_WEIGHTS` names, then torch's own cache."""
-    given = os.environ.get("MOV_AI_WEIGHTS")
+    from_environment = os.environ.get("MOV_AI_WEIGHTS")
     torch_home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"
-    return [*([Path(given).expanduser()] if given else []), Path(torch_home).expanduser() / "hub" / "checkpoints"]
+    return [
+        *([Path(from_environment).expanduser()] if from_environment else []),
+        Path(torch_home).expanduser() / "hub" / "checkpoints",
+    ]
 
 
 def located(name: str) -> list[Path]:
@@ -113,13 +116,13 @@ def find_weights(name: str) -> Path | Absent:
         KeyError: if `name` is none of them.
         MovAIError: if a file of that name is there but is another one.
     """
-    known = WEIGHTS[name]
+    weights = WEIGHTS[name]
     for path in located(name):
-        return check_weights(path, known.sha256)
+        return check_weights(path, weights.sha256)
     looked = ", ".join(map(str, places()))
     return Absent(
-        f"{known.file} is not on this machine (looked in {looked})",
-        f"mov-ai weights pull {name}, or put the file from {known.url} into a folder and set MOV_AI_WEIGHTS to it",
+        f"{weights.file} is not on this machine (looked in {looked})",
+        f"mov-ai weights pull {name}, or put the file from {weights.url} into a folder and set MOV_AI_WEIGHTS to it",
     )
 
 
@@ -148,7 +151,7 @@ def pull_weights(name: str, progress: Progress | None = None) -> Path:
         KeyError: if `name` is none of them.
         MovAIError: as `download`; what was there before stays.
     """
-    known, target = WEIGHTS[name], places()[0] / WEIGHTS[name].file
+    weights, target = WEIGHTS[name], places()[0] / WEIGHTS[name].file
     try:
         stored = find_weights(name)
     except MovAIError:
@@ -157,5 +160,5 @@ def pull_weights(name: str, progress: Progress | None = None) -> Path:
         return stored
     remedy = f"fetch it by hand, put it at {target} and run `mov-ai weights verify {name}`"
     # The size is for people to read: which file it is, its SHA-256 alone decides.
-    download(known.url, target, known.sha256, remedy, progress=progress)
+    download(weights.url, target, weights.sha256, remedy, progress=progress)
     return target

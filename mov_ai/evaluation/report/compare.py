@@ -77,12 +77,12 @@ def _categories(documents: Sequence[Mapping[str, Any]], labels: Sequence[str]) -
     depends = [document.get("compositional_depends_on") or {} for document in documents]
     for name in dict.fromkeys(name for categories in scores for name in categories):
         entries: list[Any] = []
-        for categories, known in zip(scores, depends, strict=True):
+        for categories, dependencies in zip(scores, depends, strict=True):
             entry = categories.get(name)
             if entry is None or "absent" in entry:
                 entries.append(None if entry is None else Absent(*entry["absent"].rpartition("; ")[::2]))
             else:
-                entries.append((entry, known))
+                entries.append((entry, dependencies))
 
         def why(one: Any, other: Any) -> Sequence[str]:
             return _differences({**one[1], "n": one[0]["n"]}, {**other[1], "n": other[0]["n"]})

@@ -74,11 +74,14 @@ def _bias_plots(results: Results) -> Iterator[tuple[Any, str, bool]]:
         if len(figure.curve) < 2:
             continue
         limit = results.metrics.get(f"{name}_infinity")
-        known = limit.result if limit is not None and isinstance(limit.result, MetricResult) else None
+        limit_result = limit.result if limit is not None and isinstance(limit.result, MetricResult) else None
         plot = bias_plot(
-            figure.curve, None if known is None else known.value, None if known is None else known.ci95, name
+            figure.curve,
+            None if limit_result is None else limit_result.value,
+            None if limit_result is None else limit_result.ci95,
+            name,
         )
-        yield Markup(plot), definition(name).title, known is not None
+        yield Markup(plot), definition(name).title, limit_result is not None
 
 
 def _spread(rows: Sequence[VideoRow]) -> list[VideoRow]:

@@ -65,13 +65,15 @@ def bias_plot(
         name: of the distance.
     """
     left, right, top, floor, height = 70.0, 150.0, 16.0, 230.0, 280.0
-    known = [value for _, value in curve] + ([limit] if limit is not None else []) + list(limit_interval or ())
-    low, high = min(0.0, *known), max(known)
+    all_values = [value for _, value in curve] + ([limit] if limit is not None else []) + list(limit_interval or ())
+    low, high = min(0.0, *all_values), max(all_values)
     high = high if high > low else low + 1
-    most = 1 / curve[0][0]
+    largest_share = 1 / curve[0][0]
 
     def place(inverse: float, value: float) -> tuple[float, float]:
-        return left + (_WIDTH - left - right) * inverse / most, floor - (floor - top) * (value - low) / (high - low)
+        return left + (_WIDTH - left - right) * inverse / largest_share, floor - (floor - top) * (value - low) / (
+            high - low
+        )
 
     parts = []
     step = _round_step((high - low) / 4)

@@ -40,8 +40,8 @@ def _spread(wanted: list[float], gap: float, low: float) -> list[float]:
 
 
 def _mean(values: Iterable[float], default: float) -> float:
-    known = list(values)
-    return sum(known) / len(known) if known else default
+    numbers = list(values)
+    return sum(numbers) / len(numbers) if numbers else default
 
 
 def _rows(graph: SceneGraph) -> dict[str, float]:
@@ -142,11 +142,11 @@ def arrange(graph: SceneGraph) -> Drawing:
         start, end = ports[i]
         a, b = column_of[edge.source], column_of[edge.target]
         if a == b:
-            away = side[columns[a]]
-            room = gutters[a if away < 0 else a + 1] - 8
+            direction = side[columns[a]]
+            room = gutters[a if direction < 0 else a + 1] - 8
             reach = text_width(texts[i], SMALL) / 2 + 26 + 14 * lanes[i]
             # A curve goes three quarters of the way to its control points.
-            pull = away * min(reach, room) / 0.75
+            pull = direction * min(reach, room) / 0.75
             curves = [(start, (start[0] + pull, start[1]), (end[0] + pull, end[1]), end)]
         elif b - a > 1:
             left, width = column_x[a + 1]
@@ -190,18 +190,18 @@ def _ports(
     at_side: dict[tuple[str, int], list[tuple[float, int, int]]] = {}
     for i, edge in enumerate(graph.edges):
         a, b = column_of[edge.source], column_of[edge.target]
-        away = (side[columns[a]], side[columns[a]]) if a == b else ((1, -1) if b > a else (-1, 1))
+        directions = (side[columns[a]], side[columns[a]]) if a == b else ((1, -1) if b > a else (-1, 1))
         for which, (own, other) in enumerate(((edge.source, edge.target), (edge.target, edge.source))):
             # An edge that takes the lane above arrives from above.
             height = boxes[other].y if abs(a - b) <= 1 else -1.0
-            at_side.setdefault((own, away[which]), []).append((height, i, which))
+            at_side.setdefault((own, directions[which]), []).append((height, i, which))
     places: dict[tuple[int, int], Point] = {}
-    for (node_id, away_side), ends in at_side.items():
+    for (node_id, direction), ends in at_side.items():
         box = boxes[node_id]
         step = min(9.0, (box.height - 10) / max(len(ends) - 1, 1))
         for k, (_, i, which) in enumerate(sorted(ends)):
             y = box.y + box.height / 2 + (k - (len(ends) - 1) / 2) * step
-            places[i, which] = (box.x if away_side < 0 else box.x + box.width, y)
+            places[i, which] = (box.x if direction < 0 else box.x + box.width, y)
     return [(places[i, 0], places[i, 1]) for i in range(len(graph.edges))]
 
 

@@ -100,8 +100,8 @@ def distinct_names(graph: SceneGraph) -> dict[str, str]:
 def own_interval(graph: SceneGraph, edge: Edge) -> str:
     """An edge's interval where it tells more than [0, 1] or than the interval of the event it starts from; else ""."""
     source = graph.node(edge.source)
-    known = (FULL, source.interval) if source.type == "event" else (FULL,)
-    return "" if edge.interval in known else interval_text(edge.interval)
+    inherited = (FULL, source.interval) if source.type == "event" else (FULL,)
+    return "" if edge.interval in inherited else interval_text(edge.interval)
 
 
 def edge_text(graph: SceneGraph, edge: Edge) -> str:

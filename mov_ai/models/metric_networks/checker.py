@@ -83,15 +83,15 @@ class CheckerNetwork(nn.Module):
                 looks like none. Short where the network is in doubt; meaningless for other shapes.
         """
         x = self.stem(frames)
-        kept = []
+        skipped = []
         for level, block in enumerate(self.encoder):
             x = block(x)
             if level < len(self.down):
-                kept.append(x)
+                skipped.append(x)
                 x = self.down[level](x)
         x = self.middle(x)
         for level in reversed(range(len(self.up))):
-            x = functional.interpolate(self.up[level](x), scale_factor=2.0, mode="nearest") + kept[level]
+            x = functional.interpolate(self.up[level](x), scale_factor=2.0, mode="nearest") + skipped[level]
             x = self.decoder[level](x)
         shape, color, box, turn = self.head(x).split(self._heads, 1)
         return shape, color, box, turn
@@ -112,9 +112,9 @@ def boxes_to_targets(boxes: Tensor) -> Tensor:
     Returns:
         (4, 64, 64) in the units of the head.
     """
-    away = (boxes[..., :2].permute(2, 0, 1) - cell_centres(boxes.device)) / REACH
+    offset = (boxes[..., :2].permute(2, 0, 1) - cell_centres(boxes.device)) / REACH
     size = (boxes[..., 2:].permute(2, 0, 1).clamp(min=1e-3) / TYPICAL).log()
-    return torch.cat([away, size])
+    return torch.cat([offset, size])
 
 
 def targets_to_boxes(targets: Tensor) -> Tensor:

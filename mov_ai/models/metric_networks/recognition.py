@@ -102,15 +102,15 @@ class VideoRecognition(nn.Module):
 
     def forward(self, video: Tensor) -> Recognised:
         """Recognise videos (B, F, 3, 64, 64) in [-1, 1]."""
-        seen = self.backbone(video)
+        backbone_features = self.backbone(video)
         return Recognised(
-            self.labels(seen.video),
-            self.classes(seen.video),
-            self.damage(seen.video),
-            self.objects(seen.frames),
-            self.looks(seen.cells),
-            self.motions(seen.moving),
-            seen,
+            self.labels(backbone_features.video),
+            self.classes(backbone_features.video),
+            self.damage(backbone_features.video),
+            self.objects(backbone_features.frames),
+            self.looks(backbone_features.cells),
+            self.motions(backbone_features.moving),
+            backbone_features,
         )
 
     def features(self, frames: np.ndarray) -> np.ndarray:
@@ -129,7 +129,7 @@ class VideoRecognition(nn.Module):
 
     def features_of(self, videos: Iterable[np.ndarray], batch: int = 4) -> np.ndarray:
         """`features` of many videos, (n, 256); only `batch` of them are in memory at once."""
-        features = [seen.features.video.float().cpu().numpy() for seen in self._recognised(videos, batch)]
+        features = [recognised.features.video.float().cpu().numpy() for recognised in self._recognised(videos, batch)]
         return np.concatenate(features) if features else np.zeros((0, self.config.backbone.features), np.float32)
 
     def probabilities(self, frames: np.ndarray) -> np.ndarray:
@@ -144,7 +144,9 @@ class VideoRecognition(nn.Module):
 
     def probabilities_of(self, videos: Iterable[np.ndarray], batch: int = 4) -> np.ndarray:
         """`probabilities` of many videos, (n, classes); only `batch` of them are in memory at once."""
-        probabilities = [seen.classes.double().softmax(-1).cpu().numpy() for seen in self._recognised(videos, batch)]
+        probabilities = [
+            recognised.classes.double().softmax(-1).cpu().numpy() for recognised in self._recognised(videos, batch)
+        ]
         return np.concatenate(probabilities) if probabilities else np.zeros((0, self.config.classes))
 
     def frame_features(self, frames: np.ndarray) -> np.ndarray:

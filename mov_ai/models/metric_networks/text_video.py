@@ -91,11 +91,11 @@ class TextNetwork(nn.Module):
 
     def forward(self, words: Tensor) -> Tensor:
         """Vectors of texts, (n, dim), from their words as `encode` numbers them."""
-        there = functional.pad(words != _PADDING, (1, 0), value=True)
+        has_word = functional.pad(words != _PADDING, (1, 0), value=True)
         x = self.embedding(words) + self.places[: words.shape[1]]
         x = torch.cat([self.summary.expand(len(words), 1, -1), x], 1)
         for block in self.blocks:
-            x = block(x, mask=there)
+            x = block(x, mask=has_word)
         vectors: Tensor = self.out(self.norm(x[:, 0]))
         return vectors
 
@@ -166,7 +166,7 @@ class TextVideo(nn.Module):
             return np.zeros((0, self.config.dim), np.float32)
         # One by one: padding would change the last digits, and a figure must not depend on its neighbours.
         words = (self.text.encode([text]).to(self.log_scale.device) for text in texts)
-        vectors = torch.cat([self.text(one) for one in words])
+        vectors = torch.cat([self.text(text_words) for text_words in words])
         return functional.normalize(vectors.float(), dim=-1).cpu().numpy()
 
     def embed_video(self, frames: np.ndarray) -> np.ndarray:

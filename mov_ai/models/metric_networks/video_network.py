@@ -128,9 +128,9 @@ class Attention(nn.Module):
             mask: (b, m + n) or (b, n), true where there is a token; all if None.
         """
         y = self.norm(x)
-        seen = y if among is None else torch.cat([self.norm(among), y], 1)
+        attended_tokens = y if among is None else torch.cat([self.norm(among), y], 1)
         query = rearrange(self.queries(y), "b n (h d) -> b h n d", h=self.heads)
-        key, value = rearrange(self.pairs(seen), "b n (two h d) -> two b h n d", two=2, h=self.heads)
+        key, value = rearrange(self.pairs(attended_tokens), "b n (two h d) -> two b h n d", two=2, h=self.heads)
         mask = None if mask is None else mask[:, None, None, :]
         attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         x = x + self.out(rearrange(attended, "b h n d -> b n (h d)"))
@@ -178,8 +178,8 @@ class VideoNetwork(nn.Module):
         summary = self.sum_up(self.queries.expand(batch, -1, -1), tokens)
         frame_features = self.to_frame_features(torch.cat([cells.mean(2), cells.amax(2)], -1))
         # Beside the attention, which learns slowly from few clips: what can be seen in single cells.
-        seen = self.find(moving).amax(2).float().transpose(1, 2)
-        thirds = functional.adaptive_max_pool1d(seen, _THIRDS).flatten(1)
+        cell_features = self.find(moving).amax(2).float().transpose(1, 2)
+        thirds = functional.adaptive_max_pool1d(cell_features, _THIRDS).flatten(1)
         everything = torch.cat([summary.flatten(1), thirds, frame_features.mean(1)], -1)
         return VideoFeatures(self.to_features(self.norm(everything)), frame_features, cells, moving)
 

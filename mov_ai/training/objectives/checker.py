@@ -113,9 +113,9 @@ class CheckerObjective(Objective):
         # Once more among the shapes alone: most cells are floor, and would drown what tells a can from a box.
         shapes = functional.cross_entropy(shape[:, 1:], batch["shape"] - 1, ignore_index=-1)
         colors = functional.cross_entropy(color, batch["color"], ignore_index=-1)
-        there = (batch["shape"] > 0)[:, None]
-        away = functional.smooth_l1_loss(box, batch["box"], beta=0.1, reduction="none") * there
-        places = away.sum() / (4 * there.sum()).clamp(min=1)
+        has_object = (batch["shape"] > 0)[:, None]
+        away = functional.smooth_l1_loss(box, batch["box"], beta=0.1, reduction="none") * has_object
+        places = away.sum() / (4 * has_object.sum()).clamp(min=1)
         cubes = (batch["shape"] == 1 + SHAPE_NAMES.index("cube"))[:, None]
         away = functional.smooth_l1_loss(turn, batch["turn"], beta=0.1, reduction="none") * cubes
         turns = away.sum() / (2 * cubes.sum()).clamp(min=1)
@@ -137,11 +137,11 @@ class CheckerObjective(Objective):
             samples = [_sample(frame, self._held[0].pixels, rng if name == "damaged" else None) for frame in self._held]
             batch = {key: value.to(device) for key, value in _collate(samples).items()}
             shape, color, box, turn = module(batch["frames"])
-            there = batch["shape"] > 0
-            figures[f"{name}_objects"] = _accuracy(shape.argmax(1) > 0, there)
-            figures[f"{name}_shape"] = _accuracy(shape[:, 1:].argmax(1)[there] + 1, batch["shape"][there])
-            figures[f"{name}_color"] = _accuracy(color.argmax(1)[there], batch["color"][there])
-            figures[f"{name}_box"] = ((box - batch["box"]).abs().mean(1)[there]).mean().item()
+            has_object = batch["shape"] > 0
+            figures[f"{name}_objects"] = _accuracy(shape.argmax(1) > 0, has_object)
+            figures[f"{name}_shape"] = _accuracy(shape[:, 1:].argmax(1)[has_object] + 1, batch["shape"][has_object])
+            figures[f"{name}_color"] = _accuracy(color.argmax(1)[has_object], batch["color"][has_object])
+            figures[f"{name}_box"] = ((box - batch["box"]).abs().mean(1)[has_object]).mean().item()
             cubes = batch["shape"] == 1 + SHAPE_NAMES.index("cube")
             figures[f"{name}_turn"] = ((turn - batch["turn"]).abs().mean(1)[cubes]).mean().item()
         return figures
@@ -152,8 +152,8 @@ class CheckerObjective(Objective):
         batch = _collate([_sample(frame, self._held[0].pixels, rng) for frame in self._held[:8]])
         shape, color, *_ = (t.cpu() for t in module(batch["frames"].to(next(module.parameters()).device)))
         hue = color.argmax(1).numpy() * (255 // len(COLOR_NAMES))
-        seen = shape.argmax(1).numpy()
-        bright = seen * (255 // len(SHAPE_NAMES))
+        predicted_shape = shape.argmax(1).numpy()
+        bright = predicted_shape * (255 // len(SHAPE_NAMES))
         rows = []
         for i, frame in enumerate(batch["frames"]):
             top = ((frame.permute(1, 2, 0) + 1) * 127.5).round().byte().numpy()
@@ -284,8 +284,12 @@ def _sample(frame: _Frame, ghost: np.ndarray, rng: np.random.Generator | None) -
 def _cut(sample: dict[str, Tensor], window: int, rng: np.random.Generator) -> dict[str, Tensor]:
     """A window of a sample, around an object if there is one."""
     cells = window // STRIDE
-    there = sample["shape"].nonzero()
-    middle = there[int(rng.integers(len(there)))].numpy() if len(there) else np.array([_CELLS // 2, _CELLS // 2])
+    object_cells = sample["shape"].nonzero()
+    middle = (
+        object_cells[int(rng.integers(len(object_cells)))].numpy()
+        if len(object_cells)
+        else np.array([_CELLS // 2, _CELLS // 2])
+    )
     corner = middle - cells // 2 + rng.integers(-cells // 4, cells // 4 + 1, size=2)
     top, left = (int(v) for v in np.clip(corner, 0, _CELLS - cells))
     cut = {key: value[..., top : top + cells, left : left + cells] for key, value in sample.items() if key != "frames"}

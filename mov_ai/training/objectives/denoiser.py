@@ -181,8 +181,8 @@ class DenoiserObjective(Objective):
             with_seen_words(without_assumed(graph) if bare else graph)
             for graph, bare in zip(drawn.graphs, without_assumptions, strict=True)
         ]
-        given = blurred(self._condition(graphs, drawn.layouts), self.blur, int(rng.integers(1 << 62)))
-        return self._pack(drawn, given.drop(*drops))
+        conditioning = blurred(self._condition(graphs, drawn.layouts), self.blur, int(rng.integers(1 << 62)))
+        return self._pack(drawn, conditioning.drop(*drops))
 
     def _condition(self, graphs: list[SceneGraph], layouts: list[Layout]) -> Conditioning:
         return collate(
@@ -202,14 +202,14 @@ class DenoiserObjective(Objective):
             self._text_features[caption] = self._text([caption]).half()
         return self._text_features[caption].float()
 
-    def _pack(self, drawn: LatentSample, given: Conditioning) -> dict[str, Any]:
+    def _pack(self, drawn: LatentSample, conditioning: Conditioning) -> dict[str, Any]:
         later = (drawn.stage > self._first).view(-1, 1, 1, 1, 1)
         return {
             "latents": drawn.latents,
             "low": drawn.low * later,
             "window": drawn.window,
             "stage": drawn.stage,
-            "condition": given.tensors(),
+            "condition": conditioning.tensors(),
         }
 
     def _whole(self, places: list[tuple[int, int]]) -> dict[str, Any]:
@@ -273,9 +273,9 @@ class DenoiserObjective(Objective):
         def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
             return module(noisy, sigma, batch["stage"], batch["low"], batch["window"], condition)
 
-        made = sample(denoise, noise, 8)
+        sampled = sample(denoise, noise, 8)
         rows = []
-        for video in (made, clean):
+        for video in (sampled, clean):
             pixels = to_bytes(self._codec.decode(video)[:, ::3])
             rows.append(rearrange(pixels, "b f h w c -> b h (f w) c"))
         return PIL.Image.fromarray(rearrange(torch.stack(rows, 1), "b two h w c -> (b two h) w c").cpu().numpy())
@@ -302,16 +302,16 @@ class DenoiserObjective(Objective):
         write_bytes(directory / "README.md", text.encode("utf-8"))
 
 
-def blurred(given: Conditioning, share: float, seed: int) -> Conditioning:
+def blurred(conditioning: Conditioning, share: float, seed: int) -> Conditioning:
     """A copy whose label vectors are blurred, see `mov_ai.training.label_noise`.
 
     Text features are blurred too if they are label vectors, as they are where their width is the labels'.
     """
     generator = torch.Generator().manual_seed(seed)
     names = ["node_label", "node_direction", "link_label", "scene", "entity", "attribute"]
-    if given.text_features.shape[-1] == given.node_label.shape[-1]:
+    if conditioning.text_features.shape[-1] == conditioning.node_label.shape[-1]:
         names.append("text_features")
-    return replace(given, **{name: blur_labels(getattr(given, name), share, generator) for name in names})
+    return replace(conditioning, **{name: blur_labels(getattr(conditioning, name), share, generator) for name in names})
 
 
 def _moved(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:

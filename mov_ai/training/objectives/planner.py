@@ -142,8 +142,8 @@ class LabelTable:
 
     def vectors(self, config: LabelEncoderConfig) -> Tensor:
         """(labels + 1, width): the vector of every number so far."""
-        known = load_label_encoder(config)(list(self.numbers))
-        return torch.cat([torch.zeros(1, config.width), known])
+        label_vectors = load_label_encoder(config)(list(self.numbers))
+        return torch.cat([torch.zeros(1, config.width), label_vectors])
 
     def mirrored(self) -> np.ndarray:
         """(labels + 1,): the number of the same label with left and right exchanged, new ones included."""
@@ -277,9 +277,9 @@ class PlannerObjective(Objective):
         drawn["siblings"] = drawn["siblings"][:, :count, :count]
         _relate_anew(drawn, self._labels, rng)
         self._mirror(drawn, rng.random(len(chosen)) < 0.5)
-        given = self._choose_known(drawn["mask"], rng)
-        drawn["given"] = given
-        drawn["values"] = drawn["tracks"] * given[..., None]
+        is_known = self._choose_known(drawn["mask"], rng)
+        drawn["given"] = is_known
+        drawn["values"] = drawn["tracks"] * is_known[..., None]
         return self._with_vectors({name: torch.from_numpy(array) for name, array in drawn.items()}, rng)
 
     def _mirror(self, drawn: dict[str, np.ndarray], chosen: np.ndarray) -> None:
@@ -315,18 +315,18 @@ class PlannerObjective(Objective):
         kind = rng.choice(4, p=[0.4, 0.3, 0.15, 0.15], size=(batch, count, 1))
         some = rng.random((batch, count, FRAMES)) < rng.random((batch, count, 1)) ** 2
         first = np.arange(FRAMES) == 0
-        given = (kind == 1) | ((kind == 2) & first) | ((kind == 3) & some)
-        return given & mask[..., None] & (rng.random((batch, 1, 1)) < self.known_share)
+        is_known = (kind == 1) | ((kind == 2) & first) | ((kind == 3) & some)
+        return is_known & mask[..., None] & (rng.random((batch, 1, 1)) < self.known_share)
 
     def loss(
         self, module: torch.nn.Module, batch: dict[str, Tensor], generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float | Tensor]]:
-        given = PlannerInput(**{name: batch[name] for name in batch if name not in ("tracks", "spins")})
+        graph_input = PlannerInput(**{name: batch[name] for name in batch if name not in ("tracks", "spins")})
         clean = self._module.encode(batch["tracks"])
         noise = torch.randn(tuple(clean.shape), generator=generator).to(clean)
         sigma = torch.sigmoid(torch.randn(len(clean), generator=generator) * 1.4 + 0.5).to(clean).clamp(min=0.02)
         noisy = add_noise(clean, noise, sigma)
-        output = module(noisy, sigma, given)
+        output = module(noisy, sigma, graph_input)
         level = sigma.view(-1, 1, 1, 1)
         squared = (1 - level) ** 2 + level**2
         # `process.to_clean` solved for the output.
@@ -368,10 +368,10 @@ def _relate_anew(drawn: dict[str, np.ndarray], labels: LabelTable, rng: np.rando
     """
     batch, count = drawn["mask"].shape
     frame = np.where(rng.random(batch) < 0.75, 0, rng.integers(FRAMES, size=batch))
-    there = drawn["tracks"][np.arange(batch), :, frame]  # (batch, K, CHANNELS)
-    place = world_positions(to_boxes(there).astype(np.float64))
-    way = place[:, None] - place[:, :, None]  # from row to column
-    x, z = way[..., 0], way[..., 2]
+    boxes = drawn["tracks"][np.arange(batch), :, frame]  # (batch, K, CHANNELS)
+    place = world_positions(to_boxes(boxes).astype(np.float64))
+    offset = place[:, None] - place[:, :, None]  # from row to column
+    x, z = offset[..., 0], offset[..., 2]
     lateral, deep = (np.abs(x) > 0.9) & (np.abs(x) > np.abs(z)), (np.abs(z) > 0.9) & (np.abs(z) > np.abs(x))
     true = {
         "left of": lateral & (x > 0),

@@ -97,16 +97,16 @@ class RecognitionObjective(Objective):
     def loss(
         self, module: torch.nn.Module, batch: Any, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float | Tensor]]:
-        seen: Recognised = module(batch["video"])
+        recognised: Recognised = module(batch["video"])
         in_time = batch["known_in_time"]
-        classes = functional.cross_entropy(seen.classes.float(), batch["classes"], reduction="none")
+        classes = functional.cross_entropy(recognised.classes.float(), batch["classes"], reduction="none")
         terms = {
-            "labels": _mean(_bce(seen.labels, batch["labels"]), batch["known"]),
+            "labels": _mean(_bce(recognised.labels, batch["labels"]), batch["known"]),
             "classes": _mean(classes, in_time),
-            "damage": _bce(seen.damage, batch["damage"]).mean(),
-            "objects": _bce(seen.objects, batch["objects"]).mean(),
-            "looks": _bce(seen.looks, batch["looks"]).mean(),
-            "motions": _mean(_bce(seen.motions, batch["motions"]), in_time[:, None, None, None]),
+            "damage": _bce(recognised.damage, batch["damage"]).mean(),
+            "objects": _bce(recognised.objects, batch["objects"]).mean(),
+            "looks": _bce(recognised.looks, batch["looks"]).mean(),
+            "motions": _mean(_bce(recognised.motions, batch["motions"]), in_time[:, None, None, None]),
         }
         total = torch.stack([_WEIGHTS[name] * term for name, term in terms.items()]).sum()
         return total, {name: term.detach() for name, term in terms.items()}
@@ -146,8 +146,10 @@ def recognition_figures(module: torch.nn.Module, clips: MetricClips, batch_size:
         for start in range(0, len(clips), batch_size):
             indices = range(start, min(start + batch_size, len(clips)))
             batch = collate([draw_sample(clips, i, FRAME_COUNTS[-1], rng, damaged, mirrored=False) for i in indices])
-            seen: Recognised = module(batch.pop("video").to(device))
-            outputs.append((seen.labels.float().cpu(), seen.classes.float().cpu(), seen.damage.float().cpu()))
+            recognised: Recognised = module(batch.pop("video").to(device))
+            outputs.append(
+                (recognised.labels.float().cpu(), recognised.classes.float().cpu(), recognised.damage.float().cpu())
+            )
             samples.append({key: batch[key] for key in ("labels", "classes", "damage", "known_in_time")})
         labels, classes, damage = (torch.cat(parts) for parts in zip(*outputs, strict=True))
         gold = {key: torch.cat([sample[key] for sample in samples]) for key in samples[0]}
@@ -190,7 +192,7 @@ def _bce(logits: Tensor, truth: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(logits.float(), truth, reduction="none")
 
 
-def _mean(values: Tensor, known: Tensor) -> Tensor:
+def _mean(values: Tensor, is_known: Tensor) -> Tensor:
     """The mean of those that are known; 0 if none is."""
-    known = known.expand_as(values)
-    return (values * known).sum() / known.sum().clamp(min=1)
+    is_known = is_known.expand_as(values)
+    return (values * is_known).sum() / is_known.sum().clamp(min=1)

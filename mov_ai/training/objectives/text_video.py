@@ -125,22 +125,22 @@ class TextVideoObjective(Objective):
         frames = int(rng.choice(FRAME_COUNTS, p=_SHARES))
         # No clip twice: it would be told from itself.
         picked = rng.choice(len(self._clips), size=self.batch_size, replace=self.batch_size > len(self._clips))
-        videos, true, false, known = [], [], [], []
+        videos, true, false, is_given = [], [], [], []
         for index in (int(i) for i in picked):
             mirrored = bool(rng.random() < 0.5)
             videos.append(self._video(index, frames, mirrored, rng))
             text, *others = clip_text(self._clips, index, int(rng.integers(CAPTIONS)), mirrored)
-            there = [other for other in others if other]
-            chosen = [there[int(i)] for i in rng.permutation(len(there))[:_FALSE]]
+            usable = [other for other in others if other]
+            chosen = [usable[int(i)] for i in rng.permutation(len(usable))[:_FALSE]]
             true.append(text)
             false += chosen + [text] * (_FALSE - len(chosen))
-            known.append([1.0] * len(chosen) + [0.0] * (_FALSE - len(chosen)))
+            is_given.append([1.0] * len(chosen) + [0.0] * (_FALSE - len(chosen)))
         words = self.module().text.encode([*true, *false])
         hidden = torch.from_numpy(rng.random(words.shape) < _HIDDEN_WORDS) & (words > UNKNOWN)
         return {
             "video": torch.stack(videos),
             "words": words.masked_fill(hidden, UNKNOWN),
-            "false_known": torch.tensor(known),
+            "false_known": torch.tensor(is_given),
         }
 
     def _video(self, index: int, frames: int, mirrored: bool, rng: np.random.Generator) -> Tensor:
@@ -156,20 +156,26 @@ class TextVideoObjective(Objective):
     ) -> tuple[Tensor, dict[str, float | Tensor]]:
         videos, texts = module(batch["video"], batch["words"])
         count, scale = len(videos), self.module().scale
-        known = functional.pad(batch["false_known"], (1, 0), value=1.0) > 0
+        has_caption = functional.pad(batch["false_known"], (1, 0), value=1.0) > 0
         where = torch.arange(count, device=videos.device)
         logits = scale * videos @ texts[:count].T
         # Each clip's own captions, (B, 4, dim), the true one first.
-        own = torch.cat([texts[:count, None], texts[count:].view(count, _FALSE, -1)], 1)
+        own_captions = torch.cat([texts[:count, None], texts[count:].view(count, _FALSE, -1)], 1)
         # Before the eyes of the other clips, on average, a caption must not look truer than its false ones: else the
         # words alone would tell which is which.
-        others = (videos.sum(0) - videos) / max(count - 1, 1)
-        seen, unseen = ((scale * (own * v[:, None]).sum(-1)).masked_fill(~known, -torch.inf) for v in (videos, others))
-        even = -(unseen.log_softmax(-1).masked_fill(~known, 0).sum(-1) / known.sum(-1)) - known.sum(-1).log()
+        other_videos = (videos.sum(0) - videos) / max(count - 1, 1)
+        own_scores, blind_scores = (
+            (scale * (own_captions * v[:, None]).sum(-1)).masked_fill(~has_caption, -torch.inf)
+            for v in (videos, other_videos)
+        )
+        even = (
+            -(blind_scores.log_softmax(-1).masked_fill(~has_caption, 0).sum(-1) / has_caption.sum(-1))
+            - has_caption.sum(-1).log()
+        )
         terms = {
             "to_text": functional.cross_entropy(logits, where),
             "to_video": functional.cross_entropy(logits.T, where),
-            "false": functional.cross_entropy(seen, torch.zeros_like(where)),
+            "false": functional.cross_entropy(own_scores, torch.zeros_like(where)),
             "unseen": even.mean(),
         }
         total = (terms["to_text"] + terms["to_video"]) / 2 + terms["false"] + terms["unseen"]

@@ -40,7 +40,7 @@ def complete(graph: SceneGraph, seed: int) -> SceneGraph:
         seed: the run's seed; the same graph and seed give the same copy.
     """
     entities = graph.of_type("entity")
-    used = {label for n in entities for label, _ in _spans(graph, n.id, "color")}
+    used_colors = {label for n in entities for label, _ in _spans(graph, n.id, "color")}
     looks = {}
     for index, node in enumerate(entities):
         colors = list(lexicon.COLORS)
@@ -48,9 +48,9 @@ def complete(graph: SceneGraph, seed: int) -> SceneGraph:
         denied = {_canonical("color", n.label) for n, _ in graph.attributes(node.id) if n.negated}
         # The first free colour from a drawn place on: a colour said elsewhere moves this choice only if they meet.
         ring = [name for name in colors[first:] + colors[:first] if name not in denied]
-        color = next((name for name in ring if name not in used), ring[0] if ring else colors[first])
+        color = next((name for name in ring if name not in used_colors), ring[0] if ring else colors[first])
         if _gaps(_spans(graph, node.id, "color")):
-            used.add(color)
+            used_colors.add(color)
         looks[node.id] = Look(color, _DEFAULT_MATERIAL)
     return with_looks(graph, looks, _DEFAULT_SETTING, _DEFAULT_LIGHT)
 
@@ -73,8 +73,8 @@ def without_assumed(graph: SceneGraph) -> SceneGraph:
             continue
         emptied = {name: _DEFAULTS[name] for name in node.assumed if name != "label"}
         nodes.append(replace(node, assumed=(), **emptied))
-    kept = {node.id for node in nodes}
-    return SceneGraph(graph.caption, nodes, [e for e in graph.edges if e.source in kept and e.target in kept])
+    kept_ids = {node.id for node in nodes}
+    return SceneGraph(graph.caption, nodes, [e for e in graph.edges if e.source in kept_ids and e.target in kept_ids])
 
 
 def with_looks(graph: SceneGraph, looks: Mapping[str, Look], setting: str, light: str) -> SceneGraph:
@@ -112,8 +112,8 @@ def _spans(graph: SceneGraph, entity: str, kind: str) -> list[tuple[str, Interva
     """(canonical value or label, interval) of an entity's attributes of a kind, in order of time."""
     spans = []
     for node, edge in graph.attributes(entity):
-        known = lexicon.attribute_concept(node.label)
-        if not node.negated and (known[0] if known else node.kind) == kind:
+        concept = lexicon.attribute_concept(node.label)
+        if not node.negated and (concept[0] if concept else node.kind) == kind:
             spans.append((_canonical(kind, node.label), edge.interval))
     return sorted(spans, key=lambda span: span[1])
 

@@ -282,9 +282,9 @@ class _SceneTeller(SceneWords):
 
     def _last_two(self, step: int) -> bool:
         """Whether two steps are left, of one clause each, with one and the same subject."""
-        left = self.steps[step:]
+        remaining = self.steps[step:]
         subjects = {self._subject(number) for number in range(step, len(self.steps))}
-        return len(left) == 2 and len(subjects) == 1 and all(len(events) == 1 for events in left)
+        return len(remaining) == 2 and len(subjects) == 1 and all(len(events) == 1 for events in remaining)
 
     def _then(self, step: int, tense: str, comma: bool, elide: bool, final: bool) -> list[Piece]:
         words = ["then", "then", "then", "and then", "and then", "and after that", "and afterwards", "then"]

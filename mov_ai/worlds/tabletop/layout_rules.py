@@ -80,10 +80,10 @@ def _travelled(boxes: np.ndarray, interval: Interval) -> np.ndarray:
 
 def _along(axis: int, sign: float, threshold: float) -> _Rule:
     def rule(boxes: np.ndarray, interval: Interval) -> float:
-        way = _travelled(boxes, interval)
+        offset = _travelled(boxes, interval)
         # Moving on the floor is told from rising and falling by which of them is larger.
-        rest = np.abs(np.delete(way, axis)).max()
-        return float(min(sign * way[axis] / threshold - 1, (sign * way[axis] - rest) / threshold + 0.5))
+        rest = np.abs(np.delete(offset, axis)).max()
+        return float(min(sign * offset[axis] / threshold - 1, (sign * offset[axis] - rest) / threshold + 0.5))
 
     return rule
 
@@ -124,8 +124,8 @@ def _stay(boxes: np.ndarray, interval: Interval) -> float:
     place = world_positions(boxes[frames])
     steady = 1 - np.abs(place - place[0]).max() / STILL
     same_size = 1 - np.abs(_resized(boxes, interval)).max() / -np.log(SHRUNK)
-    seen = boxes[frames, 5].min() / SEEN - 1
-    return float(min(steady, same_size, 1 - _wobble(boxes, interval) / WOBBLE, seen))
+    visibility = boxes[frames, 5].min() / SEEN - 1
+    return float(min(steady, same_size, 1 - _wobble(boxes, interval) / WOBBLE, visibility))
 
 
 def _visibility_around(boxes: np.ndarray, interval: Interval) -> tuple[float, float]:
@@ -264,20 +264,20 @@ def _judge_relation(edge: Edge, first: list[Track], second: list[Track], names: 
     margins = [
         relation_margin(label, a.boxes[start], b.boxes[start]) for a in first for b in second if a.entity != b.entity
     ]
-    known = [margin for margin in margins if margin is not None]
-    margin = min(known) if known else None
+    margins_known = [margin for margin in margins if margin is not None]
+    margin = min(margins_known) if margins_known else None
     text = f"{names[edge.source]} {edge.label} {names[edge.target]} at {edge.interval[0]:g}"
     return Verdict(edge.source, edge.target, text, label, None if margin is None else margin >= 0, margin or 0.0)
 
 
 def inside_share(boxes: np.ndarray) -> float:
     """Share of the seen boxes that lie within the frame, 1 if none is seen; boxes: (K, F, 6)."""
-    seen = boxes[..., 5] > SEEN
-    if not seen.any():
+    is_seen = boxes[..., 5] > SEEN
+    if not is_seen.any():
         return 1.0
     low, high = boxes[..., :2] - boxes[..., 2:4] / 2, boxes[..., :2] + boxes[..., 2:4] / 2
     inside = np.all((low >= -EDGE) & (high <= 1 + EDGE), axis=-1)
-    return float(np.mean(inside, where=seen))
+    return float(np.mean(inside, where=is_seen))
 
 
 def _crowding(boxes: np.ndarray) -> tuple[float, float, int]:

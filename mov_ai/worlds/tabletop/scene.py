@@ -247,8 +247,8 @@ def boxes(scene: Scene, states: States) -> np.ndarray:
         low, high = flat.min(1), flat.max(1)
         inside = np.clip(high, 0, 1) - np.clip(low, 0, 1)
         size = high - low
-        seen = inside.prod(-1) / np.maximum(size.prod(-1), 1e-9) * states.visible[:, k]
-        result[k] = np.column_stack([(low + high) / 2, size, depth.mean(1), seen])
+        visibility = inside.prod(-1) / np.maximum(size.prod(-1), 1e-9) * states.visible[:, k]
+        result[k] = np.column_stack([(low + high) / 2, size, depth.mean(1), visibility])
     return result
 
 
@@ -303,8 +303,8 @@ def _propose_things(rng: np.random.Generator, split: str, number: int) -> tuple[
     pairs = [(s, c) for s in SHAPES for c in COLORS if _allowed(s, c, split)]
     chosen = [pairs[i] for i in rng.permutation(len(pairs))[:number]]
     if split == "test" and not any(pair in HELD_OUT_PAIRS for pair in chosen):
-        held = sorted(HELD_OUT_PAIRS)
-        chosen[int(rng.integers(number))] = held[int(rng.integers(len(held)))]
+        held_out_pairs = sorted(HELD_OUT_PAIRS)
+        chosen[int(rng.integers(number))] = held_out_pairs[int(rng.integers(len(held_out_pairs)))]
     things = []
     for i, (shape, color) in enumerate(chosen):
         room = MAX_INSTANCES - number
@@ -425,9 +425,9 @@ def _propose_relations(rng: np.random.Generator, scene: Scene) -> tuple[tuple[in
 def _acceptable(scene: Scene) -> bool:
     states = simulate(scene)
     box = boxes(scene, states)
-    seen = states.visible.T  # (K, F)
+    is_visible = states.visible.T  # (K, F)
     edges = np.concatenate([box[..., :2] - box[..., 2:4] / 2, 1 - box[..., :2] - box[..., 2:4] / 2], -1)
-    if (edges[seen] < 0.015).any():
+    if (edges[is_visible] < 0.015).any():
         return False
     count = len(scene.instances)
     for i in range(count):
@@ -435,7 +435,7 @@ def _acceptable(scene: Scene) -> bool:
             gap = np.linalg.norm(states.position[:, i] - states.position[:, j], axis=-1)
             if (gap < 1.12 * (states.radius[:, i] + states.radius[:, j])).any():
                 return False
-            both = seen[i] & seen[j]
+            both = is_visible[i] & is_visible[j]
             low = np.maximum(box[i, :, :2] - box[i, :, 2:4] / 2, box[j, :, :2] - box[j, :, 2:4] / 2)
             high = np.minimum(box[i, :, :2] + box[i, :, 2:4] / 2, box[j, :, :2] + box[j, :, 2:4] / 2)
             overlap = np.clip(high - low, 0, None).prod(-1) * both

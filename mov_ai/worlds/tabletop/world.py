@@ -47,12 +47,12 @@ class Clip:
 
 def gold_layout(scene: Scene, states: States, caption: Caption) -> Layout:
     """The box tracks of a scene, one per instance, with the ids of the caption's entity nodes."""
-    tracks, seen = [], [0] * len(scene.things)
+    tracks, instances_seen = [], [0] * len(scene.things)
     for instance, box in zip(scene.instances, boxes(scene, states), strict=True):
         entity = caption.things[instance.thing]
         label = caption.graph.node(entity).label
-        tracks.append(Track(entity, box, seen[instance.thing], label))
-        seen[instance.thing] += 1
+        tracks.append(Track(entity, box, instances_seen[instance.thing], label))
+        instances_seen[instance.thing] += 1
     return Layout(states.radius.shape[0], tracks)
 
 

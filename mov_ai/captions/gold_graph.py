@@ -100,7 +100,7 @@ def _attributes(events: Sequence[Event], ids: dict[Key, str]) -> list[Edge]:
         if key[0] != "attribute":
             continue
         value = (int(key[1]), str(key[2]), int(key[3]))
-        # What changes together has its new value, and so the word for it, in common.
+        # Actors that change together share one attribute node: the caption names their new value once.
         for actor, kind, position in changes[value].changes if value in changes else [value]:
             interval = (time(actor, kind, position, 0.0), time(actor, kind, position + 1, 1.0))
             edges.append(Edge(ids["entity", actor], node_id, "has_attribute", interval=interval))

@@ -108,7 +108,7 @@ class _Substitution(Choices):
                 continue
             kind = self.pick(list(WORDS.adjectives))
             if owners[node.id] in turning:
-                # What changes with time must stay a colour, and nothing else may become one.
+                # What changes over time keeps its kind: a colour becomes a colour, anything else something else.
                 kind = "color" if node.kind == "color" else "other"
             word = self.pick(WORDS.adjectives[kind])
             if kind == "other" and self.chance(0.4):

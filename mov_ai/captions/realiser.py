@@ -40,10 +40,10 @@ class Realiser(Choices):
     def __init__(self, rng: np.random.Generator, actors: list[Actor], patterns: Patterns) -> None:
         super().__init__(rng)
         self.actors, self.patterns = actors, patterns
-        #: Events in the order in which they are told, and actors in the order of their first mentions.
+        #: Events in the order in which the text mentions them, and actors in the order of their first mentions.
         self.events: list[Event] = []
         self.mentioned: list[int] = []
-        #: Who a pronoun would mean: the last subjects.
+        #: The last subjects: a pronoun would be understood as one of them.
         self.salient: list[int] = []
         self.meets: set[tuple[int, int]] = set()
         self.pattern = "plain"

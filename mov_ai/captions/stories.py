@@ -81,7 +81,7 @@ class _StoryTeller(StoryWording):
         """Two steps in one sentence with a subordinate clause: "After A, B" and its kin."""
         a, b = self.steps[step][0], self.steps[step + 1][0]
         same = a.subjects == b.subjects
-        # A gerund needs one subject for both; nothing waits for what does not happen.
+        # "After running, ..." needs one subject for both steps; "until" and "once" need events that do happen.
         unfit = [] if self.every_pattern else list(HELD_OUT_PATTERNS)
         unfit += [] if same else [name for name in self.patterns["pairs"] if "gerund" in name]
         unfit += ["until_first", "until_last"] if b.negated else []
@@ -110,7 +110,7 @@ class _StoryTeller(StoryWording):
     def _sentences(self) -> list[Piece]:
         count = len(self.steps)
         numbered = count >= 2 and self.chance(0.14) and self.lasting is None
-        #: How much has been joined to the sentence that is being told.
+        #: How many clauses the current sentence has been given so far.
         step, joined, pieces = 0, 0, list[Piece]()
         if self.lasting is not None:
             step, joined, pieces = 2, 3, self._throughout(self.lasting)
@@ -154,7 +154,7 @@ class _StoryTeller(StoryWording):
     def _listed(self, step: int) -> list[Piece]:
         """All that is left in one sentence, one clause after another: "a seed falls, it rains, and a shoot appears"."""
         first, *more, final = (events[0] for events in self.steps[step:])
-        # Two clauses that only "and" ties may be simultaneous.
+        # Two clauses joined by "and" alone could be simultaneous, so they get a semicolon.
         mark = ";" if not more or self.chance(0.3) else ","
         pieces = [*self._lead(step, False, False), *self.clause(first, self.tense)]
         for event in more:

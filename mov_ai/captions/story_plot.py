@@ -11,7 +11,7 @@ from mov_ai.captions.lexicon import Action, StoryWords, load
 from mov_ai.captions.plot import Actor, Event
 
 WORDS = load("stories", StoryWords)
-#: Share of the verbs that look like nouns, where a verb is drawn from a list of either.
+#: How often a verb is drawn from those that are spelt like a noun ("fly", "wave").
 _NAMESAKES = 0.35
 #: Share of the stories in which something lasts through two steps; and of the things that a noun names more closely.
 _LASTING, _MODIFIED = 0.12, 0.1
@@ -26,9 +26,9 @@ class StoryPlot(Choices):
         super().__init__(rng)
         self.actors: list[Actor] = []
         self.steps: list[list[Event]] = []
-        #: What lasts through the first two steps.
+        #: An event that lasts through the first two steps, if there is one.
         self.lasting: Event | None = None
-        #: Bare plurals count two, and so would be taken for the "two" of other things.
+        #: Whether plurals come without a number ("dogs run"): the gold graph counts them as two.
         self.bare_plurals = self.chance(0.5)
 
     def write(self) -> StoryPlot:
@@ -145,7 +145,7 @@ class StoryPlot(Choices):
 
     def _noun(self, options: Sequence[str]) -> str:
         used_nouns = {actor.noun for actor in self.actors}
-        # Where all have been told of, one comes a second time.
+        # If every option is in use, one is used a second time.
         return self.pick([noun for noun in options if noun not in used_nouns] or options)
 
     def _someone(self) -> int:
@@ -155,7 +155,7 @@ class StoryPlot(Choices):
             self.actors.append(Actor(self._noun(WORDS.own["person"][5:])))
             self.actors[index].lacks = len(self.actors) - 1
         elif kind != "weather" and self.chance(_SPOTTED):
-            # A relation that the parser has no link for would be taught as none.
+            # Only relations that the parser can express: any other would be taught as "no relation".
             preposition, place = self.pick([spot for spot in WORDS.spots if spot[0] in WORDS.shown_spots])
             self.actors[index].spot = (preposition, self._somewhere(place))
         return index
@@ -178,7 +178,7 @@ class StoryPlot(Choices):
         if actor.lacks is not None:
             forms.pop("turn")
         if busy is not None and (subject in busy.agents or subject == busy.patient):
-            # One change at a time, and nothing is acted on while it acts.
+            # While an event lasts, those who take part in it neither change nor act on anything.
             forms = {"move": 3.0, "act": 3.0}
         event = getattr(self, f"_{self.weighted(forms)}")(subject, cast)
         if busy is not None and event.lemma == busy.lemma:
@@ -273,7 +273,7 @@ class StoryPlot(Choices):
         by_degrees = new in WORDS.comparatives and self.chance(0.4)
         new = WORDS.comparatives[new] if by_degrees else new
         verbs = WORDS.change_verbs["degrees" if by_degrees else kind if kind in WORDS.change_verbs else "state"]
-        # What becomes small does not grow.
+        # "grow" fits only values that get larger: nothing grows small.
         grows = by_degrees or new in ("big", "huge", "long", "large", "thick")
         verbs = {"fall": 1.0} if new == "asleep" else {v: w if v != "grow" or grows else 0.0 for v, w in verbs.items()}
         lemma = self.weighted(verbs)
@@ -317,7 +317,7 @@ class StoryPlot(Choices):
         if self.chance(0.5):
             old_value, new_value = new_value, old_value
         if kind not in actor.values:
-            # What it was fits what it becomes, or is not said.
+            # The first change of this kind: looks that may contradict the old value are dropped.
             actor.looks = [look for look in actor.looks if look[0] != kind]
             old = None
             if self.chance(0.4):
@@ -328,7 +328,7 @@ class StoryPlot(Choices):
     def _change(self, event: Event, actor: int, kind: str, old: str | None, new: str, wording: str) -> None:
         values = self.actors[actor].values.setdefault(kind, [old])
         if values[-1] is None and wording == "from":
-            # It is told with the change what was never told before.
+            # "turns from red to blue" needs an old value, so one is drawn.
             pairs = [*WORDS.sizes, *(pair for pairs in WORDS.opposites.values() for pair in pairs)]
             options = [value for pair in pairs if new in pair for value in pair]
             options = list(WORDS.adjectives["color"]) if kind == "color" else options

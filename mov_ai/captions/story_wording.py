@@ -21,11 +21,11 @@ class StoryWording(Realiser):
 
     def __init__(self, actors: list[Actor], rng: np.random.Generator) -> None:
         super().__init__(rng, actors, WORDS.patterns)
-        #: Told by a pronoun before its noun.
+        #: Actors that were mentioned by a pronoun and are still to be named.
         self.expected: set[int] = set()
-        #: (actor, what it does meanwhile) of the clause that is being told.
+        #: (actor, what it does meanwhile) in the current clause.
         self.aside: tuple[int, Event] | None = None
-        #: Actors of whom it was said where they are.
+        #: Actors whose place has been mentioned.
         self.spotted: list[int] = []
         self.tense = self.weighted({"present": 72, "past": 14, "progressive": 11, "future": 3})
         self.article = self.weighted({"a": 60, "the": 30, "mixed": 10})

@@ -31,7 +31,7 @@ from mov_ai.graph.time import DURATIONS
 
 #: Steps of the duration scale by which two events must differ to be told apart; see `length_relation`.
 LENGTH_TOLERANCE = 1.0
-#: When the first of two events is, beside the second.
+#: When the first of two events happens, relative to the second.
 TIME_RELATIONS = ("before", "after", "includes", "included", "equal", "overlap")
 #: Distance of two slider positions, of 100, that counts as none; see `time_relation`.
 TIME_TOLERANCE = 5.0
@@ -242,7 +242,7 @@ def _spans(text: str, rows: list[list[str]]) -> dict[int, tuple[int, int]]:
             spans[int(number)] = (start, start + len(form))
             position = start + len(form)
         elif int(number) <= last:
-            # A part that is spelt otherwise inside the whole: it gets what is left of it.
+            # A part that is spelt differently inside the whole word gets the rest of the word.
             spans[int(number)] = (min(position, whole_end - 1), whole_end)
         if int(number) == last:
             position = whole_end

@@ -73,7 +73,7 @@ class Expectation:
             if frames.any():
                 shares.append(float((track.color[frames].argmax(1) == COLOR_NAMES.index(color)).mean()))
             else:
-                # A colour in whose time the thing is not to be seen says nothing; one that was missed is wrong.
+                # A colour counts only if the thing should be visible in its time; if it is not seen then, it is wrong.
                 shares.append(0.0 if (inside & self.visible).any() else 1.0)
         return shares
 

@@ -89,7 +89,7 @@ def error_kinds(predicted: Sequence[Triple], gold: Sequence[Triple]) -> tuple[st
     renamed = _renamed(_names(gold), _names(predicted))
     if renamed:
         kinds.add("wording of a node")
-        # What else is wrong with a renamed node is judged under its gold name.
+        # Other mistakes of a renamed node are counted under its gold name.
         extra = {_translate(triple, renamed) for triple in extra}
         missing, extra = missing - extra, extra - set(gold)
     objects, predicted_objects = _objects(gold), {renamed.get(name, name) for name in _objects(predicted)}

@@ -43,7 +43,7 @@ FIGURES = {
     "interval_iou": "mean overlap (intersection over union) of gold and predicted intervals of events",
 }
 _TIME = 1e-3
-#: Words that do not say by themselves how often: "again and again" may be told as "again".
+#: Words that do not say by themselves how often something happens.
 _FILLERS = ("and", "time", "times")
 
 

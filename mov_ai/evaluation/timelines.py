@@ -91,7 +91,7 @@ def _parse(parser: TimelineParser, text: str) -> SceneGraph | None:
 
 # -- StoryBench --------------------------------------------------------------------------------------------------------
 
-#: Per sentence, the events told in it: (number, interval). The number only tells them apart.
+#: Per sentence, its events: (number, interval). The number only distinguishes them.
 TimedEvents = Sequence[Sequence[tuple[int, Interval]]]
 
 

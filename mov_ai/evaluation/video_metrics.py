@@ -41,12 +41,12 @@ from mov_ai.evaluation.metrics.weights import WEIGHTS
 from mov_ai.evaluation.networks import MetricNetworks, TextSimilarity
 from mov_ai.evaluation.video_pass import Item, Quantity, Values, because, each
 
-#: Raised by whoever changes what a metric says of a video: what was kept of real clips is then measured again.
+#: Raise it with every change of a metric's value: cached values of real clips are then measured again.
 METRICS_VERSION = 1
-#: Quantities of a set, which are no figure of one video.
+#: Quantities from which only a set of videos gets a figure.
 FEATURES, PROBABILITIES, I3D = "embedded_features", "embedded_probabilities", "i3d_logits"
 _PERMUTED = "_permuted"
-#: Seconds are told for so many videos.
+#: Times are reported for so many videos.
 PER_VIDEOS = 64
 _CURVE_POINTS, _CURVE_DRAWS = 8, 4
 
@@ -284,7 +284,7 @@ class _Maker:
         if compute is frechet_video_distance:
             curve = _curve(self.generated.stack(quantity), others, self.seed)
         figure = self._figure(of, quantity)
-        # A set has no distance to itself worth telling.
+        # The distance of a set to itself is not reported.
         itself = self.real is reference
         return replace(figure, curve=curve, real=None if itself else figure.real)
 

@@ -73,7 +73,7 @@ def to_triples(graph: SceneGraph) -> list[Triple]:
         for edge in graph.edges
         if edge.type in ("spatial", "relation") and edge.source in affirmed and edge.target in affirmed
     ]
-    # Who does something to each other has no number with FACTUAL's annotators.
+    # FACTUAL's annotators give no count to entities that are related to each other ("two men facing each other").
     among = {edge.source for edge in relations if edge.source == edge.target}
     for event in graph.of_type("event"):
         agents, patients, places = (
@@ -97,7 +97,7 @@ def to_triples(graph: SceneGraph) -> list[Triple]:
             }
             doers = {e.target for e in (*roles["agent"], *roles["patient"])}
             in_relation = any(e.source in doers and (e.label or "").split()[:1] == [node.label] for e in relations)
-            # "Two men facing each other": one of them does it to one of them.
+            # "Two men facing each other": both ends of the triple are named in the singular.
             subjects = {e.target for e in roles["agent"] or roles["patient"]}
             objects = (*roles["location"], *(roles["patient"] if roles["agent"] else ()))
             both = subjects & {e.target for e in objects}

@@ -148,7 +148,7 @@ def project(features: dict[int, float], width: int) -> np.ndarray:
     amounts = np.round(np.fromiter(features.values(), dtype=np.float64, count=len(features)) * 2.0**30)
     summed = amounts @ _signs(numbers, width)
     if not summed.any():
-        # Cannot be told apart by sums that cancel out exactly; never seen.
+        # Signs that cancel out exactly would leave no direction; this has never been observed.
         summed[0] = 1.0
     return (summed / np.sqrt((summed * summed).sum())).astype(np.float32)
 

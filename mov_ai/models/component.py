@@ -15,7 +15,7 @@ from torch import nn
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import read_json, write_bytes, write_json
 
-#: Of the files; a network whose weights came to mean something else has a later `SCHEMA` of its own.
+#: Version of the files; a network whose weights changed their meaning has its own, later `SCHEMA`.
 SCHEMA = 1
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 _PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")

@@ -43,7 +43,7 @@ from mov_ai.models.planner_input import (
 
 #: Channels of a relation's label in a link, in each direction, said and weighted with the relation's start.
 _RELATION = 8
-#: What a link holds: relations to the row's instance and back, each as it is and times its start; "of one entity".
+#: Channels of a link: relations in both directions, each plain and times its start; and "of the same entity".
 LINKS = 4 * _RELATION + 1
 #: Says how well a layout shows its graph; a world has one.
 Verifier = Callable[[SceneGraph, Layout], LayoutReport]
@@ -97,7 +97,7 @@ class LayoutPlanner(nn.Module):
         size = frames * CHANNELS
         self.entity = LabelProjection(width, dim)
         self.count = nn.Embedding(MAX_COUNT + 1, dim)
-        # A happening is what it is times how it lies in time.
+        # A happening's vector is its meaning times the features of its interval.
         self.label = LabelProjection(width, 2 * dim)
         self.direction, self.manner = (LabelProjection(width, 2 * dim, rank=64) for _ in range(2))
         self.role = nn.Embedding(len(ROLES), 2 * dim)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mov_ai.models.attention import SelfAttention, rotary
 from mov_ai.models.conditioning import MAX_WORDS
 
-#: Added to the logit of what is not there.
+#: Added to the attention logit of an absent token.
 ABSENT = -1e4
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from mov_ai.parser.draft import Argument, Draft, Entity, Event
 from mov_ai.parser.reading import Fact
 
-#: A link that no argument takes for itself is still used if it is at least this likely.
+#: A link that no participant has used yet is still used if it is at least this likely.
 _WEAK = 0.15
-#: A link is not believed where the network is so sure that the two entities have nothing to do with each other.
+#: A link is dropped if the network is at least this sure that the two entities are unrelated.
 _SURELY_UNRELATED = 0.5
 _ROLES = ("agent", "patient", "instrument", "location")
 
@@ -30,7 +30,7 @@ def _arguments(draft: Draft, event: Event) -> list[Argument]:
     if not arguments:
         arguments += [a for a in linked if a.role == "agent"]
     doers = [m for a in arguments if a.role in ("agent", "patient") for m in a.entity.mentions]
-    # Facts are trained to be complete, so they also speak against participants that they tell of otherwise.
+    # Facts are trained to be complete: an entity that has facts, but none with this event, takes no part in it.
     in_facts = [draft.owner[token] for fact in draft.facts for token in (fact.head, fact.tail)]
     arguments += [
         a

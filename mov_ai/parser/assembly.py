@@ -43,7 +43,7 @@ def decode(text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary
     draft = Draft(text, tokens, scores, vocabulary, read(text, tokens, scores, vocabulary))
     draft.entities = find_entities(draft)
     draft.owner = {mention: entity for entity in draft.entities for mention in entity.mentions}
-    # What is said of two mentions of one entity says nothing; of one mention, that its members do it to each other.
+    # A fact between two mentions of one entity is dropped as a mistake; within one mention it means "each other".
     draft.facts = [
         fact
         for fact in draft.reading.facts

@@ -44,7 +44,7 @@ def _referent(
     """The entity that a mention speaks of again; None if it is a new one."""
     agreement = [_agrees(entity, noun, adjectives) for entity in entities]
     links = [max(draft.scores.link_chance(token, m, "coref") for m in entity.mentions) for entity in entities]
-    # "Before she jumps, a woman waves": what only pronouns spoke of so far may be named as something new.
+    # "Before she jumps, a woman waves": an entity mentioned only by pronouns may still get its noun with "a".
     only_pronouns = [entity.nouns <= _PRONOUNS for entity in entities]
     named = [determiner not in _INDEFINITE or pronouns for pronouns in only_pronouns]
     if not any(named):

@@ -11,10 +11,10 @@ from mov_ai.graph import Edge, allen
 from mov_ai.parser.draft import Draft
 from mov_ai.parser.network import ORDERS
 
-#: All steps last equally long if none would differ from that by more than this part of it.
+#: Steps get equal lengths if each predicted length is within this share of the equal one.
 _UNEVEN = 0.2
 _EQUAL, _BEFORE, _AFTER = (np.eye(len(ORDERS))[ORDERS.index(name)] for name in ("equal", "before", "after"))
-#: What ties a sentence to the time of another one, other than following it.
+#: Words that place a sentence at or before another one's time, instead of after it.
 _OTHER_TIME = re.compile(
     r"\b(meanwhile|simultaneously|earlier|previously|beforehand|at the same (time|moment|instant)"
     r"|at that (time|moment)|(before|while|during|as|until) (this|that|it|these|those))\b",
@@ -32,7 +32,7 @@ def order_events(draft: Draft) -> None:
     earlier = (before + meets + (after + met_by).T) / 2
     margin = (equal + equal.T) / 2 - np.maximum(earlier, earlier.T)
     group = _groups(margin)
-    # Steps in the order of who comes before most others; the text's own order breaks ties.
+    # Steps are ordered by how many others they come before; ties keep the text's order.
     wins = {
         g: sum(np.sign(earlier[i, j] - earlier[j, i]) for i in range(count) if group[i] == g for j in range(count))
         / group.count(g)
@@ -44,7 +44,7 @@ def order_events(draft: Draft) -> None:
     ends = _step_ends(draft, len(ranked))
     for i, event in enumerate(draft.events):
         begin = end = event.rank
-        # "While A, B and then C": A lasts through both, where it is at the time of all that happens in a step.
+        # "While A, B and then C": A lasts through each step whose events all happen at A's time.
         beside = [
             all(margin[i, j] > 0 for j, other in enumerate(draft.events) if other.rank == step)
             for step in range(len(ranked))
@@ -62,7 +62,7 @@ def _groups(margin: np.ndarray) -> list[int]:
     group = list(range(count))
     for i, j in sorted(itertools.combinations(range(count), 2), key=lambda pair: -margin[pair]):
         first, second = ([k for k in range(count) if group[k] == group[member]] for member in (i, j))
-        # All of one group with all of the other: "while A, B; then C" must not join A and C by way of B.
+        # Two groups are joined only if they agree on average: in "while A, B; then C" B must not join A and C.
         if margin[i, j] > 0 and group[i] != group[j] and margin[np.ix_(first, second)].mean() > 0:
             group = [group[i] if g == group[j] else g for g in group]
     return group

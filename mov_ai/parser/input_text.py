@@ -95,7 +95,7 @@ def given_heads(text: str, tokens: TokenGraph, entities: Sequence[str | tuple[in
                 f"entity {entity!r} is not in the text {text[:60]!r}; give phrases as they stand there, or character "
                 "ranges"
             )
-        # "the dog" is a dog.
+        # The name starts after its article: "the dog" is named "dog".
         words = [int(token) for token in free[0]]
         while len(words) > 1 and tokens.tags[words[0]] in ("DT", "PDT", "PRP$"):
             del words[0]

@@ -41,7 +41,7 @@ def _restored(stem: str) -> str:
         return stem[:-1] + "y"
     if len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] not in "lsfz":
         return stem[:-1]
-    # "glid(ing)" wants its e back, "jump(ing)" does not.
+    # "gliding" comes from "glide", but "jumping" from "jump".
     single = len(stem) > 2 and stem[-1] in "cgkmstvz" and stem[-2] in "aeiou" and stem[-3] not in "aeiou"
     return stem + "e" if single or stem.endswith(("nc", "rc", "rg", "rv", "lv", "dl", "bl", "gl", "tl")) else stem
 

@@ -13,10 +13,10 @@ from mov_ai.parser.vocabulary import Vocabulary, base_verb, node_words
 
 #: An attribute is read if it is at least this likely.
 _LIKELY = 0.5
-#: Longer ones are years.
+#: Most digits of a count: longer numbers are years.
 _MAX_DIGITS = 3
 _ARTICLES = ("a", "an", "the")
-#: Logarithm of the odds below which nothing is changed for the sake of an entity that stands alone.
+#: Where an entity stands alone, least log odds of a change: a fact that is added, or the entity dropped.
 _FAINT = -2.0
 
 

@@ -141,13 +141,13 @@ def _impose(role: np.ndarray, left: np.ndarray, heads: Sequence[tuple[int, int]]
     """Make these tokens entities, and no others, in place; role (N, roles), left (N, 2, more than any `before`)."""
     entity, nothing = ROLES.index("entity"), ROLES.index("none")
     role[:, entity] = 0
-    # What was only an entity is nothing now.
+    # A token whose only likely role was entity becomes "none".
     role[:, nothing] += 1e-6
     role /= role.sum(-1, keepdims=True)
     for head, before in heads:
         role[head - before : head + 1] = 0
         role[head - before : head, nothing] = 1
-    # Afterwards, for a given phrase may hold another one.
+    # In a second pass, because one given phrase may lie inside another.
     for head, before in heads:
         role[head] = 0
         role[head, entity] = 1

@@ -36,7 +36,7 @@ FEATURES: dict[str, int] = {
 }
 #: Features that tell one word from all others; 0 for words that training shows too seldom to learn anything of them.
 FORM_FEATURES = ("form", "form again", "lemma")
-#: Features that give a word away; hidden together in training.
+#: Features from which the word could be guessed; hidden together in training.
 WORD_FEATURES = (*FORM_FEATURES, "prefix", "long prefix", "suffix", "short suffix", "shape", "meaning")
 #: Dependency labels are hashed too: pipelines differ in their sets. Each has one relation per direction.
 _DEP_RELATIONS = 48

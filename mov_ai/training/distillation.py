@@ -110,7 +110,7 @@ def imitation_losses(logits: ParseLogits, soft: SoftTargets, mask: Tensor) -> di
         return -(teacher * student.float().log_softmax(-1)).sum(-1)
 
     tokens = logits.tokens
-    # Nobody's attribute is asked of what no one takes for an entity.
+    # Attributes count only as far as the teachers take the owner for an entity.
     pairs = entity[..., None] * is_token[:, None, :]
     binary = nn.functional.binary_cross_entropy_with_logits(logits.attributes.float(), soft.attribute, reduction="none")
     terms = {

@@ -49,10 +49,10 @@ _FUNCTION_WORDS = frozenset(
         "on",
     ]
 )
-#: A word that no caption token gives needs to be seen so often to become a form, a predicate to become a label.
+#: Least count in training of a form (a word that the caption lacks), and of a predicate that becomes a label.
 _MIN_COUNT = 3
 _FREE_COUNT = 2
-#: A word is learnt if it is seen so often, and taken for a word if it is seen so often whatever it looks like.
+#: Least count of a word that gets an embedding, and the count from which it is taken for a word, not a misspelling.
 _LEAST_COUNT, _FREQUENT = 2, 12
 _PREPOSITIONS = ("ADP", "ADV", "SCONJ", "PART")
 
@@ -162,7 +162,7 @@ class Aligner:
             # Most attributes stand before their noun; nouns that relations use are preferred.
             already_linked = (a.head, b.head) in result.attributes
             return distance + 3 * (b.head > a.head) + 0.5 * (a.head not in result.entities) + 20 * already_linked
-        # Two things of one name, rather than one thing beside itself.
+        # Prefers two things of one name to a relation of a thing with itself.
         return (50 if distance == 0 else distance) + 100 * ((a.head, b.head) in result.predicates)
 
 
@@ -218,7 +218,7 @@ def build_vocabulary(
     for label in kept_labels:
         endings[ending(label)] += labels[label]
     listed = ["", *(e for e, _ in endings.most_common() if e)]
-    # What annotators wrote though the caption does not say it, more than once.
+    # Predicates and endings that annotators wrote though the caption has no such words.
     free: Counter[str] = Counter()
     free_endings: Counter[str] = Counter()
     for caption, places in zip(captions, aligned, strict=True):
@@ -318,7 +318,7 @@ def factual_sample(caption: Captioned, aligned: Aligned, vocabulary: Vocabulary)
             # Pairs of one token are scored only where the token is an entity: "two men facing each other".
             if head != tail or head in aligned.entities:
                 targets.predicates.setdefault((head, tail), 0)
-    # What is said not to be there, annotators leave out.
+    # Annotators leave out what the caption denies.
     targets.negated[targets.role != 0] = 0
     chosen = np.flatnonzero(targets.role != 0)
     return targets.sample(chosen, None, vocabulary)

@@ -152,7 +152,7 @@ class _Alignment:
                     self._link(event, token, "manner")
             for name in ("setting", "light"):
                 value = getattr(node, name)
-                # The phrase is found by its words, for the graph does not say where it stands: not "to the left".
+                # The graph has no span for these fields, so the phrase is looked up by its words.
                 place = None if value is None else _field_token(self.tokens, name, value, self.role)
                 if place is not None:
                     self.role[place] = ROLES.index(name)

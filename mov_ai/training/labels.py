@@ -138,7 +138,7 @@ def _definition_words(order: list[_Synset], uses: Mapping[str, int]) -> list[lis
 
     @cache
     def base(word: str) -> str:
-        # The most used form: "colors" is listed by itself, but "color" is what is meant.
+        # The most used form counts: "colors" has an entry of its own, but means "color".
         regular = next((stem for stem in base_words(word) if stem in uses), "")
         forms = [form for form in (word, regular) if form in uses]
         return max(forms, key=lambda form: uses[form]) if forms else ""

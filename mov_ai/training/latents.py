@@ -89,7 +89,7 @@ def make_sample(
             share = grid * FACTOR / size
             window = torch.tensor([[corner[0] * FACTOR / size, corner[1] * FACTOR / size, share, share]]).float()
     graph = gold_graph(caption.graph, scene, caption.things)
-    # Tracks are looked up by entity, so their order may differ; their number may not.
+    # Tracks are looked up by entity, so only their number must match.
     assert len(layout.tracks) == len(drawn_entities(graph))
     return LatentSample(latents, low, window, torch.tensor([stage]), [graph], [layout])
 

@@ -129,7 +129,7 @@ def pack(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
     packed = {}
     for part in fields(Sample):
         arrays = [getattr(sample, part.name) for sample in samples]
-        # 32 bits hold every value; what is packed is read back as 64.
+        # 32 bits hold every value; they are widened to 64 when read back.
         packed[part.name] = np.concatenate([array.ravel() for array in arrays]).astype(np.int32)
         packed[f"{part.name} shape"] = np.array([array.shape for array in arrays])
     return packed

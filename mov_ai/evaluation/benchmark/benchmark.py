@@ -24,7 +24,7 @@ from mov_ai.models.component import WEIGHTS_FILE
 from mov_ai.models.metric_networks.checker import SIZE
 from mov_ai.worlds.tabletop.world import WORLD_VERSION
 
-#: Raised by whoever changes what the checker says of a video: figures of other rules are not compared.
+#: Raise it with every change of what the checker says of a video: figures of different rules are not compared.
 RULES_VERSION = 1
 
 

@@ -24,8 +24,8 @@ _MOST, _PRESENT = 0.8, 0.6
 _SOME_TIME = 0.12
 #: A track that no thing was given counts as one too many from this share of the frames on.
 _EXTRA = 0.4
-#: What is not seen is hidden if so much of its box is covered. A thing whose box lies in another's by this share
-#: is a part of it that was taken for a thing of its own.
+#: An unseen thing counts as hidden if so much of its box is covered. A track whose box lies in another's by this share
+#: is a part of that thing, not a thing of its own.
 _COVERED, _INSIDE = 0.5, 0.7
 #: A thing shows at least this share of its box, or it is the shadow of another; and it has at least this share of the
 #: cells of those that it looks like, or it is a piece of one.

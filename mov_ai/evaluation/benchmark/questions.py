@@ -22,13 +22,13 @@ _MOST = 0.7
 #: smaller than the distance across. "next to" asks for a gap between the sides of at most `_GAP`.
 _APART, _ACROSS, _GAP = 0.45, 0.7, 0.75
 #: "on": how far the middle of the base may be from the middle of the top below, as shares of that thing's box.
-#: What seems to be on it but stands far behind it is smaller than anything would be that lay on it.
+#: A thing far behind may look as if it lay on top, but it is smaller than the last of these.
 _ASIDE, _ABOVE, _BELOW, _SMALLEST = 0.33, 0.3, 0.32, 0.8 * RADIUS["small"]
 #: Events in order lie this far apart; those at the same time, at most that far.
 _LATER, _SAME = 0.05, 0.17
-#: Of what a thing shows of itself in the open: at most this much when it is hidden, at least that much when not.
+#: Visible share of a thing, relative to the open: at most the first when hidden, at least the second when not.
 _HIDDEN, _OPEN = 0.6, 0.75
-#: What stays: way of its base in the image, and log of last over first size. What moves or grows has twice as much.
+#: Most that a resting thing's base moves in the image, and most log of last over first size.
 _FIXED, _SAME_SIZE = 0.065, 0.28
 #: In touch: widest gap between boxes, as a share of the frame, and how far apart the bases may be in depth.
 _TOUCH, _LEVEL = 0.045, 0.5

@@ -13,13 +13,13 @@ from mov_ai.graph.time import frame_times
 
 #: Ends of a motion: where it has covered these shares of its way.
 _BEGUN, _DONE = 0.2, 0.8
-#: Windows in which this share is done of what is done in the best one reach half way out of the motion.
+#: A window counts if it holds this share of the best window's motion: then it overlaps the motion by half.
 _HALF = 0.5
 #: Share of the frames on either side of a sudden change that must be right.
 _MOST = 0.8
 #: Height of a jump, as a share of the frame, and where it is high: less below its top than this share of its height.
 _LEAP, _HIGH = 0.035, 0.7
-#: Turns of a cube's angle from frame to frame that are none; four times the angle, in radians.
+#: Below this change from frame to frame a cube counts as still; four times its angle, in radians.
 _STILL = 0.35
 
 
@@ -73,7 +73,7 @@ def _best_window(motion: str, track: Track, interval: Interval) -> Doing | None:
     """Where most of the motion is done, among all windows that show it."""
     frames = len(track.cells)
     length = interval[1] - interval[0]
-    # Windows reach over the ends of the video by half their length, so that they lie evenly about any motion.
+    # Windows may overhang the video's ends by half, so that they lie evenly around a motion at the edge too.
     starts = np.arange(-int(length / 2 * frames), int((1 - length / 2) * frames) + 1) / frames
     anywhere = np.ones(frames, dtype=bool)
     scored_starts = []
@@ -87,7 +87,7 @@ def _best_window(motion: str, track: Track, interval: Interval) -> Doing | None:
     good = [start for done, start in scored_starts if done >= _HALF * best]
     begin, end = min(good) + length / 2, max(good) + length / 2
     if end - begin < length:
-        # Such windows lie all over a motion, unless what comes before or after it hides them.
+        # Fewer good windows than a motion of this length has: its neighbours in time hid some, so widen the range.
         begin, end = (begin + end - length) / 2, (begin + end + length) / 2
     return Doing(begin + _BEGUN * (end - begin), begin + _DONE * (end - begin))
 

@@ -103,9 +103,9 @@ def load_lpips(net: str = "alex", path: str | Path | None = None) -> nn.Module |
     if isinstance(weights, Absent):
         return weights
     with warnings.catch_warnings():
-        # Of arguments of torchvision that the package still uses.
+        # lpips calls torchvision with arguments that are deprecated there.
         warnings.simplefilter("ignore", UserWarning)
-        # With a random backbone: left to itself, the package downloads one.
+        # pnet_rand: without it the package would download a backbone.
         network = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
     try:
         state = torch.load(weights, map_location="cpu", weights_only=True)

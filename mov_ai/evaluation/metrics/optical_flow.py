@@ -72,7 +72,7 @@ class LucasKanade:
                 flow = grown * ratio.to(flow).view(1, 2, 1, 1)
             gx, gy = _gradients(one)
             for _ in range(self.iterations):
-                # What has left the frame says nothing of where it went.
+                # Where the flow points out of the frame there is nothing to compare.
                 is_inside = _inside(flow)
                 error = warp(other, flow) - one
                 sums = torch.cat([gx * gx, gx * gy, gy * gy, gx * error, gy * error], 1) * is_inside

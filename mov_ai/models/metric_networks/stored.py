@@ -12,7 +12,7 @@ from mov_ai.graph.files import sha256_of
 from mov_ai.models.component import WEIGHTS_FILE, load_component
 
 EMBEDDED = Path(__file__).resolve().parents[2] / "assets" / "metrics"
-#: What a network that was not loaded says of its weights.
+#: Name of the weights of a network that was not loaded from files.
 UNTRAINED = "none: untrained"
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -29,7 +29,7 @@ def load_network(network: type[Network], config_type: type, path: str | Path | N
     """
     folder = EMBEDDED / name if path is None else Path(path)
     if not (folder / WEIGHTS_FILE).is_file():
-        # Pickles and other mistakes in a folder that is given have their own words.
+        # A folder that the user gave may hold pickles or other mistakes: those are reported as they are.
         if path is not None and folder.exists():
             load_component(network, config_type, folder)
         raise UsageError(

@@ -50,7 +50,7 @@ from mov_ai.worlds.tabletop.completion import without_assumed
 from mov_ai.worlds.tabletop.held_out import with_seen_words
 from mov_ai.worlds.tabletop.scene import FRAMES
 
-#: Below this share of noise the error is no longer scaled up: there the network would be drilled on rounding.
+#: Below this share of noise the error is no longer scaled up: it would be mostly rounding.
 _SCALE_FLOOR = 0.15
 _ABOUT = """
 Makes latents of the stages {stages} from {sources}. Trained on clips of the embedded world's training split, which this

@@ -26,9 +26,9 @@ from mov_ai.worlds.tabletop.false_captions import EDITS, mirrored_text
 _SHARES = (0.3, 0.2, 0.5)
 #: False captions of each clip in a batch.
 _FALSE = 3
-#: Share of the words that are hidden, so that unknown ones are borne.
+#: Share of the words that are hidden, so that the network copes with unknown words.
 _HIDDEN_WORDS = 0.02
-#: Videos among which a caption's own is to be found.
+#: Size of the set in which retrieval looks for a caption's own video.
 RETRIEVED_FROM = 64
 _ABOUT = """
 A video tower (up to 16 frames at 64x64) and a small transformer over the words of the world's captions, in one space of
@@ -77,7 +77,7 @@ class TextVideoObjective(Objective):
         self.clips, self.validation_clips, self.damaged = clips, validation_clips, damaged
         self.start, self.cache = start, cache
         self._config = model or TextVideoConfig()
-        # Before hours of rendering: a folder that is not there is told at once.
+        # Checked before hours of rendering: a missing folder is reported at once.
         self._start = None if start is None else VideoRecognition.from_pretrained(start)
         if self._start is not None and self._start.config.backbone != self._config.backbone:
             raise UsageError(
@@ -123,7 +123,7 @@ class TextVideoObjective(Objective):
         assert self._clips is not None, "prepare comes first"
         rng = np.random.default_rng([self.seed, step])
         frames = int(rng.choice(FRAME_COUNTS, p=_SHARES))
-        # No clip twice: it would be told from itself.
+        # No clip twice in a batch: its second copy would count as a wrong answer.
         picked = rng.choice(len(self._clips), size=self.batch_size, replace=self.batch_size > len(self._clips))
         videos, true, false, is_given = [], [], [], []
         for index in (int(i) for i in picked):

@@ -46,7 +46,8 @@ def complete(graph: SceneGraph, seed: int) -> SceneGraph:
         colors = list(lexicon.COLORS)
         first = int(np.random.default_rng([seed, index]).integers(len(colors)))
         denied = {_canonical("color", n.label) for n, _ in graph.attributes(node.id) if n.negated}
-        # The first free colour from a drawn place on: a colour said elsewhere moves this choice only if they meet.
+        # From a drawn place on, the first colour not in use: an edit elsewhere changes this choice only if it takes the
+        # same colour.
         ring = [name for name in colors[first:] + colors[:first] if name not in denied]
         color = next((name for name in ring if name not in used_colors), ring[0] if ring else colors[first])
         if _gaps(_spans(graph, node.id, "color")):

@@ -18,7 +18,7 @@ _MOTIONS = ("left", "right", "toward", "away", "jump", "rise", "grow", "shrink",
 _OPPOSITE = {"left": "right", "right": "left", "toward": "away", "away": "toward", "grow": "shrink", "shrink": "grow"}
 _OPPOSITE |= {"rise": "jump", "fall": "rise", "jump": "stay", "spin": "stay", "stay": "left"}
 _SIDE = re.compile(r"\b(left|right)(wards?)?\b", re.IGNORECASE)
-#: An edit can turn out to be no edit, or a scene that cannot be; so many are tried.
+#: Attempts at an edit: it may change nothing in the caption, or make an impossible scene.
 _TRIES = 4
 
 
@@ -47,7 +47,7 @@ def true_and_false_captions(scene: Scene, split: str, number: int, rng: np.rando
                     false = describe(edited, np.random.default_rng(seed), split).text
                 if false not in ("", texts[0]):
                     break
-                # The caption leaves out what was changed.
+                # The caption does not mention what was changed, so it is still true: try again.
                 false = ""
             texts.append(false)
         result.append(texts)
@@ -98,7 +98,7 @@ def _with_looks(scene: Scene, field: str, rng: np.random.Generator) -> Scene | N
     """Two things with their colours or shapes exchanged, or one with another colour or shape."""
     things = list(scene.things)
     i, j = _two(len(things), rng)
-    # Colours of equal shapes are not exchanged: who is named first may then be all that changes.
+    # With equal shapes an exchange of colours might only change which thing is named first.
     exchanged = i != j and things[i].shape != things[j].shape
     if field == "shape":
         exchanged = exchanged and _does(scene, i) != _does(scene, j)
@@ -126,7 +126,7 @@ def _with_motions(scene: Scene, rng: np.random.Generator) -> Scene | None:
         actions[i] = replace(one, motion=other.motion, value=other.value)
         actions[j] = replace(other, motion=one.motion, value=one.value)
         changed = replace(scene, actions=tuple(actions))
-        # A thing that does both anyway makes the exchange no lie.
+        # If a thing does both motions anyway, the exchanged caption is still true.
         return None if _does(changed, one.thing) == _does(scene, one.thing) else changed
     done = {a.motion for a in actions if a.thing == one.thing}
     motion = _OPPOSITE.get(one.motion)

@@ -81,7 +81,7 @@ def _travelled(boxes: np.ndarray, interval: Interval) -> np.ndarray:
 def _along(axis: int, sign: float, threshold: float) -> _Rule:
     def rule(boxes: np.ndarray, interval: Interval) -> float:
         offset = _travelled(boxes, interval)
-        # Moving on the floor is told from rising and falling by which of them is larger.
+        # The largest component decides whether it moves over the floor or rises or falls.
         rest = np.abs(np.delete(offset, axis)).max()
         return float(min(sign * offset[axis] / threshold - 1, (sign * offset[axis] - rest) / threshold + 0.5))
 
@@ -91,7 +91,7 @@ def _along(axis: int, sign: float, threshold: float) -> _Rule:
 def _jump(boxes: np.ndarray, interval: Interval) -> float:
     height = world_positions(boxes[frames_of(interval, len(boxes))])[:, 1]
     top = height.max() - max(height[0], height[-1])
-    # The whole arc is the best sign, for the ends of the arc fall between frames when the interval is short.
+    # A short interval misses the ends of the arc, which fall between frames, so half the height is enough there.
     return float(top / (JUMPED if len(height) > 4 else JUMPED / 2) - 1)
 
 

@@ -18,7 +18,7 @@ from mov_ai.worlds.tabletop.render import render
 from mov_ai.worlds.tabletop.scene import FRAMES, Scene, States, boxes, sample_scene, simulate, split_seed
 
 FPS = 8
-#: Raised by whoever changes what a seed shows: clips that were kept are then drawn again.
+#: Raise it with every change of what a seed shows: cached clips are then rendered again.
 WORLD_VERSION = 1
 
 

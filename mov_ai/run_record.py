@@ -75,7 +75,7 @@ def run_record(
 
 
 def assumed(graph: SceneGraph) -> dict[str, list[str]]:
-    """What nobody said, by the id of the node that it is said of: labels of added attributes, words of the scene."""
+    """What was assumed, by the id of its node: labels of added attributes, words of the scene."""
     owners = {edge.target: edge.source for edge in graph.edges if edge.type == "has_attribute"}
     result: dict[str, list[str]] = {}
     for node in graph.nodes:
@@ -108,7 +108,7 @@ def size_warnings(config: CascadeConfig, trained: VideoShape, shape: VideoShape,
 
 
 def graph_warnings(graph: SceneGraph, distant_labels: list[str]) -> list[str]:
-    """What of a graph is not shown, or not as it is said."""
+    """Warnings about what of a graph is not shown, or not as the text has it."""
     messages = []
     if distant_labels:
         messages.append(f"far from all words that this pipeline was trained on: {', '.join(distant_labels)}")

@@ -59,15 +59,15 @@ def run(command: list[str], folder: Path) -> None:
 def check_content(wheel: Path) -> None:
     """Every tracked file of the package, of `conf/` and of `data/` is in the wheel."""
     tracked = subprocess.run(["git", "ls-files", *CARRIED], cwd=CHECKOUT, capture_output=True, text=True, check=True)
-    held = set(zipfile.ZipFile(wheel).namelist())
+    names_in_wheel = set(zipfile.ZipFile(wheel).namelist())
     missing = []
     for name in tracked.stdout.splitlines():
         top = f"{name.split('/')[0]}/"
-        if CARRIED[top] + name.removeprefix(top) not in held:
+        if CARRIED[top] + name.removeprefix(top) not in names_in_wheel:
             missing.append(name)
     if missing:
         sys.exit(f"{wheel.name} lacks {', '.join(missing)}; see setup.py and package_data in setup.cfg")
-    sys.stdout.write(f"ok    {wheel.name}: {len(held)} files, {wheel.stat().st_size / 1e6:.1f} MB\n")
+    sys.stdout.write(f"ok    {wheel.name}: {len(names_in_wheel)} files, {wheel.stat().st_size / 1e6:.1f} MB\n")
 
 
 def main() -> None:

@@ -70,7 +70,7 @@ class _Substitution(Choices):
         self.changes[span] = (new, head)
 
     def _invented(self) -> str:
-        """A word that no one knows: the network must then go by its place in the sentence."""
+        """An invented word: the network can only use its place in the sentence."""
 
         def syllable() -> str:
             return self.pick(WORDS.onsets) + self.pick("aeiou")

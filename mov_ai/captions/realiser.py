@@ -67,7 +67,7 @@ class Realiser(Choices):
         raise NotImplementedError
 
     def elided_tense(self, event: Event, tense: str) -> str:
-        """The tense of a verb whose subject is not said again: "is rolling, then turning"."""
+        """The tense of a verb whose subject is left out: "is rolling, then turning"."""
         raise NotImplementedError
 
     def first_clause(self, event: Event, tense: str, main: Event | None = None) -> list[Piece]:
@@ -171,7 +171,7 @@ class Realiser(Choices):
         return pieces
 
     def pair(self, pattern: str, a: Event, b: Event, tenses: Mapping[str, str], same: bool) -> list[Piece]:
-        """Two steps in one sentence whose order in the text, or whose link, is told by a subordinate clause."""
+        """Two steps in one sentence, their order or link given by a subordinate clause."""
         self.pattern = pattern
         if pattern.startswith(("once", "soon", "until")):
             self.meets.add((id(a), id(b)))

@@ -70,7 +70,7 @@ class _StoryTeller(StoryWording):
         return self.arrange(self.template(family), a, b, tenses)
 
     def _without(self, a: Event, b: Event) -> list[Piece]:
-        """One who does the first without the second; "without" says the negation itself."""
+        """One who does the first without the second; "without" is the negation, so the verb has none."""
         negation, b.negated, b.manner, b.times = b.negated or "not", "", None, None
         word = self.pick(("without", "without", ", never"))
         pieces = [*self.clause(a, self.tense), *say(word), *self.verb_phrase(b, "gerund")]
@@ -210,7 +210,7 @@ class _StoryTeller(StoryWording):
         return [*self._lead(step, numbered, last), *self._step(step)]
 
     def _says_value_before(self, event: Event) -> bool:
-        """Whether it can be said first what something was before it changes."""
+        """Whether a sentence before the change may say what its subject was like until then."""
         if not event.changes or event.change_wording == "from" or event.patients or len(event.agents) > 1:
             return False
         actor, kind, position = event.changes[0]

@@ -12,11 +12,11 @@ from mov_ai.captions.plot import Actor, Event
 
 WORDS = load("stories", StoryWords)
 #: How often a verb is drawn from those that are spelt like a noun ("fly", "wave").
-_NAMESAKES = 0.35
+_NOUN_LIKE_VERBS = 0.35
 #: Share of the stories in which something lasts through two steps; and of the things that a noun names more closely.
 _LASTING, _MODIFIED = 0.12, 0.1
 #: Share of the stories that end with what two do together, of the steps with an aside, of the actors with a place.
-_BOTH, _ASIDE, _SPOTTED = 0.1, 0.16, 0.07
+_SHARED_END, _ASIDE, _PLACED = 0.1, 0.16, 0.07
 
 
 class StoryPlot(Choices):
@@ -45,7 +45,7 @@ class StoryPlot(Choices):
             self.steps.append(step)
         if number > 1 and all(len(step) == 1 for step in self.steps[:2]) and self.chance(_LASTING):
             self.lasting = self._lasts(cast)
-        elif number > 1 and self.chance(_BOTH):
+        elif number > 1 and self.chance(_SHARED_END):
             self._together()
         for step in self.steps:
             if len(step) == 1 and self.lasting is None and self.chance(_ASIDE):
@@ -102,7 +102,7 @@ class StoryPlot(Choices):
         return actor.group in WORDS.moves and actor.owner is None and actor.lacks is None and not actor.changing
 
     def _lasts(self, cast: list[int]) -> Event | None:
-        """What somebody does who has no other part in the first two steps; None if there is nobody."""
+        """An event of an actor that has no other part in the first two steps; None if there is no such actor."""
         busy = {index for (event,) in self.steps[:2] for index in (*event.agents, event.patient, event.tool)}
         free = [i for i in cast if i not in busy and not self.actors[i].changing]
         subject = self.pick(free) if free else self._someone()
@@ -154,7 +154,7 @@ class StoryPlot(Choices):
         if kind in WORDS.human and self.chance(0.03):
             self.actors.append(Actor(self._noun(WORDS.own["person"][5:])))
             self.actors[index].lacks = len(self.actors) - 1
-        elif kind != "weather" and self.chance(_SPOTTED):
+        elif kind != "weather" and self.chance(_PLACED):
             # Only relations that the parser can express: any other would be taught as "no relation".
             preposition, place = self.pick([spot for spot in WORDS.spots if spot[0] in WORDS.shown_spots])
             self.actors[index].spot = (preposition, self._somewhere(place))
@@ -189,7 +189,7 @@ class StoryPlot(Choices):
     def _acts(self, actor: Actor) -> tuple[str, ...]:
         if actor.group == "weather":
             return WORDS.weather[actor.noun]
-        acts_by_group = WORDS.namesakes if self.chance(_NAMESAKES) else WORDS.acts
+        acts_by_group = WORDS.namesakes if self.chance(_NOUN_LIKE_VERBS) else WORDS.acts
         return acts_by_group.get(actor.group, ("fall", "burn"))
 
     def _act(self, subject: int, cast: list[int]) -> Event:
@@ -217,7 +217,7 @@ class StoryPlot(Choices):
     def _do(self, subject: int, cast: list[int]) -> Event:
         actor = self.actors[subject]
         options = WORDS.actions[actor.group]
-        if actor.group in WORDS.namesake_actions and self.chance(_NAMESAKES):
+        if actor.group in WORDS.namesake_actions and self.chance(_NOUN_LIKE_VERBS):
             options = WORDS.namesake_actions[actor.group]
         targets = [i for i in range(len(self.actors)) if i != subject and self.actors[i].group in options]
         targets = [i for i in targets if self.actors[i].owner is None]
@@ -241,7 +241,7 @@ class StoryPlot(Choices):
     def _undergo(self, subject: int, cast: list[int]) -> Event:
         """A passive whose subject is a thing."""
         group = self.actors[subject].group
-        options = (WORDS.namesake_actions if self.chance(_NAMESAKES) else WORDS.actions)["human"].get(group, ())
+        options = (WORDS.namesake_actions if self.chance(_NOUN_LIKE_VERBS) else WORDS.actions)["human"].get(group, ())
         action = self.pick([a for a in options if not a.particle or self.chance(0.5)] or [Action(lemma="move")])
         agents: list[int] = []
         people = [i for i in cast if self.actors[i].group == "human" and i != subject]

@@ -84,7 +84,7 @@ class StoryWording(Realiser):
         return pieces
 
     def _relative(self, index: int, event: Event | None, case: str) -> list[Piece]:
-        """What follows a noun to tell what it does meanwhile; nothing without an event."""
+        """A relative clause after a noun: what it does meanwhile; nothing without an event."""
         if event is None:
             return []
         form = self.weighted({"clause": 5, "progressive": 3, "participle": 4})
@@ -101,7 +101,7 @@ class StoryWording(Realiser):
         return PRONOUNS[self.actors[owner].pronoun][2]
 
     def _pronoun_is_clear(self, index: int, near: Sequence[int]) -> bool:
-        """Whether a pronoun can only mean this actor: no other told one shares it, or it was the last subject."""
+        """Whether a pronoun can only mean this actor: no other mentioned one shares it, or it was the last subject."""
         actor = self.actors[index]
         if actor.owner is not None or index in near:
             return False
@@ -120,7 +120,7 @@ class StoryWording(Realiser):
         return pieces
 
     def _can_say_both(self, event: Event) -> bool:
-        """Whether two are meant who alone have been told of."""
+        """Whether "both" can only mean the event's two subjects: no other actor that acts was mentioned."""
         acting = {index for index in self.mentioned if self.actors[index].group != "object"}
         both = set(event.subjects)
         return len(event.agents) == 2 and both <= set(self.mentioned) and acting <= both and not event.passive
@@ -147,7 +147,7 @@ class StoryWording(Realiser):
         return [*about(PRONOUNS[pronoun][0], "entity", index), *self.verb_phrase(event, tense)]
 
     def elided_tense(self, event: Event, tense: str) -> str:
-        """The auxiliaries are not said again, but for a negated verb."""
+        """The auxiliaries are left out, except for a negated verb."""
         if event.negated or tense not in ("progressive", "future"):
             return tense
         return "participle" if event.passive else {"progressive": "gerund", "future": "base"}[tense]

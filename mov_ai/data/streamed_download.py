@@ -51,7 +51,7 @@ def download(
 
 
 def _blocks(url: str, remedy: str, size: int | None, progress: Progress | None) -> Iterator[bytes]:
-    """The file's content; errors of the network become one line here, so that those of the disk are told apart."""
+    """The file's content; network errors become one line here, so that they are not taken for disk errors."""
     done, whole = 0, size
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:

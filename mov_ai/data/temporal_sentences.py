@@ -54,7 +54,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class StateChange:
-    """A change that a sentence tells, as node ids of its graph.
+    """A change that a sentence describes, as node ids of its graph.
 
     Attributes:
         event: what brings it about.

@@ -23,7 +23,7 @@ EMBEDDED = Path(__file__).resolve().parents[1] / "assets" / "tiny" / "checker"
 #: Share of the frames in which a look must be right, and in which a thing must be there.
 _MAJORITY, _PRESENT = 0.6, 0.5
 #: A track that no entity was given counts as one too many if it is there in this share of the entity's frames.
-_EXTRA = 0.3
+_EXTRA_FRAMES = 0.3
 
 
 @dataclass
@@ -154,7 +154,7 @@ class Checker:
 
 def _judge_entity(expected: Expectation, tracks: list[Track], rest: list[Track]) -> EntityReport:
     node = expected.node
-    extra = [t for t in rest if expected.presence(t) >= _EXTRA and _looks_right(expected, t)]
+    extra = [t for t in rest if expected.presence(t) >= _EXTRA_FRAMES and _looks_right(expected, t)]
     if node.negated and expected.checkable:
         return EntityReport(node.id, True, bool(extra), count=len(extra), ok=not extra)
     all_present = all(expected.presence(track) >= _PRESENT for track in tracks)

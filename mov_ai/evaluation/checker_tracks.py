@@ -200,33 +200,35 @@ def _group(
     ]
 
 
-def _seen_box(labels: np.ndarray, number: int, nearer: np.ndarray, sure: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _seen_box(
+    labels: np.ndarray, number: int, nearer: np.ndarray, objectness: np.ndarray, voted_box: np.ndarray
+) -> np.ndarray:
     """The box around an object's cells, which is exact where nothing hides them; else the box that the cells vote for.
 
     Args:
         labels: (64, 64) number of the object in each cell, 0 where there is none.
         number: the object.
         nearer: numbers of the objects that may hide it.
-        sure: (64, 64) probability that there is an object; it places an edge within a cell.
-        whole: (4,) the box voted for.
+        objectness: (64, 64) probability that there is an object; it places an edge within a cell.
+        voted_box: (4,) the box voted for.
     """
-    mine = labels == number
-    near = np.zeros_like(mine)
-    rows, columns = np.nonzero(mine)
+    cells = labels == number
+    border = np.zeros_like(cells)
+    rows, columns = np.nonzero(cells)
     top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
-    padded = np.pad(mine, 1)
+    padded = np.pad(cells, 1)
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
-            near |= padded[1 + dy : 1 + dy + len(mine), 1 + dx : 1 + dx + len(mine)]
-    if np.isin(labels[near], nearer).any():
-        return whole
+            border |= padded[1 + dy : 1 + dy + len(cells), 1 + dx : 1 + dx + len(cells)]
+    if np.isin(labels[border], nearer).any():
+        return voted_box
     window = (slice(max(0, top - 1), bottom + 1), slice(max(0, left - 1), right + 1))
-    part = np.where(mine | near & (labels == 0), sure, 0)[window]
+    part = np.where(cells | border & (labels == 0), objectness, 0)[window]
     width, height = part.max(0).sum(), part.max(1).sum()
     # A cell that the mask reaches only half counts half: the sides move towards what is surer.
     x = (part.max(0) * (np.arange(part.shape[1]) + window[1].start + 0.5)).sum() / width
     y = (part.max(1) * (np.arange(part.shape[0]) + window[0].start + 0.5)).sum() / height
-    return np.array([x, y, width, height]) / len(mine)
+    return np.array([x, y, width, height]) / len(cells)
 
 
 def _overlap(a: np.ndarray, b: np.ndarray) -> float:

@@ -128,7 +128,7 @@ def load_networks(
 
 
 def _or_absent(load: Callable[[], _Loaded | Absent]) -> _Loaded | Absent:
-    """A damaged file costs its own metrics only, which say so."""
+    """What `load` returns; if its file is damaged, the reason, so that only its own metrics are absent."""
     try:
         return load()
     except MovAIError as error:

@@ -120,7 +120,7 @@ def to_triples(graph: SceneGraph) -> list[Triple]:
 
 
 def name_in_caption(caption: str, node: Node) -> str:
-    """An entity's name in the number that the caption says it in."""
+    """An entity's name, in the plural if the caption has it in the plural."""
     if node.span is None or not caption:
         return node.label
     spoken = caption[slice(*node.span)].lower().split()

@@ -21,7 +21,7 @@ _PARTS = {
 }
 #: Role -> lexicographers' files that a picture is likelier to mean: for an attribute nouns of attributes and substances
 #: (navy the colour, not the fleet), for an event verbs of change, contact, creation, motion.
-_SEEN = {
+_VISIBLE_FILES = {
     "entity": (5, 6, 13, 17, 18, 20, 25, 27),
     "event": (29, 30, 34, 35, 36, 38),
     "attribute": (0, 7, 25, 27),
@@ -31,12 +31,12 @@ _SEEN = {
 #: Kinds of features; the number tells those of one kind from those of another.
 SYNSET, OPPOSITE, WORD, SPELLING, RELATION = range(5)
 #: Words of a phrase that mean nothing by themselves.
-_EMPTY = frozenset(["a", "an", "the", "of", "to", "in", "on", "at", "with", "and", "by", "for"])
+_FUNCTION_WORDS = frozenset(["a", "an", "the", "of", "to", "in", "on", "at", "with", "and", "by", "for"])
 _MOST_SENSES = 8
 #: Of longer labels, so many words and characters are read.
 _MOST_WORDS, _MOST_CHARACTERS = 16, 200
 #: Senses and steps of less weight than this, relative to the first, are left out.
-_LEAST = 0.1
+_LEAST_WEIGHT = 0.1
 #: Roles whose labels may be a phrase of `mov_ai.labels.relations`.
 _RELATION_ROLES = ("relation", "direction", "light", "word")
 
@@ -142,7 +142,7 @@ class LabelFeatures:
         tokens = [token for token in re.split(r"[\s_\-/,.;:]+", text) if token]
         if len(tokens) <= 1:
             return [(text, 1.0)]
-        rest = ([token for token in tokens if token not in _EMPTY] or tokens)[-_MOST_WORDS:]
+        rest = ([token for token in tokens if token not in _FUNCTION_WORDS] or tokens)[-_MOST_WORDS:]
         beside = self.weights.other_word
         for joined in ("_".join(tokens), "-".join(tokens), "_".join(rest)) if len(tokens) <= _MOST_WORDS else ():
             if self._senses(role, joined):
@@ -166,7 +166,7 @@ class LabelFeatures:
         """Synsets of a word: weighted by use within their part of speech, by the role, by the part's own use."""
         w = self.weights
         weighted = {}
-        seen = _SEEN.get(role, ())
+        seen = _VISIBLE_FILES.get(role, ())
         for place, senses in enumerate(self._senses(role, word)):
             uses = [count + w.sense_decay**rank for rank, (_, count) in enumerate(senses)]
             total = sum(uses)
@@ -174,7 +174,7 @@ class LabelFeatures:
             for (synset, _), use in zip(senses, uses, strict=True):
                 boost = w.seen if self.meanings.lexname[synset] in seen else 1.0
                 weighted[synset] = (use / total) ** w.count_power * boost * by_part
-        least = _LEAST * max(weighted.values(), default=0.0)
+        least = _LEAST_WEIGHT * max(weighted.values(), default=0.0)
         return {synset: weight for synset, weight in weighted.items() if weight > least}
 
     def _above(self, synset: int) -> dict[int, float]:
@@ -183,7 +183,7 @@ class LabelFeatures:
             return self._above_known[synset]
         features = self._above_known[synset] = {}
         weight = 1.0
-        while weight > _LEAST:
+        while weight > _LEAST_WEIGHT:
             rarity = (1 - self.meanings.below[synset] / self._bits) ** self.weights.rarity
             _add(features, {_feature(SYNSET, synset): rarity}, weight)
             for kind, target in self.meanings.links(synset):

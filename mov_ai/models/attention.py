@@ -141,7 +141,7 @@ class CrossAttention(nn.Module):
 
 
 def interval_bias(interval: Tensor, frames: int, softness: float, floor: float = -9.0) -> Tensor:
-    """How strongly each node speaks in each frame, as a logit bias with soft edges.
+    """How strongly each node is attended to in each frame, as a logit bias with soft edges.
 
     log(sigmoid((t - start) / s) sigmoid((end - t) / s)), at least `floor`, for the frame's middle t and softness s;
     edges at 0 and at 1 are left open, so that a node that always holds has a bias of 0.

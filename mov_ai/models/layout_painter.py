@@ -9,7 +9,7 @@ from mov_ai.models.conditioning import Conditioning
 from mov_ai.models.label_projection import LabelProjection
 
 #: A box counts as seen from this share of visibility on.
-_SEEN = 0.02
+_LEAST_VISIBILITY = 0.02
 
 
 class LayoutPainter(nn.Module):
@@ -48,7 +48,9 @@ class LayoutPainter(nn.Module):
             (B, F, channels, height, width).
         """
         u, v, cover = box_coordinates(c.boxes, height, width, window)  # (B, K, F, height, width)
-        cover = cover * (c.boxes[..., 5] > _SEEN)[..., None, None] * c.keep_layout[:, None, None, None, None]
+        cover = (
+            cover * (c.boxes[..., 5] > _LEAST_VISIBILITY)[..., None, None] * c.keep_layout[:, None, None, None, None]
+        )
         frames = c.boxes.shape[2]
         entity = self.entity(c.entity)[:, :, None].expand(-1, -1, frames, -1)
         attributes = torch.einsum("bkaf,bkac->bkfc", c.attribute_holds, self.attribute(c.attribute))

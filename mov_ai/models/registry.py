@@ -45,7 +45,7 @@ def load_denoiser(directory: str | Path) -> AnyDenoiser:
 
 
 def reads_graph(config: AnyConfig) -> bool:
-    """Whether a denoiser looks at the scene graph or the layout; if not, the caption is all that it is told."""
+    """Whether a denoiser reads the scene graph or the layout; if not, it reads the caption only."""
     return isinstance(config, DenoiserConfig) and (config.graph or config.layout)
 
 

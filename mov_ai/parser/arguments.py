@@ -8,7 +8,7 @@ from mov_ai.parser.draft import Argument, Draft, Entity, Event
 from mov_ai.parser.reading import Fact
 
 #: A link that no participant has used yet is still used if it is at least this likely.
-_WEAK = 0.15
+_LEAST_PROBABILITY = 0.15
 #: A link is dropped if the network is at least this sure that the two entities are unrelated.
 _SURELY_UNRELATED = 0.5
 _ROLES = ("agent", "patient", "instrument", "location")
@@ -24,7 +24,7 @@ def find_arguments(draft: Draft) -> None:
 
 
 def _arguments(draft: Draft, event: Event) -> list[Argument]:
-    """Who takes part in an event: what the facts say, then what the links add."""
+    """Who takes part in an event: first from the facts, then from the links."""
     arguments = _from_facts(draft, event)
     linked = [a for a in _from_links(draft, event) if all(a.entity is not b.entity for b in arguments)]
     if not arguments:
@@ -45,13 +45,13 @@ def _arguments(draft: Draft, event: Event) -> list[Argument]:
             for mention in entity.mentions
             for role in ("agent", "patient")
         )
-        if probability > _WEAK and all(a.entity is not draft.entities[i] for a in arguments):
+        if probability > _LEAST_PROBABILITY and all(a.entity is not draft.entities[i] for a in arguments):
             arguments.append(Argument(draft.entities[i], role, probability))
     return arguments
 
 
 def _from_facts(draft: Draft, event: Event) -> list[Argument]:
-    """What the facts say of an event's participants, as far as one event can hold it; relations hold the rest."""
+    """Participants from the facts that fit one event; the other facts become relations."""
     facts = [fact for fact in draft.facts if fact.verb == event.token]
     direct = [fact for fact in facts if not _ending(fact)]
     pairs = {(fact.head, fact.tail) for fact in direct or facts}

@@ -22,7 +22,7 @@ from mov_ai.parser.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Parse:
-    """A scene graph and the words that speak for it.
+    """A scene graph and the words that each edge was read from.
 
     Attributes:
         graph: the graph.
@@ -35,7 +35,7 @@ class Parse:
 
 
 def decode(text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary) -> Parse:
-    """Build the graph that the probabilities speak for.
+    """Build the graph from the network's probabilities.
 
     Raises:
         UsageError: if it would have more than `MAX_NODES` nodes.
@@ -66,7 +66,7 @@ def _events(draft: Draft) -> list[Event]:
 
 
 def _parse(draft: Draft) -> Parse:
-    """The whole graph, validated, and the words that speak for its edges."""
+    """The whole graph, validated, and the words that its edges were read from."""
     parts: list[tuple[int, Entity | Event | Attribute]] = [
         *((entity.mentions[0], entity) for entity in draft.entities),
         *((event.token, event) for event in draft.events),

@@ -60,7 +60,7 @@ def _changed(draft: Draft, token: int, cause: Event) -> list[tuple[Entity, float
 
 
 def _repeats(attribute: Attribute, other: Attribute) -> bool:
-    """Whether an attribute only says again what another said of the same entity."""
+    """Whether an attribute repeats another one of the same entity."""
     shared = any(a is b for a, _ in attribute.owners for b, _ in other.owners)
     return shared and attribute.label == other.label and attribute.kind == other.kind
 
@@ -80,7 +80,7 @@ def attribute_node(draft: Draft, attribute: Attribute) -> Node:
 
 
 def attribute_edges(draft: Draft) -> list[tuple[Edge, int | None]]:
-    """Who has which attribute, with the token that tells of it."""
+    """Who has which attribute, with the token that it was read from."""
     edges: list[tuple[Edge, int | None]] = []
     for attribute in draft.attributes:
         for owner, probability in attribute.owners:

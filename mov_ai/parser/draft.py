@@ -36,7 +36,7 @@ class Entity:
 
 @dataclass(eq=False)
 class Argument:
-    """Who or what takes part in an event; `label` is the preposition, `word` the token that tells of it."""
+    """Who or what takes part in an event; `label` is the preposition, `word` the token that it was read from."""
 
     entity: Entity
     role: str
@@ -86,7 +86,7 @@ class Attribute:
 
 @dataclass
 class Draft:
-    """A text, what the network says of it, and what was decided so far; token numbers everywhere."""
+    """A text, the network's scores for it, and the decisions so far; token numbers everywhere."""
 
     text: str
     tokens: TokenGraph
@@ -110,7 +110,7 @@ class Draft:
         return words_before(self.tokens, self.scores, head, 0)
 
     def negated(self, token: int) -> bool:
-        """Whether the text says that it is not so."""
+        """Whether the text negates it."""
         return bool(self.scores.negated[token] > 0.5) and not _NEGATIONS.isdisjoint(self.tokens.words)
 
     def is_event(self, fact: Fact) -> bool:

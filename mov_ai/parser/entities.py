@@ -23,7 +23,7 @@ _SAME, _SAME_PRONOUN = 0.5, 0.25
 
 
 def find_entities(draft: Draft) -> list[Entity]:
-    """Gather mentions into entities: the network's links, corrected where the words speak against or for one."""
+    """Gather mentions into entities: the network's links, corrected where the words contradict or confirm one."""
     entities: list[Entity] = []
     mentions = [int(token) for token in draft.scores.chosen if token in draft.reading.entities]
     for token in mentions:
@@ -41,7 +41,7 @@ def find_entities(draft: Draft) -> list[Entity]:
 def _referent(
     draft: Draft, token: int, entities: list[Entity], noun: str, adjectives: list[tuple[str, str]], determiner: str
 ) -> Entity | None:
-    """The entity that a mention speaks of again; None if it is a new one."""
+    """The earlier entity that a mention refers to; None if it is a new one."""
     agreement = [_agrees(entity, noun, adjectives) for entity in entities]
     links = [max(draft.scores.link_chance(token, m, "coref") for m in entity.mentions) for entity in entities]
     # "Before she jumps, a woman waves": an entity mentioned only by pronouns may still get its noun with "a".

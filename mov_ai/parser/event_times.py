@@ -12,7 +12,7 @@ from mov_ai.parser.draft import Draft
 from mov_ai.parser.network import ORDERS
 
 #: Steps get equal lengths if each predicted length is within this share of the equal one.
-_UNEVEN = 0.2
+_LEAST_UNEVENNESS = 0.2
 _EQUAL, _BEFORE, _AFTER = (np.eye(len(ORDERS))[ORDERS.index(name)] for name in ("equal", "before", "after"))
 #: Words that place a sentence at or before another one's time, instead of after it.
 _OTHER_TIME = re.compile(
@@ -121,7 +121,7 @@ def step_lengths(log_duration: np.ndarray, steps: np.ndarray) -> np.ndarray:
     shares = np.exp(log_duration - log_duration.max())
     lengths = shares / shares.sum() / steps
     uneven = np.abs(lengths * steps.sum() - 1).max()
-    return lengths if uneven > _UNEVEN else np.full(len(steps), 1 / steps.sum())
+    return lengths if uneven > _LEAST_UNEVENNESS else np.full(len(steps), 1 / steps.sum())
 
 
 def temporal_edges(draft: Draft) -> list[Edge]:

@@ -377,8 +377,8 @@ class CompositionalSceneParser(nn.Module):
 
     def log_durations(self, state: Tensor, token: Tensor, piece: Tensor, count: int) -> Tensor:
         """(S,) how long pieces of texts last, see `TimelineHead`; state (B, N, dim), tokens numbered through B * N."""
-        nobody = token.new_zeros((2, 0))
-        return self.timeline(state.flatten(0, 1), token, piece, count, nobody).log_duration
+        no_pairs = token.new_zeros((2, 0))
+        return self.timeline(state.flatten(0, 1), token, piece, count, no_pairs).log_duration
 
 
 def _distances(places: Tensor) -> Tensor:

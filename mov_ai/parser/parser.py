@@ -83,7 +83,7 @@ class SceneGraphParser:
         return self.explain(text, entities).graph
 
     def explain(self, text: str, entities: Sequence[str | tuple[int, int]] | None = None) -> Parse:
-        """As `__call__`, with the words that speak for each edge."""
+        """As `__call__`, with the words that each edge was read from."""
         return self._parses([text], [entities])[0]
 
     def parse_batch(

@@ -12,12 +12,12 @@ from mov_ai.parser.token_graph import TokenGraph
 from mov_ai.parser.vocabulary import Vocabulary, base_verb, node_words
 
 #: An attribute is read if it is at least this likely.
-_LIKELY = 0.5
+_LEAST_PROBABILITY = 0.5
 #: Most digits of a count: longer numbers are years.
 _MAX_DIGITS = 3
 _ARTICLES = ("a", "an", "the")
 #: Where an entity stands alone, least log odds of a change: a fact that is added, or the entity dropped.
-_FAINT = -2.0
+_LEAST_LOG_ODDS = -2.0
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def read(text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary) 
     facts: list[Fact] = []
     for entity in entities:
         numbers = 0
-        for token in np.flatnonzero(scores.attribute[entity] > _LIKELY):
+        for token in np.flatnonzero(scores.attribute[entity] > _LEAST_PROBABILITY):
             if token != entity:
                 attributes[entity, int(token)] = label = words(int(token), 1)
                 numbers += label.isdecimal()
@@ -105,7 +105,7 @@ def read(text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary) 
         number = _digits_before(tokens, entity, words_before(tokens, scores, entity, 0))
         if number is not None and not numbers:
             attributes[entity, number] = tokens.words[number]
-            facts.append(Fact(entity, number, "is", max(float(scores.attribute[entity, number]), _LIKELY)))
+            facts.append(Fact(entity, number, "is", max(float(scores.attribute[entity, number]), _LEAST_PROBABILITY)))
     for row, chances in enumerate(scores.predicate):
         if chances.argmax():
             facts.append(_relation(tokens, scores, vocabulary, row, int(chances.argmax())))
@@ -124,10 +124,10 @@ def read(text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary) 
         likely = float(scores.role[entity, ROLES.index("entity")])
         drop = np.log(max(1 - likely, 1e-9) / likely)
         best = int(np.argmax(gains)) if rows else -1
-        if rows and gains[best] >= max(drop, _FAINT):
+        if rows and gains[best] >= max(drop, _LEAST_LOG_ODDS):
             choice = 1 + int(scores.predicate[rows[best], 1:].argmax())
             facts.append(_relation(tokens, scores, vocabulary, rows[best], choice))
-        elif drop > _FAINT:
+        elif drop > _LEAST_LOG_ODDS:
             entities.remove(entity)
     return Reading({token: words(token, 0) for token in entities}, attributes, tuple(facts))
 
@@ -150,7 +150,7 @@ def _relation(tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary, row: i
 
 
 def _verb(first: int, tokens: TokenGraph, teller: np.ndarray) -> int:
-    """Of the tokens that are the same verb as the first one, that which tells most of the predicate."""
+    """Of the tokens that are the same verb as the first one, the one that the predicate points at most."""
     base = base_verb(tokens, first)
     return max((i for i in range(first, len(tokens)) if base_verb(tokens, i) == base), key=lambda i: teller[i])
 

@@ -23,7 +23,7 @@ _PLACES = {
 
 
 def relation_edges(draft: Draft, travelling: set[str]) -> list[tuple[Edge, int | None]]:
-    """Relations that are no event, with the token that tells of each.
+    """Relations that are no event, each with the token that it was read from.
 
     Args:
         draft: with entities and events whose ids are given.

@@ -53,7 +53,7 @@ class Corrected:
 
 
 class Spelling:
-    """Corrects words that nobody knows and that one slip of a key makes of a known one.
+    """Corrects unknown words that are one mistyped key away from a known one.
 
     A slip is a letter too many, too few, another, or two exchanged (Damerau 1964). A word is known if the parser's
     captions or the lexicon have it. Of several words that are one slip away the commonest is taken.

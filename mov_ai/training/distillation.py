@@ -24,7 +24,7 @@ from mov_ai.parser.vocabulary import Vocabulary
 from mov_ai.training.parser_samples import IGNORED
 
 #: Share of the tokens of a made-up caption that get another word, where one of their kind is at hand.
-_EXCHANGED = 0.7
+_EXCHANGED_SHARE = 0.7
 _TARGETS = ("role", "direction", "left", "form", "negated", "attribute", "link", "order")
 
 
@@ -70,7 +70,7 @@ class Teachers:
         self.networks = networks
 
     def __call__(self, batch: dict[str, Tensor]) -> SoftTargets:
-        """What the teachers say of a batch, of which they see all words (`whole`, `whole_relation`)."""
+        """The teachers' mean output for a batch, of which they see all words (`whole`, `whole_relation`)."""
         shown = {**batch, "features": batch["whole"], "relation": batch["whole_relation"]}
         answers: list[SoftTargets] = []
         with torch.no_grad():
@@ -126,7 +126,7 @@ def imitation_losses(logits: ParseLogits, soft: SoftTargets, mask: Tensor) -> di
 def exchange_words(batch: dict[str, Tensor], share: float, rng: np.random.Generator) -> None:
     """Make a share of a batch's captions up: their nouns and adjectives become others' of the same tag, in place.
 
-    What people said of these captions is forgotten: all their targets are ignored from then on.
+    Human annotations no longer fit these captions, so all their targets are ignored.
     """
     features, role = batch["features"].numpy(), batch["role"].numpy()
     chosen = rng.random(len(role)) < share
@@ -135,13 +135,13 @@ def exchange_words(batch: dict[str, Tensor], share: float, rng: np.random.Genera
     entity = role == ROLES.index("entity")
     attribute = np.isin(role, [i for i, name in enumerate(ROLES) if name.startswith("attribute")])
     group = np.where(entity, tag, np.where(attribute, -tag, 0))
-    drawn = features[..., words].copy()
+    exchanged = features[..., words].copy()
     for number in np.unique(group[group != 0]):
         members = np.argwhere(group == number)
-        replaced = members[chosen[members[:, 0]] & (rng.random(len(members)) < _EXCHANGED)]
-        givers = members[rng.integers(len(members), size=len(replaced))]
-        drawn[replaced[:, 0], replaced[:, 1]] = features[givers[:, 0], givers[:, 1]][:, words]
-    features[..., words] = drawn
+        replaced = members[chosen[members[:, 0]] & (rng.random(len(members)) < _EXCHANGED_SHARE)]
+        sources = members[rng.integers(len(members), size=len(replaced))]
+        exchanged[replaced[:, 0], replaced[:, 1]] = features[sources[:, 0], sources[:, 1]][:, words]
+    features[..., words] = exchanged
     rows = torch.from_numpy(chosen)
     for name in _TARGETS:
         batch[name][rows] = IGNORED

@@ -281,7 +281,7 @@ def _text_words(text: str) -> list[str]:
 
 
 def factual_sample(caption: Captioned, aligned: Aligned, vocabulary: Vocabulary) -> Sample:
-    """What the network should say of a caption of FACTUAL's.
+    """The network's targets for a caption of FACTUAL's.
 
     Roles and links follow from the triples: the verb of a predicate is an event, whose agent is the head, and the tail
     its patient, or, after a preposition, its location; an attribute that is a verb form behind its noun is an event

@@ -129,7 +129,7 @@ def _ordered(synsets: dict[_Key, _Synset]) -> tuple[list[_Synset], np.ndarray]:
 
 
 def _definition_words(order: list[_Synset], uses: Mapping[str, int]) -> list[list[str]]:
-    """The first words of each definition that say something, as WordNet lists them.
+    """The first words of each definition that carry meaning, as WordNet lists them.
 
     Args:
         order: synsets.

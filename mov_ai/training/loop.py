@@ -229,7 +229,7 @@ class Trainer:
                 )
 
     def _agreed(self, local_decision: bool) -> bool:
-        """Whether any process says so: clocks and signals differ between processes, decisions must not."""
+        """Whether any process decided so: clocks and signals differ between processes, but all must act alike."""
         if self.accelerator.num_processes == 1:
             return local_decision
         flag = torch.tensor([float(local_decision)], device=self.device)

@@ -18,7 +18,7 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Sample:
-    """A token graph and what the network should say of it; N tokens, M chosen ones, P pairs of entities.
+    """A token graph and the network's targets for it; N tokens, M chosen ones, P pairs of entities.
 
     Whatever a source does not tell is ignored (-100).
 

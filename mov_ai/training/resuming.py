@@ -99,7 +99,7 @@ def optimizer_states(
 def warn_of_changes(
     folder: Path, state: TrainingState, trainer: Mapping[str, Any], objective: Mapping[str, Any]
 ) -> None:
-    """Going on with other settings is allowed, and said."""
+    """Other settings are allowed on resuming; each difference is reported."""
     for part, before, now in (
         ("trainer", state.trainer, trainer),
         ("objective", state.objective, json.loads(json.dumps(objective))),

@@ -209,10 +209,10 @@ def _notices(entrants: Sequence[Entrant]) -> list[str]:
                 "another number of FLOPs, and equal compute rules over equal steps"
             )
         settings = {k: entrant.trained["trainer"].get(k) for k in ("learning_rate", "schedule", "warmup_steps")}
-        own = {k: first.trained["trainer"].get(k) for k in settings}
-        if settings != own or entrant.trained["objective"].get("batch_size") != first.trained["objective"].get(
-            "batch_size"
-        ):
+        first_settings = {k: first.trained["trainer"].get(k) for k in settings}
+        if settings != first_settings or entrant.trained["objective"].get("batch_size") != first.trained[
+            "objective"
+        ].get("batch_size"):
             lines.append(f"{entrant.name}: another batch size or learning rate than {first.name}")
     comparisons = sum(len(against(entrant, first)) for entrant in entrants[1:])
     if comparisons:

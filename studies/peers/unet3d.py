@@ -131,5 +131,5 @@ class UNet3DDenoiser(AnyDenoiser):
         the length is always the same, so that a video does not depend on what else is in its batch.
         """
         tokens, missing = self.text(functional.pad(c.text_features, (0, 0, 0, MAX_WORDS - c.text_features.shape[1])))
-        there = ~missing & c.keep_text[:, None]
-        return torch.where(there[..., None], tokens, self.null.to(self.null.dtype))
+        has_token = ~missing & c.keep_text[:, None]
+        return torch.where(has_token[..., None], tokens, self.null.to(self.null.dtype))

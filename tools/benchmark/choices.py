@@ -104,9 +104,9 @@ class Choice:
             sizes: the size of each; any if not given.
             counts: how many of each; 1 if not given.
         """
-        given = [*shapes, *(None for _ in range(number - len(shapes)))]
-        free = self.some([shape for shape in SHAPES if shape not in given], number)
-        names = [shape or free.pop() for shape in given]
+        chosen_shapes = [*shapes, *(None for _ in range(number - len(shapes)))]
+        free = self.some([shape for shape in SHAPES if shape not in chosen_shapes], number)
+        names = [shape or free.pop() for shape in chosen_shapes]
         colors = self.some(tuple(COLORS), number)
         return tuple(
             Thing(

@@ -209,12 +209,12 @@ def _one_more(prompt: BenchmarkPrompt) -> Scene | None:
 
 def _one_fewer(prompt: BenchmarkPrompt) -> Scene | None:
     """One fewer of everything that is counted."""
-    seen: set[int] = set()
+    left_out_once: set[int] = set()
     kept: list[Instance] = []
     for instance in prompt.scene.instances:
-        if instance.thing in seen:
+        if instance.thing in left_out_once:
             kept.append(instance)
-        seen.add(instance.thing)
+        left_out_once.add(instance.thing)
     return replace(prompt.scene, instances=tuple(kept)) if kept else None
 
 

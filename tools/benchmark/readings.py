@@ -78,8 +78,8 @@ def _thing(graph: SceneGraph, entity: str) -> tuple[object, ...]:
     node = graph.node(entity)
     stated = ((attribute_concept(attribute.label), edge.interval) for attribute, edge in graph.attributes(entity))
     # Times in tenths: a change in the middle is meant, not at which hundredth.
-    held = frozenset((*what, round(start, 1), round(end, 1)) for what, (start, end) in stated if what is not None)
-    return concept("shape", node.label), node.count, held
+    attributes = frozenset((*what, round(start, 1), round(end, 1)) for what, (start, end) in stated if what is not None)
+    return concept("shape", node.label), node.count, attributes
 
 
 def _event(graph: SceneGraph, event: str, names: dict[str, str | None]) -> tuple[object, ...]:

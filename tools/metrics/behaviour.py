@@ -319,8 +319,8 @@ class _Bench:
 
     def _quantities(self, prompts: Mapping[str, str]) -> list[Quantity]:
         """Without those of prompts that a report exchanges by itself."""
-        known = {*MEANS, FEATURES, PROBABILITIES, I3D}
-        return [quantity for quantity in quantities(self.networks, prompts) if quantity.name in known]
+        measured_names = {*MEANS, FEATURES, PROBABILITIES, I3D}
+        return [quantity for quantity in quantities(self.networks, prompts) if quantity.name in measured_names]
 
     def measure(self, videos: Sequence[Video]) -> tuple[Values, Values]:
         singles = measure(((video,) for video in videos), self._quantities(self.prompts), self._settings)
@@ -337,8 +337,8 @@ class _Bench:
         values: dict[str, float] = {}
         for prefix, quantity in (("", I3D), ("embedded_", FEATURES)):
             if singles.of.get(quantity) and reference.of.get(quantity):
-                ours, others = singles.stack(quantity), reference.stack(quantity)
-                values |= {prefix + name: distance(ours, others) for name, distance in DISTANCES.items()}
+                generated, clean_features = singles.stack(quantity), reference.stack(quantity)
+                values |= {prefix + name: distance(generated, clean_features) for name, distance in DISTANCES.items()}
         # In one split: there are few videos.
         if singles.of.get(I3D):
             values[INCEPTION] = inception_score(softmax(singles.stack(I3D), axis=1), 1)

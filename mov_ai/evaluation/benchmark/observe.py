@@ -19,11 +19,11 @@ from mov_ai.worlds.tabletop.metric_labels import COLOR_NAMES
 from mov_ai.worlds.tabletop.motions import motion_of, movers
 
 #: Share of the frames in which a look must be right, and in which a thing must be there.
-_MOST, _PRESENT = 0.8, 0.6
+_MOST_FRAMES, _PRESENT = 0.8, 0.6
 #: Share of the frames in which a thing is there that comes or goes.
 _SOME_TIME = 0.12
 #: A track that no thing was given counts as one too many from this share of the frames on.
-_EXTRA = 0.4
+_EXTRA_FRAMES = 0.4
 #: An unseen thing counts as hidden if so much of its box is covered. A track whose box lies in another's by this share
 #: is a part of that thing, not a thing of its own.
 _COVERED, _INSIDE = 0.5, 0.7
@@ -93,7 +93,7 @@ class Observed:
         colors = [COLOR_NAMES.index(color) for color, _ in expected.colors]
         main_colors = track.color[track.seen].argmax(1)
         if len(colors) < 2:
-            return all(float((main_colors == color).mean()) >= _MOST for color in colors)
+            return all(float((main_colors == color).mean()) >= _MOST_FRAMES for color in colors)
         return self.turned(track, colors[0], colors[1]) is not None
 
     def turned(self, track: Track, old: int, new: int) -> float | None:
@@ -107,7 +107,7 @@ class Observed:
         split = 1 + int(np.argmax(right))
         least = min(2, max(1, self.frames // 8))
         sides = ((colors[:split] == old), (colors[split:] == new))
-        if any(side.sum() < least or side.mean() < _MOST for side in sides):
+        if any(side.sum() < least or side.mean() < _MOST_FRAMES for side in sides):
             return None
         times = frame_times(self.frames)
         return float(times[frames[split - 1]] + times[frames[split]]) / 2
@@ -156,7 +156,7 @@ class Observed:
 
     def extras(self, entity: str) -> list[Track]:
         """Lookalikes that are there for long enough to be one too many."""
-        return [t for t in self.lookalikes(entity) if self.expected[entity].presence(t) >= _EXTRA]
+        return [t for t in self.lookalikes(entity) if self.expected[entity].presence(t) >= _EXTRA_FRAMES]
 
     def one(self, entity: str) -> Track:
         """The track of an entity that there is one of."""
@@ -179,7 +179,7 @@ class Observed:
     # -- events --------------------------------------------------------------------------------------------------------
 
     def doings(self, event: str) -> list[Doing] | None:
-        """When each of those of whom it is said do it; None if one of them does not, or looks wrong.
+        """When each of an event's agents does it; None if one of them does not, or looks wrong.
 
         When it should happen does not count here: it is looked for in the whole video.
         """

@@ -17,7 +17,7 @@ from mov_ai.graph.schema import FULL
 from mov_ai.worlds.tabletop.scene import RADIUS
 
 #: Share of the frames in which a relation must hold.
-_MOST = 0.7
+_MOST_FRAMES = 0.7
 #: World units: things are 0.9 to 1.4 wide. Along its axis a relation asks for this distance, and that it is not much
 #: smaller than the distance across. "next to" asks for a gap between the sides of at most `_GAP`.
 _APART, _ACROSS, _GAP = 0.45, 0.7, 0.75
@@ -61,7 +61,7 @@ def _count(observed: Observed, about: dict[str, Any]) -> bool:
     if not alike:
         return False
     numbers = np.sum([track.seen for track in alike], axis=0)
-    return float((numbers == observed.graph.node(entity).count).mean()) >= _MOST
+    return float((numbers == observed.graph.node(entity).count).mean()) >= _MOST_FRAMES
 
 
 def _steady(observed: Observed, about: dict[str, Any]) -> bool:
@@ -120,7 +120,7 @@ def _relation(observed: Observed, about: dict[str, Any]) -> bool:
     if pair is None:
         return False
     held_frames = holds(observed, *pair, about["label"])
-    return len(held_frames) > 0 and float(held_frames.mean()) >= _MOST
+    return len(held_frames) > 0 and float(held_frames.mean()) >= _MOST_FRAMES
 
 
 def holds(observed: Observed, first: str, second: str, label: str) -> np.ndarray:
@@ -185,7 +185,7 @@ def _carried(observed: Observed, about: dict[str, Any]) -> bool:
     if pair is None or not all(_goes(observed, entity, about["way"]) for entity in pair):
         return False
     both = observed.one(pair[0]).seen & observed.one(pair[1]).seen
-    return bool(both.any() and _rests(observed, *pair)[both].mean() >= _MOST)
+    return bool(both.any() and _rests(observed, *pair)[both].mean() >= _MOST_FRAMES)
 
 
 def _goes(observed: Observed, entity: str, way: str) -> bool:
@@ -240,7 +240,7 @@ def _pushes(observed: Observed, about: dict[str, Any]) -> bool:
     gap = sign * (front[:, 0] - back[:, 0]) - (front[:, 2] + back[:, 2]) / 2
     depth = np.abs(observed.floor(pair[0]) - observed.floor(pair[1]))[both, 1]
     touching = (gap < _TOUCH) & (gap > -min(front[:, 2].mean(), back[:, 2].mean()) / 2) & (depth < _LEVEL)
-    return bool(touching.any() and touching.mean() >= _MOST)
+    return bool(touching.any() and touching.mean() >= _MOST_FRAMES)
 
 
 QUESTIONS: dict[str, _Question] = {

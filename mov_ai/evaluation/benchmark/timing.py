@@ -16,7 +16,7 @@ _BEGUN, _DONE = 0.2, 0.8
 #: A window counts if it holds this share of the best window's motion: then it overlaps the motion by half.
 _HALF = 0.5
 #: Share of the frames on either side of a sudden change that must be right.
-_MOST = 0.8
+_RIGHT_FRAMES = 0.8
 #: Height of a jump, as a share of the frame, and where it is high: less below its top than this share of its height.
 _LEAP, _HIGH = 0.035, 0.7
 #: Below this change from frame to frame a cube counts as still; four times its angle, in radians.
@@ -63,7 +63,11 @@ def switched(track: Track, off: bool) -> Doing | None:
     least = min(2, max(1, len(is_on) // 8))
     right = [int(is_on[:split].sum() + (~is_on[split:]).sum()) for split in range(1, len(is_on))]
     split = 1 + int(np.argmax(right))
-    if is_on[:split].mean() < _MOST or (~is_on[split:]).mean() < _MOST or min(split, len(is_on) - split) < least:
+    if (
+        is_on[:split].mean() < _RIGHT_FRAMES
+        or (~is_on[split:]).mean() < _RIGHT_FRAMES
+        or min(split, len(is_on) - split) < least
+    ):
         return None
     time = float(times[split - 1] + times[split]) / 2
     return Doing(time, time) if off else Doing(1 - time, 1 - time)

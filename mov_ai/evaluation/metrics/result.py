@@ -163,12 +163,12 @@ def comparable(a: MetricResult | Absent, b: MetricResult | Absent) -> Comparison
             return Comparison((f"absent: {result.reason}",))
     assert isinstance(a, MetricResult)
     assert isinstance(b, MetricResult)
-    one, other = _dependencies(a), _dependencies(b)
+    first, second = _dependencies(a), _dependencies(b)
     return Comparison(
         tuple(
-            f"{key}: {one.get(key, 'not given')} and {other.get(key, 'not given')}"
-            for key in dict.fromkeys([*one, *other])
-            if key not in one or key not in other or not _same(one[key], other[key])
+            f"{key}: {first.get(key, 'not given')} and {second.get(key, 'not given')}"
+            for key in dict.fromkeys([*first, *second])
+            if key not in first or key not in second or not _same(first[key], second[key])
         )
     )
 

@@ -105,7 +105,7 @@ def own_interval(graph: SceneGraph, edge: Edge) -> str:
 
 
 def edge_text(graph: SceneGraph, edge: Edge) -> str:
-    """The label of an edge in a drawing; "" for edges whose colour and place say enough."""
+    """The label of an edge in a drawing; "" for edges whose colour and place are clear without one."""
     if edge.type in ("spatial", "relation", "temporal"):
         words = edge.label or ""
     elif edge.type in ("contains", "has_attribute"):

@@ -39,7 +39,7 @@ class RecognitionConfig:
 
 @dataclass
 class Recognised:
-    """Logits for B videos of F frames; what each number stands for is the world's to say.
+    """Logits for B videos of F frames; the world's `metric_labels` define what each number stands for.
 
     Attributes:
         labels: (B, labels); sigmoid.

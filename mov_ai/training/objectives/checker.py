@@ -229,7 +229,7 @@ def _draw(index: int, count: int, fine: float, device: torch.device) -> list[_Fr
 
 
 def _recolored(scene: Scene, rng: np.random.Generator) -> Scene:
-    """The scene with colours drawn anew, so that a colour says nothing of a shape.
+    """The scene with colours drawn anew, so that colours do not depend on shapes.
 
     Splits of the world rule some pairs out or show them too often. A network that has learned that would take a purple
     can for the purple box that a caption of the test split asks for.

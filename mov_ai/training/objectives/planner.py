@@ -362,7 +362,7 @@ class PlannerObjective(Objective):
 
 
 def _relate_anew(drawn: dict[str, np.ndarray], labels: LabelTable, rng: np.random.Generator) -> None:
-    """Say other relations that are true, or none, in most samples; the world itself says one in every third scene.
+    """Replace the relation by other true ones, or none, in most samples; only every third scene has one by itself.
 
     A relation starts with the clip or at a random frame, and is true in that frame.
     """

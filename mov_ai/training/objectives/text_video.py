@@ -229,17 +229,19 @@ def text_video_figures(module: TextVideo, clips: MetricClips, batch_size: int = 
     for name, axis in (("video_r1", 0), ("text_r1", 1)):
         right = [group.argmax(axis) == torch.arange(len(group)) for group in groups]
         figures[name] = torch.cat(right).float().mean().item()
-    unseen = []
+    blind_shares = []
     for number, edit in enumerate(EDITS, 1):
-        having = [i for i, texts_of in enumerate(captions) if texts_of[number]]
-        if having:
-            false = torch.from_numpy(module.embed_text([captions[i][number] for i in having]))
-            further = texts[having] - false
-            figures[f"false_{edit}"] = ((videos[having] * further).sum(-1) > 0).float().mean().item()
+        edited_clips = [i for i, texts_of in enumerate(captions) if texts_of[number]]
+        if edited_clips:
+            false = torch.from_numpy(module.embed_text([captions[i][number] for i in edited_clips]))
+            difference = texts[edited_clips] - false
+            figures[f"false_{edit}"] = ((videos[edited_clips] * difference).sum(-1) > 0).float().mean().item()
             # Every other clip's video, not its own.
-            nearer = (further @ videos.T > 0).float()
-            own = nearer[range(len(having)), having]
-            unseen.append(((nearer.sum() - own.sum()) / max(nearer.numel() - len(having), 1)).item())
+            prefers_true = (difference @ videos.T > 0).float()
+            own_video = prefers_true[range(len(edited_clips)), edited_clips]
+            blind_shares.append(
+                ((prefers_true.sum() - own_video.sum()) / max(prefers_true.numel() - len(edited_clips), 1)).item()
+            )
     figures["false"] = float(np.mean([value for name, value in figures.items() if name.startswith("false_")]))
-    figures["unseen"] = float(np.mean(unseen))
+    figures["unseen"] = float(np.mean(blind_shares))
     return figures

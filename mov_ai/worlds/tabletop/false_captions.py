@@ -97,7 +97,7 @@ def _edited(scene: Scene, edit: str, rng: np.random.Generator) -> Scene | None:
 def _with_looks(scene: Scene, field: str, rng: np.random.Generator) -> Scene | None:
     """Two things with their colours or shapes exchanged, or one with another colour or shape."""
     things = list(scene.things)
-    i, j = _two(len(things), rng)
+    i, j = _draw_pair(len(things), rng)
     # With equal shapes an exchange of colours might only change which thing is named first.
     exchanged = i != j and things[i].shape != things[j].shape
     if field == "shape":
@@ -120,9 +120,9 @@ def _with_look(thing: Thing, field: str, value: str) -> Thing:
 
 def _with_motions(scene: Scene, rng: np.random.Generator) -> Scene | None:
     actions = list(scene.actions)
-    i, j = _two(len(actions), rng)
+    i, j = _draw_pair(len(actions), rng)
     one, other = actions[i], actions[j]
-    if one.thing != other.thing and _what(one) != _what(other) and rng.random() < 0.5:
+    if one.thing != other.thing and _motion_and_value(one) != _motion_and_value(other) and rng.random() < 0.5:
         actions[i] = replace(one, motion=other.motion, value=other.value)
         actions[j] = replace(other, motion=one.motion, value=one.value)
         changed = replace(scene, actions=tuple(actions))
@@ -138,13 +138,13 @@ def _with_motions(scene: Scene, rng: np.random.Generator) -> Scene | None:
 
 def _with_order(scene: Scene, rng: np.random.Generator) -> Scene | None:
     steps = sorted({action.interval for action in scene.actions})
-    a, b = _two(len(steps), rng)
+    a, b = _draw_pair(len(steps), rng)
     if a == b:
         return None
     moved = {steps[a]: steps[b], steps[b]: steps[a]}
 
     def done(step: int) -> set[tuple[int, str, str | None]]:
-        return {(act.thing, *_what(act)) for act in scene.actions if act.interval == steps[step]}
+        return {(act.thing, *_motion_and_value(act)) for act in scene.actions if act.interval == steps[step]}
 
     if done(a) == done(b):
         return None
@@ -152,15 +152,15 @@ def _with_order(scene: Scene, rng: np.random.Generator) -> Scene | None:
     return replace(scene, actions=tuple(sorted(actions, key=lambda act: act.interval)))
 
 
-def _what(action: Action) -> tuple[str, str | None]:
+def _motion_and_value(action: Action) -> tuple[str, str | None]:
     return action.motion, action.value
 
 
 def _does(scene: Scene, thing: int) -> list[tuple[str, str | None]]:
-    return [_what(action) for action in scene.actions if action.thing == thing]
+    return [_motion_and_value(action) for action in scene.actions if action.thing == thing]
 
 
-def _two(count: int, rng: np.random.Generator) -> tuple[int, int]:
+def _draw_pair(count: int, rng: np.random.Generator) -> tuple[int, int]:
     """Two different places in random order; the same one twice if there is only one."""
     order = rng.permutation(count)
     return int(order[0]), int(order[-1])

@@ -194,7 +194,7 @@ class _SceneTeller(SceneWords):
         return things.pop() if len(things) == 1 else None
 
     def _presented(self) -> list[Piece]:
-        """ "There is a red ball rolling left", for a first step with one clause; nothing if that cannot be said."""
+        """ "There is a red ball rolling left", for a first step with one clause; else nothing."""
         event = self.steps[0][0]
         if len(self.steps[0]) > 1 or event.motion == "appear":
             return []
@@ -230,7 +230,7 @@ class _SceneTeller(SceneWords):
         return self.arrange(self.template("at_once"), a, b, tenses)
 
     def _reordered(self) -> list[Piece]:
-        """The first two steps in one sentence with a subordinate clause; nothing where they are told one by one."""
+        """The first two steps in one sentence with a subordinate clause; nothing where each gets its own clause."""
         if len(self.steps) < 2 or any(len(events) > 1 for events in self.steps[:2]):
             return []
         same = self._subject(0) is not None and self._subject(0) == self._subject(1)

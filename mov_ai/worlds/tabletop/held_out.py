@@ -36,7 +36,7 @@ _BY_STEM = {(word[:-1] if word.endswith("e") else word): other for word, other i
 
 
 def with_seen_words(graph: SceneGraph) -> SceneGraph:
-    """A copy whose labels and caption say held-out words with others; spans are left out, for the text changes."""
+    """A copy whose labels and caption have other words for held-out ones; spans are dropped, as the text changes."""
     nodes = [replace(node, label=HELD_OUT_WORDS.get(node.label.lower(), node.label), span=None) for node in graph.nodes]
     caption = _FORM.sub(lambda match: _BY_STEM[match.group(1).lower()], graph.caption)
     return SceneGraph(caption, nodes, graph.edges)

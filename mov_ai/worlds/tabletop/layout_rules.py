@@ -23,7 +23,7 @@ from mov_ai.worlds.tabletop.scene import Camera, camera_axes
 #: The middle of the cameras that the world draws.
 NOMINAL_CAMERA = Camera((0.0, 3.3, -6.2), (0.0, 0.62, 0.0), 0.37)
 #: A box counts as seen from this visibility on.
-SEEN = 0.5
+_LEAST_VISIBILITY = 0.5
 #: Thresholds, in world units (an object is 0.9 to 1.4 wide); gold motions are about twice as large.
 MOVED, LIFTED, JUMPED, STILL = 0.45, 0.5, 0.35, 0.25
 #: Width and height, at the same distance, after growing or shrinking as a share of those before.
@@ -124,7 +124,7 @@ def _stay(boxes: np.ndarray, interval: Interval) -> float:
     place = world_positions(boxes[frames])
     steady = 1 - np.abs(place - place[0]).max() / STILL
     same_size = 1 - np.abs(_resized(boxes, interval)).max() / -np.log(SHRUNK)
-    visibility = boxes[frames, 5].min() / SEEN - 1
+    visibility = boxes[frames, 5].min() / _LEAST_VISIBILITY - 1
     return float(min(steady, same_size, 1 - _wobble(boxes, interval) / WOBBLE, visibility))
 
 
@@ -139,12 +139,12 @@ def _visibility_around(boxes: np.ndarray, interval: Interval) -> tuple[float, fl
 
 def _vanish(boxes: np.ndarray, interval: Interval) -> float:
     before, after = _visibility_around(boxes, interval)
-    return min(before / SEEN - 1, 1 - after / SEEN)
+    return min(before / _LEAST_VISIBILITY - 1, 1 - after / _LEAST_VISIBILITY)
 
 
 def _appear(boxes: np.ndarray, interval: Interval) -> float:
     before, after = _visibility_around(boxes, interval)
-    return min(after / SEEN - 1, 1 - before / SEEN)
+    return min(after / _LEAST_VISIBILITY - 1, 1 - before / _LEAST_VISIBILITY)
 
 
 _RULES: dict[str, _Rule] = {
@@ -272,7 +272,7 @@ def _judge_relation(edge: Edge, first: list[Track], second: list[Track], names: 
 
 def inside_share(boxes: np.ndarray) -> float:
     """Share of the seen boxes that lie within the frame, 1 if none is seen; boxes: (K, F, 6)."""
-    is_seen = boxes[..., 5] > SEEN
+    is_seen = boxes[..., 5] > _LEAST_VISIBILITY
     if not is_seen.any():
         return 1.0
     low, high = boxes[..., :2] - boxes[..., 2:4] / 2, boxes[..., :2] + boxes[..., 2:4] / 2
@@ -286,7 +286,7 @@ def _crowding(boxes: np.ndarray) -> tuple[float, float, int]:
     if not len(first):
         return 0.0, 0.0, 0
     a, b = boxes[first], boxes[second]  # (pairs, F, 6)
-    both = (a[..., 5] > SEEN) & (b[..., 5] > SEEN)
+    both = (a[..., 5] > _LEAST_VISIBILITY) & (b[..., 5] > _LEAST_VISIBILITY)
     low = np.maximum(a[..., :2] - a[..., 2:4] / 2, b[..., :2] - b[..., 2:4] / 2)
     high = np.minimum(a[..., :2] + a[..., 2:4] / 2, b[..., :2] + b[..., 2:4] / 2)
     overlap = np.clip(high - low, 0, None).prod(-1) * both

@@ -239,7 +239,7 @@ class _Builder:
         self.used_spans.add(free[0])
         return free[0]
 
-    def _known(self, kind: str, name: str) -> None:
+    def _check_named(self, kind: str, name: str) -> None:
         if (kind, name) not in self.nodes:
             raise UsageError(f"{self.path}: expected {name!r} among the {'entities' if kind == 'entity' else 'events'}")
 
@@ -288,11 +288,11 @@ class _Builder:
             )
             for role in _ROLES:
                 for entity in event.get(role, ()):
-                    self._known("entity", entity)
+                    self._check_named("entity", entity)
 
     def _attribute(self, entity: str, word: str, kind: str) -> tuple[str, ...]:
         """The key of an attribute; it is added when it is new."""
-        self._known("entity", entity)
+        self._check_named("entity", entity)
         if kind not in ATTRIBUTE_KINDS:
             raise UsageError(f"{self.path}: {word}: kind: expected one of {', '.join(ATTRIBUTE_KINDS)}; found {kind!r}")
         key = ("attribute", entity, kind, word)
@@ -312,7 +312,7 @@ class _Builder:
         started: dict[tuple[str, str], float] = {}
         for change in changes:
             _keys(change, _CHANGE_KEYS, (), f"{self.path}: changes")
-            self._known("event", change["event"])
+            self._check_named("event", change["event"])
         for change in sorted(changes, key=lambda c: self.intervals[c["event"]]):
             event, entity, kind, old, new = (change[k] for k in ("event", "entity", "kind", "from", "to"))
             time = change_time(self.intervals[event])
@@ -348,7 +348,7 @@ class _Builder:
         order = sorted(self.intervals, key=lambda name: (self.intervals[name][0], self.spans["event", name]))
         for a, b in dict.fromkeys([*itertools.pairwise(order), *meets]):
             for name in (a, b):
-                self._known("event", name)
+                self._check_named("event", name)
             swapped, label = allen(self.intervals[a], self.intervals[b], (a, b) in meets)
             source, target = (b, a) if swapped else (a, b)
             yield Edge(ids["event", source], ids["event", target], "temporal", label)

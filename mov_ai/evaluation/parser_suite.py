@@ -167,7 +167,7 @@ class ParserSuite:
         }
         result["accuracy"], result["oracle"], result["remarks"] = {}, {}, []
         training = [caption.caption for caption in read_factual("random", "train")]
-        seen = set(training)
+        training_captions = set(training)
         for split in self.splits:
             captions = read_factual(split, "test")[: self.limit]
             result["oracle"][split] = self._oracle(parser, split, captions)
@@ -181,7 +181,7 @@ class ParserSuite:
                 result["rare_words"] = [row._asdict() for row in rows]
                 result["errors"] = self._errors(captions, graphs, output)
             else:
-                self._measure_length(captions, seen, parser, length_parser, result)
+                self._measure_length(captions, training_captions, parser, length_parser, result)
         accuracy = result["accuracy"]
         if "random" in accuracy and "length" in accuracy:
             result["gap"] = {
@@ -197,12 +197,12 @@ class ParserSuite:
     def _measure_length(
         self,
         captions: Sequence[FactualCaption],
-        seen: set[str],
+        training_captions: set[str],
         parser: Parser,
         length_parser: Parser | None,
         result: dict[str, Any],
     ) -> None:
-        new = [caption for caption in captions if caption.caption not in seen]
+        new = [caption for caption in captions if caption.caption not in training_captions]
         overlap = f"{len(captions) - len(new)} of {len(captions)} captions of length/test are in random/train"
         result["length_test_captions_in_random_train"] = len(captions) - len(new)
         if length_parser is not None:

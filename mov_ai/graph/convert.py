@@ -58,10 +58,10 @@ def to_triples(graph: SceneGraph) -> list[Triple]:
     referents = {edge.source: edge.target for edge in graph.edges if edge.type == "coref"}
 
     def referent(node_id: str) -> Node:
-        seen = {node_id}
-        while referents.get(node_id) is not None and referents[node_id] not in seen:
+        visited = {node_id}
+        while referents.get(node_id) is not None and referents[node_id] not in visited:
             node_id = referents[node_id]
-            seen.add(node_id)
+            visited.add(node_id)
         return graph.node(node_id)
 
     def name(node_id: str) -> str:

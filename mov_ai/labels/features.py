@@ -166,13 +166,13 @@ class LabelFeatures:
         """Synsets of a word: weighted by use within their part of speech, by the role, by the part's own use."""
         w = self.weights
         weighted = {}
-        seen = _VISIBLE_FILES.get(role, ())
+        picture_files = _VISIBLE_FILES.get(role, ())
         for place, senses in enumerate(self._senses(role, word)):
             uses = [count + w.sense_decay**rank for rank, (_, count) in enumerate(senses)]
             total = sum(uses)
             by_part = total**w.part_power * (1.0 if place == 0 or role == "word" else w.other_part)
             for (synset, _), use in zip(senses, uses, strict=True):
-                boost = w.seen if self.meanings.lexname[synset] in seen else 1.0
+                boost = w.seen if self.meanings.lexname[synset] in picture_files else 1.0
                 weighted[synset] = (use / total) ** w.count_power * boost * by_part
         least = _LEAST_WEIGHT * max(weighted.values(), default=0.0)
         return {synset: weight for synset, weight in weighted.items() if weight > least}

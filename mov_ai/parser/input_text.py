@@ -62,7 +62,7 @@ def looks_foreign(text: str) -> bool:
     if len(letters) >= 4 and other > 0.3 * len(letters):
         return True
     words = re.findall(r"\w+", text.lower())
-    foreign, english = (sum(word in known for word in words) for known in (_FOREIGN, _ENGLISH))
+    foreign, english = (sum(word in small_words for word in words) for small_words in (_FOREIGN, _ENGLISH))
     return foreign >= 2 and foreign > english
 
 

@@ -65,14 +65,14 @@ def showable(scene: Scene, meeting: Collection[Pair] = ()) -> bool:
     if not all(_apart(states, i, j) for i, j in pairs):
         return False
     box = boxes(scene, states)
-    seen = states.visible.T  # (K, F)
+    is_visible = states.visible.T  # (K, F)
     cells = box[..., 2:4].prod(-1).mean(1) * (SIZE // STRIDE) ** 2
     if any(c < _CELLS[scene.things[i.thing].shape] for c, i in zip(cells, scene.instances, strict=True)):
         return False
     low, high = box[..., :2] - box[..., 2:4] / 2, box[..., :2] + box[..., 2:4] / 2
-    if (np.concatenate([low, 1 - high], -1)[seen] < _EDGE).any():
+    if (np.concatenate([low, 1 - high], -1)[is_visible] < _EDGE).any():
         return False
-    return all(_in_view(box, seen, i, j) for i, j in pairs)
+    return all(_in_view(box, is_visible, i, j) for i, j in pairs)
 
 
 def _apart(states: States, i: int, j: int) -> bool:

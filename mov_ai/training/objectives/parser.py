@@ -133,7 +133,7 @@ class ParserObjective(Objective):
         self._module: CompositionalSceneParser | None = None
         self._lengths: dict[int, np.ndarray] = {}
         #: How often each form is seen in the captions, by its number.
-        self._seen = np.zeros(FEATURES["form"], dtype=np.int64)
+        self._form_counts = np.zeros(FEATURES["form"], dtype=np.int64)
 
     def config(self) -> dict[str, Any]:
         return {
@@ -197,7 +197,7 @@ class ParserObjective(Objective):
                 self.samples[name] = self._cached(name, self.spacy, progress)
         for samples in self.samples.values():
             for sample in samples:
-                np.add.at(self._seen, sample.features[:, list(FEATURES).index("form")], 1)
+                np.add.at(self._form_counts, sample.features[:, list(FEATURES).index("form")], 1)
         if "factual" in self.shares:
             self.factual = read_captions(self.spacy, self.split, "dev", vocabulary)
         if "world" in self.shares:
@@ -264,7 +264,7 @@ class ParserObjective(Objective):
         for feature in WORD_FEATURES:
             features[hidden, place[feature]] = 0
         form = features[..., place["form"]]
-        seldom = mask & (rng.random(mask.shape) < _SELDOM_SHARE / (1 + self._seen[form] / _OFTEN))
+        seldom = mask & (rng.random(mask.shape) < _SELDOM_SHARE / (1 + self._form_counts[form] / _OFTEN))
         for feature in FORM_FEATURES:
             features[seldom, place[feature]] = 0
         blind = rng.random(len(mask)) < self.hidden_syntax

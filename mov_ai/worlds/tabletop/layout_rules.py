@@ -264,8 +264,8 @@ def _judge_relation(edge: Edge, first: list[Track], second: list[Track], names: 
     margins = [
         relation_margin(label, a.boxes[start], b.boxes[start]) for a in first for b in second if a.entity != b.entity
     ]
-    margins_known = [margin for margin in margins if margin is not None]
-    margin = min(margins_known) if margins_known else None
+    known_margins = [margin for margin in margins if margin is not None]
+    margin = min(known_margins) if known_margins else None
     text = f"{names[edge.source]} {edge.label} {names[edge.target]} at {edge.interval[0]:g}"
     return Verdict(edge.source, edge.target, text, label, None if margin is None else margin >= 0, margin or 0.0)
 

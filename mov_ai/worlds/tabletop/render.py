@@ -161,8 +161,8 @@ class _Caster:
         half, tall = EXTENT[self.scene.things[self.scene.instances[k].thing].shape]
         wide = half * (1.4143 if half < 1 else 1.0)
         unit = np.array([[x, y, z] for x in (-wide, wide) for y in (0, tall) for z in (-wide, wide)])
-        seen = self.states.visible[:, k]
-        return unit * self.states.radius[seen, k, None, None] + self.states.position[seen, k, None]
+        is_visible = self.states.visible[:, k]
+        return unit * self.states.radius[is_visible, k, None, None] + self.states.position[is_visible, k, None]
 
     def _area(self, points: np.ndarray) -> tuple[slice, slice] | None:
         """The rectangle of the window that can hold these points, over all frames; None if it is empty."""

@@ -73,7 +73,7 @@ def unplaced_scene(rng: np.random.Generator, split: str) -> Scene:
 def _actions(draw: Choices, things: list[Thing]) -> list[Action]:
     steps = int(draw.rng.choice([0, 1, 2, 3, 4, 5], p=[0.06, 0.30, 0.34, 0.19, 0.07, 0.04]))
     colors = {i: thing.color for i, thing in enumerate(things)}
-    seen: set[int] = set()
+    mentioned: set[int] = set()
     actions: list[Action] = []
     for step in range(steps):
         interval = (round(step / steps, 4), round((step + 1) / steps, 4))
@@ -88,7 +88,7 @@ def _actions(draw: Choices, things: list[Thing]) -> list[Action]:
         alone = len(set(actors)) == 1 < len(actors)
         first: str | None = None
         for index in actors:
-            options = [motion for motion in MOTIONS if motion != "appear" or index not in seen]
+            options = [motion for motion in MOTIONS if motion != "appear" or index not in mentioned]
             if alone:
                 options = [motion for motion in options if motion not in ("stay", "vanish", first)]
             common = [motion for motion in ("left", "left", "right", "right", "turn") if motion in options]
@@ -99,6 +99,6 @@ def _actions(draw: Choices, things: list[Thing]) -> list[Action]:
             if motion == "turn":
                 value = colors[index] = draw.pick([color for color in COLORS if color != colors[index]])
             first = motion
-            seen.add(index)
+            mentioned.add(index)
             actions.append(Action(index, motion, interval, value))
     return actions

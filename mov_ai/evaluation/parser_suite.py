@@ -254,10 +254,8 @@ class ParserSuite:
         labels = predicate_labels(read_factual(split, "train"))
         result = {}
         for name, known in (("words", frozenset[str]()), ("words, labels", labels)):
-            sayable_triples = (
-                oracle_triples(c.triples, words, known) for c, words in zip(captions, sayable, strict=True)
-            )
-            texts = [triples_to_text(triples) for triples in sayable_triples]
+            oracles = (oracle_triples(c.triples, words, known) for c, words in zip(captions, sayable, strict=True))
+            texts = [triples_to_text(triples) for triples in oracles]
             result[name] = {**asdict(self._compare(texts, captions)), "labels": len(known)}
         return result
 

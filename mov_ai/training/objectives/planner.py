@@ -432,16 +432,17 @@ def plan_figures(
 def _shares(reports: list[LayoutReport]) -> dict[str, float]:
     events = [v for report in reports for v in report.events if v.satisfied is not None]
     relations = [v for report in reports for v in report.relations if v.satisfied is not None]
-    figures = {
-        "events": np.mean([v.satisfied for v in events]),
-        "relations": np.mean([v.satisfied for v in relations]),
-        "inside": np.mean([report.inside for report in reports]),
-        "apart": np.mean([report.touching == 0 for report in reports]),
-        "faultless": np.mean([report.satisfied for report in reports]),
+    marks: dict[str, list[Any]] = {
+        "events": [v.satisfied for v in events],
+        "relations": [v.satisfied for v in relations],
+        "inside": [report.inside for report in reports],
+        "apart": [report.touching == 0 for report in reports],
+        "faultless": [report.satisfied for report in reports],
     }
     for motion in sorted({v.kind for v in events}):
-        figures[f"motion_{motion}"] = np.mean([v.satisfied for v in events if v.kind == motion])
-    return {name: round(float(value), 4) for name, value in figures.items()}
+        marks[f"motion_{motion}"] = [v.satisfied for v in events if v.kind == motion]
+    # What no graph says has no share.
+    return {name: round(float(np.mean(values)), 4) for name, values in marks.items() if values}
 
 
 def _card_text(

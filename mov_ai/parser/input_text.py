@@ -91,9 +91,10 @@ def given_heads(text: str, tokens: TokenGraph, entities: Sequence[str | tuple[in
         places = [np.flatnonzero((tokens.spans[:, 0] < end) & (tokens.spans[:, 1] > start)) for start, end in ranges]
         free = [place for place in places if len(place) and all(head != place[-1] for head, _ in heads)]
         if not free:
+            # Written out, a character may take ten.
             raise UsageError(
-                f"entity {entity!r} is not in the text {text[:60]!r}; give phrases as they stand there, or character "
-                "ranges"
+                f"entity {repr(entity)[:80]} is not in the text {repr(text)[:80]}; give phrases as they stand "
+                "there, or character ranges"
             )
         # The name starts after its article: "the dog" is named "dog".
         words = [int(token) for token in free[0]]

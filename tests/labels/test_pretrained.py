@@ -14,7 +14,7 @@ from mov_ai.labels.pretrained import MAX_TOKENS, PretrainedText
 from mov_ai.models.text_encoder import TextProjection
 
 
-def _save_tokenizer(folder: Path) -> None:
+def save_tokenizer(folder: Path) -> None:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -25,7 +25,7 @@ def _save_tokenizer(folder: Path) -> None:
     fast.save_pretrained(folder)
 
 
-def _save_t5(folder: Path) -> None:
+def save_t5(folder: Path) -> None:
     from transformers import T5Config, T5Model
 
     config = T5Config(vocab_size=7, d_model=12, d_kv=6, d_ff=16, num_layers=1, num_heads=2)
@@ -48,10 +48,10 @@ def _save_clip(folder: Path) -> None:
     CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=4)).save_pretrained(folder)
 
 
-@pytest.mark.parametrize("save", [_save_t5, _save_clip])
+@pytest.mark.parametrize("save", [save_t5, _save_clip])
 def test_captions_are_read_by_a_pretrained_encoder(tmp_path: Path, save: object) -> None:
     save(tmp_path)  # type: ignore[operator]
-    _save_tokenizer(tmp_path)
+    save_tokenizer(tmp_path)
     text = PretrainedText(str(tmp_path))
     assert text.width == 12
     features = text(["a red ball", "a red ball rolls"])
@@ -73,8 +73,8 @@ def test_an_encoder_that_cannot_be_loaded_is_one_clear_line(tmp_path: Path, monk
     with pytest.raises(UsageError, match=r"text_encoder: .*nowhere: cannot be loaded") as caught:
         PretrainedText(str(tmp_path / "nowhere"))
     assert "\n" not in str(caught.value)
-    _save_t5(tmp_path)
-    _save_tokenizer(tmp_path)
+    save_t5(tmp_path)
+    save_tokenizer(tmp_path)
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(UsageError, match="cannot be loaded") as caught:
@@ -87,8 +87,8 @@ def test_an_encoder_that_cannot_be_loaded_is_one_clear_line(tmp_path: Path, monk
 
 
 def test_labels_are_read_by_a_pretrained_encoder(tmp_path: Path) -> None:
-    _save_t5(tmp_path)
-    _save_tokenizer(tmp_path)
+    save_t5(tmp_path)
+    save_tokenizer(tmp_path)
     encoder = load_label_encoder(LabelEncoderConfig(str(tmp_path), 12))
     vectors = encoder([("entity", "red ball"), ("attribute", "red"), ("entity", "Red  ball")])
     assert vectors.shape == (3, 12)
@@ -99,8 +99,8 @@ def test_labels_are_read_by_a_pretrained_encoder(tmp_path: Path) -> None:
 
 
 def test_a_pretrained_encoder_of_another_width_is_refused(tmp_path: Path) -> None:
-    _save_t5(tmp_path)
-    _save_tokenizer(tmp_path)
+    save_t5(tmp_path)
+    save_tokenizer(tmp_path)
     with pytest.raises(UsageError, match=r"label encoder: expected width 64, found 12 in ") as caught:
         load_label_encoder(LabelEncoderConfig(str(tmp_path), 64))
     assert "\n" not in str(caught.value)

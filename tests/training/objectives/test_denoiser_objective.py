@@ -19,6 +19,7 @@ import mov_ai
 from mov_ai.errors import UsageError
 from mov_ai.graph import SceneGraph
 from mov_ai.labels.coverage import LabelCoverage
+from mov_ai.labels.pretrained import PretrainedText
 from mov_ai.models.cascade import CascadeConfig, resize
 from mov_ai.models.codec import FACTOR, CodecConfig, VideoCodec, to_unit
 from mov_ai.models.component import load_component, save_component
@@ -36,6 +37,7 @@ from mov_ai.worlds.tabletop.completion import without_assumed
 from mov_ai.worlds.tabletop.held_out import HELD_OUT_WORDS
 from mov_ai.worlds.tabletop.render import render
 from mov_ai.worlds.tabletop.world import caption_and_layout
+from tests.labels.test_pretrained import save_t5, save_tokenizer
 from tests.models.builders import LABELS
 from tests.models.test_codec import small_codec
 
@@ -202,6 +204,33 @@ def test_the_noise_of_a_loss_comes_from_its_generator(cache: Path) -> None:
         objective.loss(objective.module(), batch, torch.Generator().manual_seed(seed))[0].item() for seed in (0, 0, 1)
     ]
     assert values[0] == values[1] != values[2]
+
+
+def test_captions_may_be_read_by_a_pretrained_encoder_each_once(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "encoder"
+    save_t5(folder)
+    save_tokenizer(folder)
+    objective = _objective(cache, model=replace(SMALL, text_encoder=str(folder), text_width=12))
+    read: list[str] = []
+    encode = PretrainedText.__call__
+
+    def note(self: PretrainedText, captions: list[str]) -> Tensor:
+        read.extend(captions)
+        return encode(self, captions)
+
+    monkeypatch.setattr(PretrainedText, "__call__", note)
+    batches = [objective.batch(step) for step in range(6)]
+    assert all(batch["condition"]["text_features"].shape[-1] == 12 for batch in batches)
+    assert read
+    assert len(read) == len(set(read))
+    loss, _ = objective.loss(objective.module(), batches[0], torch.Generator().manual_seed(0))
+    loss.backward()
+    weight = objective.module().text.project.weight  # type: ignore[union-attr]
+    assert weight.shape == (SMALL.dim, 12)
+    assert weight.grad is not None
+    assert weight.grad.abs().sum() > 0
 
 
 def test_training_lowers_the_loss_and_exports_a_network(cache: Path, tmp_path: Path) -> None:

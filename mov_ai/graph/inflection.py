@@ -78,6 +78,8 @@ def inflect(lemma: str, form: str, plural: bool = False) -> str:
     if form not in VERB_FORMS:
         raise ValueError(f"form: expected one of {', '.join(VERB_FORMS)}; found {form!r}")
     verb, space, rest = lemma.partition(" ")
+    if not verb:
+        return lemma
     if form == "present":
         verb = (_PLURAL_PRESENT.get(verb) or verb) if plural else (_PRESENT.get(verb) or _with_s(verb))
     elif form == "gerund":

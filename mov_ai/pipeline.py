@@ -333,10 +333,9 @@ class MovAIPipeline:
                 )
             return layout, None
         verifier = None if self.world is None else self.world.verify
-        shape, trained = request.shape, self.shape
-        aspect = (shape.width * trained.height) / (shape.height * trained.width)
+        shape = request.shape
         planned, verdict = self.planner.plan(
-            graph, request.seed, layout, frames=shape.frames, verifier=verifier, aspect=aspect
+            graph, request.seed, layout, frames=shape.frames, verifier=verifier, aspect=shape.aspect
         )
         planned.shape = shape
         # Through the file's own precision, so that a saved layout gives the same video bit for bit.

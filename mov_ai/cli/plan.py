@@ -82,8 +82,7 @@ def plan(
     # As a pipeline does: what is planned is the completed graph.
     completed = prompt if world is None else world.complete(prompt, seed)
     verifier = None if world is None else world.verify
-    aspect = shape.width / shape.height
-    planned, report = planner.plan(completed, seed, known, frames=shape.frames, verifier=verifier, aspect=aspect)
+    planned, report = planner.plan(completed, seed, known, frames=shape.frames, verifier=verifier, aspect=shape.aspect)
     planned.shape = shape
     if out is not None:
         planned.save(out)

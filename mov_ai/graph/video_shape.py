@@ -45,6 +45,11 @@ class VideoShape:
         return f"{frames} of {self.height}x{self.width} at {self.fps:g} fps"
 
     @property
+    def aspect(self) -> float:
+        """Width over height."""
+        return self.width / self.height
+
+    @property
     def seconds(self) -> float:
         """How long it plays."""
         return self.frames / self.fps

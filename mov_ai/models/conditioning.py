@@ -19,12 +19,14 @@ from mov_ai.graph.instances import MAX_COUNT, drawn_entities
 from mov_ai.graph.time import frame_times
 from mov_ai.labels.coverage import SCENE_FIELDS, node_role
 from mov_ai.labels.encoder import LabelEncoder
+from mov_ai.labels.pretrained import MAX_TOKENS
 
 #: Index 0 is "none".
 NODE_KINDS = ("", *ATTRIBUTE_KINDS)
 #: Each edge type in both directions.
 EDGES = ("", *EDGE_TYPES, *(f"{name}^" for name in EDGE_TYPES))
-MAX_WORDS = 64
+#: Words of a caption that are read: as many as a pretrained encoder's tokens, for both have the same positions.
+MAX_WORDS = MAX_TOKENS
 #: Attributes of one entity that are painted.
 MAX_ATTRIBUTES = 12
 _WORD = re.compile(r"[^\W_]+(?:'\w+)?|[^\w\s]", re.UNICODE)

@@ -8,7 +8,6 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -154,7 +153,7 @@ class LatentCache:
             )
         self.directory, self.codec, self.split, self.clips, self.late = directory, codec, split, clips, late
         self.stages, self.frames = tuple(stages), frames
-        self._open: dict[int, tuple[dict[str, Tensor], list[Any]]] = {}
+        self._open: dict[int, tuple[dict[str, Tensor], list[tuple[SceneGraph, Layout]]]] = {}
         #: (chunk, row) of every sample, by stage.
         self.index: list[list[tuple[int, int]]] = [[] for _ in self.stages]
 
@@ -191,10 +190,15 @@ class LatentCache:
             with safe_open(self.path(chunk), "pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             lines = tensors.pop("clips").numpy().tobytes().decode().split("\n")
-            self._open[chunk] = tensors, [json.loads(line) for line in lines]
+            entries = [json.loads(line) for line in lines]
+            # Read and checked once, not at every step that draws them.
+            self._open[chunk] = (
+                tensors,
+                [(SceneGraph.from_dict(entry["graph"]), Layout.from_dict(entry["layout"])) for entry in entries],
+            )
         tensors, clips = self._open[chunk]
         latents, low, window, stage = (tensors[name][row : row + 1] for name in ("latents", "low", "window", "stage"))
-        graph, layout = SceneGraph.from_dict(clips[row]["graph"]), Layout.from_dict(clips[row]["layout"])
+        graph, layout = clips[row]
         return LatentSample(latents.float(), low.float(), window, stage, [graph], [layout])
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +39,7 @@ from mov_ai.worlds.tabletop.world import caption_and_layout
 from tests.labels.test_pretrained import save_t5, save_tokenizer
 from tests.models.builders import LABELS
 from tests.models.test_codec import small_codec
+from tests.training.objectives.here_pool import HerePool
 
 CODEC = Path(mov_ai.__file__).parent / "assets" / "tiny" / "codec"
 #: Latent cells along a side of a sample.
@@ -49,29 +49,13 @@ SMALL = DenoiserConfig(
 )
 
 
-class _HerePool:
-    """Runs the jobs of a process pool in this process: starting one takes longer than the six clips of a test."""
-
-    def __init__(self, *_: Any, **__: Any) -> None: ...
-
-    def __enter__(self) -> _HerePool:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def submit(self, job: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(job(*arguments))
-        return done
-
-
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder for cached clips, six to a chunk."""
     threads = torch.get_num_threads()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(latents, "CHUNK", 6)
-        patch.setattr(latents, "ProcessPoolExecutor", _HerePool)
+        patch.setattr(latents, "ProcessPoolExecutor", HerePool)
         yield tmp_path_factory.mktemp("cache")
     torch.set_num_threads(threads)
 

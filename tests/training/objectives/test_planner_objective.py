@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,25 +27,10 @@ from mov_ai.worlds.tabletop.layout_rules import relation_margin, score
 from mov_ai.worlds.tabletop.scene import FRAMES, simulate
 from mov_ai.worlds.tabletop.world import caption_and_layout, gold_layout
 from tests.models.builders import LABELS, ball_and_cube
+from tests.training.objectives.here_pool import HerePool
 
 SMALL = PlannerConfig(dim=16, layers=1, heads=2, expansion=1, labels=LABELS)
 SCENES = 20
-
-
-class _HerePool:
-    """Runs the jobs of a process pool in this process."""
-
-    def __init__(self, *_: Any, **__: Any) -> None: ...
-
-    def __enter__(self) -> _HerePool:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def submit(self, job: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(job(*arguments))
-        return done
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +38,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder for the pool, twenty scenes to a file."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(objective_module, "CHUNK", SCENES)
-        patch.setattr(objective_module, "ProcessPoolExecutor", _HerePool)
+        patch.setattr(objective_module, "ProcessPoolExecutor", HerePool)
         patch.setattr(objective_module, "as_completed", list)
         yield tmp_path_factory.mktemp("pool")
 

@@ -123,7 +123,7 @@ def graph_warnings(graph: SceneGraph, distant_labels: list[str]) -> list[str]:
 
 def _versions() -> dict[str, str]:
     versions = {"python": platform.python_version()}
-    for name in ("mov_ai", "torch", "spacy", "torch-geometric", "diffusers"):
+    for name in ("mov_ai", "torch", "spacy", "diffusers"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     return versions

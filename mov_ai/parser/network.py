@@ -152,8 +152,7 @@ class RelationalAttention(nn.Module):
 
     A token attends to all others; the type of the edge between them (dependency label and direction, same lemma) and
     their distance in the text shift each head's score. It is the sum that a torch-geometric `MessagePassing` layer
-    with softmax aggregation gives (a test compares the two), in plain torch: importing torch-geometric alone would
-    double the start-up time of `mov-ai parse`.
+    with softmax aggregation gives, in plain torch: see `docs/parsing.md`.
     """
 
     def __init__(self, config: ParserConfig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -30,7 +31,7 @@ _TOKEN = re.compile(
 )
 
 
-class Realiser(Choices):
+class Realiser(Choices, ABC):
     """Words events; everything is worded in the order of the text, so that first mentions are known.
 
     A plot's own realiser says how its nouns are worded (`noun_phrase`, `subject_phrase`), how its verbs are chosen
@@ -51,24 +52,24 @@ class Realiser(Choices):
 
     # -- what each plot words in its own way ---------------------------------------------------------------------------
 
+    @abstractmethod
     def noun_phrase(self, index: int, case: str = "subject", near: Sequence[int] = ()) -> list[Piece]:
         """Speak of an actor: in full the first time, briefly afterwards. `near`: told in the same clause before it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def subject_phrase(self, event: Event) -> list[Piece]:
         """All subjects of an event."""
-        raise NotImplementedError
 
     def choose_words(self, event: Event) -> None:
         """Fix the words of an event that are still open, just before it is worded."""
 
+    @abstractmethod
     def complements(self, event: Event) -> list[Piece]:
         """What follows the verb."""
-        raise NotImplementedError
 
+    @abstractmethod
     def elided_tense(self, event: Event, tense: str) -> str:
         """The tense of a verb whose subject is left out: "is rolling, then turning"."""
-        raise NotImplementedError
 
     def first_clause(self, event: Event, tense: str, main: Event | None = None) -> list[Piece]:
         """The first clause of a pattern; `main` is the event of the main clause if that still follows."""

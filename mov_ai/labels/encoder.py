@@ -17,6 +17,8 @@ from mov_ai.labels.meanings import load_meanings
 
 EMBEDDED = "embedded"
 VERSION = 1
+#: Labels that an encoder remembers, the last ones used: 40 MB at the default width.
+REMEMBERED = 20_000
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class LabelEncoder(Protocol):
 
 
 class _Remembering:
-    """What both encoders share: check labels, and encode each only once.
+    """What both encoders share: check labels, and encode each only once while it is remembered.
 
     Args:
         config: kept as it is.
@@ -83,7 +85,12 @@ class _Remembering:
             self._known.update(zip(new, torch.from_numpy(self._encode(new)), strict=True))
         if not keys:
             return torch.zeros(0, self.width)
-        return torch.stack([self._known[key] for key in keys])
+        vectors = torch.stack([self._known[key] for key in keys])
+        for key in dict.fromkeys(keys):
+            self._known[key] = self._known.pop(key)
+        for key in list(self._known)[: max(0, len(self._known) - REMEMBERED)]:
+            del self._known[key]
+        return vectors
 
 
 def _checked(role: str, text: str) -> tuple[str, str]:

@@ -55,6 +55,21 @@ def test_a_vector_depends_on_no_other_label(labels: list[tuple[str, str]]) -> No
     assert torch.equal(together, alone.flip(0))
 
 
+def test_only_the_labels_used_last_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mov_ai.labels.encoder.REMEMBERED", 3)
+    encoded: list[str] = []
+
+    def features(texts: list[str]) -> torch.Tensor:
+        encoded.extend(texts)
+        return torch.ones(len(texts), 1, 2)
+
+    encoder = PretrainedLabelEncoder(LabelEncoderConfig("some", 2), features)
+    for label in ("one", "two", "three", "one", "four", "one", "two"):
+        assert encoder([("word", label)]).shape == (1, 2)
+    assert encoded == ["one", "two", "three", "four", "two"]
+    assert len(encoder([("word", label) for label in "abcdef"])) == 6
+
+
 @given(st.lists(words, min_size=2, max_size=6, unique_by=clean))
 def test_two_labels_never_share_a_vector(texts: list[str]) -> None:
     vectors = ENCODER([("word", text) for text in texts])

@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Entry points: nothing but the command line may import them.
     "train": {"hydra_entry", "training", *_BELOW_TRAINING},
     "evaluate": {"hydra_entry", "evaluation", *_BELOW_TRAINING},
-    "cli": {"assembly", "train", "evaluate", "training", "evaluation", *_BELOW_TRAINING},
+    "cli": {"assembly", "run_record", "train", "evaluate", "training", "evaluation", *_BELOW_TRAINING},
 }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mov_ai.cli.inputs import load_parser, read_graph, read_prompt, require_english
-from mov_ai.cli.messages import spoken_warnings
+from mov_ai.cli.messages import say, spoken_warnings
 from mov_ai.cli.sizes import chosen_shape, resampled
 from mov_ai.errors import UsageError
 
@@ -61,10 +61,14 @@ def plan(
         prompt = read_prompt(text)
         require_english(prompt)
 
+    from mov_ai.labels.coverage import LabelCoverage
+    from mov_ai.labels.encoder import load_label_encoder
+    from mov_ai.models.cascade import CascadeConfig
     from mov_ai.models.component import config_from_dict, load_component
     from mov_ai.models.planner import LayoutPlanner, PlannerConfig
-    from mov_ai.pipeline_files import PIPELINE_FILE, pipeline_folder, read_pipeline_file
+    from mov_ai.pipeline_files import PIPELINE_FILE, denoiser_names, pipeline_folder, read_pipeline_file
     from mov_ai.plugins import load_world
+    from mov_ai.run_record import graph_warnings
 
     # Not the whole pipeline: a layout needs neither denoiser nor codec.
     folder = pipeline_folder(checkpoint)
@@ -81,6 +85,11 @@ def plan(
             prompt = load_parser(str(own) if own.is_dir() else None)(prompt)
     # As a pipeline does: what is planned is the completed graph.
     completed = prompt if world is None else world.complete(prompt, seed)
+    stages = config_from_dict(CascadeConfig, about.get("cascade"), str(folder / PIPELINE_FILE))
+    coverage = LabelCoverage.load(folder / denoiser_names(stages)[0])
+    labels = load_label_encoder(planner.config.labels)
+    for warning in graph_warnings(completed, [] if coverage is None else coverage.distant(completed, labels)):
+        say(f"warning: {warning}")
     verifier = None if world is None else world.verify
     planned, report = planner.plan(completed, seed, known, frames=shape.frames, verifier=verifier, aspect=shape.aspect)
     planned.shape = shape

@@ -128,6 +128,8 @@ def test_unknown_words_still_run_and_are_named(command: Command, tiny_pipeline_d
     assert warnings[0] == "mov-ai: warning: the prompt holds symbols that have no meaning here (🎈): say it in words"
     assert warnings[1].startswith("mov-ai: warning: far from all words that this pipeline was trained on: a, zorgle")
     assert len(warnings) == 2
+    planned = command("plan", "a zorgle 🎈", "--checkpoint", checkpoint)
+    assert (planned.code, planned.err.splitlines()) == (0, warnings)
 
 
 # -- graphs and layouts ------------------------------------------------------------------------------------------------

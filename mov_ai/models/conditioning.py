@@ -43,7 +43,8 @@ class Conditioning:
         node_label, node_direction: (B, N, W) float; the second holds an event's direction and manner.
         node_interval: (B, N, 2) float, when the node holds.
         node_mask: (B, N) bool.
-        edges: (B, N, N), index into `EDGES` of the link from row to column.
+        edges: (B, N, N), index into `EDGES` of the link from row to column; of several types, that of the last edge.
+        more_edges: (B, M, 3), row, column and index into `EDGES` of each further type of a link; zeros are none.
         link_ends: (B, E, 2), rows of the nodes that a labelled edge joins, source first.
         link_label: (B, E, W) float.
         scene: (B, 4, W) float, the scene's words in the order of `SCENE_FIELDS`.
@@ -64,6 +65,7 @@ class Conditioning:
     node_interval: Tensor
     node_mask: Tensor
     edges: Tensor
+    more_edges: Tensor
     link_ends: Tensor
     link_label: Tensor
     scene: Tensor
@@ -148,9 +150,13 @@ def condition(
     nodes = graph.nodes
     index = {node.id: i for i, node in enumerate(nodes)}
     edges = torch.zeros(len(nodes), len(nodes), dtype=torch.long)
+    types = set()
     for edge in graph.edges:
-        edges[index[edge.source], index[edge.target]] = EDGES.index(edge.type)
-        edges[index[edge.target], index[edge.source]] = EDGES.index(f"{edge.type}^")
+        source, target = index[edge.source], index[edge.target]
+        for row, column, name in ((source, target, edge.type), (target, source, f"{edge.type}^")):
+            edges[row, column] = EDGES.index(name)
+            types.add((row, column, EDGES.index(name)))
+    more = sorted(link for link in types if edges[link[:2]] != link[2])
     labelled = [edge for edge in graph.edges if edge.label is not None]
     ends = [[index[edge.source], index[edge.target]] for edge in labelled]
     drawn = drawn_entities(graph)
@@ -178,6 +184,7 @@ def condition(
         node_interval=torch.tensor([[node_interval(graph, n) for n in nodes]], dtype=torch.float32),
         node_mask=torch.ones(1, len(nodes), dtype=torch.bool),
         edges=edges[None],
+        more_edges=torch.tensor(more, dtype=torch.long).view(1, -1, 3),
         link_ends=torch.tensor(ends, dtype=torch.long).view(1, -1, 2),
         link_label=optional_vectors([("relation", edge.label) for edge in labelled], encoder)[None],
         scene=optional_vectors([(name, getattr(scene, name)) for name in SCENE_FIELDS], encoder)[None],

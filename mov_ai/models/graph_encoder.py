@@ -63,7 +63,15 @@ class GraphEncoder(nn.Module):
         words = torch.stack([project(c.scene[:, i]) for i, project in enumerate(self.scene)]).sum(0)
         x = x + words[:, None] * (c.node_type == NODE_TYPES.index("scene"))[..., None]
         forward, backward = self.edge_label(c.link_label).chunk(2, -1)
-        links = torch.cat([self.edge_type(c.edges), spread_links(c.link_ends, forward, backward, x.shape[1])], -1)
+        links = torch.cat([self._types(c), spread_links(c.link_ends, forward, backward, x.shape[1])], -1)
         for layer in self.layers:
             x = layer(x, links, c.node_mask)
         return x
+
+    def _types(self, c: Conditioning) -> Tensor:
+        """(B, N, N, channels): what the types of a link say, added up where it has several."""
+        types, nodes = self.edge_type(c.edges), c.edges.shape[1]
+        row, column, kind = c.more_edges.unbind(-1)
+        further = self.edge_type(kind) * (kind > 0)[..., None]
+        place = (row * nodes + column)[..., None].expand_as(further)
+        return types.flatten(1, 2).scatter_add(1, place, further).view_as(types)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -64,6 +65,37 @@ def test_a_fresh_encoder_is_what_its_nodes_say() -> None:
     cut = SceneGraph(graph.caption, graph.nodes, [e for e in graph.edges if e.type == "has_attribute"])
     with torch.no_grad():
         assert torch.equal(encoder(given(graph)), encoder(given(cut)))
+
+
+def test_every_type_of_edge_between_two_nodes_is_heard() -> None:
+    encoder = _encoder()
+    nodes = [Node("s", "scene", "scene"), Node("a", "entity", "dog"), Node("b", "entity", "cat")]
+    near, sees, same = Edge("a", "b", "spatial", "by"), Edge("b", "a", "relation", "see"), Edge("a", "b", "coref")
+    tokens = [_tokens(encoder, SceneGraph("", nodes, edges)) for edges in ([near], [sees, near], [same, sees, near])]
+    unlabelled = [_tokens(encoder, SceneGraph("", nodes, edges)) for edges in ([near], [same, near])]
+    assert all((a - b).abs().max() > 1e-4 for a, b in itertools.pairwise(tokens))
+    assert (unlabelled[0] - unlabelled[1]).abs().max() > 1e-4
+
+
+def test_one_type_of_edge_a_pair_is_a_plain_look_up() -> None:
+    encoder, alone, many = _encoder(), given(ball_and_cube()), given(dogs_and_frisbees())
+    assert alone.more_edges.shape == (1, 0, 3)
+    several = condition(
+        SceneGraph(
+            "",
+            [Node("s", "scene", "scene"), *(Node(i, "entity", i) for i in "ab")],
+            [Edge("a", "b", "coref"), Edge("a", "b", "spatial", "by")],
+        ),
+        None,
+        ENCODER,
+    )
+    assert several.more_edges.shape == (1, 2, 3)
+    padded = collate([alone, several, many])
+    with torch.no_grad():
+        assert torch.equal(encoder(alone), encoder(replace(alone, more_edges=torch.zeros(1, 2, 3, dtype=torch.long))))
+        assert padded.more_edges.shape == (3, 2, 3)
+        nodes = len(ball_and_cube().nodes)
+        assert_close(encoder(padded)[0, :nodes], encoder(alone)[0], atol=1e-5, rtol=1e-4)
 
 
 def test_a_relation_says_which_end_is_which() -> None:

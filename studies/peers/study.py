@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -67,7 +68,7 @@ class Study:
     """Where the study's files are, and how its commands are run.
 
     Attributes:
-        runs: `RUNS/peers/NAME` holds a peer's training, its pipeline in `pipeline/` and its evaluation in
+        runs: `RUNS/peers/NAME` holds a peer's training, its pipeline in `pipeline/NAME` and its evaluation in
             `evaluation/`.
         run: runs a command.
     """
@@ -78,6 +79,10 @@ class Study:
     def folder(self, peer: str) -> Path:
         """Of everything about a peer."""
         return self.runs / STUDY / peer
+
+    def pipeline(self, peer: str) -> Path:
+        """Of its assembled pipeline, which is named as the peer is."""
+        return self.folder(peer) / "pipeline" / peer
 
     def train(self, peer: str, settings: Sequence[str] = (), fresh: bool = False) -> None:
         """Train a peer unless it is trained; an unfinished training goes on where it was stopped.
@@ -101,22 +106,16 @@ class Study:
         Raises:
             MovAIError: if the peer is not trained.
         """
-        from mov_ai.models.cascade import CASCADE_FILE, Cascade, CascadeConfig
-        from mov_ai.models.component import config_from_dict
-        from mov_ai.models.registry import load_denoiser
-        from mov_ai.pipeline import MovAIPipeline
+        from mov_ai.assembly import assemble
+        from mov_ai.pipeline_files import pipeline_folder
 
         export = self.folder(peer) / "export"
         if not export.is_dir():
             raise MovAIError(f"{export}: {peer} is not trained; run make study NAME={STUDY}/{peer}")
-        source = export / CASCADE_FILE
-        config = config_from_dict(CascadeConfig, read_json(source), str(source))
-        embedded = MovAIPipeline.from_pretrained("tiny", "cpu")
-        cascade = Cascade(config, embedded.cascade.codec, [load_denoiser(export)])
-        folder = self.folder(peer) / "pipeline"
-        MovAIPipeline(
-            cascade, embedded.planner, world=embedded.world, coverage=embedded.coverage, name=peer, device="cpu"
-        ).save_pretrained(folder, parser=False)
+        embedded, folder = pipeline_folder("tiny"), self.pipeline(peer)
+        # Of an earlier training.
+        shutil.rmtree(folder, ignore_errors=True)
+        assemble(embedded / "codec", export, folder, embedded / "planner", world="tabletop")
         return folder
 
     def evaluate(self, peer: str, settings: Sequence[str] = ()) -> None:
@@ -153,7 +152,7 @@ class Study:
         from studies.peers.flops import sampling_flops, training_flops
 
         _, caption, layout = caption_and_layout(0, "validation")
-        pipeline = MovAIPipeline.from_pretrained(self.folder(peer) / "pipeline", "cpu")
+        pipeline = MovAIPipeline.from_pretrained(self.pipeline(peer), "cpu")
         given = condition(caption.graph, layout, pipeline.labels)
         cascade = pipeline.cascade
         sampled = sampling_flops(cascade, given)

@@ -12,13 +12,14 @@ import torch
 from rich.console import Console
 
 from mov_ai.errors import MovAIError, UsageError
-from mov_ai.graph.files import write_json
+from mov_ai.graph.files import read_json, write_json
 from mov_ai.models.cascade import CASCADE_FILE
 from mov_ai.models.component import save_component
 from mov_ai.models.denoiser import DenoiserConfig
 from mov_ai.models.graph_encoder import GraphEncoderConfig
 from mov_ai.models.presets import parameters
 from mov_ai.models.registry import build_denoiser
+from mov_ai.pipeline import MovAIPipeline
 from studies.peers.report import ALL, Entrant, against, document, paired
 from studies.peers.study import PEERS, Study, arguments, chosen, main, run
 
@@ -161,6 +162,16 @@ def test_what_is_trained_is_not_trained_again_unless_asked(tmp_path: Path, runne
     assert "trainer.resume=never" not in trainings[0]
     assert "trainer.resume=never" in trainings[1]
     assert sum(module == "studies.peers.evaluate" for module, _, _ in runner.calls) == 3
+
+
+def test_a_pipeline_is_assembled_anew_after_every_training(tmp_path: Path, runner: Runner) -> None:
+    study = Study(tmp_path / "runs", runner)
+    study.train("ours")
+    folder = study.assemble("ours")
+    (folder / "denoiser" / "model.safetensors").write_bytes(b"of an earlier training")
+    assert study.assemble("ours") == folder
+    MovAIPipeline.from_pretrained(folder, "cpu")
+    assert read_json(folder / "pipeline.json")["name"] == "ours"
 
 
 def test_an_evaluation_of_earlier_weights_is_not_used(tmp_path: Path, runner: Runner) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import multiprocessing
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,12 @@ from mov_ai.graph.files import write_bytes
 from mov_ai.graph.instances import drawn_entities
 from mov_ai.models.cascade import resize
 from mov_ai.models.codec import FACTOR, CodecConfig, VideoCodec, to_unit
-from mov_ai.models.component import load_component
+from mov_ai.models.component import WEIGHTS_FILE, load_component
 from mov_ai.models.denoiser import STAGES
+from mov_ai.training.clip_source import ClipSource, LatentSample, join
 from mov_ai.training.objective import Progress
-from mov_ai.worlds.tabletop.completion import gold_graph
+from mov_ai.worlds.tabletop.completion import gold_graph, without_assumed
+from mov_ai.worlds.tabletop.held_out import with_seen_words
 from mov_ai.worlds.tabletop.render import render
 from mov_ai.worlds.tabletop.scene import FRAMES, Scene, States, simulate
 from mov_ai.worlds.tabletop.world import caption_and_layout, gold_layout
@@ -33,28 +36,6 @@ CHUNK = 50
 #: Pixels rendered around a crop and cut off again as latents, so that cells hardly see the crop's edge: what is left is
 #: a deviation of 0.01 to 0.02 from the whole frame's latents, whose own is 1.
 MARGIN = 16
-
-
-@dataclass
-class LatentSample:
-    """Training samples, a batch of S.
-
-    Attributes:
-        latents: (S, F, channels, g, g) clean, standardised; g cells are the whole frame of the first stage, and a crop
-            of later ones.
-        low: the same window one stage earlier, enlarged and encoded; zeros at the first stage.
-        window: (S, 4) left, top, width, height in the frame.
-        stage: (S,) index into the stages.
-        graphs: S graphs, completed with what the clips show.
-        layouts: S gold layouts.
-    """
-
-    latents: Tensor
-    low: Tensor
-    window: Tensor
-    stage: Tensor
-    graphs: list[SceneGraph]
-    layouts: list[Layout]
 
 
 def make_sample(
@@ -110,18 +91,6 @@ def _encode_window(
         (int(corner[1]) * FACTOR // factor - y0) * factor // FACTOR,
     )
     return encoded[..., skip_y : skip_y + grid, skip_x : skip_x + grid]
-
-
-def join(samples: list[LatentSample]) -> LatentSample:
-    """Samples as one batch."""
-    return LatentSample(
-        torch.cat([s.latents for s in samples]),
-        torch.cat([s.low for s in samples]),
-        torch.cat([s.window for s in samples]),
-        torch.cat([s.stage for s in samples]),
-        [graph for s in samples for graph in s.graphs],
-        [layout for s in samples for layout in s.layouts],
-    )
 
 
 class LatentCache:
@@ -217,10 +186,70 @@ def _make_chunk(cache: LatentCache, chunk: int) -> None:
 def write_chunk(path: Path, batch: LatentSample, split: str, chunk: int) -> None:
     """Write samples as one file: tensors, and a line of JSON for each clip's graph and layout."""
     clips = [
-        json.dumps({"graph": graph.to_dict(), "layout": layout.to_dict()})
+        json.dumps({"graph": graph.to_dict(), "layout": layout and layout.to_dict()})
         for graph, layout in zip(batch.graphs, batch.layouts, strict=True)
     ]
     text = torch.from_numpy(np.frombuffer("\n".join(clips).encode(), dtype=np.uint8).copy())
     tensors = {"latents": batch.latents.half(), "low": batch.low.half(), "window": batch.window, "stage": batch.stage}
     header = {"split": split, "chunk": json.dumps(chunk)}
     write_bytes(path, save({n: t.contiguous() for n, t in {**tensors, "clips": text}.items()}, header))
+
+
+class TabletopClips(ClipSource):
+    """The embedded world's clips, rendered and encoded once and kept on disk.
+
+    Args:
+        cache: folder for encoded clips.
+        clips, late: see `LatentCache`.
+        validation_clips: clips of the validation split.
+        drop_assumed: how often a graph is left as it was said, without what the world completes.
+        workers: processes that encode clips.
+    """
+
+    about = """Trained on clips of the embedded world's training split, which this
+repository renders and describes itself; no other data. It never saw the shape and colour pairs of
+`mov_ai.worlds.tabletop.lexicon.HELD_OUT_PAIRS`. It knows no natural video."""
+
+    def __init__(
+        self,
+        cache: str = "cache/latents",
+        clips: int = 3000,
+        late: float = 0.35,
+        validation_clips: int = 50,
+        drop_assumed: float = 0.1,
+        workers: int = 2,
+    ) -> None:
+        self.cache, self.clips, self.late, self.validation_clips = cache, clips, late, validation_clips
+        self.drop_assumed, self.workers = drop_assumed, workers
+
+    def bind(self, codec_folder: Path, codec: VideoCodec, stages: tuple[int, ...], frames: int) -> None:
+        digest = hashlib.sha256((codec_folder / WEIGHTS_FILE).read_bytes()).hexdigest()[:12]
+        folder = Path(self.cache) / "-".join([f"{digest}_{self.late:g}", *(str(n) for n in (*stages, frames))])
+        self._train, self._validation = (
+            LatentCache(folder, codec_folder, split, clips, self.late, stages, frames)
+            for split, clips in (("train", self.clips), ("validation", self.validation_clips))
+        )
+
+    def prepare(self, progress: Progress) -> None:
+        self._train.prepare(progress, self.workers)
+        self._validation.prepare(progress, self.workers)
+
+    def draw(self, stage: int, batch_size: int, step: int, rng: np.random.Generator) -> LatentSample:
+        places = self._train.index[stage]
+        return self._train.get([places[int(i)] for i in rng.integers(len(places), size=batch_size)])
+
+    def varied(self, graphs: list[SceneGraph], rng: np.random.Generator) -> list[SceneGraph]:
+        as_said = rng.random(len(graphs)) < self.drop_assumed
+        return [
+            with_seen_words(without_assumed(graph) if bare else graph)
+            for graph, bare in zip(graphs, as_said, strict=True)
+        ]
+
+    def validation(self, stage: int, most: int) -> LatentSample | None:
+        places = self._validation.index[stage][:most]
+        return self._validation.get(places) if places else None
+
+    def training_graphs(self, stage: int) -> Iterator[SceneGraph]:
+        places = self._train.index[stage]
+        for first in range(0, len(places), 200):
+            yield from map(with_seen_words, self._train.get(places[first : first + 200]).graphs)

@@ -21,10 +21,10 @@ from mov_ai.models.component import save_component
 from mov_ai.models.denoiser import DenoiserConfig
 from mov_ai.models.presets import load_preset, parameters, preset_names
 from mov_ai.train import build_objective, register_resolvers, trainer_config
+from mov_ai.training.latents import TabletopClips
 from mov_ai.training.losses import LossWeights
 from mov_ai.training.objective import Objective
 from mov_ai.training.objectives.debug import DebugObjective
-from mov_ai.training.objectives.denoiser import DenoiserObjective
 from mov_ai.training.settings import TrainerConfig
 
 CONF = config_directory()
@@ -67,9 +67,9 @@ def test_the_default_groups_say_what_the_code_says() -> None:
     config = composed("experiment=tiny/denoiser")
     assert instantiate(config.objective.loss, _convert_="all") == LossWeights()
     assert instantiate(config.objective.model, _convert_="all") == DenoiserConfig()
-    coded = inspect.signature(DenoiserObjective).parameters
+    coded = inspect.signature(TabletopClips).parameters
     for name in ("clips", "late", "validation_clips", "cache"):
-        assert config.objective[name] == coded[name].default
+        assert config.objective.data[name] == coded[name].default
 
 
 def test_groups_choose_model_and_loss() -> None:
@@ -77,7 +77,7 @@ def test_groups_choose_model_and_loss() -> None:
     assert instantiate(config.objective.model, _convert_="all") == load_preset("base").denoiser
     weights = instantiate(config.objective.loss, _convert_="all")
     assert (weights.temporal, weights.semantic, weights.perceptual) == (0, 0, 0)
-    assert config.objective.clips == 7
+    assert config.objective.data.clips == 7
     assert composed("experiment=tiny/codec", "model=base").objective.model.latent_channels == 16
 
 

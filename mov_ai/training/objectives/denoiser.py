@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from torch import Tensor
 from mov_ai.diffusion.process import add_noise, mixed_noise, output_scale
 from mov_ai.diffusion.sampling import sample
 from mov_ai.errors import UsageError
-from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.files import write_bytes, write_json
+from mov_ai.graph.video_shape import VideoShape
 from mov_ai.labels.coverage import LabelCoverage
 from mov_ai.labels.encoder import load_label_encoder
 from mov_ai.labels.pretrained import PretrainedText
@@ -35,8 +34,9 @@ from mov_ai.models.registry import (
     text_encoder_of,
 )
 from mov_ai.training.card import model_card
+from mov_ai.training.clip_source import ClipSource, LatentSample
 from mov_ai.training.label_noise import blur_labels
-from mov_ai.training.latents import LatentCache, LatentSample
+from mov_ai.training.latents import TabletopClips
 from mov_ai.training.losses import (
     LossWeights,
     denoise_loss,
@@ -46,16 +46,11 @@ from mov_ai.training.losses import (
     temporal_loss,
 )
 from mov_ai.training.objective import Objective, Progress
-from mov_ai.worlds.tabletop.completion import without_assumed
-from mov_ai.worlds.tabletop.held_out import with_seen_words
-from mov_ai.worlds.tabletop.scene import FRAMES
 
 #: Below this share of noise the error is no longer scaled up: it would be mostly rounding.
 _SCALE_FLOOR = 0.15
 _ABOUT = """
-Makes latents of the stages {stages} from {sources}. Trained on clips of the embedded world's training split, which this
-repository renders and describes itself; no other data. It never saw the shape and colour pairs of
-`mov_ai.worlds.tabletop.lexicon.HELD_OUT_PAIRS`. It knows no natural video. Figures below end in the stage, 0 to 2.
+Makes latents of the stages {stages} from {sources}. {data} Figures below end in the stage, from 0.
 """
 
 
@@ -64,17 +59,15 @@ class DenoiserObjective(Objective):
 
     Args:
         codec: folder of the trained codec.
-        cache: folder for encoded clips.
-        clips, late: see `LatentCache`.
+        data: the clips.
         stage_shares: how often each stage is drawn; a stage of share 0 is not validated either.
         late_start: highest noise level of the later stages, which start from the earlier stage's video.
         low_noise: largest deviation of the noise on the earlier stage's latents; it makes up for the faults of
             generated ones.
+        noise_mean, noise_deviation: of the logit of the noise level (Stable Diffusion 3, arXiv 2403.03206).
         shared_noise: see `mov_ai.diffusion.process.mixed_noise`.
         drop_text, drop_graph, drop_layout: how often each is left out, independently.
-        drop_assumed: how often a graph is left as it was said, without what the world completes.
         blur: how often a label's vector is blurred, see `mov_ai.training.label_noise`.
-        workers: processes that encode clips.
         model: of the denoiser, of whatever design.
         cascade: how the network is to be sampled. Its first stage is trained to begin with noise and sees no earlier
             video; `shared_noise` is the cascade's if that is given. It is exported beside the network.
@@ -86,20 +79,17 @@ class DenoiserObjective(Objective):
         seed: int = 0,
         batch_size: int = 8,
         codec: str = "mov_ai/assets/tiny/codec",
-        cache: str = "cache/latents",
-        clips: int = 3000,
-        late: float = 0.35,
-        validation_clips: int = 50,
+        data: ClipSource | None = None,
         stage_shares: tuple[float, ...] = (0.6, 0.2, 0.2),
         late_start: float = 0.7,
         low_noise: float = 0.3,
+        noise_mean: float = 0.4,
+        noise_deviation: float = 1.2,
         shared_noise: float = 0.5,
         drop_text: float = 0.3,
         drop_graph: float = 0.08,
         drop_layout: float = 0.05,
-        drop_assumed: float = 0.1,
         blur: float = 0.5,
-        workers: int = 2,
         loss: LossWeights | None = None,
         model: AnyConfig | None = None,
         cascade: CascadeConfig | None = None,
@@ -107,12 +97,13 @@ class DenoiserObjective(Objective):
     ) -> None:
         self.seed, self.batch_size = seed, batch_size
         self.stage_shares, self.late_start, self.low_noise = tuple(stage_shares), late_start, low_noise
-        self.cascade, self.experiment, self.workers = cascade, experiment, workers
+        self.cascade, self.experiment = cascade, experiment
+        self.data = data or TabletopClips()
         self.shared_noise = shared_noise if cascade is None else cascade.shared_noise
         self._first = 0 if cascade is None else cascade.first_stage
         model = model or DenoiserConfig()
         self._stages: tuple[int, ...] = getattr(model, "stages", STAGES)
-        frames = int(getattr(model, "frames", FRAMES))
+        frames = int(getattr(model, "frames", VideoShape().frames))
         if len(self.stage_shares) != len(self._stages):
             raise UsageError(
                 f"denoiser: stage_shares: expected one for each of {self._stages}, got {self.stage_shares}"
@@ -127,7 +118,7 @@ class DenoiserObjective(Objective):
                 f"got {self.stage_shares}"
             )
         self.drop_text, self.drop_graph, self.drop_layout = drop_text, drop_graph, drop_layout
-        self.drop_assumed, self.blur = drop_assumed, blur
+        self.blur, self.noise_mean, self.noise_deviation = blur, noise_mean, noise_deviation
         self.weights = loss or LossWeights()
         self.codec_directory = Path(codec)
         weights = self.codec_directory / WEIGHTS_FILE
@@ -135,13 +126,6 @@ class DenoiserObjective(Objective):
             raise UsageError(
                 f"{weights}: no trained codec there; run experiment=tiny/codec first or set objective.codec"
             )
-        digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
-        name = "-".join([f"{digest}_{late:g}", *(str(n) for n in (*self._stages, frames))])
-
-        def clip_cache(split: str, number: int) -> LatentCache:
-            return LatentCache(Path(cache) / name, self.codec_directory, split, number, late, self._stages, frames)
-
-        self._train, self._validation = clip_cache("train", clips), clip_cache("validation", validation_clips)
         self._labels = load_label_encoder(model.labels)
         # Read when it is first needed: a test of configurations has no encoder's files.
         self._text_name = text_encoder_of(model)
@@ -158,10 +142,10 @@ class DenoiserObjective(Objective):
                 f"denoiser: latent_channels: expected the codec's {codec_channels} ({codec}), got {own_channels}; "
                 "give a codec of this size as objective.codec"
             )
+        self.data.bind(self.codec_directory, self._codec, self._stages, frames)
 
     def prepare(self, device: torch.device, progress: Progress) -> None:
-        self._train.prepare(progress, self.workers)
-        self._validation.prepare(progress, self.workers)
+        self.data.prepare(progress)
         self._codec.to(device)
 
     def module(self) -> AnyDenoiser:
@@ -171,24 +155,20 @@ class DenoiserObjective(Objective):
         rng = np.random.default_rng([self.seed, step])
         # One stage a batch: their noise ranges differ.
         stage = int(rng.choice(len(self._stages), p=self.stage_shares))
-        places = self._train.index[stage]
-        drawn = self._train.get([places[int(i)] for i in rng.integers(len(places), size=self.batch_size)])
+        drawn = self.data.draw(stage, self.batch_size, step, rng)
         drops = torch.from_numpy(
             rng.random((3, self.batch_size)) < [[self.drop_text], [self.drop_graph], [self.drop_layout]]
         )
-        without_assumptions = rng.random(self.batch_size) < self.drop_assumed
-        graphs = [
-            with_seen_words(without_assumed(graph) if bare else graph)
-            for graph, bare in zip(drawn.graphs, without_assumptions, strict=True)
-        ]
-        conditioning = blurred(self._condition(graphs, drawn.layouts), self.blur, int(rng.integers(1 << 62)))
+        drawn.graphs = self.data.varied(drawn.graphs, rng)
+        conditioning = blurred(self._condition(drawn), self.blur, int(rng.integers(1 << 62)))
         return self._pack(drawn, conditioning.drop(*drops))
 
-    def _condition(self, graphs: list[SceneGraph], layouts: list[Layout]) -> Conditioning:
+    def _condition(self, drawn: LatentSample) -> Conditioning:
+        frames = drawn.latents.shape[1]
         return collate(
             [
-                condition(graph, layout, self._labels, layout.frames, self._features(graph.caption))
-                for graph, layout in zip(graphs, layouts, strict=True)
+                condition(graph, layout, self._labels, frames, self._features(graph.caption))
+                for graph, layout in zip(drawn.graphs, drawn.layouts, strict=True)
             ]
         )
 
@@ -212,10 +192,10 @@ class DenoiserObjective(Objective):
             "condition": conditioning.tensors(),
         }
 
-    def _whole(self, places: list[tuple[int, int]]) -> dict[str, Any]:
+    def _held_out(self, stage: int, most: int, device: torch.device) -> dict[str, Any] | None:
         """Validation samples with all that they are conditioned on."""
-        drawn = self._validation.get(places)
-        return self._pack(drawn, self._condition(drawn.graphs, drawn.layouts))
+        drawn = self.data.validation(stage, most)
+        return None if drawn is None else _moved(self._pack(drawn, self._condition(drawn)), device)
 
     def loss(
         self, module: torch.nn.Module, batch: dict[str, Any], generator: torch.Generator
@@ -223,8 +203,8 @@ class DenoiserObjective(Objective):
         clean, low, window, stage = (batch[name] for name in ("latents", "low", "window", "stage"))
         condition = Conditioning(**batch["condition"])
         noise = mixed_noise(tuple(clean.shape), self.shared_noise, generator).to(clean)
-        # Logit-normal noise levels (Stable Diffusion 3, arXiv 2403.03206), a little towards high noise.
-        sigma = torch.sigmoid(torch.randn(len(clean), generator=generator) * 1.2 + 0.4).to(clean)
+        logit = torch.randn(len(clean), generator=generator) * self.noise_deviation + self.noise_mean
+        sigma = torch.sigmoid(logit).to(clean)
         late = (stage > self._first).to(clean)
         sigma = (sigma * (1 - late * (1 - self.late_start))).clamp(min=0.02)
         blur = torch.rand(len(clean), generator=generator).to(clean) * self.low_noise * late
@@ -252,22 +232,21 @@ class DenoiserObjective(Objective):
         figures: dict[str, float] = {}
         device = next(module.parameters()).device
         for stage in range(len(self._stages)):
-            places = self._validation.index[stage][:12] if self.stage_shares[stage] else []
-            if not places:
+            batch = self._held_out(stage, 12, device) if self.stage_shares[stage] else None
+            if batch is None:
                 continue
-            batch = _moved(self._whole(places), device)
             generator = torch.Generator().manual_seed(1)
             _, terms = self.loss(module, batch, generator)
             figures |= {f"{name}_{stage}": float(value) for name, value in terms.items()}
         return figures
 
-    def sample_sheet(self, module: torch.nn.Module) -> PIL.Image.Image:
+    def sample_sheet(self, module: torch.nn.Module) -> PIL.Image.Image | None:
         """Validation clips from noise at the first stage; each is shown above what it should be."""
-        device = next(module.parameters()).device
-        places = self._validation.index[self._first][:6]
-        batch = _moved(self._whole(places), device)
+        batch = self._held_out(self._first, 6, next(module.parameters()).device)
+        if batch is None:
+            return None
         clean = batch["latents"]
-        noise = mixed_noise(tuple(clean.shape), self.shared_noise, torch.Generator().manual_seed(0)).to(device)
+        noise = mixed_noise(tuple(clean.shape), self.shared_noise, torch.Generator().manual_seed(0)).to(clean)
         condition = Conditioning(**batch["condition"])
 
         def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
@@ -283,9 +262,7 @@ class DenoiserObjective(Objective):
     def _coverage(self) -> LabelCoverage:
         """The labels of the clips that are trained on."""
         coverage = LabelCoverage()
-        places = self._train.index[self._first]
-        for first in range(0, len(places), 200):
-            coverage.add(with_seen_words(graph) for graph in self._train.get(places[first : first + 200]).graphs)
+        coverage.add(self.data.training_graphs(self._first))
         return coverage
 
     def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
@@ -297,7 +274,8 @@ class DenoiserObjective(Objective):
         title = "TSAM denoiser" if isinstance(module, TSAMDenoiser) else type(module).__name__
         stages = ", ".join(str(size) for size, share in zip(self._stages, self.stage_shares, strict=True) if share)
         *others, final = sources(config)
-        about = _ABOUT.format(stages=stages, sources=f"{', '.join(others)} and {final}" if others else final)
+        named = f"{', '.join(others)} and {final}" if others else final
+        about = _ABOUT.format(stages=stages, sources=named, data=self.data.about)
         text = model_card(title, about, f"python -m mov_ai.train experiment={self.experiment}", module, card)
         write_bytes(directory / "README.md", text.encode("utf-8"))
 

@@ -26,6 +26,7 @@ from mov_ai.models.graph_encoder import GraphEncoderConfig
 from mov_ai.models.presets import parameters
 from mov_ai.models.registry import AnyConfig, build_denoiser, load_denoiser
 from mov_ai.train import register_resolvers
+from mov_ai.training.latents import TabletopClips
 from mov_ai.training.loop import Trainer
 from mov_ai.training.objectives.denoiser import DenoiserObjective
 from mov_ai.training.settings import TrainerConfig
@@ -130,8 +131,8 @@ def _small(name: str) -> AnyConfig:
 
 def _objective(folder: Path, name: str, **changes: Any) -> DenoiserObjective:
     shares = tuple(composed(name).objective.stage_shares)
-    values: dict[str, Any] = {"batch_size": 4, "codec": str(test_denoiser_objective.CODEC), "cache": str(folder)}
-    values |= {"clips": 6, "late": 0.5, "validation_clips": 6, "experiment": f"peers/{name}", "stage_shares": shares}
+    values: dict[str, Any] = {"batch_size": 4, "codec": str(test_denoiser_objective.CODEC)}
+    values |= {"data": TabletopClips(str(folder), 6, 0.5, 6), "experiment": f"peers/{name}", "stage_shares": shares}
     objective = DenoiserObjective(**{**values, "model": _small(name), "cascade": _cascade(name), **changes})
     objective.prepare(torch.device("cpu"), lambda done, total, what: None)
     return objective

@@ -26,7 +26,8 @@ from mov_ai.models.conditioning import Conditioning, condition
 from mov_ai.models.denoiser import STAGES, DenoiserConfig, TSAMDenoiser
 from mov_ai.models.graph_encoder import GraphEncoderConfig
 from mov_ai.training import latents
-from mov_ai.training.latents import LatentCache, join, make_sample, write_chunk
+from mov_ai.training.clip_source import LatentSample, join
+from mov_ai.training.latents import LatentCache, TabletopClips, make_sample, write_chunk
 from mov_ai.training.loop import Trainer
 from mov_ai.training.losses import LossWeights
 from mov_ai.training.objectives.denoiser import DenoiserObjective
@@ -61,7 +62,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def _objective(cache: Path, **changes: Any) -> DenoiserObjective:
-    values = {"batch_size": 4, "codec": str(CODEC), "cache": str(cache), "clips": 6, "late": 0.5, "validation_clips": 6}
+    clips = {"cache": str(cache), "clips": 6, "late": 0.5, "validation_clips": 6}
+    clips |= {name: changes.pop(name) for name in ("late", "validation_clips", "drop_assumed") if name in changes}
+    values = {"batch_size": 4, "codec": str(CODEC), "data": TabletopClips(**clips)}
     objective = DenoiserObjective(**{**values, "model": SMALL, **changes})
     objective.prepare(torch.device("cpu"), lambda done, total, what: None)
     return objective
@@ -314,15 +317,17 @@ def test_held_out_words_never_reach_training(cache: Path, monkeypatch: pytest.Mo
         read.append(graph)
         return condition(graph, *others, **more)
 
-    get = objective._train.get
+    assert isinstance(objective.data, TabletopClips)
+    stored = objective.data._train
+    get = stored.get
 
-    def told_with_held_out_words(places: list[tuple[int, int]]) -> latents.LatentSample:
+    def told_with_held_out_words(places: list[tuple[int, int]]) -> LatentSample:
         drawn = get(places)
         drawn.graphs = [_unseen(graph) for graph in drawn.graphs]
         return drawn
 
     monkeypatch.setattr("mov_ai.training.objectives.denoiser.condition", noted)
-    monkeypatch.setattr(objective._train, "get", told_with_held_out_words)
+    monkeypatch.setattr(stored, "get", told_with_held_out_words)
     for step in range(4):
         objective.batch(step)
     assert len(read) == 16

@@ -74,7 +74,7 @@ train-parser: install  ## train the embedded spaCy pipeline, word vectors and sc
 	for name in spacy_pipeline word_vectors parser; do recipes/$$name.sh || exit; done
 
 evaluate-parser: install  ## the parser on FACTUAL, temporal sentences and timelines: prints the tables of its card
-	$(BIN)/python -m mov_ai.evaluate suite=parser
+	$(BIN)/python -m studies.parser.measure
 
 train-tiny: install  ## train the other embedded weights again, one network after another (hours)
 	for name in label_meanings codec planner checker denoiser; do recipes/$$name.sh || exit; done

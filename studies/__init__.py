@@ -1,1 +1,1 @@
-"""Studies: comparisons that were run once, with what only they need; nothing in `mov_ai` imports them."""
+"""Studies: what was measured or compared, with what only that needs; nothing in `mov_ai` imports them."""

@@ -31,11 +31,11 @@ def test_every_suite_composes_and_builds(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ([], 2, "available: parser"),
-        (["suite=nope"], 2, "available: parser"),
-        (["suite=parser", "limit=0", "output={tmp}/run"], 2, "limit"),
-        (["suite=parser", "parser={tmp}/nowhere", "output={tmp}/run"], 2, "nowhere"),
-        (["suite=parser", "output={tmp}/file/run"], 1, "Not a directory"),
+        ([], 2, "available: video"),
+        (["suite=nope"], 2, "available: video"),
+        (["suite=video", "eval.num_videos=0", "output={tmp}/run"], 2, "num_videos"),
+        (["suite=video", "checkpoint={tmp}/nowhere", "output={tmp}/run"], 2, "nowhere"),
+        (["suite=video", "output={tmp}/file/run"], 1, "Not a directory"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:

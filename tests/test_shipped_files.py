@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mov_ai.data.temporal_sentences import PROMPTS as TEMPORAL_PROMPTS
-from mov_ai.data.temporal_sentences import SENTENCES
 from mov_ai.evaluation.benchmark.prompts import PROMPTS
 from mov_ai.shipped_files import shipped
+from studies.parser.temporal_sentences import PROMPTS as TEMPORAL_PROMPTS
+from studies.parser.temporal_sentences import SENTENCES
 
 CHECKOUT = Path(__file__).parents[1]
 

@@ -33,7 +33,6 @@ from mov_ai.data.uds_time import (
     length_relation,
     load_sentences,
 )
-from mov_ai.evaluation.timelines import Told, length_figures, report, story_figures
 from mov_ai.graph import Interval
 from mov_ai.graph.time import DURATIONS, LENGTH_RELATIONS
 from mov_ai.parser.network import CompositionalSceneParser, ParserConfig, TokenBatch
@@ -50,6 +49,7 @@ from mov_ai.training.timelines import (
     timeline_loss,
     timeline_samples,
 )
+from studies.parser.timelines import TimedEvents, length_figures, report, story_figures
 
 HERE = Path(__file__).parent
 Figures = dict[str, dict[str, float]]
@@ -104,7 +104,9 @@ def story_matrix(stories: Sequence[Story], kinds: str) -> tuple[Tensor, Tensor, 
     return dense, bags, torch.tensor([n for n, _, _ in items]), gold
 
 
-def linear_shares(train: Sequence[Story], test: Sequence[Story], kinds: str, loss: str, decay: float) -> list[Told]:
+def linear_shares(
+    train: Sequence[Story], test: Sequence[Story], kinds: str, loss: str, decay: float
+) -> list[TimedEvents]:
     """Shares as the softmax of a linear function of the sentences: what it says of the test stories."""
     dense, bags, text, gold = story_matrix(train, kinds)
     mean, spread = dense.mean(0), dense.std(0) + 1e-6
@@ -130,7 +132,7 @@ def linear_shares(train: Sequence[Story], test: Sequence[Story], kinds: str, los
     return [told_of(said[text == n].tolist()) for n in range(len(test))]
 
 
-def told_of(shares: Sequence[float]) -> Told:
+def told_of(shares: Sequence[float]) -> TimedEvents:
     return [[(i, interval)] for i, interval in enumerate(intervals_of(shares))]
 
 
@@ -358,7 +360,7 @@ def answer_spread(events: Sequence[TimedEvent]) -> dict[str, float]:
     }
 
 
-def best_windows(train: Sequence[Story], test: Sequence[Story], key: Callable[[Story], object]) -> list[Told]:
+def best_windows(train: Sequence[Story], test: Sequence[Story], key: Callable[[Story], object]) -> list[TimedEvents]:
     """For each key and place in the story the interval with most overlap in training, whatever the sentences say.
 
     Bounds are multiples of 1/40; neighbours may overlap or leave gaps. Without such stories in training, even parts.

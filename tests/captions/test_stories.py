@@ -8,11 +8,11 @@ from mov_ai.captions.caption import HELD_OUT_PATTERNS, Caption
 from mov_ai.captions.lexicon import StoryWords, load
 from mov_ai.captions.stories import TemporalCaptions
 from mov_ai.captions.unmarked_words import spatial_words
-from mov_ai.data.temporal_sentences import temporal_sentences
 from mov_ai.graph import allen
 from mov_ai.graph.inflection import VERB_FORMS, inflect, pluralize
 from mov_ai.graph.time import change_time
 from mov_ai.parser.spacy_pipeline import load_spacy
+from studies.parser.temporal_sentences import temporal_sentences
 
 WORDS = load("stories", StoryWords)
 PRONOUNS = {word for forms in english.PRONOUNS.values() for word in forms[:2]}

@@ -4,7 +4,6 @@ import torch
 
 from mov_ai.data.storybench import Story, intervals_of
 from mov_ai.data.uds_time import TimedEvent, TimedSentence
-from mov_ai.evaluation.timelines import iou
 from mov_ai.graph.time import DURATIONS, LENGTH_RELATIONS
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.parser.timeline import TimelineHead, TimelineLogits, tokens_of
@@ -19,6 +18,7 @@ from mov_ai.training.timelines import (
     timeline_loss,
     timeline_samples,
 )
+from studies.parser.timelines import iou
 
 STORIES = [
     Story("uvo/a", ("A man in a blue shirt sits.", "He runs away."), (3, 1), "uvo/v", "train"),

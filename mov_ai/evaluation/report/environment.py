@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
+import platform
 import sys
+import time
 from typing import Any
 
-_VERSIONS = ("torchvision", "torchmetrics", "transformers", "lpips", "av", "scipy")
+from mov_ai.hardware import machine
+
+_VERSIONS = (
+    *("mov_ai", "torch", "torch-geometric", "spacy", "numpy"),
+    *("torchvision", "torchmetrics", "transformers", "lpips", "av", "scipy"),
+)
 
 
 def environment() -> dict[str, Any]:
     """Machine, threads, load, versions, time (UTC), and the most memory that the process has held."""
-    # Not above: it brings the parser along, which no other part of a report needs.
-    from mov_ai.evaluation.parser_suite import environment as common
-
-    record = common()
-    record["versions"] |= {name: importlib.metadata.version(name) for name in _VERSIONS}
+    record = {
+        "machine": machine(),
+        "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
+        "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "python": platform.python_version(),
+        "versions": {name: importlib.metadata.version(name) for name in _VERSIONS},
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
     try:
         import resource
     except ImportError:  # Windows

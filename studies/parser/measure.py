@@ -1,12 +1,11 @@
-"""The parser measured: accuracy on FACTUAL beside published figures, calibration, time in text, speed, size, errors."""
+"""The parser measured on FACTUAL, beside published figures, and on time in text: `python -m studies.parser.measure`."""
 
 from __future__ import annotations
 
-import importlib.metadata
+import argparse
 import logging
-import os
-import platform
 import statistics
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -16,30 +15,35 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from mov_ai.data.downloads import data_folder
 from mov_ai.data.factual import SPLITS, FactualCaption, read_factual
+from mov_ai.data.storybench import load_stories
+from mov_ai.data.uds_time import load_sentences
 from mov_ai.data.wordnet import load_wordnet
-from mov_ai.errors import UsageError
-from mov_ai.evaluation.calibration import BINS, expected_calibration_error, reliability
-from mov_ai.evaluation.extractive_oracle import LABEL_OCCURRENCES, oracle_triples, predicate_labels, reachable_words
-from mov_ai.evaluation.parser_errors import (
+from mov_ai.errors import UsageError, run_script
+from mov_ai.evaluation.report.environment import environment
+from mov_ai.graph import SceneGraph
+from mov_ai.graph.convert import to_triples, triples_to_text
+from mov_ai.graph.files import check_writable, write_bytes, write_json
+from mov_ai.parser.confidence import Judged, judge
+from mov_ai.parser.lexicon import EMBEDDED_LEXICON
+from mov_ai.parser.parser import EMBEDDED_PARSER, SceneGraphParser
+from studies.parser.calibration import BINS, expected_calibration_error, reliability
+from studies.parser.extractive_oracle import oracle_triples, predicate_labels, reachable_words
+from studies.parser.parser_errors import (
     count_kinds,
     errors_csv,
     errors_markdown,
     find_errors,
     sample_errors,
 )
-from mov_ai.evaluation.rare_words import by_rarest_word
-from mov_ai.evaluation.scene_graph_metrics import lemmatized, set_match, spice
-from mov_ai.graph import SceneGraph
-from mov_ai.graph.convert import to_triples, triples_to_text
-from mov_ai.graph.files import check_writable, write_bytes, write_json
-from mov_ai.hardware import machine
-from mov_ai.parser.confidence import Judged, judge
-from mov_ai.parser.lexicon import EMBEDDED_LEXICON
-from mov_ai.parser.parser import EMBEDDED_PARSER, SceneGraphParser
+from studies.parser.rare_words import by_rarest_word
+from studies.parser.report import remarks, report, table
+from studies.parser.scene_graph_metrics import lemmatized, set_match, spice
+from studies.parser.temporal_scores import evaluate_temporal
+from studies.parser.temporal_sentences import PROMPTS
+from studies.parser.timelines import evaluate_timelines
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -98,13 +102,13 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class ParserSuite:
-    """What `conf/suite/parser.yaml` sets.
+    """What the command line sets.
 
     Attributes:
         parser: folder of the parser; the embedded one if None. It is taken to be trained on random/train.
         length_parser: folder of a parser trained on length/train, for length/test; 92 % of the captions of length/test
             are in random/train, so a parser trained there cannot be measured on them.
-        split: FACTUAL's splits to measure, names or one text with commas.
+        split: FACTUAL's splits to measure.
         limit: use only that many captions of each test part; None for all.
         batch_size: captions a call of the parser, for accuracy and speed.
         errors: how many wrong captions of random/test to draw for a person to check.
@@ -114,7 +118,7 @@ class ParserSuite:
 
     parser: str | None = None
     length_parser: str | None = None
-    split: str | Sequence[str] = SPLITS
+    split: Sequence[str] = SPLITS
     limit: int | None = None
     batch_size: int = 64
     errors: int = 50
@@ -128,13 +132,8 @@ class ParserSuite:
                 continue
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise UsageError(f"{name}: expected a whole number from {least}; found {value!r}")
-        if not self.splits or set(self.splits) - set(SPLITS):
+        if not self.split or set(self.split) - set(SPLITS):
             raise UsageError(f"split: expected one or both of {', '.join(SPLITS)}; found {self.split!r}")
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """The names in `split`."""
-        return tuple(self.split.split(",") if isinstance(self.split, str) else self.split)
 
     def run(self, output: Path, console: Console) -> dict[str, Any]:
         """Measure, print the table, write results.json, report.md and errors.{md,csv}; returns what is in results.json.
@@ -160,7 +159,7 @@ class ParserSuite:
 
     def measure(self, parser: Parser, length_parser: Parser | None, output: Path) -> dict[str, Any]:
         """All figures but size, ready for JSON; writes the drawn errors into `output`."""
-        settings = {**asdict(self), "split": list(self.splits)}
+        settings = {**asdict(self), "split": list(self.split)}
         result: dict[str, Any] = {"suite": "parser", "settings": settings, "environment": environment()}
         result["published"] = {
             name: {"set_match": pair[0] / 100, "spice": pair[1] / 100} for name, pair in PUBLISHED.items()
@@ -168,7 +167,7 @@ class ParserSuite:
         result["accuracy"], result["oracle"], result["remarks"] = {}, {}, []
         training = [caption.caption for caption in read_factual("random", "train")]
         training_captions = set(training)
-        for split in self.splits:
+        for split in self.split:
             captions = read_factual(split, "test")[: self.limit]
             result["oracle"][split] = self._oracle(parser, split, captions)
             if split == "random":
@@ -331,12 +330,6 @@ def speed(parser: Parser, captions: Sequence[str], batch_size: int) -> dict[str,
 
 def time_in_text(parser: Any, notes: list[str]) -> dict[str, Any]:
     """Figures on held-out sentences about time, on prompts, on human timelines; what is left out goes into `notes`."""
-    from mov_ai.data.storybench import load_stories
-    from mov_ai.data.temporal_sentences import PROMPTS
-    from mov_ai.data.uds_time import load_sentences
-    from mov_ai.evaluation.temporal_sentences import evaluate_temporal
-    from mov_ai.evaluation.timelines import evaluate_timelines
-
     result: dict[str, Any] = {
         "sentences": evaluate_temporal(parser),
         "prompts": evaluate_temporal(parser, path=PROMPTS),
@@ -361,140 +354,33 @@ def size_mb(folder: Path, parser: Parser) -> dict[str, float]:
     return {name: round(value, 2) for name, value in (*parts.items(), ("total", sum(parts.values())))}
 
 
-def environment() -> dict[str, Any]:
-    """Machine, threads, versions and the time of the run."""
-    return {
-        "machine": machine(),
-        "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
-        "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        "python": platform.python_version(),
-        "versions": {
-            n: importlib.metadata.version(n) for n in ("mov_ai", "torch", "torch-geometric", "spacy", "numpy")
-        },
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
-
-
-def rows(result: dict[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
-    """Lines of the main table: name, captions, n, Set Match, SPICE F; figures in per cent with 95 % intervals."""
-    titles = {
-        "random": ("this parser", "random/test"),
-        "random_lemmatized": ("this parser, noun lemmas", "random/test"),
-        "length": ("length parser", "length/test"),
-        "length_unseen": ("this parser", "length/test, unseen"),
-    }
-    for name, (title, part) in titles.items():
-        if name in result["accuracy"]:
-            yield (title, part, *_figures(result["accuracy"][name]))
-    for name, pair in result["published"].items():
-        yield name, "random/test", "", f"{100 * pair['set_match']:.2f}", f"{100 * pair['spice']:.2f}"
-    for split, oracles in result["oracle"].items():
-        for name, oracle in oracles.items():
-            title = f"oracle: {name}" + (f" ({oracle['labels']})" if oracle["labels"] else "")
-            yield (title, f"{split}/test", *_figures(oracle))
-
-
-def table(result: dict[str, Any]) -> Table:
-    """The main table for the terminal."""
-    made = Table(title="Scene graphs on FACTUAL, per cent [95 % interval]")
-    for name in ("", "captions"):
-        made.add_column(name, overflow="fold")
-    for name in ("n", "Set Match", "SPICE F"):
-        made.add_column(name, justify="right", no_wrap=True)
-    for row in rows(result):
-        made.add_row(*row)
-    return made
-
-
-def remarks(result: dict[str, Any]) -> list[str]:
-    """What the table does not say, one line each."""
-    timing, size, where = result["speed"], result["size_mb"], result["environment"]
-    lines = [
-        f"{timing['captions_per_second']:.0f} captions/s in batches of {timing['batch_size']} (median of"
-        f" {timing['runs']} runs over {timing['captions']} captions of {timing['words_per_caption']:.1f} words); one"
-        f" caption, warm: {timing['ms_one_caption']:.1f} ms (median)",
-        f"size: {size['total']:.1f} MB (parser {size['parser']:.1f}, word vectors {size['words']:.1f}, spaCy pipeline"
-        f" {size['spacy']:.1f})",
-    ]
-    if "gap" in result:
-        gap = result["gap"]
-        lines.append(
-            f"random/test less length/test: Set Match {100 * gap['set_match']:.1f}, SPICE {100 * gap['spice']:.1f}"
-            " points"
-        )
-    if "calibration" in result:
-        parts = (f"{name} {100 * v['ece']:.1f} % (n = {v['n']})" for name, v in result["calibration"].items())
-        lines.append(f"expected calibration error on random/test, {BINS} bins: {', '.join(parts)}")
-    if "errors" in result:
-        kinds = ", ".join(f"{kind} {n}" for kind, n in result["errors"]["kinds"].items() if n)
-        lines.append(
-            f"{result['errors']['wrong']} of {result['errors']['captions']} captions differ from gold; first guess at"
-            f" the kinds, several to a caption: {kinds or 'none'}"
-        )
-    refused = {name: a["refused"] for name, a in result["accuracy"].items() if a["refused"]}
-    lines += [f"refused by the parser and counted as empty graphs, {name}: {n}" for name, n in refused.items()]
-    for part, title in (("sentences", "time"), ("prompts", "prompts for videos")):
-        for name, figure in result.get("time", {}).get(part, {}).get("figures", {}).items():
-            if figure["value"] is not None:
-                lines.append(f"{title}, {name}: {100 * figure['value']:.1f} % of {figure['total']}")
-    for source, figures in result.get("time", {}).get("timelines", {}).items():
-        parts = (f"{name} {value:.3f}" for name, value in figures.items() if isinstance(value, (int, float)))
-        lines.append(f"{source}: {', '.join(parts)}")
-    lines += result["remarks"]
-    lines.append(
-        f"{where['machine']}; OMP_NUM_THREADS {where['omp_num_threads'] or 'not set'}, load {where['load_average']};"
-        f" {', '.join(f'{n} {v}' for n, v in where['versions'].items())}; {where['time']};"
-        f" seed {result['settings']['seed']}"
-    )
-    return lines
-
-
-def report(result: dict[str, Any]) -> str:
-    """`report.md`: the table, the remarks and what the words in them mean."""
-    lines = ["# The parser on FACTUAL", "", "Per cent, with 95 % bootstrap intervals over captions.", ""]
-    lines += ["| | captions | n | Set Match | SPICE F |", "|---|---|---:|---:|---:|"]
-    lines += [f"| {' | '.join(row)} |" for row in rows(result)]
-    lines += ["", *(f"- {line}" for line in remarks(result)), ""]
-    lines += [
-        "Flan-T5 and SPICE / Stanford: published figures, from FACTUAL's README. Length parser: trained on"
-        " length/train. Unseen: captions of length/test that are not in random/train. Noun lemmas: words of both graphs"
-        " cut to noun lemmas first, much as FACTUAL's evaluator can; its README does not say which way its figures are"
-        " made.",
-        "",
-        "Set Match: both graphs are the same set of triples as strings. SPICE F: objects, attributes and relations as"
-        " tuples, WordNet synonyms being equal. Both as in FACTUAL's evaluator"
-        " (`mov_ai/evaluation/scene_graph_metrics.py`).",
-        "",
-        "Oracle: a parser that makes no mistake but can only say words of the caption and their base forms"
-        " (`mov_ai/evaluation/extractive_oracle.py`); predicates either likewise, or also the labels seen"
-        f" {LABEL_OCCURRENCES} times or more in training. Its Set Match is a ceiling for such parsers, its SPICE is"
-        " not: a parser could also guess synonyms.",
-    ]
-    if "rare_words" in result:
-        lines += ["", "## Set Match on random/test, by how many training captions hold a caption's rarest word", ""]
-        lines += ["| training captions | n | Set Match |", "|---|---:|---:|"]
-        lines += [f"| {row['seen']} | {row['n']} | {100 * row['right']:.1f} |" for row in result["rare_words"]]
-    if "calibration" in result:
-        lines += ["", "## Calibration on random/test"]
-        for name, figures in result["calibration"].items():
-            lines += ["", f"{name}: expected calibration error {100 * figures['ece']:.2f} %", ""]
-            lines += ["| confidence | n | mean confidence | right |", "|---|---:|---:|---:|"]
-            lines += [
-                f"| {row['low']:.2f}-{row['high']:.2f} | {row['n']} | {100 * row['confidence']:.1f} %"
-                f" | {100 * row['accuracy']:.1f} % |"
-                for row in figures["reliability"]
-            ]
-    return "\n".join(lines) + "\n"
-
-
-def _figures(accuracy: dict[str, Any]) -> tuple[str, str, str]:
-    matches, scores = (
-        f"{100 * mean['value']:.2f} [{100 * mean['low']:.1f}, {100 * mean['high']:.1f}]"
-        for mean in (accuracy["set_match"], accuracy["spice"])
-    )
-    return str(accuracy["n"]), matches, scores
-
-
 def _chunks(texts: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     for start in range(0, len(texts), size):
         yield texts[start : start + size]
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m studies.parser.measure", description=__doc__)
+    parser.add_argument("--parser", help="folder of a parser trained on random/train; the embedded one if not given")
+    parser.add_argument("--length-parser", help="folder of a parser trained on length/train, for length/test")
+    parser.add_argument("--split", nargs="+", choices=SPLITS, default=list(SPLITS), help="FACTUAL's splits")
+    parser.add_argument("--limit", type=int, help="captions of each test part; all if not given")
+    parser.add_argument("--errors", type=int, default=50, help="wrong captions drawn for a person to check")
+    parser.add_argument("--no-time", dest="time", action="store_false", help="without sentences about time")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap and of that draw")
+    parser.add_argument("--out", type=Path, default=Path("runs/evaluate/parser"), help="folder for the report")
+    return parser.parse_args(given)
+
+
+def main(given: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    options = vars(arguments(given))
+    output = options.pop("out")
+    return run_script(
+        "measure", lambda: ParserSuite(**options).run(output, Console()), "stopped; no report was written"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from mov_ai.data.temporal_sentences import SPLITS, TemporalSentence, temporal_sentences
-from mov_ai.evaluation.temporal_sentences import FIGURES, evaluate_temporal, overlap, relation, score
 from mov_ai.graph import SceneGraph
+from studies.parser.temporal_scores import FIGURES, evaluate_temporal, overlap, relation, score
+from studies.parser.temporal_sentences import SPLITS, TemporalSentence, temporal_sentences
 
 
 class Gold:

@@ -6,7 +6,10 @@ import pytest
 from mov_ai.data.storybench import Story
 from mov_ai.data.uds_time import TIME_RELATIONS, TimedEvent, TimedSentence, Timeline
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.timelines import (
+from mov_ai.graph import Edge, Node, SceneGraph
+from mov_ai.graph.time import DURATIONS, LENGTH_RELATIONS
+from mov_ai.parser.timeline import SpanTimes
+from studies.parser.timelines import (
     evaluate_timelines,
     graph_events,
     graph_figures,
@@ -17,9 +20,6 @@ from mov_ai.evaluation.timelines import (
     report,
     story_figures,
 )
-from mov_ai.graph import Edge, Node, SceneGraph
-from mov_ai.graph.time import DURATIONS, LENGTH_RELATIONS
-from mov_ai.parser.timeline import SpanTimes
 
 STORY = Story("uvo/a", ("A man sits.", "He runs."), (3, 1), "uvo/v", "held_out")
 

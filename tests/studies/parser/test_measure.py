@@ -13,8 +13,9 @@ import spacy
 from mov_ai.data.factual import parse_triples
 from mov_ai.data.wordnet import load_wordnet
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.parser_suite import Mean, ParserSuite, remarks, report, size_mb, table
 from mov_ai.graph import SceneGraph
+from studies.parser.measure import Mean, ParserSuite, main, size_mb
+from studies.parser.report import remarks, report, table
 
 CAPTIONS = {
     "a red ball": "( ball , is , red )",
@@ -111,7 +112,7 @@ def test_a_length_parser_gives_length_and_the_gap(dataset: Path) -> None:
 
 
 def test_limit_and_split_narrow_it(dataset: Path) -> None:
-    result = ParserSuite(split="random", limit=2, time=False).measure(KnowingParser(), None, dataset / "out")
+    result = ParserSuite(split=["random"], limit=2, time=False).measure(KnowingParser(), None, dataset / "out")
     assert result["accuracy"]["random"]["n"] == 2
     assert set(result["oracle"]) == {"random"}
     assert set(result["accuracy"]) == {"random", "random_lemmatized"}
@@ -124,7 +125,7 @@ def test_limit_and_split_narrow_it(dataset: Path) -> None:
         ({"batch_size": "many"}, "batch_size"),
         ({"errors": -1}, "errors"),
         ({"seed": True}, "seed"),
-        ({"split": "topic"}, "split"),
+        ({"split": ["topic"]}, "split"),
         ({"split": []}, "split"),
     ],
 )
@@ -139,3 +140,27 @@ def test_intervals_hold_the_mean_and_repeat_by_seed() -> None:
     assert mean.low < mean.value == 0.5 < mean.high
     assert mean == Mean.of(values, seed=1)
     assert Mean.of([1.0] * 5, seed=0) == Mean(1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--limit", "0"], 2, "limit"),
+        (["--parser", "nowhere"], 2, "nowhere"),
+        (["--out", "file/run"], 1, "Not a directory"),
+    ],
+)
+def test_mistakes_are_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    assert main(arguments) == code
+    error = capsys.readouterr().err
+    assert words in error
+    assert len(error.splitlines()) == 1

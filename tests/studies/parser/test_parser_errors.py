@@ -8,7 +8,7 @@ import io
 import pytest
 
 from mov_ai.data.factual import FactualCaption, parse_triples
-from mov_ai.evaluation.parser_errors import (
+from studies.parser.parser_errors import (
     KINDS,
     count_kinds,
     error_kinds,

@@ -4,7 +4,9 @@ from collections import Counter
 
 import pytest
 
-from mov_ai.data.temporal_sentences import (
+from mov_ai.errors import UsageError
+from mov_ai.graph import SceneGraph, allen
+from studies.parser.temporal_sentences import (
     PHENOMENA,
     PROMPT_PHENOMENA,
     PROMPTS,
@@ -14,8 +16,6 @@ from mov_ai.data.temporal_sentences import (
     build,
     temporal_sentences,
 )
-from mov_ai.errors import UsageError
-from mov_ai.graph import SceneGraph, allen
 
 
 def entry(**changes) -> dict:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mov_ai.captions.caption import Mention
-from mov_ai.data.temporal_sentences import (
+from mov_ai.graph import Edge, Interval, Node, SceneGraph
+from studies.parser.temporal_sentences import (
     PHENOMENA,
     PROMPT_PHENOMENA,
     PRONOUNS,
@@ -19,7 +20,6 @@ from mov_ai.data.temporal_sentences import (
     TemporalSentence,
     temporal_sentences,
 )
-from mov_ai.graph import Edge, Interval, Node, SceneGraph
 
 #: Figure -> what it is the share of.
 FIGURES = {

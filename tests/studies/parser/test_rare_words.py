@@ -1,4 +1,4 @@
-from mov_ai.evaluation.rare_words import RarityRow, by_rarest_word
+from studies.parser.rare_words import RarityRow, by_rarest_word
 
 TRAINING = ["a red ball"] * 40 + ["a blue ball"] * 5 + ["a kite"]
 

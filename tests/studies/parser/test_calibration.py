@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mov_ai.evaluation.calibration import BINS, expected_calibration_error, reliability
 from mov_ai.graph import SceneGraph
 from mov_ai.parser.confidence import Judged, judge
+from studies.parser.calibration import BINS, expected_calibration_error, reliability
 
 
 def test_error_is_the_weighted_gap_of_the_bins() -> None:

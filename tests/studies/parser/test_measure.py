@@ -147,7 +147,7 @@ def test_intervals_hold_the_mean_and_repeat_by_seed() -> None:
     [
         (["--limit", "0"], 2, "limit"),
         (["--parser", "nowhere"], 2, "nowhere"),
-        (["--out", "file/run"], 1, "Not a directory"),
+        (["--out", "file/run"], 1, "is a file"),
     ],
 )
 def test_mistakes_are_one_line(

@@ -5,4 +5,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 
-python -m mov_ai.train experiment=tiny/checker "$@"
+python -m mov_ai.train --config-dir tools/metrics/conf experiment=tiny/checker "$@"

@@ -4,4 +4,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 
-mov-ai build meanings "$@"
+python -m tools.builders.meanings "$@"

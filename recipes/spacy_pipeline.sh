@@ -5,4 +5,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 
-mov-ai build spacy-pipeline "$@"
+python -m tools.builders.spacy_pipeline "$@"

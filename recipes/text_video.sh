@@ -6,4 +6,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 
-python -m mov_ai.train experiment=metrics/text_video "$@"
+python -m mov_ai.train --config-dir tools/metrics/conf experiment=metrics/text_video "$@"

@@ -5,4 +5,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 
-mov-ai build word-vectors "$@"
+python -m tools.builders.word_vectors "$@"

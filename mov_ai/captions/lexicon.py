@@ -86,24 +86,6 @@ class StoryWords(Lexicon):
     patterns: Patterns
 
 
-class TreebankWords(Lexicon):
-    """`treebank.yaml`: words of the captions with dependency trees."""
-
-    motions: Words
-    actions: Words
-    changes: Words
-    things: Words
-    places: Words
-    parts: Words
-    looks: Words
-    colours: Words
-    adverbs: Words
-    particles: Words
-    relations: Words
-    compounds: Words
-    numerals: Words
-
-
 class OtherWords(Lexicon):
     """`other_words.yaml`: words that take the place of a world's own."""
 

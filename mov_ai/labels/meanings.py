@@ -106,7 +106,7 @@ class Meanings:
 
 
 def read_meanings(path: Path) -> Meanings:
-    """Read the file that `mov-ai build meanings` writes.
+    """Read the file that `recipes/label_meanings.sh` writes.
 
     Raises:
         UsageError: if the file is not there or is none.
@@ -125,7 +125,9 @@ def read_meanings(path: Path) -> Meanings:
                 np.cumsum(values, dtype=np.uint32) if differences else values.astype(values.dtype.newbyteorder("="))
             )
     except (OSError, KeyError, ValueError, zlib.error, safetensors.SafetensorError) as error:
-        raise UsageError(f"{path}: no word meanings there ({error}); make them with `mov-ai build meanings`") from None
+        raise UsageError(
+            f"{path}: no word meanings there ({error}); reinstall mov_ai, or make them with recipes/label_meanings.sh"
+        ) from None
     return Meanings(arrays)
 
 

@@ -42,7 +42,7 @@ class Lexicon:
 
 
 def read_lexicon(path: Path) -> Lexicon:
-    """Read a lexicon from the file that `mov-ai build word-vectors` writes.
+    """Read a lexicon from the file that `recipes/word_vectors.sh` writes.
 
     Raises:
         UsageError: if the file is not there or is none.
@@ -56,7 +56,7 @@ def read_lexicon(path: Path) -> Lexicon:
         keys = stored["keys"]
     except (OSError, KeyError, safetensors.SafetensorError) as error:
         raise UsageError(
-            f"{path}: no word vectors there ({error}); make them with `mov-ai build word-vectors`"
+            f"{path}: no word vectors there ({error}); reinstall mov_ai, or make them with recipes/word_vectors.sh"
         ) from None
     return Lexicon(keys, np.concatenate([np.zeros_like(vectors[:1]), vectors]))
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from spacy.language import Language
 
 EMBEDDED_PIPELINE = Path(__file__).resolve().parents[1] / "assets" / "spacy_ewt"
-"""Folder of the pipeline that ships with mov_ai (trained by ``mov-ai build spacy-pipeline``)."""
+"""Folder of the pipeline that ships with mov_ai (trained by `recipes/spacy_pipeline.sh`)."""
 
 UNUSED_COMPONENTS = (
     "ner",
@@ -55,7 +55,7 @@ def load_spacy(name: str | Path | None = None) -> Language:
         if not (EMBEDDED_PIPELINE / "meta.json").is_file():
             raise UsageError(
                 f"the embedded spaCy pipeline is missing from {EMBEDDED_PIPELINE}; "
-                "reinstall mov_ai, or train it with `mov-ai build spacy-pipeline`"
+                "reinstall mov_ai, or train it with recipes/spacy_pipeline.sh"
             )
     else:
         target = name

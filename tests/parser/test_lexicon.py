@@ -1,12 +1,10 @@
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mov_ai.errors import UsageError
 from mov_ai.labels.word_forms import stems, word_key
-from mov_ai.parser.lexicon import DIM, ROWS, Lexicon, load_lexicon, read_lexicon
-from mov_ai.training.lexicon import word_vectors, write_lexicon
+from mov_ai.parser.lexicon import DIM, ROWS, load_lexicon, read_lexicon
 
 
 def nearest(word, words):
@@ -54,37 +52,8 @@ def test_any_text_has_a_key_and_stems(text):
     assert all(isinstance(stem, str) for stem in stems(text))
 
 
-def made_up_sets(count):
-    rng = np.random.default_rng(0)
-    starts = {"animal": 1_500_000, "food": 7_700_000, "person": 10_000_000}
-    return {
-        kind + "".join("abcdefghij"[int(digit)] for digit in str(i)): frozenset(
-            [str(start + int(rng.integers(250_000)))]
-        )
-        for kind, start in starts.items()
-        for i in range(count)
-    }
-
-
-def test_vectors_tell_ranges_of_sets_apart():
-    vectors = word_vectors(made_up_sets(40), 12)
-    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    within, across = vectors[:40] @ vectors[:40].T, vectors[:40] @ vectors[40:].T
-    assert within.mean() > across.mean() + 0.2
-
-
-def test_a_lexicon_is_written_and_read(tmp_path):
-    sets = made_up_sets(10)
-    assert write_lexicon(sets, tmp_path / "vectors.safetensors", 8) == 30
-    lexicon = read_lexicon(tmp_path / "vectors.safetensors")
-    assert isinstance(lexicon, Lexicon)
-    exact = word_vectors(sets, 8)
-    for place, word in enumerate(sets):
-        assert np.allclose(lexicon.vectors[lexicon.row([word])], exact[place], atol=0.01)
-
-
 def test_a_missing_or_broken_file_is_one_clear_line(tmp_path):
-    with pytest.raises(UsageError, match="mov-ai build word-vectors"):
+    with pytest.raises(UsageError, match=r"recipes/word_vectors\.sh"):
         read_lexicon(tmp_path / "none.safetensors")
     (tmp_path / "broken.safetensors").write_bytes(b"nothing")
     with pytest.raises(UsageError, match="broken"):

@@ -22,7 +22,7 @@ def load_network(network: type[Network], config_type: type, path: str | Path | N
 
     Args:
         path: folder that training exported; the embedded one if None.
-        name: of the embedded network's folder, and of the experiment that trains it.
+        name: of the embedded network's folder, and of the recipe that trains it.
 
     Raises:
         UsageError: if the folder holds none; it names the command that trains one. Else as `load_component`.
@@ -33,8 +33,8 @@ def load_network(network: type[Network], config_type: type, path: str | Path | N
         if path is not None and folder.exists():
             load_component(network, config_type, folder)
         raise UsageError(
-            f"{folder}: holds no weights of a {network.__name__}; train them with `python -m mov_ai.train "
-            f"experiment=metrics/{name}`, which writes runs/metrics/{name}/export"
+            f"{folder}: holds no weights of a {network.__name__}; train them in a checkout with "
+            f"recipes/{name}.sh, which writes runs/metrics/{name}/export"
         )
     module = load_component(network, config_type, folder)
     digest = sha256_of([folder / WEIGHTS_FILE])

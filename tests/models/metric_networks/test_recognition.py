@@ -16,8 +16,8 @@ from mov_ai.models.component import save_component
 from mov_ai.models.metric_networks import stored
 from mov_ai.models.metric_networks.pixels import to_network
 from mov_ai.models.metric_networks.recognition import RecognitionConfig, VideoRecognition
-from mov_ai.worlds.tabletop.metric_labels import CLASSES
 from tests.models.metric_networks.small import recognition, video
+from tools.metrics.training.labels import CLASSES
 
 
 @pytest.mark.parametrize("shape", [(2, 64, 64), (7, 33, 80), (16, 128, 128), (40, 64, 64)])
@@ -80,10 +80,10 @@ def test_embedded_weights_are_named_so(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_folder_without_weights_names_the_command_that_makes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UsageError, match=r"no_such: .*train .*experiment=metrics/recognition"):
+    with pytest.raises(UsageError, match=r"no_such: .*train .*recipes/recognition\.sh"):
         VideoRecognition.from_pretrained(tmp_path / "no_such")
     monkeypatch.setattr(stored, "EMBEDDED", tmp_path / "assets")
-    with pytest.raises(UsageError, match=r"recognition: .*experiment=metrics/recognition"):
+    with pytest.raises(UsageError, match=r"recognition: .*recipes/recognition\.sh"):
         VideoRecognition.from_pretrained()
     (tmp_path / "model.pt").touch()
     with pytest.raises(UsageError, match="pickle"):

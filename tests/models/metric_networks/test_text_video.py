@@ -84,7 +84,7 @@ def test_saved_and_loaded_it_keeps_its_words(tmp_path: Path) -> None:
 
 def test_without_weights_the_command_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored, "EMBEDDED", tmp_path)
-    with pytest.raises(UsageError, match="experiment=metrics/text_video"):
+    with pytest.raises(UsageError, match=r"recipes/text_video\.sh"):
         TextVideo.from_pretrained()
 
 

@@ -21,11 +21,13 @@ from torch.nn import functional
 from mov_ai.graph.time import change_time, frame_times
 from mov_ai.models.metric_networks.video_network import CELLS, SIZE
 from mov_ai.training.array_cache import cached_arrays
-from mov_ai.training.metric_damage import damage_frames, damaged_order, draw_damage
 from mov_ai.training.objective import Progress
-from mov_ai.worlds.tabletop.false_captions import EDITS, mirrored_text, true_and_false_captions
 from mov_ai.worlds.tabletop.lexicon import COLORS, MOTIONS, RGB, SHAPES
-from mov_ai.worlds.tabletop.metric_labels import (
+from mov_ai.worlds.tabletop.render import render
+from mov_ai.worlds.tabletop.scene import FRAMES, MAX_INSTANCES, Action, Scene, States, sample_scene, simulate
+from tools.metrics.training.damage import damage_frames, damaged_order, draw_damage
+from tools.metrics.training.false_captions import EDITS, mirrored_text, true_and_false_captions
+from tools.metrics.training.labels import (
     CLASS_INDEX,
     CLASS_MIRROR,
     CLASSES,
@@ -37,8 +39,6 @@ from mov_ai.worlds.tabletop.metric_labels import (
     Label,
     mirrored_motion,
 )
-from mov_ai.worlds.tabletop.render import render
-from mov_ai.worlds.tabletop.scene import FRAMES, MAX_INSTANCES, Action, Scene, States, sample_scene, simulate
 
 #: First word of the clips' seeds; splits of the world use 0, 1 and 2, the checker 1009.
 STREAM = 2003

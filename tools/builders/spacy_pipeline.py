@@ -1,14 +1,14 @@
-"""Train, measure and document the embedded English pipeline on the UD English-EWT treebank.
+"""Train, measure and document the embedded English pipeline on UD English-EWT: `recipes/spacy_pipeline.sh [options]`.
 
-``mov-ai build spacy-pipeline`` converts the treebank's CoNLL-U files, runs ``spacy train`` with
-``conf/spacy/ewt.cfg``, measures the result on the test split and writes the pipeline, its figures
-(``figures.json``) and its card (``README.md``) into ``mov_ai/assets/spacy_ewt``. One CPU core is enough. A
-second run with the same versions of spaCy, thinc and NumPy on the same kind of processor gives the same
-weights.
+It converts the treebank's CoNLL-U files, runs ``spacy train`` with ``conf/spacy/ewt.cfg``, measures the result on the
+test split and writes the pipeline, its figures (``figures.json``) and its card (``README.md``) into
+``mov_ai/assets/spacy_ewt``. One CPU core is enough. A second run with the same versions of spaCy, thinc and NumPy on
+the same kind of processor gives the same weights.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import importlib.metadata
 import json
@@ -17,17 +17,20 @@ import os
 import platform
 import random
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mov_ai.captions.treebank import written_captions
 from mov_ai.data.downloads import data_folder
-from mov_ai.errors import UsageError
+from mov_ai.errors import UsageError, run_script
 from mov_ai.hardware import processor
+from mov_ai.parser.spacy_pipeline import EMBEDDED_PIPELINE
 from mov_ai.shipped_files import shipped
+from tools.builders.written_captions import written_captions
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -35,9 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PACKAGE = Path(__file__).resolve().parents[1]
 CONFIG = shipped("conf/spacy/ewt.cfg")
-ASSET = PACKAGE / "assets" / "spacy_ewt"
 
 TREEBANK_TAG = "r2.15"
 SPLITS = ("train", "dev", "test")
@@ -338,7 +339,7 @@ the training split only:
 - {100 * GROUPED_SHARE:.0f} % of the draws join 2 or 3 sentences, so that sentence ends are learnt too;
 - {100 * CAPTION_SHARE:.0f} % of the sentences come once more in lower case without their final stop;
 - {figures["written_captions"]} captions with their trees ("the cube slides left, then turns blue"), written
-  by the small grammar in `mov_ai/captions/treebank.py`, are added. They are random: no caption of a
+  by the small grammar in `tools/builders/written_captions.py`, are added. They are random: no caption of a
   published data set was used.
 
 ## Training
@@ -381,7 +382,7 @@ seen in training, long texts were not.
 
 
 def build_pipeline(
-    out: Path = ASSET,
+    out: Path = EMBEDDED_PIPELINE,
     data: Path | None = None,
     config: Path = CONFIG,
     work: Path | None = None,
@@ -459,7 +460,7 @@ def _train(
     """Train into `work` and copy the best pipeline to `out`; returns how it was made."""
     write_docbin(training_documents(sentences["train"], seed), work / "train.spacy")
     write_docbin(sentences["dev"], work / "dev.spacy")
-    command = "mov-ai build spacy-pipeline"
+    command = "recipes/spacy_pipeline.sh"
     if seed:
         command += f" --seed {seed}"
     if max_steps is not None:
@@ -477,3 +478,27 @@ def _train(
     }
     install(work / "run" / "model-best", out, seed)
     return provenance
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(prog="tools.builders.spacy_pipeline", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="folder of {train,dev,test}.conllu; default: the data set's own")
+    parser.add_argument("--out", type=Path, default=EMBEDDED_PIPELINE, help="folder of the pipeline")
+    parser.add_argument("--config", type=Path, default=CONFIG, help="spaCy configuration")
+    parser.add_argument("--work", type=Path, help="folder for intermediate files; default: a temporary one")
+    parser.add_argument("--seed", type=int, default=0, help="seed of data, weights and order")
+    parser.add_argument("--max-steps", type=int, help="number of updates; default: the configuration's")
+    parser.add_argument("--skip-training", action="store_true", help="measure --out and write its card again")
+    options = vars(parser.parse_args(arguments))
+    if any(os.environ.get(name) != value for name, value in REPRODUCIBLE_ENVIRONMENT.items()):
+        # Thread counts and the hash seed are read when the interpreter and NumPy start: start them again.
+        command = [sys.executable, "-m", "tools.builders.spacy_pipeline", *arguments]
+        return subprocess.run(command, env={**os.environ, **REPRODUCIBLE_ENVIRONMENT}, check=False).returncode
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    return run_script(parser.prog, lambda: build_pipeline(**options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Word vectors from WordNet's synonym sets: `mov-ai build word-vectors` writes the embedded lexicon.
+"""The parser's word vectors, from WordNet's synonym sets: `recipes/word_vectors.sh [--out FILE]`.
 
 The parser learns words from some tens of thousands of captions, and one caption in ten of a test has a word that they
 hold at most twice. WordNet knows most of them. Its sets of synonyms are numbered by their place in the lexicographers'
@@ -10,14 +10,18 @@ ranges of numbers, from single sets to large ranges, is cut down by singular val
 
 from __future__ import annotations
 
+import argparse
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from mov_ai.data.wordnet import load_wordnet
+from mov_ai.errors import run_script
 from mov_ai.graph.files import write_bytes
 from mov_ai.labels.word_forms import word_key
-from mov_ai.parser.lexicon import DIM
+from mov_ai.parser.lexicon import DIM, EMBEDDED_LEXICON
 
 #: Width of a range of set numbers -> weight of its columns; a set's number grows by about 180.
 _RANGES = {1: 1.0, 2_500: 0.8, 12_500: 0.8, 60_000: 1.0, 300_000: 1.0}
@@ -79,3 +83,20 @@ def write_lexicon(synsets: Mapping[str, frozenset[str]], path: Path, dim: int = 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, safetensors.numpy.save(stored))
     return len(keys)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="tools.builders.word_vectors", description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=EMBEDDED_LEXICON, help="file of the vectors")
+    path = parser.parse_args(arguments).out
+
+    def work() -> None:
+        count = write_lexicon(load_wordnet().single_words(), path)
+        sys.stdout.write(f"{count} words, {path.stat().st_size / 1e6:.1f} MB: {path}\n")
+
+    return run_script(parser.prog, work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

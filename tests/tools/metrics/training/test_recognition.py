@@ -12,7 +12,13 @@ import torch
 
 from mov_ai.models.metric_networks.recognition import DAMAGES, VideoRecognition
 from mov_ai.training.loop import Trainer
-from mov_ai.training.metric_clips import (
+from mov_ai.training.settings import TrainerConfig
+from mov_ai.worlds.tabletop.grammar import describe
+from mov_ai.worlds.tabletop.lexicon import HELD_OUT_PAIRS, MOTIONS, SHAPES
+from mov_ai.worlds.tabletop.scene import Action, Scene, Thing, sample_scene, simulate, split_seed
+from tests.models.metric_networks.small import RECOGNITION
+from tools.metrics.training import recognition as training
+from tools.metrics.training.clips import (
     CAPTIONS,
     MetricClips,
     draw_sample,
@@ -21,16 +27,10 @@ from mov_ai.training.metric_clips import (
     scene_classes,
     scene_labels,
 )
-from mov_ai.training.metric_damage import damage_frames, damaged_order, draw_damage
-from mov_ai.training.objectives import recognition as training
-from mov_ai.training.objectives.recognition import RecognitionObjective, recognition_figures
-from mov_ai.training.settings import TrainerConfig
-from mov_ai.worlds.tabletop.false_captions import EDITS, consistent, mirrored_text, true_and_false_captions
-from mov_ai.worlds.tabletop.grammar import describe
-from mov_ai.worlds.tabletop.lexicon import HELD_OUT_PAIRS, MOTIONS, SHAPES
-from mov_ai.worlds.tabletop.metric_labels import CLASSES, LABEL_INDEX, LABELS, MIRROR
-from mov_ai.worlds.tabletop.scene import Action, Scene, Thing, sample_scene, simulate, split_seed
-from tests.models.metric_networks.small import RECOGNITION
+from tools.metrics.training.damage import damage_frames, damaged_order, draw_damage
+from tools.metrics.training.false_captions import EDITS, consistent, mirrored_text, true_and_false_captions
+from tools.metrics.training.labels import CLASSES, LABEL_INDEX, LABELS, MIRROR
+from tools.metrics.training.recognition import RecognitionObjective, recognition_figures
 
 
 def _quiet(done: int, total: int, what: str) -> None:
@@ -211,7 +211,7 @@ def test_training_lowers_the_loss_and_exports(cache: Path, tmp_path: Path, monke
     network = VideoRecognition.from_pretrained(tmp_path / "export")
     assert network.config == RECOGNITION
     card = (tmp_path / "export" / "README.md").read_text(encoding="utf-8")
-    assert "experiment=metrics/recognition" in card
+    assert "recipes/recognition.sh" in card
 
 
 def test_figures_of_a_network_that_knows_everything_are_one(clips: MetricClips) -> None:

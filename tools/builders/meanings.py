@@ -1,4 +1,4 @@
-"""The word meanings that labels are encoded with: `mov-ai build meanings` writes them from WordNet 3.0.
+"""The word meanings that labels are encoded with, from WordNet 3.0: `recipes/label_meanings.sh [--out FOLDER]`.
 
 The file holds what `mov_ai.labels.meanings` reads: which synonym sets ("synsets") a word belongs to in order of use,
 how synsets stand to one another, and the first words of each definition. The format of WordNet's own files is
@@ -7,7 +7,9 @@ described in its manual page wndb(5WN).
 
 from __future__ import annotations
 
+import argparse
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from mov_ai.data.downloads import data_folder
-from mov_ai.errors import UsageError
+from mov_ai.errors import UsageError, run_script
 from mov_ai.graph.files import write_bytes
-from mov_ai.labels.meanings import LINKS, PARTS, pack
+from mov_ai.labels.meanings import EMBEDDED_MEANINGS, LINKS, PARTS, pack
 from mov_ai.labels.word_forms import base_words, word_key
 
 _PARTS = {"n": "noun", "v": "verb", "a": "adj", "r": "adv"}
@@ -238,3 +240,21 @@ def write_meanings(path: Path) -> tuple[int, int]:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, pack(arrays))
     return len(arrays["word_key"]), len(arrays["parent"])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="tools.builders.meanings", description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, help="folder of the file; default: the one that ships")
+    folder = parser.parse_args(arguments).out or EMBEDDED_MEANINGS.parent
+
+    def work() -> None:
+        path = folder / EMBEDDED_MEANINGS.name
+        words, synsets = write_meanings(path)
+        sys.stdout.write(f"{words} words, {synsets} synsets, {path.stat().st_size / 1e6:.2f} MB: {path}\n")
+
+    return run_script(parser.prog, work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

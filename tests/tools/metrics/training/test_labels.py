@@ -7,15 +7,14 @@ import numpy as np
 from mov_ai.models.metric_networks.checker import CheckerConfig
 from mov_ai.models.metric_networks.recognition import RecognitionConfig
 from mov_ai.worlds.tabletop.lexicon import MOTIONS
-from mov_ai.worlds.tabletop.metric_labels import (
+from mov_ai.worlds.tabletop.metric_labels import COLOR_NAMES, SHAPE_NAMES
+from tools.metrics.training.labels import (
     CLASS_INDEX,
     CLASS_MIRROR,
     CLASSES,
-    COLOR_NAMES,
     LABEL_INDEX,
     LABELS,
     MIRROR,
-    SHAPE_NAMES,
     TEMPORAL,
 )
 

@@ -16,10 +16,10 @@ from mov_ai.graph.files import write_bytes
 from mov_ai.models.component import save_component
 from mov_ai.models.metric_networks.recognition import Recognised, RecognitionConfig, VideoRecognition
 from mov_ai.training.card import model_card
-from mov_ai.training.metric_clips import HELD_BACK, MetricClips, Sample, draw_sample, load_clips
-from mov_ai.training.metric_damage import DAMAGED
 from mov_ai.training.objective import Objective, Progress
-from mov_ai.worlds.tabletop.metric_labels import CLASSES, LABELS
+from tools.metrics.training.clips import HELD_BACK, MetricClips, Sample, draw_sample, load_clips
+from tools.metrics.training.damage import DAMAGED
+from tools.metrics.training.labels import CLASSES, LABELS
 
 #: Frames of a batch's clips, and how often.
 FRAME_COUNTS, _SHARES = (8, 12, 16), (0.3, 0.2, 0.5)
@@ -118,7 +118,7 @@ class RecognitionObjective(Objective):
 
     def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
         save_component(module, directory)
-        command = "python -m mov_ai.train experiment=metrics/recognition"
+        command = "recipes/recognition.sh"
         text = model_card("Embedded recognition network", _ABOUT, command, module, card)
         write_bytes(directory / "README.md", text.encode("utf-8"))
 

@@ -14,12 +14,12 @@ from mov_ai.models.component import save_component
 from mov_ai.models.metric_networks.text_video import UNKNOWN, TextVideo, TextVideoConfig
 from mov_ai.models.metric_networks.video_network import VideoNetworkConfig
 from mov_ai.training.loop import Trainer
-from mov_ai.training.metric_clips import MetricClips, load_clips
-from mov_ai.training.objectives import text_video as training
-from mov_ai.training.objectives.text_video import TextVideoObjective, text_video_figures, vocabulary
 from mov_ai.training.settings import TrainerConfig
-from mov_ai.worlds.tabletop.false_captions import EDITS
 from tests.models.metric_networks.small import BACKBONE, recognition
+from tools.metrics.training import text_video as training
+from tools.metrics.training.clips import MetricClips, load_clips
+from tools.metrics.training.false_captions import EDITS
+from tools.metrics.training.text_video import TextVideoObjective, text_video_figures, vocabulary
 
 SMALL = TextVideoConfig(backbone=BACKBONE, dim=16, text_width=32, text_layers=1)
 
@@ -117,7 +117,7 @@ def test_training_lowers_the_loss_and_exports(cache: Path, tmp_path: Path, monke
     assert {"video_r1", "text_r1", "false", "false_colors", "false_motions"} <= set(result["validation"])
     network = TextVideo.from_pretrained(tmp_path / "export")
     assert network.config == objective.module().config
-    assert "experiment=metrics/text_video" in (tmp_path / "export" / "README.md").read_text(encoding="utf-8")
+    assert "recipes/text_video.sh" in (tmp_path / "export" / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_video_tower_starts_from_a_recognition_network(cache: Path, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_the_video_tower_starts_from_a_recognition_network(cache: Path, tmp_path
 
 
 def test_mistakes_are_told_before_anything_is_rendered(cache: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="experiment=metrics/recognition"):
+    with pytest.raises(UsageError, match=r"recipes/recognition\.sh"):
         TextVideoObjective(start=str(tmp_path / "none"))
     with pytest.raises(UsageError, match="multiple of 4"):
         TextVideoObjective(validation_clips=6)

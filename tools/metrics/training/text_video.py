@@ -17,10 +17,10 @@ from mov_ai.models.component import save_component
 from mov_ai.models.metric_networks.recognition import VideoRecognition
 from mov_ai.models.metric_networks.text_video import UNKNOWN, TextVideo, TextVideoConfig, split_words
 from mov_ai.training.card import model_card
-from mov_ai.training.metric_clips import CAPTIONS, HELD_BACK, MetricClips, clip_text, draw_sample, load_clips
 from mov_ai.training.objective import Objective, Progress
-from mov_ai.training.objectives.recognition import FRAME_COUNTS
-from mov_ai.worlds.tabletop.false_captions import EDITS, mirrored_text
+from tools.metrics.training.clips import CAPTIONS, HELD_BACK, MetricClips, clip_text, draw_sample, load_clips
+from tools.metrics.training.false_captions import EDITS, mirrored_text
+from tools.metrics.training.recognition import FRAME_COUNTS
 
 #: Frames of a batch's clips, and how often.
 _SHARES = (0.3, 0.2, 0.5)
@@ -189,7 +189,7 @@ class TextVideoObjective(Objective):
 
     def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
         save_component(module, directory)
-        command = "python -m mov_ai.train experiment=metrics/text_video"
+        command = "recipes/text_video.sh"
         text = model_card("Embedded text-video network", _ABOUT, command, module, card)
         write_bytes(directory / "README.md", text.encode("utf-8"))
 

@@ -188,7 +188,7 @@ split of the world, and their colours are drawn independently of their shapes.
 | seconds | {card["seconds"]} |
 | hardware | {card["hardware"]} |
 | seed | {card["seed"]} |
-| made by | `python -m mov_ai.train experiment=tiny/checker` |
+| made by | `recipes/checker.sh` |
 
 Per cell, on 48 scenes held back (share right; `box` and `turn` are mean errors in the heads' units):
 

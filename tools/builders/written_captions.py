@@ -12,15 +12,18 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mov_ai.captions.lexicon import TreebankWords, load
+import yaml
+
 from mov_ai.graph.inflection import inflect, pluralize
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
 
-WORDS = load("treebank", TreebankWords)
+#: Kind of word -> words.
+WORDS: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 #: Tag of a verb -> its form.
 _FORMS = {"VBZ": "present", "VBP": "base", "VBG": "gerund"}
 #: Tag -> part of speech; a form of "be" is an auxiliary.
@@ -116,19 +119,19 @@ class CaptionGrammar:
     # -- nouns ---------------------------------------------------------------------------------------------------------
 
     def noun_phrase(
-        self, dep: str, plural: bool, *, determiner: float = 0.95, pool: Sequence[str] = WORDS.things
+        self, dep: str, plural: bool, *, determiner: float = 0.95, pool: Sequence[str] = WORDS["things"]
     ) -> Node:
         """A noun with its determiner or numeral, adjectives and compound; ``determiner`` is a probability."""
         lemma = self.pick(self.nouns) if self.chance(0.35) else self.pick(pool)
         noun = Node(pluralize(lemma) if plural else lemma, "NNS" if plural else "NN", dep, lemma)
         if plural and self.chance(0.6):
-            noun.left.append(Node(self.pick(WORDS.numerals), "CD", "nummod"))
+            noun.left.append(Node(self.pick(WORDS["numerals"]), "CD", "nummod"))
         elif self.chance(determiner):
             _the(noun, "the" if plural or self.chance(0.5) else "a")
         for _ in range(int(self.weighted({"0": 40, "1": 48, "2": 12}))):
-            noun.left.append(Node(self.pick(WORDS.looks), "JJ", "amod"))
+            noun.left.append(Node(self.pick(WORDS["looks"]), "JJ", "amod"))
         if self.chance(0.06):
-            noun.left.append(Node(self.pick(WORDS.compounds), "NN", "compound"))
+            noun.left.append(Node(self.pick(WORDS["compounds"]), "NN", "compound"))
         first, following = [*noun.left, noun, noun][:2]
         if first.word == "a" and following.word[0] in "aeiou":
             first.word = "an"
@@ -150,11 +153,11 @@ class CaptionGrammar:
                 inner.left.insert(0, Node("of", "IN", "case"))
                 side.right.append(inner)
             return side
-        noun = self.noun_phrase(dep, self.chance(0.12), pool=WORDS.places if form == "place" else WORDS.things)
+        noun = self.noun_phrase(dep, self.chance(0.12), pool=WORDS["places"] if form == "place" else WORDS["things"])
         if form == "next":
             words = ["next", "to"]
         else:
-            words = [self.pick(("in", "on", "across", "along", "at") if form == "place" else WORDS.relations)]
+            words = [self.pick(("in", "on", "across", "along", "at") if form == "place" else WORDS["relations"])]
         noun.left[:0] = [Node(word, "IN", "case") for word in words]
         return noun
 
@@ -185,24 +188,24 @@ class CaptionGrammar:
     def verb(self, dep: str, tag: str) -> Node:
         """A verb with what follows it."""
         kind = self.weighted({"motions": 62, "actions": 28, "changes": 10})
-        lemma = self.pick(getattr(WORDS, kind))
+        lemma = self.pick(WORDS[kind])
         node = Node(inflect(lemma, _FORMS[tag]), tag, dep, lemma)
         if kind == "actions":
-            pool = WORDS.parts if lemma in ("wear", "hold") else WORDS.things
+            pool = WORDS["parts"] if lemma in ("wear", "hold") else WORDS["things"]
             node.right.append(self.noun_phrase("obj", self.chance(0.15), pool=pool))
             if self.chance(0.35):
                 node.right.append(self.place("obl"))
         elif kind == "changes":
-            node.right.append(Node(self.pick(WORDS.colours), "JJ", "xcomp"))
+            node.right.append(Node(self.pick(WORDS["colours"]), "JJ", "xcomp"))
         else:
             if self.chance(0.5):
-                node.right.append(Node(self.pick(WORDS.adverbs), "RB", "advmod"))
+                node.right.append(Node(self.pick(WORDS["adverbs"]), "RB", "advmod"))
             elif self.chance(0.12):
-                node.right.append(Node(self.pick(WORDS.particles), "RP", "compound:prt"))
+                node.right.append(Node(self.pick(WORDS["particles"]), "RP", "compound:prt"))
             if self.chance(0.55):
                 node.right.append(self.place("obl"))
             if self.chance(0.05):
-                count = Node(self.pick(WORDS.numerals), "CD", "nummod")
+                count = Node(self.pick(WORDS["numerals"]), "CD", "nummod")
                 node.right.append(Node("times", "NNS", "obl:unmarked", "time", left=[count]))
         return node
 

@@ -56,7 +56,8 @@ def _table(here: dict[str, str]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from mov_ai.evaluation.metrics.weights import WEIGHTS, places
+    from mov_ai.evaluation.metrics.weights import WEIGHTS
+    from mov_ai.weight_places import places
 
     table = Table(caption=f"Looked for in {', '.join(map(str, places()))}; LPIPS's own layers come with `lpips`.")
     table.add_column("name")
@@ -81,7 +82,8 @@ def verify(
 ) -> None:
     """Check the SHA-256 of what is on this machine; exit code 1 if one is wrong, or a named one is absent."""
     from mov_ai.evaluation.metrics.result import Absent
-    from mov_ai.evaluation.metrics.weights import WEIGHTS, check_weights, find_weights, located, places
+    from mov_ai.evaluation.metrics.weights import WEIGHTS, check_weights, find_weights, located
+    from mov_ai.weight_places import places
 
     asked = _known(names or [])
     checked = wrong = 0

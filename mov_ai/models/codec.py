@@ -1,15 +1,105 @@
-"""The codec: frames to latents one by one, latents to frames with a look at the neighbouring frames."""
+"""What every codec is, and ours: frames to latents one by one, and back with a look at the neighbouring frames."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
+import numpy as np
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mov_ai.errors import UsageError
+
+#: Pixels along each side of a cell of our codec's latents.
 FACTOR = 8
+
+
+class AnyCodecConfig(Protocol):
+    """What every codec's config holds; the rest is the design's own. It is a dataclass."""
+
+    @property
+    def latent_channels(self) -> int: ...
+
+
+class AnyCodec(nn.Module):
+    """A codec of any design; `mov_ai.models.codec_registry` knows which there are.
+
+    Attributes:
+        factor: pixels along each side of a latent's cell.
+        frame_factor: frames that share a latent frame; 1 where each has its own.
+        leading_frame: whether the first frame has a latent frame for itself, as causal video codecs have it.
+        name: by which `load_codec` finds it again without a folder; None if a folder must hold it.
+    """
+
+    config: AnyCodecConfig
+    factor: int = FACTOR
+    frame_factor: int = 1
+    leading_frame: bool = True
+    name: str | None = None
+
+    def latent_frames(self, frames: int) -> int:
+        """Latent frames of a video of so many frames; the last one may stand for fewer frames than the others."""
+        return -(-(frames - self.leading_frame) // self.frame_factor) + self.leading_frame
+
+    def whole_frames(self, latent_frames: int) -> int:
+        """The longest video that has so many latent frames."""
+        return (latent_frames - self.leading_frame) * self.frame_factor + self.leading_frame
+
+    def latent_times(self, frames: int) -> np.ndarray:
+        """The middle, on [0, 1], of the frames that each latent frame stands for; (latent frames,)."""
+        last = [self.whole_frames(i + 1) for i in range(self.latent_frames(frames))]
+        edges = np.minimum([0, *last], frames)
+        return (edges[:-1] + edges[1:]) / 2 / frames
+
+    def check_size(self, height: int, width: int) -> None:
+        """Raises UsageError if a side, in pixels, is no multiple of the factor; it names the nearest size."""
+        if height % self.factor or width % self.factor:
+            near = "x".join(str(side) for side in nearest_sides(height, width, self.factor))
+            raise UsageError(
+                f"size: the codec needs sides that are multiples of {self.factor}; found {height}x{width}: try {near}"
+            )
+
+    def encode(self, video: Tensor) -> Tensor:
+        """Frames to latents.
+
+        Args:
+            video: (batch, frames, 3, height, width) in [-1, 1]; height and width multiples of `factor`.
+
+        Returns:
+            (batch, latent frames, channels, height / factor, width / factor), standardised: about zero mean and unit
+            variance per channel.
+
+        Raises:
+            ValueError: if a size is not a multiple of `factor`.
+        """
+        raise NotImplementedError
+
+    def decode(self, latents: Tensor, frames: int | None = None) -> Tensor:
+        """Latents to frames.
+
+        Args:
+            latents: as `encode` returns them.
+            frames: of the video, where the last latent frame stands for fewer than it could; None for all.
+
+        Returns:
+            (batch, frames, 3, height, width), about [-1, 1], not clamped.
+        """
+        raise NotImplementedError
+
+
+def nearest_sides(height: int, width: int, multiple: int) -> tuple[int, int]:
+    """The multiples that are nearest to the sides, each at least one."""
+    near_height, near_width = (max(multiple, round(side / multiple) * multiple) for side in (height, width))
+    return near_height, near_width
+
+
+def require_multiple(video: Tensor, factor: int) -> None:
+    """Raises ValueError if a side of (..., height, width) is no multiple of the factor."""
+    if video.shape[-1] % factor or video.shape[-2] % factor:
+        raise ValueError(f"codec: expected height and width that are multiples of {factor}, got {tuple(video.shape)}")
 
 
 @dataclass(frozen=True)
@@ -74,12 +164,10 @@ class _TemporalResidual(nn.Module):
         return x + self.out(functional.silu(mixed))
 
 
-class VideoCodec(nn.Module):
-    """A convolutional autoencoder, 8 times down in height and width.
+class VideoCodec(AnyCodec):
+    """A convolutional autoencoder, 8 times down in height and width; latents are standardised on the world's clips."""
 
-    Latents are standardised: about zero mean and unit variance per channel on the world's clips.
-    """
-
+    config: CodecConfig
     mean: Tensor
     std: Tensor
 
@@ -130,21 +218,7 @@ class VideoCodec(nn.Module):
         self.std.copy_(new_std.view_as(self.std))
 
     def encode(self, video: Tensor) -> Tensor:
-        """Frames to latents.
-
-        Args:
-            video: (batch, frames, 3, height, width) in [-1, 1]; height and width multiples of 8.
-
-        Returns:
-            (batch, frames, channels, height / 8, width / 8), standardised.
-
-        Raises:
-            ValueError: if a size is not a multiple of 8.
-        """
-        if video.shape[-1] % FACTOR or video.shape[-2] % FACTOR:
-            raise ValueError(
-                f"codec: expected height and width that are multiples of {FACTOR}, got {tuple(video.shape)}"
-            )
+        require_multiple(video, FACTOR)
         frames = video.shape[1]
         flat = rearrange(video, "b f c h w -> (b f) c h w").contiguous(memory_format=torch.channels_last)
         latents = (self.encoder(flat) - self.mean) / self.std
@@ -157,15 +231,8 @@ class VideoCodec(nn.Module):
             x = block(x)
         return x
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Latents to frames.
-
-        Args:
-            latents: (batch, frames, channels, h, w), standardised.
-
-        Returns:
-            (batch, frames, 3, 8 h, 8 w), about [-1, 1], not clamped.
-        """
+    def decode(self, latents: Tensor, frames: int | None = None) -> Tensor:
+        # Every latent frame is a frame of its own, so there is none to leave out.
         frames = latents.shape[1]
         x = self.features(rearrange(latents, "b f c h w -> (b f) c h w"))
         x = self.to_middle(self.deep_time(x, frames))

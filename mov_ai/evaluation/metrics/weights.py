@@ -5,7 +5,6 @@ LPIPS's own layers, which weigh the backbone's channels, are no files here: they
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from mov_ai.data.streamed_download import Progress, download
 from mov_ai.errors import MovAIError
 from mov_ai.evaluation.metrics.result import Absent
 from mov_ai.graph.files import sha256_of
+from mov_ai.weight_places import places
 
 
 @dataclass(frozen=True)
@@ -88,16 +88,6 @@ WEIGHTS: dict[str, WeightsFile] = {
         "optical flow",
     ),
 }
-
-
-def places() -> list[Path]:
-    """Where weights are looked for: the folder `MOV_AI_WEIGHTS` names, then torch's own cache."""
-    from_environment = os.environ.get("MOV_AI_WEIGHTS")
-    torch_home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"
-    return [
-        *([Path(from_environment).expanduser()] if from_environment else []),
-        Path(torch_home).expanduser() / "hub" / "checkpoints",
-    ]
 
 
 def located(name: str) -> list[Path]:

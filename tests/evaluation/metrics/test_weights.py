@@ -15,7 +15,8 @@ from mov_ai.evaluation.metrics.image_quality import load_lpips
 from mov_ai.evaluation.metrics.optical_flow import load_raft
 from mov_ai.evaluation.metrics.preprocess import load_i3d
 from mov_ai.evaluation.metrics.result import Absent
-from mov_ai.evaluation.metrics.weights import WEIGHTS, check_weights, find_weights, located, places, pull_weights
+from mov_ai.evaluation.metrics.weights import WEIGHTS, check_weights, find_weights, located, pull_weights
+from mov_ai.weight_places import places
 
 LPIPS_NETS = ("alex", "vgg", "squeeze")
 CONTENT = b"weights of something"

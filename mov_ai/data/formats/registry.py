@@ -1,0 +1,136 @@
+"""The formats by name, how a data set's format is told, and how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mov_ai.data.clips import Clip, Problem
+from mov_ai.data.formats import lists, pairs
+from mov_ai.data.formats.finding import VIDEO_SUFFIXES
+from mov_ai.data.formats.place import Place
+from mov_ai.data.formats.report import Report, distinct
+from mov_ai.data.formats.tables import Table
+from mov_ai.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way in which data sets of captioned videos are laid out.
+
+    Attributes:
+        about: what it looks like, in a few words, for messages.
+        matches: whether a place looks like it. Reads no more than it must.
+        read: the clips, in a fixed order; what is left out goes to the report.
+    """
+
+    about: str
+    matches: Callable[[Place], bool]
+    read: Callable[[Place, Report], Iterator[Clip]]
+
+
+def _of_list(
+    about: str, is_it: Callable[[Table], bool], read: Callable[[Place, Table, Report], Iterator[Clip]]
+) -> Format:
+    """The format of a list that is known by its columns."""
+
+    def chosen(place: Place) -> Table:
+        fitting = [table for table in place.tables if is_it(table)]
+        if not fitting:
+            if place.tables:
+                raise lists.unknown_columns(place.tables)
+            raise UsageError(f"{place.path}: holds no list; expected {about}")
+        if len(fitting) > 1 and fitting[0].path.stem.lower() not in ("captions", "metadata", "videos2caption"):
+            names = ", ".join(table.path.name for table in fitting[:5])
+            raise UsageError(f"{place.path}: holds {len(fitting)} lists ({names}); give one of them as the path")
+        return fitting[0]
+
+    return Format(
+        about, lambda place: any(map(is_it, place.tables)), lambda place, report: read(place, chosen(place), report)
+    )
+
+
+#: In the order in which they are tried: the more special first.
+FORMATS: dict[str, Format] = {
+    "openvid": _of_list(
+        "OpenVid-1M's CSV: video, caption, aesthetic score, motion score, ...", lists.is_openvid, lists.listed_clips
+    ),
+    "opensora": _of_list(
+        "Open-Sora's CSV or Parquet: path, text, num_frames, height, width, ...", lists.is_opensora, lists.listed_clips
+    ),
+    "videos2caption": _of_list(
+        "videos2caption.json: path, cap; or a mapping of videos to captions",
+        lists.is_videos2caption,
+        lists.listed_clips,
+    ),
+    "metadata": _of_list(
+        "captions.csv, or metadata.csv, .json, .jsonl, .parquet: a column for the video, one for its caption",
+        lists.is_list,
+        lists.listed_clips,
+    ),
+    "prompts": Format("prompts.txt and videos.txt, line by line", pairs.has_prompts, pairs.prompted_clips),
+    "pairs": Format("a text of its name beside each video, as a.mp4 and a.txt", pairs.has_pairs, pairs.paired_clips),
+}
+
+
+class ClipSource:
+    """The clips of a data set, read anew at each iteration, one by one.
+
+    Attributes:
+        path: of the data set.
+        format: name of its format.
+        problems: what the last iteration left out; complete when it has come to its end.
+    """
+
+    def __init__(self, path: str | Path, name: str | None = None) -> None:
+        self.path = Path(path)
+        self.format = _checked(name) if name is not None else find_format(path)
+        self.problems: list[Problem] = []
+
+    def __iter__(self) -> Iterator[Clip]:
+        report = Report()
+        self.problems = report.problems
+        yield from distinct(FORMATS[self.format].read(Place(self.path), report), report)
+
+
+def read_clips(path: str | Path, format: str | None = None) -> ClipSource:
+    """The clips of a data set.
+
+    Args:
+        path: its folder, or one list of it.
+        format: a name of `FORMATS`; told from the files if None.
+
+    Raises:
+        UsageError: as `find_format`; while iterating, if a list cannot be read on.
+    """
+    return ClipSource(path, format)
+
+
+def find_format(path: str | Path) -> str:
+    """The name of a data set's format.
+
+    Raises:
+        UsageError: if there is no such place, it holds no videos, or nothing says what they show.
+    """
+    place = Place(Path(path))
+    for name, candidate in FORMATS.items():
+        if candidate.matches(place):
+            return name
+    if place.tables:
+        raise lists.unknown_columns(place.tables)
+    if not place.has_videos:
+        raise UsageError(
+            f"{place.path}: holds no videos; expected files such as {', '.join(VIDEO_SUFFIXES[:6])}, or folders of "
+            "frames"
+        )
+    raise UsageError(
+        f"{place.path}: holds videos, but nothing that says what they show; add captions.csv with the columns "
+        "file_name and caption, or a text of its name beside each video"
+    )
+
+
+def _checked(name: str) -> str:
+    if name not in FORMATS:
+        raise UsageError(f"data.format: expected one of {', '.join(FORMATS)}; found {name!r}")
+    return name

@@ -43,13 +43,7 @@ def verb_chain(tense: str, passive: bool, plural: bool) -> tuple[tuple[str, ...]
 def negated(
     word: str, before: tuple[str, ...], form: str, plural: bool, contracted: bool
 ) -> tuple[tuple[str, ...], str]:
-    """The chain with its negation.
-
-    Args:
-        word: "not", "never" or "no longer".
-        before, form: as `verb_chain` gives them.
-        contracted: say "isn't" and "doesn't".
-    """
+    """The chain of `verb_chain` with "not", "never" or "no longer"; contracted: "isn't", "doesn't"."""
     if word == "not" and not before and form in ("present", "past"):
         before, form = ("did" if form == "past" else "do" if plural else "does",), "base"
     if not before or before[0] == "being":

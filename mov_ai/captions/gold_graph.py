@@ -31,7 +31,6 @@ def gold_caption(
         events: in the order of their keys.
         relations: (actor, label, actor, interval) of the spatial relations that the text says.
         meets: ids of pairs of events of which the second is said to begin because the first ends.
-        pattern: of the caption.
     """
     places: dict[Key, list[Span]] = {}
     for span, key in spans:

@@ -24,9 +24,7 @@ def about(text: str, *key: str | int) -> list[Piece]:
 def joined(pieces: Sequence[Piece], lower: bool, full_stop: bool) -> tuple[str, list[tuple[Span, Key]]]:
     """The text of the pieces, and where it speaks of what.
 
-    Args:
-        lower: sentences start with small letters.
-        full_stop: the last sentence has one; texts of several sentences always do.
+    `lower`: sentences start with small letters. `full_stop`: the last has one; texts of several sentences always do.
     """
     text, spans = "", []
     start_of_sentence = True

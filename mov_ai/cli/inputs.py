@@ -21,8 +21,7 @@ MAX_BYTES = 16 * 2**20
 def read_standard_input(wanted: str) -> str:
     """Everything on standard input.
 
-    Raises:
-        UsageError: if it is a terminal, too long or not UTF-8; `wanted` says what to give instead.
+    Raises UsageError if it is a terminal, too long or not UTF-8; `wanted` says what to give instead.
     """
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError(f"nothing to read: {wanted}")
@@ -38,11 +37,7 @@ def read_standard_input(wanted: str) -> str:
 
 
 def read_prompt(text: str | None) -> str:
-    """The prompt given as an argument; or standard input's if it is "-" or absent.
-
-    Raises:
-        UsageError: as `check_prompt`, and if there is none.
-    """
+    """The prompt that is given, or standard input's if it is "-" or absent. Raises UsageError as `check_prompt`."""
     if text is None or text == "-":
         text = read_standard_input("give a text in quotes, such as 'a red ball rolls left', or pipe one in").strip(
             "\r\n"
@@ -52,11 +47,7 @@ def read_prompt(text: str | None) -> str:
 
 
 def check_prompt(text: str) -> None:
-    """Refuse a prompt that has no words to read or characters that nobody types, before networks are loaded.
-
-    Raises:
-        UsageError: if it is empty, too long, has control characters or no letters.
-    """
+    """Raises UsageError for a prompt that is empty, too long, has control characters or no letters."""
     from mov_ai.parser.input_text import check_text
 
     check_text(text)
@@ -71,11 +62,7 @@ def check_prompt(text: str) -> None:
 
 
 def require_english(text: str) -> None:
-    """Refuse a prompt in another language: its video would be an empty scene, after all the work.
-
-    Raises:
-        UsageError: if it does not look English.
-    """
+    """Raises UsageError for another language: the video would be an empty scene, after all the work."""
     from mov_ai.parser.input_text import looks_foreign
 
     if looks_foreign(text):
@@ -85,11 +72,7 @@ def require_english(text: str) -> None:
 
 
 def read_graph(path: Path) -> SceneGraph:
-    """A scene graph's file, or standard input's if the path is "-".
-
-    Raises:
-        UsageError: if it cannot be read or is no valid graph.
-    """
+    """A scene graph's file, or standard input's if the path is "-". Raises UsageError if it is no valid graph."""
     from mov_ai.graph import SceneGraph
 
     if str(path) == "-":
@@ -98,11 +81,7 @@ def read_graph(path: Path) -> SceneGraph:
 
 
 def load_parser(checkpoint: str | None) -> SceneGraphParser:
-    """The parser of a saved pipeline, or from its own folder; the embedded one if None.
-
-    Raises:
-        UsageError: if there is none.
-    """
+    """The parser of a saved pipeline, or from its own folder; the embedded one if None. Raises UsageError."""
     from mov_ai.parser.parser import SceneGraphParser
 
     if checkpoint is None:

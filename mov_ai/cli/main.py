@@ -61,10 +61,7 @@ def root(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Args:
-        arguments: what follows `mov-ai`; the process's own if None.
+    """Run the command line, the process's own if no arguments are given.
 
     Returns:
         Exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted.

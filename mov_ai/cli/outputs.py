@@ -27,11 +27,7 @@ def slug(text: str) -> str:
 
 
 def free_folder(name: str) -> Path:
-    """A folder under `outputs` that is not there yet: name, name-2, name-3, ...
-
-    Raises:
-        MovAIError: if it cannot be written.
-    """
+    """A writable folder under `outputs` that is not there yet: name, name-2, name-3, ..."""
     numbered = (DEFAULT_PLACE / (name if i == 1 else f"{name}-{i}") for i in itertools.count(1))
     folder = next(place for place in numbered if not place.exists())
     check_writable(folder)
@@ -39,14 +35,9 @@ def free_folder(name: str) -> Path:
 
 
 def asked_folder(folder: Path, marker: str) -> Path:
-    """The folder the user named, if writing there replaces nothing but an older result.
+    """The folder the user named, if writing there replaces nothing but an older result, which holds the file `marker`.
 
-    Args:
-        folder: absent, empty, or an older result, which holds `marker`.
-        marker: name of a file that every result has.
-
-    Raises:
-        UsageError: if it holds something else. MovAIError: if it cannot be written.
+    Raises UsageError if it holds something else, MovAIError if it cannot be written.
     """
     check_writable(folder)
     if folder.is_dir() and not (folder / marker).is_file() and any(folder.iterdir()):

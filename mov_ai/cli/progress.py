@@ -37,12 +37,9 @@ class _TimeLeft(ProgressColumn):
 
 
 class StageProgress:
-    """A context whose `report` is the pipeline's `callback`.
+    """A context whose `report` is the pipeline's `callback`, for the stages that will run.
 
-    Args:
-        stages: sizes of the stages that will run.
-        name: put before each stage, such as "2/4", where several videos are made.
-        clock: seconds since whenever.
+    `name` stands before each stage, such as "2/4", where several videos are made.
     """
 
     def __init__(self, stages: Sequence[int], name: str = "", clock: Callable[[], float] = time.monotonic) -> None:

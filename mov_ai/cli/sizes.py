@@ -13,11 +13,7 @@ if TYPE_CHECKING:
 
 
 def chosen_shape(frames: int | None, fps: float | None, size: str | None, base: VideoShape | None = None) -> VideoShape:
-    """The shape that the options ask for; what they leave open is as in `base`, or the default.
-
-    Raises:
-        UsageError: if one is out of range, or the size is written in another way.
-    """
+    """The shape that the options ask for; what they leave open is as in `base`, or the default. Raises UsageError."""
     from mov_ai.graph import VideoShape, parse_size
 
     shape = base or VideoShape()
@@ -32,11 +28,7 @@ def chosen_shape(frames: int | None, fps: float | None, size: str | None, base: 
 
 
 def parse_stages(stages: str | None) -> int | tuple[int, ...] | None:
-    """One size as 256, or several as 128,256,512; None for None.
-
-    Raises:
-        UsageError: if it is written in another way, or sizes do not ascend.
-    """
+    """One size as 256, or several as 128,256,512; None for None. UsageError if written otherwise or not ascending."""
     if stages is None:
         return None
     try:

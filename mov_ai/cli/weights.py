@@ -135,11 +135,7 @@ def pull(
 
 
 def _known(names: list[str]) -> list[str]:
-    """The names, each once.
-
-    Raises:
-        UsageError: if one is no name of a weights file.
-    """
+    """The names, each once. Raises UsageError if one is no name of a weights file."""
     from mov_ai.evaluation.metrics.weights import WEIGHTS
 
     for name in names:

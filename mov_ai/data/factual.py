@@ -32,15 +32,9 @@ class FactualCaption:
 
 
 def read_factual(split: str, part: str) -> list[FactualCaption]:
-    """One part of one split, in the order of the file.
+    """One part of `PARTS` of one split of `SPLITS`, in the order of the file.
 
-    Args:
-        split: one of `SPLITS`.
-        part: one of `PARTS`.
-
-    Raises:
-        UsageError: if there is no such split or part, or the file on this machine is not FACTUAL's.
-        MovAIError: if the file is not here and cannot be fetched.
+    Raises UsageError if there is no such, or the file is not FACTUAL's; MovAIError if it cannot be fetched.
     """
     if split not in SPLITS:
         raise UsageError(f"FACTUAL split: expected one of {', '.join(SPLITS)}; found {split!r}")

@@ -29,13 +29,11 @@ def download(
 
     Args:
         url: http, https, ftp or file address.
-        sha256: of the file, hexadecimal.
         remedy: what to do instead; the end of every message.
         size: of the file in bytes, if known; what sends more is cut off there.
         progress: called before the first block and after each.
 
-    Raises:
-        MovAIError: if the file cannot be fetched or written, or is not the one with this SHA-256 and size.
+    Raises MovAIError if the file cannot be fetched or written, or is not the one with this SHA-256 and size.
     """
     target, digest = Path(target), hashlib.sha256()
     with staged_folder(target.parent) as staging:

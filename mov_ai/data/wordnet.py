@@ -26,8 +26,7 @@ class WordNet:
     """Words, the sets of synonyms that each belongs to, and irregular forms.
 
     Args:
-        synsets: word -> identifiers of its sets, separated by spaces. Words are in lower case, several words are joined
-            by "_".
+        synsets: word in lower case, several words joined by "_" -> identifiers of its sets, separated by spaces.
         bases: irregular form -> the words that it may be a form of.
     """
 
@@ -38,11 +37,7 @@ class WordNet:
 
     @classmethod
     def read(cls, synsets: Path, exceptions: Path) -> WordNet:
-        """Read the two files: lines in pairs, a word and its sets; a word and its irregular forms.
-
-        Raises:
-            UsageError: if a file cannot be read, or its lines do not come in pairs.
-        """
+        """Read two files of lines in pairs: a word and its sets; a word and its irregular forms. Raises UsageError."""
         bases: dict[str, list[str]] = {}
         for base, forms in _pairs(exceptions):
             for form in forms.split():
@@ -104,11 +99,7 @@ class WordNet:
 
 @cache
 def load_wordnet() -> WordNet:
-    """WordNet from the dataset files, read once (0.2 s).
-
-    Raises:
-        MovAIError: if the files are not here and cannot be fetched.
-    """
+    """WordNet from the dataset files, read once (0.2 s). Raises MovAIError if they cannot be fetched."""
     return WordNet.read(data_file("wordnet/english.synsets"), data_file("wordnet/english.exceptions"))
 
 

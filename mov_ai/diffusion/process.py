@@ -11,17 +11,12 @@ PREDICTIONS = ("preconditioned", "velocity", "epsilon", "sample")
 
 
 def mixed_noise(shape: tuple[int, ...], shared: float, generator: torch.Generator) -> Tensor:
-    """Unit Gaussian noise whose frames share a part (mixed noise model of PYoCo, arXiv 2305.10474).
-
-    Drawn on the CPU, so that a seed means the same noise on every device.
+    """Unit Gaussian noise whose frames share a part (mixed noise model of PYoCo, arXiv 2305.10474); float32.
 
     Args:
         shape: (batch, frames, channels, height, width).
         shared: share of the variance that is common to all frames, in [0, 1].
-        generator: a CPU generator.
-
-    Returns:
-        float32, of that shape, on the CPU.
+        generator: a CPU generator, so that a seed means the same noise on every device.
     """
     batch, _, *rest = shape
     common = torch.randn((batch, 1, *rest), generator=generator)
@@ -30,12 +25,7 @@ def mixed_noise(shape: tuple[int, ...], shared: float, generator: torch.Generato
 
 
 def add_noise(clean: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
-    """x_t = (1 - sigma) x_0 + sigma noise (rectified flow, arXiv 2209.03003).
-
-    Args:
-        clean, noise: (batch, ...).
-        sigma: (batch,) in [0, 1].
-    """
+    """x_t = (1 - sigma) x_0 + sigma noise (rectified flow, arXiv 2209.03003); sigma (batch,) in [0, 1]."""
     sigma = _like(sigma, clean)
     return (1 - sigma) * clean + sigma * noise
 
@@ -62,16 +52,10 @@ def output_scale(sigma: Tensor) -> Tensor:
 
 
 def to_clean(output: Tensor, noisy: Tensor, sigma: Tensor, prediction: str) -> Tensor:
-    """Clean latents from a network's output.
+    """Clean latents from a network's output, (batch, ...) as the noisy ones; sigma (batch,) in (0, 1].
 
-    Args:
-        output, noisy: (batch, ...).
-        sigma: (batch,) in (0, 1].
-        prediction: what the output means: "preconditioned" (EDM's form), "velocity" (noise - x_0), "epsilon" or
-            "sample".
-
-    Raises:
-        ValueError: for another prediction.
+    `prediction` says what the output means: "preconditioned" (EDM's form), "velocity" (noise - x_0), "epsilon" or
+    "sample"; ValueError for another.
     """
     s = _like(sigma, noisy)
     if prediction == "preconditioned":

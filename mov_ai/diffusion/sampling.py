@@ -26,11 +26,8 @@ class Guidance:
 def guided(full: Denoise, without_text: Denoise, without_both: Denoise, guidance: Guidance) -> Denoise:
     """Classifier-free guidance (arXiv 2207.12598) by two conditions, composed as in InstructPix2Pix (arXiv 2211.09800).
 
-    x = d(none) + graph (d(graph) - d(none)) + text (d(graph, text) - d(graph)).
-
-    Args:
-        full: denoises with text and graph. without_text: with the graph alone. without_both: with neither.
-        guidance: strengths; a strength of 1 leaves out the pass it does not need.
+    x = d(none) + graph (d(graph) - d(none)) + text (d(graph, text) - d(graph)); a strength of 1 leaves out the pass
+    that it does not need.
     """
     if guidance.text == 1 and guidance.graph == 1:
         return full
@@ -62,13 +59,6 @@ def sample(
         steps: network evaluations, at least 1.
         start: noise level to begin at, in (0, 1].
         shift: timestep shift of Stable Diffusion 3 (arXiv 2403.03206); above 1 spends more steps at high noise.
-        callback: see `StepCallback`.
-
-    Returns:
-        Clean latents of the same shape.
-
-    Raises:
-        ValueError: if steps or start are out of range.
     """
     if steps < 1 or not 0 < start <= 1:
         raise ValueError(f"sample: expected steps >= 1 and 0 < start <= 1, got steps={steps}, start={start}")

@@ -145,7 +145,7 @@ def _caption_states_count(caption: str, node: Node) -> bool:
 def _event_triples(
     caption: str, event: Node, roles: dict[str, list[tuple[str, str | None]]], in_relation: bool
 ) -> list[Triple]:
-    """The triples of one event; `in_relation`: a relation says it already, so it needs no triple of its own."""
+    """The triples of one event; `in_relation`: a relation says it already, so it needs none of its own."""
     verb = event.label
     agents, patients = [name for name, _ in roles["agent"]], [name for name, _ in roles["patient"]]
     triples = [(agent, verb, patient) for agent in agents for patient in patients]

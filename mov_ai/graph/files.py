@@ -20,11 +20,7 @@ def _reject_constant(name: str) -> Any:
 
 
 def parse_json(text: str, source: str) -> Any:
-    """Parse JSON text, refusing NaN and Infinity.
-
-    Raises:
-        UsageError: with `source`, line and column, if the text is not JSON.
-    """
+    """Parse JSON text, refusing NaN and Infinity. Raises UsageError with `source`, line and column."""
     try:
         return json.loads(text, parse_constant=_reject_constant)
     except json.JSONDecodeError as error:
@@ -36,11 +32,7 @@ def parse_json(text: str, source: str) -> Any:
 
 
 def read_json(path: str | Path) -> Any:
-    """Read a JSON file (UTF-8).
-
-    Raises:
-        UsageError: if the file cannot be read or does not hold JSON.
-    """
+    """Read a JSON file (UTF-8). Raises UsageError if it cannot be read or does not hold JSON."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError:
@@ -51,11 +43,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write a file completely or not at all (temporary file in the same folder, then rename).
-
-    Raises:
-        MovAIError: if the place cannot be written or the disk is full; no partial file is left.
-    """
+    """Write a file completely or not at all (a temporary file in its folder, then renamed); else MovAIError."""
     path = Path(path)
     temporary: str | None = None
     try:
@@ -77,8 +65,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Write a value as indented UTF-8 JSON, all or nothing.
 
-    Raises:
-        MovAIError: as `write_bytes`, and for NaN, infinity or half a surrogate pair, which such a file cannot hold.
+    Raises MovAIError as `write_bytes`, and for NaN, infinity or half a surrogate pair, which such a file cannot hold.
     """
     try:
         content = (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
@@ -89,12 +76,9 @@ def write_json(path: str | Path, value: Any) -> None:
 
 @contextlib.contextmanager
 def staged_folder(directory: str | Path) -> Iterator[Path]:
-    """A temporary folder that becomes `directory` at the end, or is removed if anything fails.
+    """A temporary folder that becomes `directory` at the end, or is removed if anything fails (MovAIError).
 
     If `directory` exists, the files are moved into it one by one, and other files in it stay.
-
-    Raises:
-        MovAIError: if the place cannot be written.
     """
     directory = Path(directory)
     try:
@@ -123,11 +107,7 @@ def staged_folder(directory: str | Path) -> Iterator[Path]:
 
 
 def sha256_of(paths: Iterable[Path]) -> str:
-    """Hexadecimal, of the files' content one after the other, in blocks: memory does not grow with their size.
-
-    Raises:
-        MovAIError: if a file cannot be read.
-    """
+    """Hexadecimal, of the files' content one after the other, in blocks. Raises MovAIError if one cannot be read."""
     digest = hashlib.sha256()
     for path in paths:
         try:
@@ -140,11 +120,7 @@ def sha256_of(paths: Iterable[Path]) -> str:
 
 
 def check_writable(directory: str | Path) -> None:
-    """Fail now rather than after the work; leaves nothing behind.
-
-    Raises:
-        MovAIError: if files cannot be written into the folder, or the folder cannot be made.
-    """
+    """Raises MovAIError now rather than after the work if a folder cannot be made or written; leaves nothing behind."""
     directory = Path(directory)
     try:
         existing = next((p for p in (directory, *directory.parents) if p.exists()), Path())

@@ -3,60 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from mov_ai.graph.files import read_json
 
 VERB_FORMS = ("base", "present", "past", "participle", "gerund")
 
-#: Lemma -> (past, past participle), where they are not regular.
-IRREGULAR_VERBS: dict[str, tuple[str, str]] = {
-    "be": ("was", "been"), "become": ("became", "become"), "begin": ("began", "begun"), "bend": ("bent", "bent"),
-    "bite": ("bit", "bitten"), "blow": ("blew", "blown"), "break": ("broke", "broken"), "bring": ("brought", "brought"),
-    "build": ("built", "built"), "burst": ("burst", "burst"), "buy": ("bought", "bought"),
-    "catch": ("caught", "caught"), "come": ("came", "come"), "creep": ("crept", "crept"), "cut": ("cut", "cut"),
-    "dig": ("dug", "dug"), "do": ("did", "done"), "draw": ("drew", "drawn"), "drink": ("drank", "drunk"),
-    "drive": ("drove", "driven"), "eat": ("ate", "eaten"), "fall": ("fell", "fallen"), "feed": ("fed", "fed"),
-    "feel": ("felt", "felt"), "fight": ("fought", "fought"), "find": ("found", "found"), "fly": ("flew", "flown"),
-    "freeze": ("froze", "frozen"), "get": ("got", "gotten"), "give": ("gave", "given"), "go": ("went", "gone"),
-    "grind": ("ground", "ground"), "grow": ("grew", "grown"), "hang": ("hung", "hung"), "have": ("had", "had"),
-    "hide": ("hid", "hidden"), "hit": ("hit", "hit"), "hold": ("held", "held"), "keep": ("kept", "kept"),
-    "kneel": ("knelt", "knelt"), "lay": ("laid", "laid"), "lead": ("led", "led"), "leap": ("leapt", "leapt"),
-    "leave": ("left", "left"), "let": ("let", "let"), "lie": ("lay", "lain"), "light": ("lit", "lit"),
-    "lose": ("lost", "lost"), "make": ("made", "made"), "meet": ("met", "met"), "pay": ("paid", "paid"),
-    "put": ("put", "put"), "quit": ("quit", "quit"), "read": ("read", "read"), "ride": ("rode", "ridden"),
-    "ring": ("rang", "rung"), "rise": ("rose", "risen"), "run": ("ran", "run"), "say": ("said", "said"),
-    "see": ("saw", "seen"), "sell": ("sold", "sold"), "send": ("sent", "sent"), "set": ("set", "set"),
-    "shake": ("shook", "shaken"), "shine": ("shone", "shone"), "shoot": ("shot", "shot"), "show": ("showed", "shown"),
-    "shrink": ("shrank", "shrunk"), "shut": ("shut", "shut"), "sing": ("sang", "sung"), "sink": ("sank", "sunk"),
-    "sit": ("sat", "sat"), "sleep": ("slept", "slept"), "slide": ("slid", "slid"), "speak": ("spoke", "spoken"),
-    "speed": ("sped", "sped"), "spin": ("spun", "spun"), "split": ("split", "split"), "spread": ("spread", "spread"),
-    "stand": ("stood", "stood"), "steal": ("stole", "stolen"), "stick": ("stuck", "stuck"),
-    "strike": ("struck", "struck"), "string": ("strung", "strung"), "sweep": ("swept", "swept"),
-    "swell": ("swelled", "swollen"), "swim": ("swam", "swum"), "swing": ("swung", "swung"), "take": ("took", "taken"),
-    "tear": ("tore", "torn"), "tell": ("told", "told"), "throw": ("threw", "thrown"), "wake": ("woke", "woken"),
-    "wear": ("wore", "worn"), "weave": ("wove", "woven"), "win": ("won", "won"), "wind": ("wound", "wound"),
-    "write": ("wrote", "written"),
-}  # fmt: skip
-#: Singular -> plural, where no rule gives it.
-IRREGULAR_PLURALS = {
-    "businessman": "businessmen", "calf": "calves", "child": "children", "deer": "deer", "fireman": "firemen",
-    "fish": "fish", "fisherman": "fishermen", "foot": "feet", "gentleman": "gentlemen", "goose": "geese",
-    "knife": "knives", "leaf": "leaves", "man": "men", "mouse": "mice", "ox": "oxen", "person": "people",
-    "policeman": "policemen", "postman": "postmen", "potato": "potatoes", "sheep": "sheep", "snowman": "snowmen",
-    "tomato": "tomatoes", "tooth": "teeth", "wolf": "wolves", "woman": "women",
-}  # fmt: skip
-#: Common verbs of motion and change that the world does not know.
-COMMON_VERBS = (
-    "run", "walk", "crawl", "swim", "dance", "march", "wander", "hurry", "race", "zoom", "skid", "dart", "sail",
-    "stumble", "jog", "sprint", "limp", "hover", "wobble", "shake", "swing", "wave", "bark", "sing", "laugh", "sleep",
-    "dream", "breathe", "blink", "flash", "glow", "burn", "melt", "freeze", "crack", "explode", "collapse", "tip",
-    "tumble", "flip", "whirl", "orbit", "circle", "swirl", "gallop", "trot", "skate", "ski", "surf", "dive", "sink",
-    "soar", "vibrate", "tremble", "nod", "stretch", "bend", "curl", "unfold", "spread", "stop", "pause", "start",
-    "begin", "continue", "accelerate", "slow", "crash", "land", "wiggle", "scamper", "slither", "stroll", "row",
-    "pedal",
-)  # fmt: skip
-TRANSITIVE_VERBS = (
-    "kick", "throw", "toss", "carry", "tow", "shove", "launch", "nudge", "haul", "steer", "drive", "knock", "hit",
-    "guide",
-)  # fmt: skip
+_WORDS = read_json(Path(__file__).with_name("word_forms.json"))
+#: Lemma -> (past, past participle), and singular -> plural, where no rule gives them.
+IRREGULAR_VERBS: dict[str, Sequence[str]] = _WORDS["irregular_verbs"]
+IRREGULAR_PLURALS: dict[str, str] = _WORDS["irregular_plurals"]
+COMMON_VERBS: Sequence[str] = _WORDS["common_verbs"]
+TRANSITIVE_VERBS: Sequence[str] = _WORDS["transitive_verbs"]
 _PRESENT, _PLURAL_PRESENT = {"be": "is", "have": "has"}, {"be": "are"}
 #: Further forms in use, beside those that `inflect` gives.
 _OTHER_FORMS = {"dove": "dive"}
@@ -68,12 +27,8 @@ def inflect(lemma: str, form: str, plural: bool = False) -> str:
     """A verb in one of its forms; of its first word, if there are several ("pick up", "gerund" -> "picking up").
 
     Args:
-        lemma: in lower case.
-        form: "base", "present" (rolls), "past" (rolled), "participle" (rolled) or "gerund" (rolling).
+        form: "base", "present" (rolls), "past" (rolled), "participle" (rolled) or "gerund" (rolling); else ValueError.
         plural: whether several do it, which matters to "present" only.
-
-    Raises:
-        ValueError: for another form.
     """
     if form not in VERB_FORMS:
         raise ValueError(f"form: expected one of {', '.join(VERB_FORMS)}; found {form!r}")

@@ -98,10 +98,9 @@ class Layout:
         return Layout(frames, tracks, replace(self.shape, frames=frames) if self.shape else None)
 
     def in_aspect(self, aspect: float) -> Layout:
-        """Boxes of a square frame in another frame, where things keep their proportions.
+        """Boxes of a square frame in one of another width over height, where things keep their proportions.
 
-        Args:
-            aspect: width over height of the new frame. The square stands in its middle, as high or as wide as it.
+        The square stands in its middle, as high or as wide as it.
         """
         return self._stretched(min(1.0, 1 / aspect), min(1.0, aspect))
 
@@ -137,11 +136,7 @@ class Layout:
 
     @classmethod
     def from_dict(cls, value: Any, source: str = "layout") -> Layout:
-        """Build and validate a layout from parsed JSON.
-
-        Raises:
-            UsageError: `source: path: what was expected; what was found`.
-        """
+        """Build and validate a layout from parsed JSON. Raises UsageError `source: path: expected; found`."""
         if not isinstance(value, dict) or not isinstance(value.get("tracks"), list):
             raise UsageError(f"{source}: expected an object with 'version', 'frames' and 'tracks'")
         version = value.get("version")

@@ -145,11 +145,7 @@ class SceneGraph:
     # -- editing -------------------------------------------------------------------------------------------------
 
     def with_node(self, node_id: str, **changes: Any) -> SceneGraph:
-        """A validated copy in which one node's fields are changed.
-
-        Raises:
-            UsageError: if there is no such node, or the changed graph is not valid.
-        """
+        """A validated copy in which one node's fields are changed. Raises UsageError if there is no such node."""
         if all(node.id != node_id for node in self.nodes):
             raise UsageError(f"graph: no node has the id {node_id!r}; ids are {', '.join(n.id for n in self.nodes)}")
         nodes = [replace(node, **changes) if node.id == node_id else node for node in self.nodes]
@@ -160,11 +156,7 @@ class SceneGraph:
     # -- validation ----------------------------------------------------------------------------------------------
 
     def validate(self, source: str = "graph") -> None:
-        """Check every rule of the schema.
-
-        Raises:
-            UsageError: `source: path: what was expected; what was found`.
-        """
+        """Check every rule of the schema. Raises UsageError `source: path: what was expected; what was found`."""
         types = self._validate_nodes(source)
         scenes = [n.id for n in self.nodes if n.type == "scene"]
         if len(scenes) != 1:
@@ -228,11 +220,7 @@ class SceneGraph:
 
     @classmethod
     def from_dict(cls, value: Any, source: str = "graph") -> SceneGraph:
-        """Build and validate a graph from parsed JSON; a missing scene node is added.
-
-        Raises:
-            UsageError: `source: path: what was expected; what was found`.
-        """
+        """Build and validate a graph from parsed JSON; a scene node is added if missing. UsageError as `validate`."""
         _expect(isinstance(value, dict), source, "an object with 'version', 'nodes' and 'edges'", value)
         _only_keys(value, ("version", "caption", "nodes", "edges"), source)
         version = value.get("version")

@@ -20,13 +20,10 @@ FULL: Interval = (0.0, 1.0)
 
 
 def allen(a: Interval, b: Interval, meets: bool = False) -> tuple[bool, str]:
-    """How two intervals lie in time (Allen 1983), as a label of `ALLEN_RELATIONS`.
+    """How two intervals lie in time (Allen 1983): (swapped, label of `ALLEN_RELATIONS`); swapped: from b to a.
 
     Args:
         meets: whether one that is over when the other begins is said to bring it about.
-
-    Returns:
-        (swapped, label): with `swapped`, the label holds from b to a.
     """
     if a[1] <= b[0]:
         return False, "meets" if meets else "before"
@@ -57,13 +54,9 @@ def change_time(interval: Interval) -> float:
 
 
 def relation_end(moves: Sequence[Interval]) -> float:
-    """Until when a spatial relation that is true at first can be relied on.
+    """Until when a spatial relation that is true at first can be relied on: when the first of `moves` starts.
 
-    Args:
-        moves: intervals of the events that take either thing elsewhere on the ground.
-
-    Returns:
-        1 if there are none; else when the first one starts, or its end if it starts at 0.
+    These are the intervals of the events that take either thing elsewhere on the ground; its end if it starts at 0.
     """
     if not moves:
         return 1.0

@@ -14,15 +14,12 @@ MIN_SIDE, MAX_SIDE = 16, 4096
 
 @dataclass(frozen=True)
 class VideoShape:
-    """The size of a video in time and space.
+    """The size of a video in time and space. Raises UsageError if a value is out of its range or of another type.
 
     Attributes:
         frames: 1 to 1024.
         fps: frames a second, above 0 and up to 240.
         height, width: pixels, 16 to 4096 each.
-
-    Raises:
-        UsageError: if a value is out of its range or of another type.
     """
 
     frames: int = 16
@@ -58,8 +55,7 @@ class VideoShape:
 def parse_size(text: str) -> tuple[int, int]:
     """(height, width) in pixels of a size written HEIGHTxWIDTH, as "320x512"; or of a square's side, as "512".
 
-    Raises:
-        UsageError: if it is written in another way, or a side is out of range.
+    Raises UsageError if it is written in another way, or a side is out of range.
     """
     match = re.fullmatch(r"([0-9]{1,9})(?:[xX×]([0-9]{1,9}))?", text.strip())
     if match is None:

@@ -60,10 +60,8 @@ class LabelCoverage:
     def distant(self, graph: SceneGraph, encoder: LabelEncoder, least: float = DISTANT) -> list[str]:
         """Labels of a graph that are far from all labels of their role, in graph order without repeats.
 
-        Args:
-            graph: what is to be shown; nodes that were assumed are not looked at.
-            encoder: the network's own.
-            least: a label is near if its cosine with one of the training labels is at least this.
+        What was assumed is not looked at. A label is near if its cosine with one of the training labels is `least` or
+        more.
         """
         spoken = [(role, label) for role, label in graph_labels(graph) if label.strip()]
         assumed = {node.label for node in graph.nodes if node.assumed}
@@ -91,11 +89,7 @@ class LabelCoverage:
 
     @classmethod
     def load(cls, directory: str | Path) -> LabelCoverage | None:
-        """Read what `save` wrote; None if the network has no such file.
-
-        Raises:
-            UsageError: if the file holds something else.
-        """
+        """Read what `save` wrote; None if there is no such file. Raises UsageError if it holds something else."""
         path = Path(directory) / LABELS_FILE
         if not path.is_file():
             return None

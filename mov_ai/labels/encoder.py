@@ -47,26 +47,14 @@ class LabelEncoder(Protocol):
         ...
 
     def __call__(self, labels: Sequence[tuple[str, str]]) -> Tensor:
-        """Encode labels.
-
-        Args:
-            labels: n pairs (role, text); a role is one of `ROLES`.
-
-        Returns:
-            (n, width) float32 on the CPU, rows of unit length.
-
-        Raises:
-            UsageError: for an empty text or an unknown role.
-        """
+        """(n, width) float32 on the CPU, rows of unit length, of n pairs (role of `ROLES`, text)."""
         ...
 
 
 class _Remembering:
     """What both encoders share: check labels, and encode each only once while it is remembered.
 
-    Args:
-        config: kept as it is.
-        encode: checked (role, clean text) pairs -> (n, width) float32, rows of unit length.
+    `encode`: checked (role, clean text) pairs -> (n, width) float32, rows of unit length.
     """
 
     def __init__(self, config: LabelEncoderConfig, encode: Callable[[list[tuple[str, str]]], np.ndarray]) -> None:
@@ -128,9 +116,7 @@ class EmbeddedLabelEncoder(_Remembering):
 class PretrainedLabelEncoder(_Remembering):
     """The mean of a text encoder's token features, at unit length; the role is not read.
 
-    Args:
-        config: its width must be the features'.
-        features: captions -> (n, T, width), rows of zeros where there is no token, such as `PretrainedText`.
+    `features`: captions -> (n, T, width), rows of zeros where there is no token, such as `PretrainedText`.
     """
 
     def __init__(self, config: LabelEncoderConfig, features: Callable[[list[str]], Tensor]) -> None:
@@ -182,14 +168,10 @@ def _embedded(config: LabelEncoderConfig) -> EmbeddedLabelEncoder:
 
 
 def load_label_encoder(config: LabelEncoderConfig, device: torch.device | str = "cpu") -> LabelEncoder:
-    """The encoder that a configuration names; the embedded one is loaded once.
+    """The encoder that a checkpoint's configuration names; the embedded one is loaded once.
 
-    Args:
-        config: from a checkpoint.
-        device: where a pretrained encoder runs; vectors come back to the CPU.
-
-    Raises:
-        UsageError: if the encoder cannot be loaded, or its width is not the configuration's.
+    `device`: where a pretrained encoder runs; vectors come back to the CPU. Raises UsageError if it cannot be loaded,
+    or its width is not the configuration's.
     """
     if config.name == EMBEDDED:
         return _embedded(config)

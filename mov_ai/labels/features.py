@@ -88,12 +88,7 @@ def clean(text: str) -> str:
 
 
 class LabelFeatures:
-    """From labels to features; what lies above a synset is worked out once.
-
-    Args:
-        meanings: the words.
-        weights: of the kinds of features.
-    """
+    """From labels to features; what lies above a synset is worked out once."""
 
     def __init__(self, meanings: Meanings, weights: Weights | None = None) -> None:
         self.meanings = meanings
@@ -109,12 +104,7 @@ class LabelFeatures:
         }
 
     def __call__(self, role: str, text: str) -> dict[int, float]:
-        """Features of a label, their weights as one vector of unit length.
-
-        Args:
-            role: one of `ROLES`.
-            text: not empty after `clean`.
-        """
+        """Features of a label, not empty after `clean`, in one of `ROLES`; their weights have unit length."""
         text = clean(text)
         meaning: dict[int, float] = {}
         words: dict[int, float] = {}

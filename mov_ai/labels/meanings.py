@@ -106,11 +106,7 @@ class Meanings:
 
 
 def read_meanings(path: Path) -> Meanings:
-    """Read the file that `recipes/label_meanings.sh` writes.
-
-    Raises:
-        UsageError: if the file is not there or is none.
-    """
+    """Read the file that `recipes/label_meanings.sh` writes. Raises UsageError if it is not there or is none."""
     import safetensors
     import safetensors.numpy
 

@@ -19,11 +19,8 @@ class PretrainedText:
     learns a projection of the features (`TextProjection`).
 
     Args:
-        name: a folder that `save_pretrained` has written, or a name on the hub.
-        device: where the encoder runs.
-
-    Raises:
-        UsageError: if model or tokenizer cannot be loaded; pickled weights never are.
+        name: a folder that `save_pretrained` has written, or a name on the hub; UsageError if model or tokenizer
+            cannot be loaded; pickled weights never are.
     """
 
     def __init__(self, name: str, device: torch.device | str = "cpu") -> None:
@@ -53,13 +50,9 @@ class PretrainedText:
 
     @torch.no_grad()
     def __call__(self, captions: list[str]) -> Tensor:
-        """Encode captions.
+        """(B, T, width) float32 for T tokens of the longest of B captions; rows of zeros where there is no token.
 
-        Args:
-            captions: B texts; of each, the first `MAX_TOKENS` tokens count.
-
-        Returns:
-            (B, T, width) float32 for T tokens of the longest caption; rows of zeros where there is no token.
+        Of each, the first `MAX_TOKENS` tokens count.
         """
         batch = self.tokenizer(
             captions,

@@ -22,13 +22,10 @@ def _xformers_installed() -> bool:
 
 
 def choose_backend(wanted: str, device: torch.device) -> str:
-    """The backend that will be used: the only place that decides.
+    """The backend that will be used: the only place that decides. Raises UsageError for one that cannot be.
 
     `auto` is xformers on CUDA when it is installed; on the CPU `math` while gradients are recorded (the CPU's fused
     attention is slow backwards on many short sequences, most of all in bf16); else `sdpa`.
-
-    Raises:
-        UsageError: for an unknown name, or for xformers where it cannot run.
     """
     if wanted not in BACKENDS:
         raise UsageError(f"attention.backend: expected one of {', '.join(BACKENDS)}; found {wanted!r}")
@@ -43,16 +40,11 @@ def choose_backend(wanted: str, device: torch.device) -> str:
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, backend: str) -> Tensor:
-    """softmax(q k^T / sqrt(d) + bias) v.
+    """softmax(q k^T / sqrt(d) + bias) v: (batch, heads, n, d); see `choose_backend`.
 
     Args:
-        query: (batch, heads, n, d).
-        key, value: (batch, heads, m, d).
+        query: (batch, heads, n, d). key, value: (batch, heads, m, d).
         bias: broadcastable to (batch, heads, n, m), added to the logits, or None.
-        backend: see `choose_backend`.
-
-    Returns:
-        (batch, heads, n, d).
     """
     chosen = choose_backend(backend, query.device)
     if bias is not None:
@@ -70,19 +62,14 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, backe
 
 
 def rotary(positions: Tensor, width: int, base: float = 100.0) -> Tensor:
-    """Angles of rotary position embedding (RoFormer, arXiv 2104.09864) over several axes.
-
-    The width is shared out evenly among the axes.
+    """Angles of rotary position embedding (RoFormer, arXiv 2104.09864); the width is shared out evenly among the axes.
 
     Args:
         positions: (n, axes) coordinates in tokens.
-        width: channels of a head; must be a multiple of 2 * axes.
+        width: channels of a head; ValueError if it is no multiple of 2 * axes.
 
     Returns:
         (2, n, width / 2): cosines and sines.
-
-    Raises:
-        ValueError: if the width cannot be shared out.
     """
     axes = positions.shape[-1]
     if width % (2 * axes):
@@ -141,18 +128,14 @@ class CrossAttention(nn.Module):
 
 
 def interval_bias(interval: Tensor, frames: int, softness: float, floor: float = -9.0) -> Tensor:
-    """How strongly each node is attended to in each frame, as a logit bias with soft edges.
+    """How strongly each node is attended to in each frame: (batch, frames, m) logits, at most 0, with soft edges.
 
     log(sigmoid((t - start) / s) sigmoid((end - t) / s)), at least `floor`, for the frame's middle t and softness s;
     edges at 0 and at 1 are left open, so that a node that always holds has a bias of 0.
 
     Args:
         interval: (batch, m, 2) on [0, 1].
-        frames: number of frames.
         softness: s, a share of the clip; about one frame is sensible.
-
-    Returns:
-        (batch, frames, m), at most 0.
     """
     time = (torch.arange(frames, device=interval.device) + 0.5) / frames
     time = time[None, :, None]

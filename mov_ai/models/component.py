@@ -23,16 +23,7 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def save_component(module: nn.Module, directory: str | Path, dtype: torch.dtype = torch.float16) -> None:
-    """Write a network that has a dataclass `config`.
-
-    Args:
-        module: the network.
-        directory: made if absent.
-        dtype: floating-point weights are stored in it; half precision halves the file.
-
-    Raises:
-        MovAIError: if the folder cannot be written.
-    """
+    """Write a network that has a dataclass `config`, its floating-point weights in `dtype`."""
     directory = Path(directory)
     config: Any = module.config
     tensors = {
@@ -52,9 +43,8 @@ def schema_of(network: type) -> int:
 def load_component(network: type[Module], config_type: type, directory: str | Path) -> Module:
     """Read a network written by `save_component`, in float32 and evaluation mode.
 
-    Raises:
-        UsageError: if the folder holds no such network, a pickle, another network or another schema.
-        MovAIError: if the weights are truncated or of another size.
+    Raises UsageError if the folder holds no such network, a pickle, another network or another schema; MovAIError if
+    the weights are truncated or of another size.
     """
     directory = Path(directory)
     if directory.suffix in _PICKLES or (directory.is_dir() and not (directory / WEIGHTS_FILE).exists()):
@@ -101,12 +91,7 @@ def load_component(network: type[Module], config_type: type, directory: str | Pa
 
 
 def load_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Tensors of a safetensors file.
-
-    Raises:
-        UsageError: if it is not there or is a pickle.
-        MovAIError: if it is truncated or damaged.
-    """
+    """Tensors of a safetensors file. Raises UsageError if it is not there or a pickle, MovAIError if it is damaged."""
     try:
         head = path.read_bytes()[:2] if path.stat().st_size < 16 else _head(path)
     except OSError as error:
@@ -127,8 +112,7 @@ def _head(path: Path) -> bytes:
 def fit_weights(module: nn.Module, tensors: dict[str, torch.Tensor], source: str) -> None:
     """Put tensors into a module, as float32 where floating point.
 
-    Raises:
-        MovAIError: naming the first tensor that is missing, left over or of another shape.
+    Raises MovAIError, naming the first tensor that is missing, left over or of another shape.
     """
     expected = module.state_dict()
     for name in expected:
@@ -149,11 +133,7 @@ def fit_weights(module: nn.Module, tensors: dict[str, torch.Tensor], source: str
 
 
 def config_from_dict(config_type: type, value: Any, source: str) -> Any:
-    """A config dataclass (nested ones too) from parsed JSON.
-
-    Raises:
-        UsageError: naming an unknown or a missing key.
-    """
+    """A config dataclass (nested ones too) from parsed JSON. Raises UsageError, naming an unknown or a missing key."""
     if not isinstance(value, dict):
         raise UsageError(f"{source}: config: expected an object, found {value!r}")
     fields_by_name = {f.name: f for f in dataclasses.fields(config_type)}

@@ -133,17 +133,9 @@ def condition(
     """What the denoiser sees of one graph: computable from graph and layout alone (the text is the graph's caption).
 
     Args:
-        graph: a valid scene graph.
         layout: complete box tracks, or None to leave the layout out.
-        encoder: what gives labels their vectors.
-        frames: frames of the video; the layout must have as many.
+        frames: of the video; ValueError if the layout has another number.
         text_features: (1, T, text width) from `PretrainedText`, or None for the caption's words as label vectors.
-
-    Returns:
-        A batch of one.
-
-    Raises:
-        ValueError: if the layout has another number of frames.
     """
     if layout is not None and layout.frames != frames:
         raise ValueError(f"layout: expected {frames} frames, found {layout.frames}")
@@ -230,13 +222,11 @@ def word_vectors(caption: str, encoder: LabelEncoder) -> Tensor:
 def painted_attributes(
     graph: SceneGraph, entities: Sequence[str], encoder: LabelEncoder, frames: int
 ) -> tuple[Tensor, Tensor]:
-    """Labels of the attributes of each entity, and the frames in which they hold.
+    """Labels of the attributes of each entity, and the frames in which they hold; negated ones are left out.
 
     Args:
-        graph: the scene graph; negated attributes are left out.
         entities: ids, one for each instance that is drawn; an empty list counts as one entity without attributes.
-        encoder: what gives labels their vectors.
-        frames: frames of the video; an attribute holds in a frame whose middle lies in its edge's interval.
+        frames: of the video; an attribute holds in a frame whose middle lies in its edge's interval.
 
     Returns:
         (K, A, W) and (K, A, F) float; A is at least 1.

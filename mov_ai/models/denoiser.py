@@ -35,13 +35,7 @@ STAGES = (128, 256, 512)
 
 
 class AnyConfig(Protocol):
-    """What every denoiser's config holds; the rest is the design's own. It is a dataclass.
-
-    Attributes:
-        latent_channels: channels of the codec's latents.
-        labels: the label encoder whose vectors it reads.
-        side_multiple: both sides of its latents must be multiples of this.
-    """
+    """What every denoiser's config holds, a dataclass; both sides of its latents are multiples of `side_multiple`."""
 
     @property
     def latent_channels(self) -> int: ...
@@ -166,8 +160,7 @@ class TSAMBlock(nn.Module):
         Args:
             x: (batch, frames, height, width, dim).
             vector: (batch, 9, dim), the shared modulation.
-            context: (batch, m, dim), text tokens and graph nodes.
-            bias: (batch, frames, m), see `interval_bias`.
+            context: (batch, m, dim), text tokens and graph nodes. bias: (batch, frames, m), see `interval_bias`.
             shifted: whether the spatial windows are shifted by half.
         """
         shift_s, scale_s, gate_s, shift_t, scale_t, gate_t, shift_m, scale_m, gate_m = (vector + self.table).unbind(1)
@@ -225,7 +218,6 @@ def start_near_identity(modulation: nn.Sequential, blocks: Iterable[Any], final:
     Args:
         modulation: a nonlinearity and the projection that all blocks share.
         blocks: each with a `table` of shift, scale, gate, shift, scale, gate, ..., and cross-attention `cross` or None.
-        final: shift and scale after the last block.
     """
     last = modulation[1]
     assert isinstance(last, nn.Linear)
@@ -305,21 +297,15 @@ class TSAMDenoiser(AnyDenoiser):
         window: Tensor,
         condition: Conditioning,
     ) -> Tensor:
-        """Clean latents.
+        """Clean latents, as noisy.
 
         Args:
-            noisy: (batch, frames, channels, h, w) latents at noise level sigma.
+            noisy: (batch, frames, channels, h, w) latents at noise level sigma; ValueError if the patch divides no
+                side.
             sigma: (batch,) in (0, 1].
             stage: (batch,) index into `DenoiserConfig.stages`.
             low: as noisy: the earlier stage's video, enlarged and encoded; zeros at the first stage.
             window: (batch, 4) left, top, width, height of the part of the frame that is worked on, in [0, 1].
-            condition: what to show.
-
-        Returns:
-            (batch, frames, channels, h, w).
-
-        Raises:
-            ValueError: if h or w is not a multiple of the patch, or if the text encoder's features are not given.
         """
         batch, frames, _, height, width = noisy.shape
         patch = self.config.patch

@@ -30,12 +30,7 @@ class GraphEncoderConfig:
 
 
 class GraphEncoder(nn.Module):
-    """Nodes look at one another along the edges, whose types and labels they hear.
-
-    Args:
-        config: sizes.
-        width: of the label vectors.
-    """
+    """Nodes look at one another along the edges, whose types and labels they hear; `width` of the label vectors."""
 
     def __init__(self, config: GraphEncoderConfig, width: int) -> None:
         super().__init__()

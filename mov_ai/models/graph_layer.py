@@ -36,16 +36,13 @@ class GraphLayer(nn.Module):
                 nn.init.zeros_(last.bias)
 
     def forward(self, x: Tensor, links: Tensor, mask: Tensor, vector: Tensor | None = None) -> Tensor:
-        """One layer.
+        """One layer, (B, N, dim).
 
         Args:
             x: (B, N, dim).
             links: (B, N, N, links), from row to column.
             mask: (B, N) bool, whether there is such a node.
             vector: (B, 1, dim), of a modulated layer.
-
-        Returns:
-            (B, N, dim).
         """
         batch, nodes, dim = x.shape
         y, z = self.norm_attention, self.norm_hidden
@@ -65,15 +62,11 @@ class GraphLayer(nn.Module):
 
 
 def spread_links(ends: Tensor, forward: Tensor, backward: Tensor, nodes: int) -> Tensor:
-    """Vectors of labelled links as a table of nodes by nodes.
+    """Vectors of labelled links as a table (B, N, N, 2 * channels); several links of a pair add up.
 
     Args:
         ends: (B, E, 2) source and target.
         forward, backward: (B, E, channels) what the link says from source to target, and back.
-        nodes: N.
-
-    Returns:
-        (B, N, N, 2 * channels); several links of a pair add up.
     """
     batch, _, channels = forward.shape
     table = forward.new_zeros(batch, nodes * nodes, 2 * channels)

@@ -8,12 +8,8 @@ from torch import Tensor, nn
 class LabelProjection(nn.Module):
     """A linear map of label vectors, (..., width) of unit length or zeros, to (..., channels) of about unit variance.
 
-    It has no bias, so that no label (zeros) stays nothing.
-
-    Args:
-        width: of the label vectors.
-        channels: of the result.
-        rank: dimensions in between, which save weights where few things are said; None for a full matrix.
+    It has no bias, so that no label (zeros) stays nothing. `rank`: dimensions in between, which save weights where few
+    things are said; None for a full matrix.
     """
 
     def __init__(self, width: int, channels: int, rank: int | None = None) -> None:

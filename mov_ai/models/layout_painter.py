@@ -13,15 +13,12 @@ _LEAST_VISIBILITY = 0.02
 
 
 class LayoutPainter(nn.Module):
-    """Paints entities into their boxes.
+    """Paints entities into their boxes; `width` of the label vectors.
 
     Two layers deep: the nearest box over each cell and the one behind it, so that what shows beside a round object in
     front is known. Each carries the entity's own vector and, in channels of their own, the sum of those of the
     attributes that hold in that frame (so that a pair never seen together is still two things that were seen), its
     place within the box, its size and its depth.
-
-    Args:
-        width: of the label vectors.
     """
 
     ENTITY, ATTRIBUTES, GEOMETRY = 12, 16, 6
@@ -37,15 +34,10 @@ class LayoutPainter(nn.Module):
         return 2 * (cls.ENTITY + cls.ATTRIBUTES + cls.GEOMETRY)
 
     def forward(self, c: Conditioning, height: int, width: int, window: Tensor) -> Tensor:
-        """Paint.
+        """Paint (B, F, channels, height, width) cells.
 
         Args:
-            c: the batch.
-            height, width: cells of the grid.
             window: (B, 4) left, top, width, height of the part of the frame that the grid covers, in [0, 1].
-
-        Returns:
-            (B, F, channels, height, width).
         """
         u, v, cover = box_coordinates(c.boxes, height, width, window)  # (B, K, F, height, width)
         cover = (
@@ -69,13 +61,10 @@ def box_coordinates(boxes: Tensor, height: int, width: int, window: Tensor) -> t
     """Where each cell of a grid lies within each box.
 
     Args:
-        boxes: (B, K, F, 6).
-        height, width: cells of the grid.
-        window: (B, 4) left, top, width, height of the grid in the frame.
+        boxes: (B, K, F, 6). window: (B, 4) left, top, width, height of the grid in the frame.
 
     Returns:
-        u, v: (B, K, F, height, width), -1 and 1 at the box's edges, clamped to [-1.5, 1.5]; share of the cell covered,
-        [0, 1].
+        u, v: (B, K, F, height, width), -1 and 1 at the box's edges, clamped to [-1.5, 1.5]; share of the cell covered.
     """
     left, top, wide, tall = window.unbind(-1)
     x = left[:, None] + wide[:, None] * (torch.arange(width, device=boxes.device) + 0.5) / width  # (B, width)
@@ -94,14 +83,10 @@ def box_coordinates(boxes: Tensor, height: int, width: int, window: Tensor) -> t
 
 
 def layer_weights(cover: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
-    """How much of each cell shows each instance as the nearest box, and as the one behind the nearest.
+    """How much of each cell shows each instance as the nearest box, and as the one behind: two of cover's shape.
 
     Args:
-        cover: (B, K, F, h, w) in [0, 1].
-        depth: (B, K, F), smaller is nearer.
-
-    Returns:
-        Two tensors of cover's shape; over K each sums to at most 1.
+        cover: (B, K, F, h, w) in [0, 1]. depth: (B, K, F), smaller is nearer.
     """
     order = depth.argsort(1)
     back = order.argsort(1)

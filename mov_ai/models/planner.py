@@ -144,15 +144,11 @@ class LayoutPlanner(nn.Module):
         return torch.einsum("mf,bkmc->bkfc", basis, coefficients * self.std + self.mean)
 
     def forward(self, noisy: Tensor, sigma: Tensor, graph_input: PlannerInput) -> Tensor:
-        """Denoise.
+        """Denoise: the output in EDM's form (`process.to_clean`, "preconditioned"), of the shape of `noisy`.
 
         Args:
             noisy: (B, K, frames, CHANNELS) coefficients at noise level sigma, as `process.add_noise` makes them.
             sigma: (B,) in (0, 1].
-            graph_input: the batch's graphs and known boxes.
-
-        Returns:
-            The network's output in EDM's form (`process.to_clean`, "preconditioned"), of the shape of `noisy`.
         """
         angles = sigma[:, None] * torch.exp(torch.linspace(0, math.log(200), 32, device=sigma.device))
         time = self.time(torch.cat([angles.sin(), angles.cos()], -1))[:, None]
@@ -201,10 +197,9 @@ class LayoutPlanner(nn.Module):
         verifier: Verifier | None = None,
         aspect: float = 1.0,
     ) -> tuple[Layout, LayoutReport | None]:
-        """Sample a layout for a graph.
+        """Complete tracks of everything that the graph draws, and the verifier's report.
 
         Args:
-            graph: a valid scene graph.
             seed: another seed, another layout; the same on every machine up to arithmetic.
             known: boxes that are given (rows that are not NaN); they are kept exactly and the rest is filled in.
             steps: network evaluations, at least 1.
@@ -214,12 +209,7 @@ class LayoutPlanner(nn.Module):
             aspect: width over height of the frame. The planner thinks in squares: its square stands in the middle of
                 the frame, as high or as wide as it.
 
-        Returns:
-            Complete tracks of everything that the graph draws, no track if it draws nothing; and the verifier's report.
-
-        Raises:
-            UsageError: if `known` has another number of frames or a track of something that the graph does not draw,
-                or if steps or candidates are below 1.
+        Raises UsageError if `known` has another number of frames or a track of something that the graph does not draw.
         """
         square = None if known is None else known.as_square(aspect)
         layouts = self.candidates(
@@ -269,10 +259,9 @@ class LayoutPlanner(nn.Module):
 
 
 def plan_noise(graph: SceneGraph, seed: int, candidates: int, frames: int) -> Tensor:
-    """Noise of every instance from its own generator: editing one entity leaves the others' noise as it was.
+    """Noise (candidates, K, frames, CHANNELS) of every instance from its own generator, on the CPU.
 
-    Returns:
-        (candidates, K, frames, CHANNELS) float32 on the CPU; the first candidates are the same however many there are.
+    Editing one entity leaves the others' noise as it was; the first candidates are the same however many there are.
     """
     order = {node.id: index for index, node in enumerate(graph.of_type("entity"))}
     noise = [

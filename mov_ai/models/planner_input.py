@@ -74,9 +74,8 @@ class PlannerInput:
 
 
 def happenings(graph: SceneGraph, entity: str) -> list[tuple[str, str, str, Interval]]:
-    """What concerns an entity's boxes: (role, node id, kind of node, interval) of its events and attributes, in order.
-
-    The role is an entry of `ROLES`. Negated nodes and looks are left out.
+    """(role of `ROLES`, node id, kind of node, interval) of all that concerns an entity's boxes; no looks, nothing
+    negated.
     """
     nodes = {node.id: node for node in graph.nodes}
     result = []
@@ -95,12 +94,10 @@ def read_graph(graph: SceneGraph, encoder: LabelEncoder, known: Layout | None = 
 
     Args:
         graph: a valid scene graph that draws at least one entity.
-        encoder: what gives labels their vectors.
         known: tracks with boxes that are given, rows of NaN where not; of `frames` frames.
         frames: see `PlannerConfig.frames`.
 
-    Raises:
-        UsageError: if `known` has a track of something that the graph does not draw.
+    Raises UsageError if `known` has a track of something that the graph does not draw.
     """
     drawn = drawn_entities(graph)
     place = {key: k for k, key in enumerate(drawn)}
@@ -210,15 +207,10 @@ def pad_inputs(items: Sequence[PlannerInput]) -> PlannerInput:
 
 
 def agree(tracks: Tensor, graph_input: PlannerInput) -> Tensor:
-    """Put known boxes into tracks and bend the frames between them, so that nothing jumps.
+    """Put known boxes into tracks (B, K, frames, CHANNELS) and bend the frames between, so that nothing jumps.
 
-    Args:
-        tracks: (B, K, frames, CHANNELS).
-        graph_input: known values where `graph_input.given`.
-
-    Returns:
-        Tracks that equal the known values where given. Elsewhere the error at the nearest known frames before and
-        after, interpolated over time, is taken off; visibility is left as it is.
+    Tracks then equal the known values where given. Elsewhere the error at the nearest known frames before and after,
+    interpolated over time, is taken off; visibility is left as it is.
     """
     known = graph_input.given  # (B, K, F)
     error = (graph_input.values - tracks) * known[..., None]

@@ -23,10 +23,6 @@ class Preset:
 
     The larger presets read captions with a frozen text encoder (`denoiser.text_encoder`), which is not counted: only
     its projection is the denoiser's own.
-
-    Attributes:
-        name: as given to `MovAIPipeline.from_pretrained` and in `conf/model`.
-        codec, planner, denoiser, cascade: see the networks.
     """
 
     name: str
@@ -36,10 +32,7 @@ class Preset:
     cascade: CascadeConfig
 
     def build(self, device: str | torch.device = "cpu") -> nn.ModuleDict:
-        """The networks with fresh weights: `cascade` (denoiser and codec) and `planner`.
-
-        On the meta device nothing is allocated, which is how the largest preset is counted.
-        """
+        """Fresh networks, `cascade` (denoiser and codec) and `planner`; on the meta device nothing is allocated."""
         with torch.device(device):
             count = 1 if self.cascade.shared_network else len(self.cascade.steps)
             denoisers = [TSAMDenoiser(self.denoiser) for _ in range(count)]
@@ -53,11 +46,7 @@ def preset_names() -> list[str]:
 
 
 def load_preset(name: str) -> Preset:
-    """The preset that `conf/model/NAME.yaml` describes.
-
-    Raises:
-        UsageError: if there is no such file.
-    """
+    """The preset that `conf/model/NAME.yaml` describes. Raises UsageError if there is no such file."""
     if name not in preset_names():
         raise UsageError(f"preset: expected one of {', '.join(preset_names())}; found {name!r}")
     parts = OmegaConf.load(shipped(f"conf/model/{name}.yaml"))

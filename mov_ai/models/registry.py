@@ -18,12 +18,7 @@ _NETWORKS: dict[type, type[AnyDenoiser]] = {DenoiserConfig: TSAMDenoiser}
 
 
 def register(config: type, network: type[AnyDenoiser]) -> None:
-    """Make another design known to `build_denoiser` and `load_denoiser`.
-
-    Args:
-        config: a dataclass; see `AnyConfig`.
-        network: built as `network(config)`; its class name is what `config.json` calls it.
-    """
+    """Make another design known to `build_denoiser` and, by its class's name, to `load_denoiser`."""
     _NETWORKS[config] = network
 
 
@@ -63,10 +58,7 @@ def text_encoder_of(config: AnyConfig) -> str | None:
 
 
 def channels_last(module: _Module) -> _Module:
-    """The weights of 2-D convolutions in the memory format that they are fastest in; returns the module.
-
-    Convolutions over time have five axes, for which there is no such format.
-    """
+    """The weights of 2-D convolutions in the format that they are fastest in; 3-D ones have none such."""
     for part in module.modules():
         if isinstance(part, nn.Conv2d):
             part.to(memory_format=torch.channels_last)

@@ -16,12 +16,6 @@ class TextProjection(nn.Module):
     """From text features to text tokens: a projection and positions, then layers of attention if there are any.
 
     The features are the words' label vectors or those of a pretrained encoder (`mov_ai.labels.pretrained`).
-
-    Args:
-        width: channels of a feature.
-        dim: width of a token.
-        layers: layers of attention among the tokens; 0 for none.
-        heads: of each layer.
     """
 
     def __init__(self, width: int, dim: int, layers: int = 0, heads: int = 1) -> None:
@@ -38,14 +32,7 @@ class TextProjection(nn.Module):
         )
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Read.
-
-        Args:
-            features: (B, T, width); rows of zeros where there is no token.
-
-        Returns:
-            Tokens (B, T, dim), and where there is none, (B, T) bool.
-        """
+        """Tokens (B, T, dim), and where there is none, (B, T) bool, of features (B, T, width) or zeros."""
         missing = (features == 0).all(-1)
         place = torch.arange(features.shape[1], device=features.device)
         x = self.project(self.normalise(features)) + self.position(place)

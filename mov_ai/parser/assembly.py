@@ -37,8 +37,7 @@ class Parse:
 def decode(text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary) -> Parse:
     """Build the graph from the network's probabilities.
 
-    Raises:
-        UsageError: if it would have more than `MAX_NODES` nodes.
+    Raises UsageError if it would have more than `MAX_NODES` nodes.
     """
     draft = Draft(text, tokens, scores, vocabulary, read(text, tokens, scores, vocabulary))
     draft.entities = find_entities(draft)
@@ -100,11 +99,7 @@ def _parse(draft: Draft) -> Parse:
 
 
 def check_size(count: int) -> None:
-    """Refuse a graph that is larger than the schema allows.
-
-    Raises:
-        UsageError: it names the limit.
-    """
+    """Raises UsageError for a graph that is larger than the schema allows, naming the limit."""
     if count > MAX_NODES:
         raise UsageError(
             f"the text describes {count} things, events and attributes; a scene graph holds at most {MAX_NODES} nodes: "

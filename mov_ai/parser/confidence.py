@@ -50,10 +50,8 @@ class Judged:
 def fit_scaling(confidences: Sequence[float], right: Sequence[bool]) -> tuple[float, float]:
     """Slope and offset that make confidences likeliest, given which predictions are right.
 
-    Logistic regression on the logit, with Platt's smoothed targets against certainty.
-
-    Returns:
-        (slope, offset); (1, 0) if there are fewer than ten predictions, or none right or wrong.
+    Logistic regression on the logit, with Platt's smoothed targets against certainty; (1, 0) if there are fewer than
+    ten predictions, or none right or wrong.
     """
     hits = np.asarray(right, dtype=float)
     if len(hits) < 10 or hits.min() == hits.max():
@@ -75,15 +73,12 @@ def fit_scaling(confidences: Sequence[float], right: Sequence[bool]) -> tuple[fl
 
 
 def judge(graphs: Sequence[SceneGraph], gold: Sequence[Sequence[Triple]]) -> tuple[Judged, Judged]:
-    """Confidences of the graphs' nodes and edges, and whether FACTUAL's triples say that each is right.
+    """Confidences of the graphs' nodes, then edges, and whether FACTUAL's triples say that each is right.
 
     An entity is right if a gold triple has its name as an object, an attribute if one has its label as a value. An
     event is right if one of the triples that it takes part in has a predicate or value that the gold graph has too. An
     edge is right if all triples that would go without it are in the gold graph. What no triple depends on (the scene,
     `contains`, time, mentions by pronoun) is not judged.
-
-    Returns:
-        Nodes, edges.
     """
     nodes: list[tuple[float, bool]] = []
     edges: list[tuple[float, bool]] = []

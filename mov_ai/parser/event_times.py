@@ -112,8 +112,7 @@ def step_lengths(log_duration: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """How long one step of each sentence lasts: all the same, unless the network is sure of something else.
 
     Args:
-        log_duration: (S,), of the sentences.
-        steps: (S,), how many steps each has, at least 1.
+        log_duration: (S,), of the sentences. steps: (S,), how many steps each has, at least 1.
 
     Returns:
         (S,), positive; with the number of steps they sum to 1.

@@ -67,17 +67,11 @@ def looks_foreign(text: str) -> bool:
 
 
 def given_heads(text: str, tokens: TokenGraph, entities: Sequence[str | tuple[int, int]]) -> list[tuple[int, int]]:
-    """Where entities that are known beforehand stand in a text.
+    """Where entities that are known beforehand stand: for each the last token and the number of tokens before it.
 
     Args:
-        text, tokens: the text.
-        entities: phrases or character ranges; the same phrase again is its next occurrence.
-
-    Returns:
-        For each the last token and the number of tokens before it.
-
-    Raises:
-        UsageError: if one is not in the text.
+        entities: phrases or character ranges; the same phrase again is its next occurrence. UsageError for one that is
+            not in the text.
     """
     if isinstance(entities, str):
         raise UsageError(f"entities: expected a list of phrases; found the text {entities!r}")

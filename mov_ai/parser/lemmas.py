@@ -81,11 +81,9 @@ def _singular(word: str) -> str:
 
 
 def verb_lemma(word: str, lemma: str, tag: str) -> str:
-    """The lemma of a verb.
+    """The lemma of a verb in lower case.
 
-    Args:
-        word: in lower case.
-        lemma, tag: what the tagger gives; an unusual verb is often taken for a noun, and then neither can be relied on.
+    `lemma`, `tag`: what the tagger gives; an unusual verb is often taken for a noun, and then neither can be relied on.
     """
     if word in _verb_forms():
         return _verb_forms()[word]

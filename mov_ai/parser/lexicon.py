@@ -44,8 +44,7 @@ class Lexicon:
 def read_lexicon(path: Path) -> Lexicon:
     """Read a lexicon from the file that `recipes/word_vectors.sh` writes.
 
-    Raises:
-        UsageError: if the file is not there or is none.
+    Raises UsageError if the file is not there or is none.
     """
     import safetensors
     import safetensors.numpy

@@ -22,11 +22,7 @@ SCHEMA = 3
 
 
 def load_networks(folder: Path) -> tuple[list[CompositionalSceneParser], Vocabulary, dict[str, Any]]:
-    """A parser's networks, their vocabulary and all that its config.json says, from its folder.
-
-    Raises:
-        UsageError: if the folder does not hold a parser.
-    """
+    """A parser's networks, their vocabulary and its whole config.json. Raises UsageError if there is none."""
     config = read_json(folder / "config.json")
     weights = folder / "model.safetensors"
     if not weights.is_file():

@@ -167,14 +167,11 @@ class RelationalAttention(nn.Module):
         self.dropout = ChannelDropout(config.dropout)
 
     def attend(self, state: Tensor, bias: Tensor) -> Tensor:
-        """The messages that reach each token, mixed over heads.
+        """The messages that reach each token, mixed over heads: (B, N, dim).
 
         Args:
             state: (B, N, dim), normalised.
             bias: (B, heads, N, N), added to the score of the edge to the row's token from the column's.
-
-        Returns:
-            (B, N, dim).
         """
         batch, count, dim = state.shape
         split = (batch, count, 3, self.heads, dim // self.heads)
@@ -288,11 +285,9 @@ class CompositionalSceneParser(nn.Module):
         return self.guess(state) @ table.T
 
     def pairs(self, state: Tensor, chosen: Tensor) -> PairLogits:
-        """Logits of pairs.
+        """Logits of pairs; state (B, N, dim), chosen int64 (B, M) token numbers.
 
-        Args:
-            state: (B, N, dim).
-            chosen: int64 (B, M), token numbers; what stands where a text has fewer is up to the caller to ignore.
+        What stands where a text has fewer is up to the caller to ignore.
         """
         picked = state.gather(1, chosen[..., None].expand(-1, -1, state.shape[-1]))
         source, target = self.dropout(self.ends(picked)).chunk(2, dim=-1)  # (B, M, pair_dim) each
@@ -318,8 +313,7 @@ class CompositionalSceneParser(nn.Module):
         of either grows with how strongly the pair points at the verb's token.
 
         Args:
-            state: (B, N, dim).
-            batch: what the states were made of.
+            state: (B, N, dim), made of `batch`.
             pairs: int64 (P, 3): text, head token, tail token.
             wording: which tokens can be verbs.
 
@@ -353,14 +347,11 @@ class CompositionalSceneParser(nn.Module):
         return torch.cat([labels, (made_up[:, :, None] + ending[:, None, :]).flatten(1)], dim=1), pointer
 
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, ParseLogits | TimelineLogits]:
-        """All logits of a batch in training.
+        """All logits of a batch in training: of the lemmas of G hidden tokens, and of all that it has targets for.
 
         Args:
             batch: what `mov_ai.training.parser_samples.collate` or `mov_ai.training.timelines.collate_timelines`
-                returns, and `hidden`, int64 (B, N), at least 0 for the tokens to guess; G of them.
-
-        Returns:
-            Logits of the lemmas of hidden tokens (G, lemma ids), and of all that the batch has targets for.
+                returns, and `hidden`, int64 (B, N), at least 0 for the tokens to guess.
         """
         tokens = TokenBatch(batch["features"], batch["relation"], batch["mask"])
         state = self.encode(tokens)

@@ -31,8 +31,6 @@ class SceneGraphParser:
     Args:
         networks: trained networks of one vocabulary, whose logits are averaged; they are put into eval mode.
         spacy: the pipeline that gives tokens, tags, lemmas and dependencies.
-        vocabulary: the words that the network chooses among.
-        calibration: what makes the confidences of nodes and edges mean what they say.
     """
 
     def __init__(
@@ -51,8 +49,7 @@ class SceneGraphParser:
     def from_pretrained(cls, path: str | Path | None = None) -> SceneGraphParser:
         """Load a parser from a folder with config.json and model.safetensors; the embedded one if no path is given.
 
-        Raises:
-            UsageError: if the folder does not hold a parser.
+        Raises UsageError if the folder does not hold a parser.
         """
         from mov_ai.parser.loading import load_networks
         from mov_ai.parser.spacy_pipeline import load_spacy
@@ -69,10 +66,9 @@ class SceneGraphParser:
         save_parser(self.networks, self.vocabulary, path, self.calibration)
 
     def __call__(self, text: str, entities: Sequence[str | tuple[int, int]] | None = None) -> SceneGraph:
-        """Parse one text.
+        """Parse one English text.
 
         Args:
-            text: English.
             entities: the things that the text speaks of, if they are known beforehand: phrases of the text, or their
                 character ranges. The graph then has these entities and no others.
 
@@ -91,12 +87,7 @@ class SceneGraphParser:
     ) -> list[SceneGraph]:
         """Parse several texts, batched in spaCy and in the network. Warns where a text does not look English.
 
-        Args:
-            texts: any number.
-            entities: for each text as `__call__` takes them, or None.
-
-        Raises:
-            UsageError: as `__call__`, for the first text at fault.
+        `entities`: for each text as `__call__` takes them, or None. Raises UsageError for the first text at fault.
         """
         given = [None] * len(texts) if entities is None else entities
         return [parse.graph for parse in self._parses(texts, given)]
@@ -132,9 +123,6 @@ class SceneGraphParser:
             texts: any that the parser reads; they need no graph of at most 64 nodes.
             spans: per text, S character ranges: words (an event's verb), clauses or sentences. A range that touches no
                 token takes the nearest one.
-
-        Raises:
-            UsageError: as `__call__`, for the first text at fault.
         """
         from mov_ai.parser.scoring import span_times
 

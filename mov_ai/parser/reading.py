@@ -82,9 +82,6 @@ def read(text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary) 
 
     Each is decided by itself, but for entities that nothing is said of, while something is said of others: annotators
     do not draw such. Either their likeliest relation is drawn too, or they are left out.
-
-    Args:
-        text, tokens, scores, vocabulary: the text and what the network says of it.
     """
     entities = [int(token) for token in scores.chosen if scores.roles[token] == "entity"]
 

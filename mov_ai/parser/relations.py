@@ -25,9 +25,7 @@ _PLACES = {
 def relation_edges(draft: Draft, travelling: set[str]) -> list[tuple[Edge, int | None]]:
     """Relations that are no event, each with the token that it was read from.
 
-    Args:
-        draft: with entities and events whose ids are given.
-        travelling: ids of the events that take whoever does them elsewhere on the ground.
+    `travelling`: ids of the events that take whoever does them elsewhere on the ground.
     """
     edges: list[tuple[Edge, int | None]] = []
     related: set[tuple[str, str]] = set()

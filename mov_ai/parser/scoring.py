@@ -32,12 +32,10 @@ def score(
 
     Args:
         networks: in eval mode.
-        vocabulary: the words that they choose among.
         graphs: none without tokens.
         given: for each graph, the entities that are known beforehand as `given_heads` gives them, or None.
 
-    Raises:
-        UsageError: if a text speaks of things more than `MAX_MENTIONS` times.
+    Raises UsageError if a text speaks of things more than `MAX_MENTIONS` times.
     """
     device = networks[0].enter.weight.device
 

@@ -27,22 +27,16 @@ UNUSED_COMPONENTS = (
 
 
 def load_spacy(name: str | Path | None = None) -> Language:
-    """Load a spaCy pipeline that gives UPOS tags, lemmas and a dependency tree.
+    """Load a spaCy pipeline that gives UPOS tags, lemmas and a dependency tree, less `UNUSED_COMPONENTS`.
 
-    The embedded pipeline labels dependencies as Universal Dependencies does (``nsubj``, ``obl``, ``case``,
-    the root as spaCy's ``ROOT``) and needs neither the network nor another package. spaCy's own English
-    pipelines (``en_core_web_*``) use ClearNLP labels (``prep``, ``pobj``, ``dobj``) instead.
+    The embedded pipeline labels dependencies as Universal Dependencies does (`nsubj`, `obl`, `case`, the root as
+    spaCy's `ROOT`) and needs neither the network nor another package. spaCy's own English pipelines (`en_core_web_*`)
+    use ClearNLP labels (`prep`, `pobj`, `dobj`) instead. Every call reads the disk again, so keep the result.
 
     Args:
-        name: None for the embedded pipeline, the name of an installed pipeline package
-            (``en_core_web_sm``), or the path of a pipeline folder.
+        name: None for the embedded pipeline, the name of an installed pipeline package, or the path of a folder.
 
-    Returns:
-        A new ``Language``, without the components in ``UNUSED_COMPONENTS``. Every call reads the disk
-        again, so keep the result.
-
-    Raises:
-        UsageError: spaCy is not installed, the pipeline cannot be found or read, or it has no parser.
+    Raises UsageError if spaCy is not installed, the pipeline cannot be found or read, or it has no parser.
     """
     try:
         # spaCy costs about a second to import; commands that parse nothing must not pay for it.

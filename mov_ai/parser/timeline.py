@@ -78,12 +78,7 @@ class TimelineHead(nn.Module):
 
 
 def tokens_of(spans: np.ndarray, start: int, end: int) -> np.ndarray:
-    """Numbers of the tokens that a character range touches, or of the nearest one.
-
-    Args:
-        spans: int64 (N, 2), N at least 1, each token's range.
-        start, end: the range.
-    """
+    """Numbers of the tokens, of ranges int64 (N, 2), that a character range touches, or of the nearest one."""
     overlapping = np.flatnonzero((spans[:, 0] < end) & (spans[:, 1] > start))
     if len(overlapping):
         return overlapping

@@ -83,7 +83,6 @@ def token_graph(doc: Doc, known: Container[str] | None = None, corrected: Correc
     """Read a spaCy document with tags, lemmas and dependencies; blanks are left out.
 
     Args:
-        doc: the document.
         known: the words whose own embeddings are of use, in lower case; of others only spelling, tag and meaning are
             seen. All words if None.
         corrected: the text that the document was made of, if it is another than the one that spans are to point to.

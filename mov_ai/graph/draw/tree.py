@@ -24,15 +24,10 @@ _TREE_STYLES = {"scene": "bold", "event": "dark_orange", "entity": "dodger_blue1
 
 
 def to_tree(graph: SceneGraph, confidence: bool = False) -> Tree:
-    """The graph as a tree for the terminal (`rich.print(to_tree(graph))`).
+    """The graph as a tree for the terminal (`rich.print(to_tree(graph))`), with confidences below 1 if asked.
 
-    Args:
-        graph: a valid scene graph.
-        confidence: also show confidences below 1.
-
-    Returns:
-        Branches `entities` (with attributes), `events` (with roles), `relations`, `time`, `loose attributes`; empty
-        ones are left out. Intervals are shown for events, and elsewhere where they are not [0, 1].
+    Branches `entities` (with attributes), `events` (with roles), `relations`, `time`, `loose attributes`; empty ones
+    are left out. Intervals are shown for events, and elsewhere where they are not [0, 1].
     """
     from rich.text import Text
     from rich.tree import Tree

@@ -69,10 +69,7 @@ class CheckerNetwork(nn.Module):
         )
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Label frames.
-
-        Args:
-            frames: (n, 3, 128, 128) in [-1, 1].
+        """Label frames (n, 3, 128, 128) in [-1, 1].
 
         Returns:
             shape: (n, 1 + shapes, 64, 64) logits, the background first.
@@ -104,14 +101,7 @@ def cell_centres(device: torch.device | str = "cpu") -> Tensor:
 
 
 def boxes_to_targets(boxes: Tensor) -> Tensor:
-    """What the box head should say in each cell, given the box of the object that the cell shows.
-
-    Args:
-        boxes: (64, 64, 4) centre x, y, width, height in [0, 1].
-
-    Returns:
-        (4, 64, 64) in the units of the head.
-    """
+    """What the box head should say, (4, 64, 64), where cells show boxes (64, 64, 4) of centre and size in [0, 1]."""
     offset = (boxes[..., :2].permute(2, 0, 1) - cell_centres(boxes.device)) / REACH
     size = (boxes[..., 2:].permute(2, 0, 1).clamp(min=1e-3) / TYPICAL).log()
     return torch.cat([offset, size])

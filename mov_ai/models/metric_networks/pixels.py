@@ -12,12 +12,9 @@ from mov_ai.errors import UsageError
 
 
 def check_video(video: Any, min_frames: int = 1, name: str = "video") -> np.ndarray:
-    """The video, if it is uint8 (T, H, W, 3), RGB, 0 to 255, with at least `min_frames` frames.
+    """The video, if it is uint8 (T, H, W, 3), RGB, 0 to 255, with at least `min_frames` frames; else UsageError.
 
-    Anything else is refused, not converted: whether a float video is in [0, 1], [-1, 1] or [0, 255] cannot be told.
-
-    Raises:
-        UsageError: saying what it is and what is expected.
+    Nothing is converted: whether a float video is in [0, 1], [-1, 1] or [0, 255] cannot be told.
     """
     shape, dtype = getattr(video, "shape", None), getattr(video, "dtype", type(video).__name__)
     expected = f"{name}: expected a numpy array uint8 (frames, height, width, 3), RGB from 0 to 255"

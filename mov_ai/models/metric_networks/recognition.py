@@ -81,11 +81,7 @@ class VideoRecognition(nn.Module):
 
     @classmethod
     def from_pretrained(cls, path: str | Path | None = None, device: torch.device | str = "cpu") -> VideoRecognition:
-        """Load the embedded network, or one from a folder that training exported.
-
-        Raises:
-            UsageError, MovAIError: as `load_network`.
-        """
+        """The embedded network, or one from a folder that training exported; errors as `load_network`."""
         module, weights = load_network(cls, RecognitionConfig, path, "recognition")
         module._weights = weights
         return module.to(device).requires_grad_(False)
@@ -114,16 +110,9 @@ class VideoRecognition(nn.Module):
         )
 
     def features(self, frames: np.ndarray) -> np.ndarray:
-        """Features of a video for distances between sets of videos, such as an FVD of this network's own.
+        """Features (256,) float32 of a video uint8 (T, H, W, 3), T at least 2, for distances between sets of videos.
 
-        Args:
-            frames: uint8 (T, H, W, 3), T at least 2, any size.
-
-        Returns:
-            (256,) float32.
-
-        Raises:
-            UsageError: as `check_video`.
+        Raises UsageError as `check_video`.
         """
         return self.features_of([frames])[0]
 
@@ -136,9 +125,6 @@ class VideoRecognition(nn.Module):
         """Probabilities of the classes, (classes,) with sum 1: the first motion and the shape of what does it.
 
         Where several things begin together, or nothing moves and several rest, training shares the probability out.
-
-        Args:
-            frames: as `features`.
         """
         return self.probabilities_of([frames])[0]
 
@@ -150,17 +136,7 @@ class VideoRecognition(nn.Module):
         return np.concatenate(probabilities) if probabilities else np.zeros((0, self.config.classes))
 
     def frame_features(self, frames: np.ndarray) -> np.ndarray:
-        """Features of each frame by itself, for subject consistency.
-
-        Args:
-            frames: uint8 (T, H, W, 3), any T and size.
-
-        Returns:
-            (T, 128) float32, not normalised.
-
-        Raises:
-            UsageError: as `check_video`.
-        """
+        """Features (T, 128) float32 of each frame by itself, not normalised; for subject consistency."""
         return self.backbone.frame_features(frames)
 
     @torch.no_grad()

@@ -21,11 +21,9 @@ def load_network(network: type[Network], config_type: type, path: str | Path | N
     """A network and the identity of its weights: "embedded, sha256 ..." or "FOLDER, sha256 ...".
 
     Args:
-        path: folder that training exported; the embedded one if None.
-        name: of the embedded network's folder, and of the recipe that trains it.
+        path: folder that training exported; None for the embedded one, `name`, which is also its recipe's name.
 
-    Raises:
-        UsageError: if the folder holds none; it names the command that trains one. Else as `load_component`.
+    Raises UsageError if the folder holds none, naming the command that trains one; else as `load_component`.
     """
     folder = EMBEDDED / name if path is None else Path(path)
     if not (folder / WEIGHTS_FILE).is_file():

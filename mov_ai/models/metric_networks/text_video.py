@@ -75,11 +75,7 @@ class TextNetwork(nn.Module):
         self.out = nn.Linear(width, config.dim)
 
     def encode(self, texts: Sequence[str]) -> Tensor:
-        """Numbers of the texts' words, (n, words), 0 after a text's end; at most `longest` of each.
-
-        Raises:
-            UsageError: if a text has no word.
-        """
+        """Numbers of the texts' words, (n, words), 0 after a text's end. Raises UsageError if a text has no word."""
         rows = []
         for text in texts:
             row = [self.numbers.get(word, UNKNOWN) for word in split_words(text)[: self.longest]]
@@ -119,11 +115,7 @@ class TextVideo(nn.Module):
 
     @classmethod
     def from_pretrained(cls, path: str | Path | None = None, device: torch.device | str = "cpu") -> TextVideo:
-        """Load the embedded network, or one from a folder that training exported.
-
-        Raises:
-            UsageError, MovAIError: as `load_network`.
-        """
+        """The embedded network, or one from a folder that training exported; errors as `load_network`."""
         module, weights = load_network(cls, TextVideoConfig, path, "text_video")
         module._weights = weights
         return module.to(device).requires_grad_(False)
@@ -153,12 +145,9 @@ class TextVideo(nn.Module):
 
     @torch.no_grad()
     def embed_text(self, texts: Sequence[str]) -> np.ndarray:
-        """Unit vectors of texts, (n, dim) float32.
+        """Unit vectors of texts, (n, dim) float32; words that the world's captions do not use count as unknown.
 
-        The first 96 words of a text are read; words that the world's captions do not use count as unknown.
-
-        Raises:
-            UsageError: if a text has no word, or `texts` is a single string.
+        Raises UsageError if a text has no word, or `texts` is a single string.
         """
         if isinstance(texts, str):
             raise UsageError("texts: expected a list of captions, got one string; put it into a list")
@@ -170,17 +159,7 @@ class TextVideo(nn.Module):
         return functional.normalize(vectors.float(), dim=-1).cpu().numpy()
 
     def embed_video(self, frames: np.ndarray) -> np.ndarray:
-        """The unit vector of a video.
-
-        Args:
-            frames: uint8 (T, H, W, 3), T at least 2, any size; seen as `network_input` says.
-
-        Returns:
-            (dim,) float32.
-
-        Raises:
-            UsageError: as `check_video`.
-        """
+        """The unit vector (dim,) of a video uint8 (T, H, W, 3), T at least 2; seen as `network_input` says."""
         return self.embed_videos([frames])[0]
 
     @torch.no_grad()
@@ -191,10 +170,6 @@ class TextVideo(nn.Module):
         return np.concatenate(vectors) if vectors else np.zeros((0, self.config.dim), np.float32)
 
     def similarity(self, text: str, frames: np.ndarray) -> float:
-        """Cosine of a text's and a video's vectors, [-1, 1]; higher is nearer.
-
-        Raises:
-            UsageError: as `embed_text` and `embed_video`.
-        """
+        """Cosine of a text's and a video's vectors, [-1, 1]; higher is nearer."""
         cosine = float(self.embed_text([text])[0] @ self.embed_video(frames))
         return min(1.0, max(-1.0, cosine))

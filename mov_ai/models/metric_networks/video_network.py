@@ -78,10 +78,7 @@ class FrameNetwork(nn.Module):
         self.deep = nn.Sequential(nn.Conv2d(middle, deep, 3, stride=2, padding=1), ConvResidual(deep))
 
     def forward(self, frames: Tensor) -> list[Tensor]:
-        """Features of frames.
-
-        Args:
-            frames: (n, 3, h, w) in [-1, 1]; a side that is odd is made even by repeating its last pixels.
+        """Features of frames (n, 3, h, w) in [-1, 1]; a side that is odd is made even by repeating its last pixels.
 
         Returns:
             (n, C, h/2, w/2), (n, C', h/4, w/4), (n, C'', h/8, w/8), sides rounded up.
@@ -159,11 +156,7 @@ class VideoNetwork(nn.Module):
         self.to_features = nn.Linear(total, config.features)
 
     def forward(self, video: Tensor) -> VideoFeatures:
-        """Look at videos.
-
-        Args:
-            video: (b, f, 3, 64, 64) in [-1, 1], f at least 1; trained with 8 to 16 frames that span a whole clip.
-        """
+        """Look at videos (b, f, 3, 64, 64) in [-1, 1]; trained with 8 to 16 frames that span a whole clip."""
         batch, frames = video.shape[:2]
         maps = self.frame(video.flatten(0, 1))[-1]
         cells = rearrange(maps, "(b f) c h w -> b f (h w) c", b=batch)
@@ -185,11 +178,7 @@ class VideoNetwork(nn.Module):
 
     @torch.no_grad()
     def frame_features(self, frames: np.ndarray) -> np.ndarray:
-        """Features of each frame of a video uint8 (T, H, W, 3) by itself: (T, frame_features) float32.
-
-        Raises:
-            UsageError: as `check_video`.
-        """
+        """Features (T, frame_features) float32 of each frame of a video uint8 (T, H, W, 3) by itself."""
         check_video(frames)
         place = next(self.parameters()).device
         features = []
@@ -201,16 +190,11 @@ class VideoNetwork(nn.Module):
 
 
 def network_input(frames: np.ndarray) -> Tensor:
-    """What the network takes of a video: (1, F, 3, 64, 64) in [-1, 1], F from 8 to 16.
+    """What the network takes of a video uint8 (T, H, W, 3), T at least 2: (1, F, 3, 64, 64) in [-1, 1], F from 8 to 16.
 
     F is the number of frames T, or the nearest of 8 and 16; where it is not T, frames are picked (or repeated) at the
     middles of F equal parts of the video. Frames are stretched to 64x64: averaged over areas, or enlarged bilinearly.
-
-    Args:
-        frames: uint8 (T, H, W, 3), T at least 2.
-
-    Raises:
-        UsageError: as `check_video`.
+    Raises UsageError as `check_video`.
     """
     check_video(frames, 2)
     count = min(max(len(frames), LEAST_FRAMES), MOST_FRAMES)

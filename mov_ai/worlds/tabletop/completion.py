@@ -33,11 +33,7 @@ def complete(graph: SceneGraph, seed: int) -> SceneGraph:
     """A copy in which every entity has a colour and a material at all times, and the scene a setting and a light.
 
     A colour is chosen that no one else has. Each entity draws from its own generator, so that editing one entity leaves
-    the others as they were. Nodes beyond the schema's limit are not added.
-
-    Args:
-        graph: a valid scene graph.
-        seed: the run's seed; the same graph and seed give the same copy.
+    the others as they were; the same graph and seed give the same copy. Nodes beyond the schema's limit are not added.
     """
     entities = graph.of_type("entity")
     used_colors = {label for n in entities for label, _ in _spans(graph, n.id, "color")}

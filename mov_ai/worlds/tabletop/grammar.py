@@ -18,18 +18,9 @@ _HELD_OUT_SHARE = 0.7
 
 
 def describe(scene: Scene, rng: np.random.Generator, split: str) -> Caption:
-    """Word a scene.
+    """The caption of a scene with its gold graph; node ids are "n0" (the scene), "n1", ... in the order of the text.
 
-    Args:
-        scene: what happens.
-        rng: the source of every choice of words.
-        split: "train", "validation" or "test"; only "test" uses `HELD_OUT_PATTERNS`.
-
-    Returns:
-        The caption with its gold graph; node ids are "n0" (the scene), "n1", ... in the order of the text.
-
-    Raises:
-        ValueError: if `split` is not a split.
+    `split`: "train", "validation" or "test"; only "test" uses `HELD_OUT_PATTERNS`. ValueError for another.
     """
     if split not in SPLITS:
         raise ValueError(f"split: expected one of {', '.join(SPLITS)}; found {split!r}")

@@ -165,15 +165,9 @@ _RULES: dict[str, _Rule] = {
 
 
 def motion_margin(motion: str, boxes: np.ndarray, interval: Interval) -> float | None:
-    """By how much a track shows a motion in an interval.
+    """By how much a track (F, 6), without NaN, shows one of `lexicon.MOTIONS` in an interval.
 
-    Args:
-        motion: one of `lexicon.MOTIONS`.
-        boxes: (F, 6), without NaN.
-        interval: start and end in [0, 1].
-
-    Returns:
-        0 or more if it does, negative if not; None for what boxes cannot show ("turn", unknown motions).
+    0 or more if it does, negative if not; None for what boxes cannot show ("turn", unknown motions).
     """
     rule = _RULES.get(motion)
     return None if rule is None else rule(boxes, interval)
@@ -183,14 +177,9 @@ def motion_margin(motion: str, boxes: np.ndarray, interval: Interval) -> float |
 
 
 def relation_margin(label: str, first: np.ndarray, second: np.ndarray) -> float | None:
-    """By how much a relation holds between two boxes of one frame.
+    """By how much "first is `label` second", a key of `lexicon.SPATIAL`, holds between two boxes (6,) of one frame.
 
-    Args:
-        label: a key of `lexicon.SPATIAL`.
-        first, second: (6,) each; "first is `label` second".
-
-    Returns:
-        0 or more if it holds, negative if not; None for relations that the world does not know.
+    0 or more if it holds, negative if not; None for relations that the world does not know.
     """
     x, _, z = world_positions(second) - world_positions(first)
     match label:
@@ -211,17 +200,10 @@ def relation_margin(label: str, first: np.ndarray, second: np.ndarray) -> float 
 
 
 def score(graph: SceneGraph, layout: Layout) -> LayoutReport:
-    """Check a layout against its graph.
+    """Verdicts on events and relations of a layout, and how well everything is to be seen.
 
-    Args:
-        graph: a valid scene graph.
-        layout: complete tracks; tracks of entities that the graph does not draw are not looked at.
-
-    Returns:
-        Verdicts on events and relations, and how well everything is to be seen.
-
-    Raises:
-        UsageError: if a drawn entity has no track, or a track has boxes that are not given.
+    Tracks of entities that the graph does not draw are not looked at. Raises UsageError if a drawn entity has no track,
+    or a track has boxes that are not given.
     """
     drawn = drawn_entities(graph)
     tracks: dict[str, list[Track]] = {}

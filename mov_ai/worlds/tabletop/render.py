@@ -28,18 +28,13 @@ def render(
     device: torch.device | str = "cpu",
     states: States | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Ray-cast a scene.
+    """Ray-cast a scene: video uint8 (F, H, W, 3), sRGB; masks uint8 (F, H, W), 0 background, k+1 instance k.
 
     Args:
-        scene: what to show.
         height, width: size of the whole frame in pixels.
         crop: (top, left, height, width) in pixels: only this window is computed.
         frames: indices of the frames wanted; all 16 if None.
         states: `simulate(scene)`, if at hand.
-
-    Returns:
-        video: uint8 (F, H, W, 3), sRGB.
-        masks: uint8 (F, H, W), 0 background, k+1 instance k (occlusion included).
     """
     states = simulate(scene) if states is None else states
     picked = np.arange(states.radius.shape[0]) if frames is None else np.asarray(frames)

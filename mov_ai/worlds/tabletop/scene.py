@@ -9,7 +9,17 @@ import numpy as np
 from mov_ai.captions.caption import SPLITS
 from mov_ai.graph import Interval
 from mov_ai.graph.time import change_time, frame_times
-from mov_ai.worlds.tabletop.lexicon import COLORS, HELD_OUT_PAIRS, LIGHTS, MATERIALS, RGB, SETTINGS, SHAPES, SIZES
+from mov_ai.worlds.tabletop.lexicon import (
+    COLORS,
+    HELD_OUT_PAIRS,
+    LIGHTS,
+    MATERIALS,
+    MOTION_WEIGHTS,
+    RGB,
+    SETTINGS,
+    SHAPES,
+    SIZES,
+)
 
 FRAMES = 16
 RADIUS = {"small": 0.46, "large": 0.72}
@@ -337,30 +347,12 @@ def _propose_actions(rng: np.random.Generator, things: tuple[Thing, ...], split:
     return tuple(actions)
 
 
-_WEIGHTS = {
-    "left": 3,
-    "right": 3,
-    "toward": 2,
-    "away": 2,
-    "jump": 2.5,
-    "spin": 2,
-    "fall": 1.5,
-    "rise": 1.5,
-    "stay": 0.8,
-    "turn": 2.5,
-    "grow": 1.5,
-    "shrink": 1.5,
-    "vanish": 1.0,
-    "appear": 1.0,
-}
-
-
 def _propose_action(
     rng: np.random.Generator, thing: Thing, index: int, interval: Interval, state: dict, split: str
 ) -> Action | None:
     if state["gone"]:
         return None
-    options = dict(_WEIGHTS)
+    options = dict(MOTION_WEIGHTS)
     if thing.shape != "cube":
         del options["spin"]
     if state["air"]:

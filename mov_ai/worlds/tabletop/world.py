@@ -75,12 +75,9 @@ def sample_clip(
     """Draw a clip; the same seed gives the same clip on every machine.
 
     Args:
-        seed: 0 or more.
-        split: "train", "validation" or "test".
         size: height and width of a whole frame in pixels.
         crop: (top, left, height, width) in pixels: only this window is rendered.
         frames: indices of the frames to render; all if None. The layout always covers all of them.
-        device: where to render.
     """
     scene, caption, layout = caption_and_layout(seed, split)
     states = simulate(scene)
@@ -109,11 +106,7 @@ def masks_image(masks: Tensor) -> PIL.Image.Image:
 
 
 def save_clip(clip: Clip, directory: str | Path) -> None:
-    """Write video.mp4, graph.json, layout.json, masks.png, sheet.png and clip.json into a directory, made if need be.
-
-    Raises:
-        MovAIError: if a file cannot be written.
-    """
+    """Write video.mp4, graph.json, layout.json, masks.png, sheet.png and clip.json into a directory."""
     from mov_ai.data.video import write_video
 
     folder = Path(directory)

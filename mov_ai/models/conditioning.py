@@ -145,9 +145,9 @@ def condition(
     types = set()
     for edge in graph.edges:
         source, target = index[edge.source], index[edge.target]
-        for row, column, name in ((source, target, edge.type), (target, source, f"{edge.type}^")):
-            edges[row, column] = EDGES.index(name)
-            types.add((row, column, EDGES.index(name)))
+        for start, end, name in ((source, target, edge.type), (target, source, f"{edge.type}^")):
+            edges[start, end] = EDGES.index(name)
+            types.add((start, end, EDGES.index(name)))
     more = sorted(link for link in types if edges[link[:2]] != link[2])
     labelled = [edge for edge in graph.edges if edge.label is not None]
     ends = [[index[edge.source], index[edge.target]] for edge in labelled]

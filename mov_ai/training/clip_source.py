@@ -28,6 +28,7 @@ class LatentSample:
         stage: (S,) index into the stages.
         graphs: S graphs, completed with what the clips show if the source knows it.
         layouts: S layouts, None where the boxes are not known.
+        text: S features (1, tokens, width) of a pretrained text encoder, None where they are still to be made.
     """
 
     latents: Tensor
@@ -36,6 +37,7 @@ class LatentSample:
     stage: Tensor
     graphs: list[SceneGraph]
     layouts: list[Layout | None]
+    text: list[Tensor | None]
 
 
 def join(samples: list[LatentSample]) -> LatentSample:
@@ -47,6 +49,7 @@ def join(samples: list[LatentSample]) -> LatentSample:
         torch.cat([s.stage for s in samples]),
         [graph for s in samples for graph in s.graphs],
         [layout for s in samples for layout in s.layouts],
+        [features for s in samples for features in s.text],
     )
 
 
@@ -55,9 +58,11 @@ class ClipSource(abc.ABC):
 
     #: For the card: what the clips are, in a few sentences.
     about: str
+    #: Whether any clip comes with boxes.
+    has_boxes = True
 
     @abc.abstractmethod
-    def bind(self, codec_folder: Path, codec: VideoCodec, stages: tuple[int, ...], frames: int) -> None:
+    def bind(self, codec_folder: Path, codec: VideoCodec, stages: tuple[int, ...], frames: int, seed: int) -> None:
         """Say what is to be trained; called once, before `prepare`.
 
         Args:
@@ -65,6 +70,7 @@ class ClipSource(abc.ABC):
             codec: makes the latents.
             stages: longer sides of the stages in pixels, ascending.
             frames: of every sample.
+            seed: of the run.
 
         Raises:
             UsageError: if the source has no such samples.

@@ -71,7 +71,7 @@ def make_sample(
     graph = gold_graph(caption.graph, scene, caption.things)
     # Tracks are looked up by entity, so only their number must match.
     assert len(layout.tracks) == len(drawn_entities(graph))
-    return LatentSample(latents, low, window, torch.tensor([stage]), [graph], [layout])
+    return LatentSample(latents, low, window, torch.tensor([stage]), [graph], [layout], [None])
 
 
 def _encode_window(
@@ -168,7 +168,7 @@ class LatentCache:
         tensors, clips = self._open[chunk]
         latents, low, window, stage = (tensors[name][row : row + 1] for name in ("latents", "low", "window", "stage"))
         graph, layout = clips[row]
-        return LatentSample(latents.float(), low.float(), window, stage, [graph], [layout])
+        return LatentSample(latents.float(), low.float(), window, stage, [graph], [layout], [None])
 
 
 def _make_chunk(cache: LatentCache, chunk: int) -> None:
@@ -222,7 +222,7 @@ repository renders and describes itself; no other data. It never saw the shape a
         self.cache, self.clips, self.late, self.validation_clips = cache, clips, late, validation_clips
         self.drop_assumed, self.workers = drop_assumed, workers
 
-    def bind(self, codec_folder: Path, codec: VideoCodec, stages: tuple[int, ...], frames: int) -> None:
+    def bind(self, codec_folder: Path, codec: VideoCodec, stages: tuple[int, ...], frames: int, seed: int) -> None:
         digest = hashlib.sha256((codec_folder / WEIGHTS_FILE).read_bytes()).hexdigest()[:12]
         folder = Path(self.cache) / "-".join([f"{digest}_{self.late:g}", *(str(n) for n in (*stages, frames))])
         self._train, self._validation = (

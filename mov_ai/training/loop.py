@@ -239,8 +239,7 @@ class Trainer:
         """One optimiser step over `accumulate` batches; returns the mean terms, with `loss` and `gradient_norm`."""
         config, accelerator, network = self.config, self.accelerator, self._network
         rate = config.learning_rate * learning_rate_factor(config, self.step, self.seconds)
-        for group in network.optimizer.param_groups:
-            group["lr"] = rate
+        network.set_rate(rate)
         sums: dict[str, float | torch.Tensor] = {}
         norm: torch.Tensor | None = None
         ok = False
@@ -260,8 +259,8 @@ class Trainer:
                     watched = [sums["loss"]] if config.precision == "fp16" else [sums["loss"], norm]
                     ok = not self._agreed(not all(math.isfinite(float(value)) for value in watched))
                     if ok:
-                        network.optimizer.step()
-                network.optimizer.zero_grad()
+                        network.step()
+                network.zero_grad()
         self.step += 1
         self.samples += self.objective.batch_size * config.accumulate * accelerator.num_processes
         if ok:

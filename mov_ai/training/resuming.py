@@ -62,37 +62,45 @@ def check_tensors(
             )
 
 
+#: What AdamW and Muon remember of a parameter.
+_STATE_KINDS = ({"step", "exp_avg", "exp_avg_sq"}, {"momentum_buffer"})
+
+
 def optimizer_states(
-    folder: Path, saved: Mapping[str, torch.Tensor], names: Sequence[str], parameters: Mapping[str, torch.Tensor]
-) -> dict[int, dict[str, torch.Tensor]]:
-    """The optimiser's state by the number of the parameter, as torch wants it, from `<parameter>/<kind>`.
+    folder: Path,
+    saved: Mapping[str, torch.Tensor],
+    names: Sequence[Sequence[str]],
+    parameters: Mapping[str, torch.Tensor],
+) -> list[dict[int, dict[str, torch.Tensor]]]:
+    """Each optimiser's state by the number of the parameter, as torch wants it, from `<parameter>/<kind>`.
 
     Args:
         folder: the checkpoint's, for messages.
         saved: the content of `optimizer.safetensors`.
-        names: of the parameters in the order in which the optimiser numbers them.
+        names: of the parameters of AdamW, and of Muon if it is used, in the order in which each numbers them.
         parameters: of this network, by name.
 
     Raises:
         UsageError: if it fits another network, or is incomplete.
     """
-    numbers = {name: number for number, name in enumerate(names)}
-    states: dict[int, dict[str, torch.Tensor]] = {}
+    places = {name: (i, number) for i, own in enumerate(names) for number, name in enumerate(own)}
+    states: list[dict[int, dict[str, torch.Tensor]]] = [{} for _ in names]
     for key, value in saved.items():
         name, _, kind = key.rpartition("/")
-        if name not in numbers or (kind != "step" and value.shape != parameters[name].shape):
+        if name not in places or (kind != "step" and value.shape != parameters[name].shape):
             raise UsageError(
                 f"{folder}/optimizer.safetensors: {key} {tuple(value.shape)} fits no parameter of this network; "
                 f"{REMEDY}"
             )
-        states.setdefault(numbers[name], {})[kind] = value
-    kinds = {"step", "exp_avg", "exp_avg_sq"}
-    for number, state in states.items():
-        if state.keys() != kinds:
-            raise UsageError(
-                f"{folder}/optimizer.safetensors: {names[number]} has {', '.join(sorted(state))}, "
-                f"expected {', '.join(sorted(kinds))}; begin anew with trainer.resume=never"
-            )
+        optimizer, number = places[name]
+        states[optimizer].setdefault(number, {})[kind] = value
+    for own, kinds, by_number in zip(names, _STATE_KINDS, states, strict=False):
+        for number, state in by_number.items():
+            if state.keys() != kinds:
+                raise UsageError(
+                    f"{folder}/optimizer.safetensors: {own[number]} has {', '.join(sorted(state))}, "
+                    f"expected {', '.join(sorted(kinds))}; begin anew with trainer.resume=never"
+                )
     return states
 
 

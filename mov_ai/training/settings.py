@@ -24,6 +24,8 @@ class TrainerConfig:
             sessions of a resumed run, validation and checkpoints included, `Objective.prepare` not.
         learning_rate: peak, reached after `warmup_steps`.
         schedule: constant, cosine or linear (both down to 0), over max(step / max_steps, time / max_minutes).
+        optimizer: adamw, or muon for the matrices inside repeated blocks and adamw for the rest; muon's learning rate
+            is twice `learning_rate`.
         weight_decay: for parameters of two dimensions and more; biases, norms and gains have none.
         gradient_clip: largest norm of all gradients together; 0 = no clipping.
         accumulate: batches per step.
@@ -40,6 +42,7 @@ class TrainerConfig:
     max_steps: int | None = None
     max_minutes: float | None = None
     learning_rate: float = 1e-3
+    optimizer: str = "adamw"
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.99)
     warmup_steps: int = 100
@@ -70,6 +73,7 @@ class TrainerConfig:
             raise UsageError("trainer: set max_steps, max_minutes or both; a run needs an end")
         for name, values in (
             ("schedule", ("constant", "cosine", "linear")),
+            ("optimizer", ("adamw", "muon")),
             ("precision", ("no", "bf16", "fp16")),
             ("device", ("auto", "cpu", "cuda")),
         ):

@@ -19,6 +19,19 @@ if TYPE_CHECKING:
     from diffusers.training_utils import EMAModel
 
 
+def hidden_matrices(module: torch.nn.Module) -> set[str]:
+    """Names of the matrices that Muon is for: weights of linear layers inside repeated blocks.
+
+    Embeddings, first and last layers, convolutions and vectors stay with AdamW (arXiv 2502.16982).
+    """
+    lists = [name for name, part in module.named_modules() if isinstance(part, torch.nn.ModuleList)]
+    return {
+        f"{name}.weight"
+        for name, part in module.named_modules()
+        if isinstance(part, torch.nn.Linear) and any(name.startswith(f"{blocks}.") for blocks in lists)
+    }
+
+
 class TrainedNetwork:
     """A module on its device, ready for steps.
 
@@ -30,7 +43,7 @@ class TrainedNetwork:
     Attributes:
         module: what the loss is computed with; wrapped for mixed precision or several processes.
         parameters: those that are trained.
-        optimizer: over them, as accelerate wraps it.
+        optimizers: over them, as accelerate wraps them; AdamW's, and Muon's if it is used.
 
     Raises:
         UsageError: if there is nothing to train.
@@ -44,20 +57,32 @@ class TrainedNetwork:
             raise UsageError("the objective's module has no parameter that requires a gradient; nothing can be trained")
         self._names = [name for name, _ in trained]
         self.parameters = [parameter for _, parameter in trained]
-        groups = [[pair for pair in trained if pair[1].ndim >= 2], [pair for pair in trained if pair[1].ndim < 2]]
-        # The order in which torch numbers the parameters in the optimiser's state.
-        self._optimizer_names = [name for group in groups for name, _ in group]
-        optimizer = torch.optim.AdamW(
-            [
-                {"params": [parameter for _, parameter in group], "weight_decay": decay}
-                for group, decay in zip(groups, (config.weight_decay, 0.0), strict=True)
-            ],
-            lr=config.learning_rate,
-            betas=config.betas,
-        )
+        hidden = hidden_matrices(module) if config.optimizer == "muon" else set()
+        groups = [
+            [(name, p) for name, p in trained if name in hidden],
+            [(name, p) for name, p in trained if name not in hidden and p.ndim >= 2],
+            [(name, p) for name, p in trained if name not in hidden and p.ndim < 2],
+        ]
+        adam_groups = [
+            {"params": [parameter for _, parameter in group], "weight_decay": decay}
+            for group, decay in zip(groups[1:], (config.weight_decay, 0.0), strict=True)
+        ]
+        optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(adam_groups, lr=config.learning_rate, betas=config.betas)
+        ]
+        # The order in which torch numbers the parameters in each optimiser's state.
+        self._optimizer_names = [[name for group in groups[1:] for name, _ in group]]
+        if groups[0]:
+            # Steps of AdamW's size, so that one learning rate serves both (Moonlight, arXiv 2502.16982).
+            matrices = [parameter for _, parameter in groups[0]]
+            muon = torch.optim.Muon(
+                matrices, config.learning_rate, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
+            )
+            optimizers.append(muon)
+            self._optimizer_names.append([name for name, _ in groups[0]])
         if config.compile:
             module.compile()
-        self.module, self.optimizer = accelerator.prepare(module, optimizer)
+        self.module, *self.optimizers = accelerator.prepare(module, *optimizers)
         self._average: EMAModel | None = None
         if config.ema_decay:
             # Imported when wanted: diffusers takes seconds to load.
@@ -69,6 +94,22 @@ class TrainedNetwork:
     def averaging(self) -> bool:
         """Whether averaged weights are kept."""
         return self._average is not None
+
+    def set_rate(self, rate: float) -> None:
+        """The learning rate of the next step; Muon's is twice AdamW's, which its orthogonal steps bear."""
+        for optimizer, share in zip(self.optimizers, (1.0, 2.0), strict=False):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * share
+
+    def step(self) -> None:
+        """Change the weights by their gradients."""
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
 
     def update_average(self) -> None:
         """Take the weights of a good step into the average."""
@@ -99,12 +140,12 @@ class TrainedNetwork:
 
     def tensors(self) -> dict[str, dict[str, torch.Tensor]]:
         """The tensors of a checkpoint, by group and name."""
-        states = self.optimizer.optimizer.state_dict()["state"]
         tensors = {
             "model": dict(self._bare_module.state_dict()),
             "optimizer": {
-                f"{self._optimizer_names[number]}/{kind}": value
-                for number, values in states.items()
+                f"{names[number]}/{kind}": value
+                for optimizer, names in zip(self.optimizers, self._optimizer_names, strict=True)
+                for number, values in optimizer.optimizer.state_dict()["state"].items()
                 for kind, value in values.items()
             },
         }
@@ -131,7 +172,8 @@ class TrainedNetwork:
         own = dict(zip(self._names, self.parameters, strict=True))
         self._bare_module.load_state_dict(tensors["model"])
         states = optimizer_states(folder, tensors["optimizer"], self._optimizer_names, own)
-        self.optimizer.optimizer.load_state_dict({**self.optimizer.optimizer.state_dict(), "state": states})
+        for optimizer, state_of in zip(self.optimizers, states, strict=True):
+            optimizer.optimizer.load_state_dict({**optimizer.optimizer.state_dict(), "state": state_of})
         if self._average is not None:
             if state.ema_updates is None or "ema" not in tensors:
                 raise UsageError(f"{folder}: has no averaged weights; set trainer.ema_decay=0, or {REMEDY}")

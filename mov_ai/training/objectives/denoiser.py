@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,8 @@ from mov_ai.training.losses import (
     temporal_loss,
 )
 from mov_ai.training.objective import Objective, Progress
+
+log = logging.getLogger(__name__)
 
 #: Below this share of noise the error is no longer scaled up: it would be mostly rounding.
 _SCALE_FLOOR = 0.15
@@ -142,10 +145,12 @@ class DenoiserObjective(Objective):
                 f"denoiser: latent_channels: expected the codec's {codec_channels} ({codec}), got {own_channels}; "
                 "give a codec of this size as objective.codec"
             )
-        self.data.bind(self.codec_directory, self._codec, self._stages, frames)
+        self.data.bind(self.codec_directory, self._codec, self._stages, frames, seed)
 
     def prepare(self, device: torch.device, progress: Progress) -> None:
         self.data.prepare(progress)
+        if not self.data.has_boxes and (self.weights.semantic or self.weights.objects):
+            log.warning("the clips have no boxes: the loss's semantic term and its weight of objects are off")
         self._codec.to(device)
 
     def module(self) -> AnyDenoiser:
@@ -161,16 +166,17 @@ class DenoiserObjective(Objective):
         )
         drawn.graphs = self.data.varied(drawn.graphs, rng)
         conditioning = blurred(self._condition(drawn), self.blur, int(rng.integers(1 << 62)))
-        return self._pack(drawn, conditioning.drop(*drops))
+        # The last batch of an epoch may be smaller.
+        return self._pack(drawn, conditioning.drop(*drops[:, : len(conditioning)]))
 
     def _condition(self, drawn: LatentSample) -> Conditioning:
         frames = drawn.latents.shape[1]
-        return collate(
-            [
-                condition(graph, layout, self._labels, frames, self._features(graph.caption))
-                for graph, layout in zip(drawn.graphs, drawn.layouts, strict=True)
-            ]
-        )
+        items = []
+        for graph, layout, features in zip(drawn.graphs, drawn.layouts, drawn.text, strict=True):
+            if features is None or self._text_name is None:
+                features = self._features(graph.caption)
+            items.append(condition(graph, layout, self._labels, frames, features))
+        return collate(items)
 
     def _features(self, caption: str) -> Tensor | None:
         """The pretrained encoder's features of a caption, each encoded once; None if the network uses none."""

@@ -1,0 +1,109 @@
+"""Real videos for the denoiser: shards that `mov-ai data prepare` wrote."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mov_ai.data.shard_sample import ShardSample
+from mov_ai.data.shards import ShardSet
+from mov_ai.errors import UsageError
+from mov_ai.graph import SceneGraph
+from mov_ai.models.codec import VideoCodec
+from mov_ai.training.clip_source import ClipSource, LatentSample, join
+from mov_ai.training.objective import Progress
+
+log = logging.getLogger(__name__)
+
+
+class VideoClips(ClipSource):
+    """Samples of shards.
+
+    Which sample a step sees depends on the seed and the step alone: every sample once an epoch, in an order of its own.
+
+    Args:
+        path: folder of shards, or any address that fsspec knows.
+        validation_path: of others to validate on; None for the first ones that are trained on, which measures memory.
+        cache: folder for copies of remote shards.
+        about: for the card: what the videos are and under which licence.
+    """
+
+    def __init__(
+        self, path: str, validation_path: str | None = None, cache: str | None = None, about: str | None = None
+    ) -> None:
+        if not path:
+            raise UsageError("data.path: expected a folder of shards; make one with `mov-ai data prepare VIDEOS --out`")
+        self._train = ShardSet(path, cache)
+        self._validation = self._train if validation_path is None else ShardSet(validation_path, cache)
+        self.about = about or f"Trained on {len(self._train)} windows of videos that were prepared into {path}."
+        if validation_path is None:
+            log.warning("data.validation_path: not given; validation is on samples that are trained on")
+
+    def bind(self, codec_folder: Path, codec: VideoCodec, stages: tuple[int, ...], frames: int, seed: int) -> None:
+        self._stages, self._seed = stages, seed
+        channels = codec.config.latent_channels
+        for shards in {self._train.path: self._train, self._validation.path: self._validation}.values():
+            if not len(shards):
+                raise UsageError(f"{shards.path}: holds no samples")
+            first = shards[0]
+            missing = [str(stage) for stage in stages if stage not in first.latents]
+            if missing:
+                raise UsageError(
+                    f"{shards.path}: holds latents of stages {', '.join(map(str, sorted(first.latents)))}, none of "
+                    f"{', '.join(missing)}; prepare them again with --stages, or set model.denoiser.stages"
+                )
+            if first.latents[stages[0]].shape[1] != channels:
+                raise UsageError(
+                    f"{shards.path}: expected latents of {channels} channels, as the codec {codec_folder} makes; found "
+                    f"{first.latents[stages[0]].shape[1]}; give the codec that they were prepared with"
+                )
+        known = [self._train[i].layout is not None for i in range(min(len(self._train), 20))]
+        self.has_boxes = any(known)
+
+    def prepare(self, progress: Progress) -> None:
+        progress(len(self._train), len(self._train), "reading shards")
+
+    def draw(self, stage: int, batch_size: int, step: int, rng: np.random.Generator) -> LatentSample:
+        chosen = self._train.batch_at(step, self._seed, batch_size)
+        return join([self._sample(self._train[int(i)], stage, rng) for i in chosen])
+
+    def validation(self, stage: int, most: int) -> LatentSample | None:
+        rng = np.random.default_rng(stage)
+        bucket = self._validation.bucket(0)
+        numbers = [i for i in range(min(len(self._validation), 4 * most)) if self._validation.bucket(i) == bucket]
+        return join([self._sample(self._validation[i], stage, rng) for i in numbers[:most]])
+
+    def training_graphs(self, stage: int) -> Iterator[SceneGraph]:
+        for i in range(len(self._train)):
+            yield from self._train[i].graphs
+
+    def _sample(self, stored: ShardSample, stage: int, rng: np.random.Generator) -> LatentSample:
+        """One sample: whole at the first stage, a window of the first stage's size at a later one."""
+        size = self._stages[stage]
+        caption = int(rng.integers(len(stored.captions)))
+        latents = stored.latents[size].float()
+        low = stored.low[size].float() if size in stored.low else torch.zeros_like(latents)
+        height, width = stored.latents[self._stages[0]].shape[-2:]
+        high, wide = latents.shape[-2:]
+        # Even, so that the earlier stage's window falls on whole cells as well.
+        top, left = (2 * int(rng.integers((whole - part) // 2 + 1)) for whole, part in ((high, height), (wide, width)))
+        latents, low = (x[..., top : top + height, left : left + width] for x in (latents, low))
+        window = torch.tensor([[left / wide, top / high, width / wide, height / high]])
+        return LatentSample(
+            latents[None],
+            low[None],
+            window,
+            torch.tensor([stage]),
+            [stored.graphs[caption]],
+            # Boxes belong to the entities of the first caption's graph.
+            [stored.layout if caption == 0 else None],
+            _text(stored, caption),
+        )
+
+
+def _text(stored: ShardSample, caption: int) -> list[torch.Tensor | None]:
+    return [stored.text[caption][None].float() if stored.text else None]

@@ -161,3 +161,12 @@ def decode(content: bytes, source: str) -> str:
             f"{source}: expected UTF-8 text; byte {error.start} is not; if it is {encoding}, convert it with "
             f"`iconv -f {encoding} -t utf-8`"
         ) from None
+
+
+def peek(path: Path, size: int = 4096) -> bytes:
+    """The first bytes of a file; none if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError:
+        return b""

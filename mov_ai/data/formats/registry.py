@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mov_ai.data.clips import Clip, Problem
-from mov_ai.data.formats import lists, pairs
+from mov_ai.data.formats import lists, msrvtt, pairs, panda70m, tars, ucf101, webvid
 from mov_ai.data.formats.finding import VIDEO_SUFFIXES
 from mov_ai.data.formats.place import Place
 from mov_ai.data.formats.report import Report, distinct
@@ -53,6 +53,9 @@ def _of_list(
 
 #: In the order in which they are tried: the more special first.
 FORMATS: dict[str, Format] = {
+    "msrvtt": Format("MSR-VTT's JSON with videos and sentences", msrvtt.has_msrvtt, msrvtt.msrvtt_clips),
+    "webvid": _of_list("WebVid's CSV: videoid, name, page_dir, ...", webvid.is_webvid, webvid.webvid_clips),
+    "panda70m": _of_list("Panda-70M's CSV: videoID, timestamp, caption", panda70m.is_panda70m, panda70m.panda70m_clips),
     "openvid": _of_list(
         "OpenVid-1M's CSV: video, caption, aesthetic score, motion score, ...", lists.is_openvid, lists.listed_clips
     ),
@@ -70,7 +73,12 @@ FORMATS: dict[str, Format] = {
         lists.listed_clips,
     ),
     "prompts": Format("prompts.txt and videos.txt, line by line", pairs.has_prompts, pairs.prompted_clips),
+    "webdataset": Format("tar files with KEY.mp4 and KEY.txt or KEY.json", tars.has_tars, tars.tar_clips),
+    "frames": Format(
+        "folders of frames, each with a text of its name beside it", pairs.has_frame_pairs, pairs.paired_clips
+    ),
     "pairs": Format("a text of its name beside each video, as a.mp4 and a.txt", pairs.has_pairs, pairs.paired_clips),
+    "ucf101": Format("UCF-101's class folders", ucf101.has_classes, ucf101.class_clips),
 }
 
 

@@ -136,12 +136,16 @@ def _json_rows(path: Path, report: Report) -> Iterator[tuple[str, Row]]:
             {"file_name": name, **entry} if isinstance(entry, dict) else {"file_name": name, "caption": entry}
             for name, entry in value.items()
         ]
-        value = rows if all(isinstance(entry, (str, list, dict)) for entry in value.values()) else []
+        value = rows if all(map(_is_text, value.values())) or all(isinstance(e, dict) for e in value.values()) else []
     for i, entry in enumerate(value if isinstance(value, list) else []):
         if isinstance(entry, dict):
             yield f"{path.name} entry {i}", entry
         else:
             report.add(f"{path.name} entry {i}", "entries that are no objects")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(text, str) for text in value))
 
 
 def _json_line_rows(path: Path, report: Report) -> Iterator[tuple[str, Row]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from mov_ai.graph import ALLEN_RELATIONS, ATTRIBUTE_KINDS, EDGE_TYPES, Edge, Node, SceneGraph
-from mov_ai.graph.schema import ASSUMABLE
+from mov_ai.graph.schema import ASSUMABLE, CameraMove
 
 #: Any text without halves of surrogate pairs: control characters, markup, other scripts.
 any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -46,7 +46,9 @@ def _nodes(draw: st.DrawFn, node_id: str, node_type: str, caption_length: int) -
     elif node_type == "event":
         values |= {"direction": draw(optional), "manner": draw(optional), "interval": draw(intervals)}
     else:
-        values |= {name: draw(optional) for name in ("setting", "camera", "light", "style")}
+        values |= {name: draw(optional) for name in ("setting", "light")}
+        values["style"] = tuple(draw(st.lists(words, max_size=2)))
+        values["camera"] = tuple(draw(st.lists(st.builds(CameraMove, words, intervals), max_size=2)))
     values["assumed"] = draw(st.sampled_from([(), ("label",), (sorted(values.keys() & ASSUMABLE[node_type])[0],)]))
     return Node(node_id, node_type, **values)  # type: ignore[arg-type]
 

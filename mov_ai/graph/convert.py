@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from mov_ai.graph.inflection import IRREGULAR_PLURALS, inflect
-from mov_ai.graph.schema import Node, SceneGraph
+from mov_ai.graph.schema import Edge, Node, SceneGraph
 
 Triple = tuple[str, str, str]
 
@@ -41,6 +42,7 @@ def to_triples(graph: SceneGraph) -> list[Triple]:
     event with agent and patient                        `( man , hold , cup )`
     and a location                                      `( man , on , grass )`, beside it
     and an instrument                                   `( man , hit with , bat )`, beside it
+    and a receiver                                      `( man , to , boy )`, beside it
     event with agent (or only patient) and location     `( man , stand on , grass )`, `( car , park on , street )`
     event with only agents                              `( ball , is , rolling )`
     event with only patients                            `( car , is , parked )`
@@ -76,9 +78,8 @@ def to_triples(graph: SceneGraph) -> list[Triple]:
     # FACTUAL's annotators give no count to entities that are related to each other ("two men facing each other").
     among = {edge.source for edge in relations if edge.source == edge.target}
     for event in graph.of_type("event"):
-        agents, patients, places = (
-            {e.target for e in graph.edges_from(event.id, role)} for role in ("agent", "patient", "location")
-        )
+        agents, patients = ({e.target for e in graph.edges_from(event.id, role)} for role in ("agent", "patient"))
+        places = {e.target for e in _places(graph, event)}
         among |= (agents or patients) & (places | (patients if agents else set()))
     triples: list[Triple] = []
     for node in graph.nodes:
@@ -93,8 +94,9 @@ def to_triples(graph: SceneGraph) -> list[Triple]:
         elif node.type == "event":
             roles = {
                 role: [e for e in graph.edges_from(node.id, role) if e.target in affirmed]
-                for role in ("agent", "patient", "location", "instrument")
+                for role in ("agent", "patient", "instrument")
             }
+            roles["location"] = [e for e in _places(graph, node) if e.target in affirmed]
             doers = {e.target for e in (*roles["agent"], *roles["patient"])}
             in_relation = any(e.source in doers and (e.label or "").split()[:1] == [node.label] for e in relations)
             # "Two men facing each other": both ends of the triple are named in the singular.
@@ -117,6 +119,13 @@ def to_triples(graph: SceneGraph) -> list[Triple]:
     labels = {node.label for node in entities} & spoken_of
     alone = [name(node.id) for node in entities if referent(node.id).label not in labels]
     return list(dict.fromkeys(triples + [(label, "", "") for label in alone if label not in spoken_of]))
+
+
+def _places(graph: SceneGraph, event: Node) -> list[Edge]:
+    """Where an event is, and to whom something goes; not where on the screen."""
+    edges = graph.edges_from(event.id, "location") + graph.edges_from(event.id, "receiver")
+    named = [replace(e, label="to") if e.type == "receiver" and e.label is None else e for e in edges]
+    return [edge for edge in named if graph.node(edge.target).type == "entity"]
 
 
 def name_in_caption(caption: str, node: Node) -> str:

@@ -17,22 +17,33 @@ from mov_ai.graph.time import ALLEN_RELATIONS, FULL, Interval
 VERSION, READABLE = 2, (1, 2)
 MAX_NODES = 64
 NODE_TYPES = ("scene", "event", "entity", "attribute")
-ATTRIBUTE_KINDS = ("color", "size", "material", "shape", "texture", "state", "other")
+#: "text" is what is written on a thing, word for word.
+ATTRIBUTE_KINDS = ("color", "size", "material", "shape", "texture", "state", "other", "text")
 #: Edge type -> (allowed source node types, allowed target node types).
 EDGE_TYPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "contains": (("scene", "event"), ("event", "entity")),
     "agent": (("event",), ("entity",)),
     "patient": (("event",), ("entity",)),
     "instrument": (("event",), ("entity",)),
-    "location": (("event",), ("entity",)),
+    # A place on the screen is a place in the scene, as in "a cat on the lower left of the scene".
+    "location": (("event", "entity"), ("entity", "scene")),
     "has_attribute": (("entity",), ("attribute",)),
     "spatial": (("entity",), ("entity",)),
     "relation": (("entity",), ("entity",)),
     "temporal": (("event",), ("event",)),
     "coref": (("entity",), ("entity",)),
+    "receiver": (("event",), ("entity",)),
 }
 #: Edge types that must say what they mean in their label.
 LABELLED_EDGES = ("spatial", "relation", "temporal")
+
+
+@dataclass(frozen=True)
+class CameraMove:
+    """What the camera does or how it looks at the scene ("pan left", "close-up"), and while when."""
+
+    label: str
+    interval: Interval = FULL
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,9 @@ class Node:
         direction: left, right, up, down, toward, away, around, ... (events).
         manner: adverb lemma (events).
         interval: when it holds, as fractions of the video, 0 <= start < end <= 1 (events).
-        setting, camera, light, style: free words (scene).
+        setting, light: free words (scene).
+        camera: what the camera does (scene); a plain word is one move that lasts throughout.
+        style: how it looks, one word or phrase each (scene); a plain word is a tuple of one.
         assumed: names of the fields that nobody said and that a world's completer filled in; ("label",) for a node
             that was added as a whole.
     """
@@ -68,10 +81,25 @@ class Node:
     manner: str | None = None
     interval: Interval = FULL
     setting: str | None = None
-    camera: str | None = None
+    camera: tuple[CameraMove, ...] = ()
     light: str | None = None
-    style: str | None = None
+    style: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("camera", "style"):
+            value = getattr(self, name)
+            if value is None or isinstance(value, (str, CameraMove)):
+                value = () if value is None else (value,)
+            if name == "camera" and isinstance(value, tuple):
+                value = tuple(CameraMove(move) if isinstance(move, str) else move for move in value)
+            object.__setattr__(self, name, value)
+
+    def words(self, name: str) -> tuple[Any, ...]:
+        """The words of a field, one by one; none if it is not set."""
+        value = getattr(self, name)
+        values = value if isinstance(value, tuple) else () if value is None else (value,)
+        return tuple(v.label if isinstance(v, CameraMove) else v for v in values)
 
 
 @dataclass(frozen=True)
@@ -318,9 +346,16 @@ def _validate_node(node: Node, path: str, caption_length: int) -> None:
     good_count = isinstance(node.count, int) and not isinstance(node.count, bool) and node.count >= 1
     _expect(good_count, f"{path}.count", "a whole number from 1", node.count)
     _expect(node.kind in ATTRIBUTE_KINDS, f"{path}.kind", f"one of {', '.join(ATTRIBUTE_KINDS)}", node.kind)
-    for name in ("direction", "manner", "setting", "camera", "light", "style"):
+    for name in ("direction", "manner", "setting", "light"):
         value = getattr(node, name)
         _expect(value is None or _is_word(value), f"{path}.{name}", "a word or null", value)
+    good_style = isinstance(node.style, tuple) and all(_is_word(word) for word in node.style)
+    _expect(good_style, f"{path}.style", "a word, a list of words or null", node.style)
+    good_camera = isinstance(node.camera, tuple) and all(isinstance(m, CameraMove) for m in node.camera)
+    expected = "a word, null, or a list of words and of objects with 'label' and 'interval'"
+    _expect(good_camera and all(_is_word(m.label) for m in node.camera), f"{path}.camera", expected, node.camera)
+    for i, move in enumerate(node.camera):
+        _validate_interval(move.interval, f"{path}.camera[{i}]")
     _validate_interval(node.interval, path)
     for name, owners in _OWNERS.items():
         if node.type not in owners and getattr(node, name) != _NODE_DEFAULTS[name]:
@@ -364,8 +399,20 @@ def _node_to_dict(node: Node) -> dict[str, Any]:
             continue
         if name == "kind" and node.type != "attribute":
             continue
-        result[name] = list(value) if isinstance(value, tuple) else value
+        if name in ("camera", "style"):
+            result[name] = _words_to_json(value)
+        else:
+            result[name] = list(value) if isinstance(value, tuple) else value
     return result
+
+
+def _words_to_json(values: tuple[str | CameraMove, ...]) -> Any:
+    """One word as it is, several as a list; moves of the camera that do not last throughout with their interval."""
+    written = [
+        v if isinstance(v, str) else v.label if v.interval == FULL else {"label": v.label, "interval": [*v.interval]}
+        for v in values
+    ]
+    return written[0] if len(written) == 1 and isinstance(written[0], str) else written
 
 
 def _edge_to_dict(edge: Edge) -> dict[str, Any]:
@@ -387,9 +434,20 @@ def _node_from_dict(raw: Any, keys: tuple[str, ...], path: str) -> Node:
     for key in ("id", "type", "label"):
         _expect(key in raw, path, f"a key {key!r}", raw)
     values = {key: _as_tuple(value) for key, value in raw.items()}
+    if isinstance(values.get("camera"), tuple):
+        values["camera"] = tuple(_move_from_json(move, f"{path}.camera[{i}]") for i, move in enumerate(raw["camera"]))
     node = Node(**values)
     _validate_interval(node.interval, path)
     return replace(node, interval=(float(node.interval[0]), float(node.interval[1])))
+
+
+def _move_from_json(raw: Any, path: str) -> Any:
+    if not isinstance(raw, dict):
+        return raw
+    _only_keys(raw, ("label", "interval"), path)
+    interval = raw.get("interval", FULL)
+    _validate_interval(interval, path)
+    return CameraMove(raw.get("label", ""), (float(interval[0]), float(interval[1])))
 
 
 def _edge_from_dict(raw: Any, path: str) -> Edge:

@@ -37,8 +37,7 @@ def graph_labels(graph: SceneGraph) -> Iterator[tuple[str, str]]:
             if text is not None:
                 yield role, text
         for name in SCENE_FIELDS:
-            text = getattr(node, name)
-            if text is not None:
+            for text in node.words(name):
                 yield name, text
     for edge in graph.edges:
         if edge.type in ("spatial", "relation") and edge.label is not None:
@@ -65,7 +64,7 @@ class LabelCoverage:
         """
         spoken = [(role, label) for role, label in graph_labels(graph) if label.strip()]
         assumed = {node.label for node in graph.nodes if node.assumed}
-        assumed |= {getattr(node, name) for node in graph.nodes for name in node.assumed}
+        assumed |= {word for node in graph.nodes for name in node.assumed for word in node.words(name)}
         distant = []
         for role, label in dict.fromkeys(spoken):
             trained_counts = self.counts.get(role, Counter())

@@ -21,10 +21,13 @@ from mov_ai.labels.coverage import SCENE_FIELDS, node_role
 from mov_ai.labels.encoder import LabelEncoder
 from mov_ai.labels.pretrained import MAX_TOKENS
 
+#: Kinds of nodes and links that no training world has: the name in the graph -> the one that networks read it as.
+_READ_AS = {"text": "other", "receiver": "location"}
 #: Index 0 is "none".
-NODE_KINDS = ("", *ATTRIBUTE_KINDS)
+NODE_KINDS = ("", *(name for name in ATTRIBUTE_KINDS if name not in _READ_AS))
+_LINKS = tuple(name for name in EDGE_TYPES if name not in _READ_AS)
 #: Each edge type in both directions.
-EDGES = ("", *EDGE_TYPES, *(f"{name}^" for name in EDGE_TYPES))
+EDGES = ("", *_LINKS, *(f"{name}^" for name in _LINKS))
 #: Words of a caption that are read: as many as a pretrained encoder's tokens, for both have the same positions.
 MAX_WORDS = MAX_TOKENS
 #: Attributes of one entity that are painted.
@@ -145,10 +148,11 @@ def condition(
     types = set()
     for edge in graph.edges:
         source, target = index[edge.source], index[edge.target]
-        for start, end, name in ((source, target, edge.type), (target, source, f"{edge.type}^")):
+        link = _READ_AS.get(edge.type, edge.type)
+        for start, end, name in ((source, target, link), (target, source, f"{link}^")):
             edges[start, end] = EDGES.index(name)
             types.add((start, end, EDGES.index(name)))
-    more = sorted(link for link in types if edges[link[:2]] != link[2])
+    more = sorted(entry for entry in types if edges[entry[:2]] != entry[2])
     labelled = [edge for edge in graph.edges if edge.label is not None]
     ends = [[index[edge.source], index[edge.target]] for edge in labelled]
     drawn = drawn_entities(graph)
@@ -168,7 +172,9 @@ def condition(
     yes = torch.ones(1, dtype=torch.bool)
     return Conditioning(
         node_type=column([NODE_TYPES.index(n.type) for n in nodes]),
-        node_kind=column([NODE_KINDS.index(n.kind) if n.type == "attribute" else 0 for n in nodes]),
+        node_kind=column(
+            [NODE_KINDS.index(_READ_AS.get(n.kind, n.kind)) if n.type == "attribute" else 0 for n in nodes]
+        ),
         node_count=column([min(n.count, MAX_COUNT) for n in nodes]),
         node_negated=column([int(n.negated) for n in nodes]),
         node_label=encoder([(node_role(n), n.label) for n in nodes])[None],
@@ -179,7 +185,7 @@ def condition(
         more_edges=torch.tensor(more, dtype=torch.long).view(1, -1, 3),
         link_ends=torch.tensor(ends, dtype=torch.long).view(1, -1, 2),
         link_label=optional_vectors([("relation", edge.label) for edge in labelled], encoder)[None],
-        scene=optional_vectors([(name, getattr(scene, name)) for name in SCENE_FIELDS], encoder)[None],
+        scene=optional_vectors([(name, " ".join(scene.words(name)) or None) for name in SCENE_FIELDS], encoder)[None],
         text_features=text_features,
         boxes=boxes[None].float(),
         entity=optional_vectors([("entity", graph.node(e).label) for e, _ in drawn] or [("entity", None)], encoder)[

@@ -18,7 +18,7 @@ from mov_ai.models.conditioning import join_padded, optional_vectors
 
 CHANNELS = len(BOX_FIELDS)
 #: Kinds of attributes that change no box.
-APPEARANCE_KINDS = ("color", "material", "texture")
+APPEARANCE_KINDS = ("color", "material", "texture", "text")
 #: What an entity is to an event; index 0 is an attribute of the entity instead of an event.
 ROLES = ("", "agent", "patient", "instrument", "location")
 #: Rough centre and spread of (x, y, log w, log h, log depth, visibility as -1 or 1); the data's own are measured.

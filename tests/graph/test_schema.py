@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 
 from mov_ai.errors import UsageError
-from mov_ai.graph import MAX_NODES, Edge, Node, SceneGraph
+from mov_ai.graph import MAX_NODES, CameraMove, Edge, Node, SceneGraph
+from mov_ai.graph.convert import to_triples
 from tests.strategies import scene_graphs
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "data" / "graphs").glob("*.json"))
@@ -279,3 +281,42 @@ def test_shipped_examples_are_valid_and_their_spans_read_as_labels(path: Path) -
 
 def test_there_are_three_shipped_examples() -> None:
     assert len(EXAMPLES) == 3
+
+
+def test_camera_and_style_are_lists_and_plain_words_of_older_files_are_lists_of_one() -> None:
+    graph = SceneGraph.from_dict(with_node(0, camera="pan left", style="oil painting"))
+    scene = graph.of_type("scene")[0]
+    assert (scene.camera, scene.style) == ((CameraMove("pan left"),), ("oil painting",))
+    assert graph.to_dict()["nodes"][0]["camera"] == "pan left"
+    moves = (CameraMove("pan left", (0.0, 0.5)), CameraMove("zoom in", (0.5, 1.0)))
+    changed = graph.with_node(scene.id, camera=moves, style=("4k", "cinematic"))
+    again = SceneGraph.from_json(changed.to_json())
+    assert again == changed
+    assert again.of_type("scene")[0].words("camera") == ("pan left", "zoom in")
+
+
+def test_a_place_on_the_screen_is_a_location_in_the_scene() -> None:
+    edges = [
+        {"source": "b", "target": "s", "type": "location", "label": "lower left", "interval": [0, 0.5]},
+        {"source": "e", "target": "b", "type": "receiver"},
+    ]
+    nodes = [{"id": "s", "type": "scene", "label": "scene"}, {"id": "b", "type": "entity", "label": "cat"}]
+    nodes.append({"id": "e", "type": "event", "label": "give"})
+    graph = SceneGraph.from_dict({"version": 2, "nodes": nodes, "edges": edges})
+    assert SceneGraph.from_json(graph.to_json()) == graph
+    assert ("cat", "", "") in to_triples(graph)
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"camera": 3}, "nodes[0].camera"),
+        ({"camera": [{"label": "pan", "interval": [1, 0]}]}, "nodes[0].camera[0].interval"),
+        ({"camera": [{"name": "pan"}]}, "nodes[0].camera[0]"),
+        ({"camera": [{"interval": [0, 1]}]}, "nodes[0].camera"),
+        ({"style": ["oil", ""]}, "nodes[0].style"),
+    ],
+)
+def test_wrong_camera_and_style_are_named(fields: dict[str, Any], path: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(path)):
+        SceneGraph.from_dict(with_node(0, **fields))

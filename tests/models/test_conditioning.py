@@ -94,7 +94,7 @@ def test_words_of_the_scene_have_their_own_places() -> None:
     scene = given(graph).scene[0]
     assert scene.shape == (len(SCENE_FIELDS), LABELS.width)
     for i, name in enumerate(SCENE_FIELDS):
-        assert torch.equal(scene[i], ENCODER([(name, getattr(graph.nodes[0], name))])[0])
+        assert torch.equal(scene[i], ENCODER([(name, graph.nodes[0].words(name)[0])])[0])
     assert not given(ball_and_cube()).scene.any()
 
 

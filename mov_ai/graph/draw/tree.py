@@ -80,8 +80,11 @@ def to_tree(graph: SceneGraph, confidence: bool = False) -> Tree:
                     text = f"{edge.type}{label}: {names[edge.target]}"
                     twig.add(Text.assemble(text, (timed(edge) + percent(edge.confidence), "dim")))
 
+    def on_screen(edge: Edge) -> bool:
+        return edge.type == "location" and edge.source in {entity.id for entity in entities}
+
     for title, types in (("relations", ("spatial", "relation", "coref")), ("time", ("temporal",))):
-        links = [edge for edge in graph.edges if edge.type in types]
+        links = [edge for edge in graph.edges if edge.type in types or (on_screen(edge) and title == "relations")]
         if links:
             branch = tree.add(title)
             for edge in links:

@@ -30,9 +30,10 @@ LINE_COLOURS = {
     "relation": "#be185d",
     "temporal": "#b45309",
     "coref": "#6b7280",
+    "receiver": "#4d7c0f",
 }
 TITLES = {"scene": "scene", "event": "events", "entity": "entities", "attribute": "attributes"}
-ROLES = ("agent", "patient", "instrument", "location")
+ROLES = ("agent", "patient", "receiver", "instrument", "location")
 
 # What XML 1.0 cannot hold: controls except tab and line ends, surrogates, two non-characters.
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -77,7 +78,10 @@ def detail_of(node: Node, names: dict[str, str] | None = None) -> str:
     """The small second line of a node: what it says besides its label; with `names`, the id where labels repeat."""
     words: list[str] = []
     if node.type == "scene":
-        words = [marked(node, name, getattr(node, name)) for name in ("setting", "camera", "light", "style")]
+        camera = (m.label if m.interval == FULL else f"{m.label} {interval_text(m.interval)}" for m in node.camera)
+        texts = {"setting": node.setting, "camera": ", ".join(camera), "light": node.light}
+        texts["style"] = ", ".join(node.style)
+        words = [marked(node, name, text) for name, text in texts.items()]
     elif node.type == "event":
         words = [marked(node, name, getattr(node, name)) for name in ("direction", "manner")]
         words.append(marked(node, "interval", interval_text(node.interval)))

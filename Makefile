@@ -52,13 +52,13 @@ check-wheel: install  ## build the wheel and run every command from it, outside 
 	$(BIN)/python tools/check_wheel.py
 
 check-tiny: install  ## how good the embedded weights are: prints the table of the card
-	$(BIN)/mov-ai check tiny --out experiments/tiny/check.json
+	$(BIN)/python -m studies.check.tiny --out experiments/tiny/check.json
 
 check-synonyms: install  ## are words that training never said drawn as their kin
-	$(BIN)/mov-ai check synonyms --out experiments/labels/synonyms.json
+	$(BIN)/python -m studies.check.synonyms --out experiments/labels/synonyms.json
 
 check-labels: install  ## is a label nearer to its kin than to the rest of its class
-	$(BIN)/mov-ai check labels
+	$(BIN)/python -m studies.check.labels
 
 eval: install  ## how good a checkpoint is: make eval [EVAL="checkpoint=DIR eval.num_videos=512"]
 	$(BIN)/python -m mov_ai.evaluate suite=video $(EVAL)

@@ -13,6 +13,7 @@ from mov_ai.models.presets import parameters
 from mov_ai.pipeline import MovAIPipeline
 from mov_ai.pipeline_files import ASSETS
 from mov_ai.result import VideoResult
+from studies.check.verdicts import check
 
 PROMPT = "A large red ball rolls to the left, then turns blue."
 
@@ -53,7 +54,7 @@ def test_tiny_has_at_most_25_million_parameters_in_all(pipe: MovAIPipeline) -> N
 
 
 def test_a_sentence_becomes_the_video_it_describes(result: VideoResult) -> None:
-    report = Checker.from_pretrained().check(result.graph, result.frames)
+    report = check(Checker.from_pretrained(), result.graph, result.frames)
     assert all(entity.color_ok for entity in report.entities), report
     assert all(event.ok for event in report.events), report
 

@@ -15,7 +15,6 @@ import typer
 
 from mov_ai import __version__
 from mov_ai.cli.assemble import assemble
-from mov_ai.cli.check import check
 from mov_ai.cli.eval import evaluate
 from mov_ai.cli.generate import generate
 from mov_ai.cli.messages import say
@@ -42,7 +41,6 @@ app.command()(generate)
 app.command("eval")(evaluate)
 app.command()(assemble)
 app.add_typer(world, name="world")
-app.add_typer(check, name="check")
 app.add_typer(weights, name="weights")
 
 

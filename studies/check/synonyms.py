@@ -1,4 +1,4 @@
-"""Words that no training clip says: is an orb drawn as a ball? `mov-ai check synonyms`.
+"""Words that no training clip says: is an orb drawn as a ball? `python -m studies.check.synonyms` says.
 
 Forty prompts, each with one word of `mov_ai.worlds.tabletop.held_out.HELD_OUT_WORDS` among words that training shows.
 A prompt is right if the checker, which sees frames only, finds what that word means: the colour, the shape or the
@@ -7,6 +7,8 @@ motion. What the prompt says besides is not asked for here.
 
 from __future__ import annotations
 
+import argparse
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +19,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from mov_ai.errors import run_script
 from mov_ai.evaluation.checker import Checker
 from mov_ai.graph import Edge, Node, SceneGraph
 from mov_ai.graph.files import read_json, write_json
 from mov_ai.hardware import machine
 from mov_ai.shipped_files import shipped
+from studies.check.verdicts import check
 
 #: Of each prompt: the word that training never says, colour, noun, verb, what follows it, and the direction that says.
 PROMPTS = shipped("data/prompts") / "synonyms.json"
@@ -65,7 +69,7 @@ def synonym_prompts() -> list[SynonymPrompt]:
 
 def drawn_as_kin(checker: Checker, prompt: SynonymPrompt, frames: np.ndarray) -> bool:
     """Whether a video shows what the prompt's word means."""
-    report = checker.check(prompt.graph, frames)
+    report = check(checker, prompt.graph, frames)
     entity, event = report.entities[0], report.events[0]
     if prompt.word == prompt.graph.node("event").label:
         return bool(event.ok)
@@ -126,3 +130,23 @@ def run(
     console.print(f"{figures['right']} of {figures['prompts']} prompts; stage {stages}, {machine()}")
     if out is not None:
         write_json(out, {**figures, "stage": stages, "machine": machine()})
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m studies.check.synonyms", description=__doc__)
+    parser.add_argument("--checkpoint", default="tiny", help="an embedded pipeline, or the folder of a saved one")
+    parser.add_argument("--stages", type=int, default=128, help="size of the last stage")
+    parser.add_argument("--graphs", action="store_true", help="give the gold graphs instead of the texts")
+    parser.add_argument("--out", type=Path, help="JSON file for the figures")
+    return parser.parse_args(given)
+
+
+def main(given: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    options = arguments(given)
+    return run_script("check", lambda: run(Console(), options.checkpoint, options.stages, options.graphs, options.out))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -11,9 +11,9 @@ import pytest
 import torch
 from rich.console import Console
 
-from mov_ai.evaluation import check_tiny
-from mov_ai.evaluation.check_tiny import held_out_prompts, scores
 from mov_ai.worlds.tabletop.world import sample_clip
+from studies.check import tiny
+from studies.check.tiny import held_out_prompts, scores
 
 
 class Perfect:
@@ -44,11 +44,11 @@ def test_a_perfect_pipeline_scores_high_and_finished_videos_are_not_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline = Perfect()
-    monkeypatch.setattr(check_tiny, "load_pipeline", lambda model, stages: pipeline)
+    monkeypatch.setattr(tiny, "load_pipeline", lambda model, stages: pipeline)
     console = Console(file=io.StringIO(), width=120)
     files = {"out": tmp_path / "out.json", "cache": tmp_path / "cache"}
-    check_tiny.run(console, 2, **files)
-    result = check_tiny.run(console, 3, **files)
+    tiny.run(console, 2, **files)
+    result = tiny.run(console, 3, **files)
     assert pipeline.calls == [(prompt.text, prompt.seed) for prompt in held_out_prompts(3)]
     written = json.loads((tmp_path / "out.json").read_text())
     assert written == json.loads(json.dumps(result))
@@ -60,8 +60,8 @@ def test_a_perfect_pipeline_scores_high_and_finished_videos_are_not_made_again(
 
 def test_a_blank_pipeline_scores_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     grey = np.full((16, 128, 128, 3), 140, dtype=np.uint8)
-    monkeypatch.setattr(check_tiny, "load_pipeline", lambda model, stages: lambda text, seed: grey)
-    result = check_tiny.run(Console(quiet=True), 2, cache=tmp_path / "cache")["generated"]
+    monkeypatch.setattr(tiny, "load_pipeline", lambda model, stages: lambda text, seed: grey)
+    result = tiny.run(Console(quiet=True), 2, cache=tmp_path / "cache")["generated"]
     assert result["objects"]["share"] == result["events"]["share"] == result["motions"]["share"] == 0
 
 

@@ -1,8 +1,10 @@
-"""Is a label nearer to its kin than to the rest of a class? `mov-ai check labels` says."""
+"""Is a label nearer to its kin than to the rest of a class? `python -m studies.check.labels` says."""
 
 from __future__ import annotations
 
+import argparse
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mov_ai.errors import UsageError
+from mov_ai.errors import UsageError, run_script
 from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
 from mov_ai.labels.features import LabelFeatures, Weights
 from mov_ai.labels.meanings import load_meanings
@@ -119,3 +121,22 @@ def run(console: Console, path: Path | None = None, widths: Sequence[int] = WIDT
     if show_missed:
         for triplet, nearest in wrong(triplets, exact):
             console.print(f"{triplet.half}: {triplet.anchor}: expected {triplet.kin}, nearest {nearest}")
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m studies.check.labels", description=__doc__)
+    parser.add_argument("--triplets", type=Path, help="triplets, one JSON object a line; those that ship if not given")
+    parser.add_argument("--widths", type=int, nargs="+", default=WIDTHS, help="of the embedded vectors")
+    parser.add_argument("--missed", action="store_true", help="name the triplets that the exact features miss")
+    return parser.parse_args(given)
+
+
+def main(given: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    options = arguments(given)
+    return run_script("check", lambda: run(Console(), options.triplets, options.widths, options.missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

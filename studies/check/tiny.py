@@ -1,7 +1,9 @@
-"""How many objects and events of captions the embedded model shows: `mov-ai check tiny`."""
+"""How many objects and events of captions a pipeline shows: `python -m studies.check.tiny`."""
 
 from __future__ import annotations
 
+import argparse
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from mov_ai.errors import UsageError, run_script
 from mov_ai.evaluation.benchmark import Score
 from mov_ai.evaluation.checker import Checker
 from mov_ai.evaluation.metrics.bootstrap import share_interval
@@ -21,6 +24,7 @@ from mov_ai.graph.files import write_json
 from mov_ai.hardware import machine
 from mov_ai.worlds.tabletop.lexicon import MOTIONS
 from mov_ai.worlds.tabletop.world import FPS, caption_and_layout, sample_clip
+from studies.check.verdicts import check
 
 #: Kinds of `CheckReport.verdicts` -> titles of their rows.
 _TITLES = {
@@ -135,15 +139,17 @@ def run(
         What is written.
 
     Raises:
-        UsageError: if there is no such pipeline or stage.
+        UsageError: if there is no such pipeline or stage, or no prompt is asked for.
     """
+    if number < 1:
+        raise UsageError(f"--prompts: expected 1 or more; found {number}")
     checker = Checker.from_pretrained()
     prompts = held_out_prompts(number)
     store, seconds = generated(prompts, model, stages, cache, console)
     own, real = [], []
     for prompt in track(prompts, "checking", console=console, transient=True):
-        own.append(checker.check(prompt.graph, store.frames(f"{prompt.seed:05d}")).verdicts())
-        real.append(checker.check(prompt.graph, sample_clip(prompt.seed, "test").video).verdicts())
+        own.append(check(checker, prompt.graph, store.frames(f"{prompt.seed:05d}")).verdicts())
+        real.append(check(checker, prompt.graph, sample_clip(prompt.seed, "test").video).verdicts())
     figures, ceiling = scores(own), scores(real)
     console.print(table(figures, ceiling, f"{len(prompts)} captions of the test split, stages {stages}"))
     console.print(
@@ -152,7 +158,7 @@ def run(
         " 'events right' asks that the right object does it."
     )
     result = {
-        "command": f"mov-ai check tiny --prompts {number} --stages {stages}",
+        "command": f"python -m studies.check.tiny --prompts {number} --stages {stages}",
         "prompts": len(prompts),
         "split": "test",
         "stages": stages,
@@ -165,3 +171,26 @@ def run(
     if out is not None:
         write_json(out, result)
     return result
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m studies.check.tiny", description=__doc__)
+    parser.add_argument("--prompts", type=int, default=64, help="captions of the test split, clips 0, 1, ...")
+    parser.add_argument("--stages", type=int, default=128, help="size of the last stage: 128, 256 or 512")
+    parser.add_argument("--model", default="tiny", help="an embedded pipeline, or the folder of a saved one")
+    parser.add_argument("--out", type=Path, help="JSON file for the figures")
+    parser.add_argument("--cache", type=Path, default=Path("cache/check_tiny"), help="folder for finished videos")
+    return parser.parse_args(given)
+
+
+def main(given: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    options = arguments(given)
+    return run_script(
+        "check", lambda: run(Console(), options.prompts, options.stages, options.model, options.out, options.cache)
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

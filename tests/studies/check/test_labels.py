@@ -9,8 +9,8 @@ import pytest
 
 from mov_ai.data.downloads import project_data_folder
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.label_triplets import HALVES, Triplet, encoder_similarity, read_triplets, wrong
 from mov_ai.labels.encoder import LabelEncoderConfig
+from studies.check.labels import HALVES, Triplet, encoder_similarity, read_triplets, wrong
 
 TRIPLETS = project_data_folder() / "labels" / "triplets.jsonl"
 

@@ -8,13 +8,11 @@ it does, a little. The biased one is never below 0, and 0 for identical sets.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
 
 import numpy as np
 
-from mov_ai.errors import UsageError
 from mov_ai.evaluation.metrics.bootstrap import SET_RESAMPLES, around
-from mov_ai.evaluation.metrics.frechet import check_features
+from mov_ai.evaluation.metrics.frechet import feature_pair
 from mov_ai.evaluation.metrics.result import MetricResult, Provenance
 
 #: KID's subsets; sets that are no larger are used whole.
@@ -24,15 +22,9 @@ _BOOTSTRAP_SAMPLES = 4096
 _ROWS = 1024
 
 
-class Kernel(Protocol):
-    """k(x, y) of all pairs: (N, D), (M, D) -> (N, M)."""
-
-    def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray: ...
-
-
 @dataclass(frozen=True)
 class Polynomial:
-    """(γ x·y + c)^degree, with γ = 1 / D if it is None.
+    """(γ x·y + c)^degree of all pairs, (N, D), (M, D) -> (N, M); γ = 1 / D if it is None.
 
     Degree 3 and c = 1 is KID's (Bińkowski et al., "Demystifying MMD GANs", ICLR 2018), degree 2 and c = 0 JEDi's.
     """
@@ -51,7 +43,7 @@ KID_KERNEL = Polynomial(3, None, 1.0)
 JEDI_KERNEL = Polynomial(2, None, 0.0)
 
 
-def mmd2(x: np.ndarray, y: np.ndarray, kernel: Kernel = KID_KERNEL, unbiased: bool = True) -> float:
+def mmd2(x: np.ndarray, y: np.ndarray, kernel: Polynomial = KID_KERNEL, unbiased: bool = True) -> float:
     """MMD² of two sets (N, D) and (M, D); N, M ≥ 2.
 
     Biased: mean k(x, x') + mean k(y, y') - 2 mean k(x, y). Unbiased: the first two means leave out a sample with
@@ -60,13 +52,11 @@ def mmd2(x: np.ndarray, y: np.ndarray, kernel: Kernel = KID_KERNEL, unbiased: bo
     Raises:
         UsageError: as `check_features`, or if the numbers of features differ.
     """
-    x, y = check_features(x, 2), check_features(y, 2)
-    if x.shape[1] != y.shape[1]:
-        raise UsageError(f"features: the two sets have {x.shape[1]} and {y.shape[1]}; use one network for both")
+    x, y = feature_pair(x, y)
     return _mean(kernel, x, x, unbiased) + _mean(kernel, y, y, unbiased) - 2 * _mean(kernel, x, y, False)
 
 
-def _mean(kernel: Kernel, x: np.ndarray, y: np.ndarray, without_itself: bool) -> float:
+def _mean(kernel: Polynomial, x: np.ndarray, y: np.ndarray, without_itself: bool) -> float:
     """Mean kernel of all pairs, in blocks of rows: memory does not grow with N times M."""
     total = itself = 0.0
     for start in range(0, len(x), _ROWS):
@@ -97,7 +87,7 @@ def kernel_video_distance(
     reference: np.ndarray,
     provenance: Provenance,
     name: str = "kvd",
-    kernel: Kernel = KID_KERNEL,
+    kernel: Polynomial = KID_KERNEL,
     unbiased: bool = True,
     scale: float = 1.0,
     subsets: int = SUBSETS,
@@ -115,7 +105,7 @@ def kernel_video_distance(
     Raises:
         UsageError: as `mmd2`.
     """
-    x, y = check_features(generated, 2), check_features(reference, 2)
+    x, y = feature_pair(generated, reference)
     rng = np.random.default_rng(seed)
 
     def draw(members: np.ndarray, size: int) -> np.ndarray:
@@ -141,7 +131,8 @@ def kernel_video_distance(
         interval = (value - (value - low) * shrink, value + (high - value) * shrink)
     else:
         notes.append(f"{len(x)} and {len(y)} videos: no interval")
-    parameters = {"kernel": _describe(kernel), "estimator": "unbiased" if unbiased else "biased", "scale": scale}
+    described = {"type": type(kernel).__name__, **asdict(kernel)}
+    parameters = {"kernel": described, "estimator": "unbiased" if unbiased else "biased", "scale": scale}
     if rounds > 1:
         parameters |= {"subsets": subsets, "subset_size": subset_size}
     return MetricResult(name, value, interval, len(x), False, provenance, parameters, tuple(notes))
@@ -152,7 +143,6 @@ def jedi(
     reference: np.ndarray,
     provenance: Provenance,
     name: str = "jedi_style_mmd",
-    kernel: Kernel = JEDI_KERNEL,
     unbiased: bool = True,
     seed: int = 0,
 ) -> MetricResult:
@@ -161,18 +151,8 @@ def jedi(
     Luo et al., "Beyond FVD: Enhanced Evaluation Metrics for Video Generation Quality" (ICLR 2025): 100 times the MMD²
     of V-JEPA features. Its authors' code takes the biased estimate: ask for that (`unbiased=False`) and V-JEPA's
     features to compare with its figures. It may be called "jedi" only then.
-
-    Args:
-        generated, reference: features (N, D), (M, D); N, M ≥ 2.
-
-    Raises:
-        UsageError: as `mmd2`.
     """
     whole = max(len(generated), len(reference))
     return kernel_video_distance(
-        generated, reference, provenance, name, kernel, unbiased, scale=100.0, subset_size=whole, seed=seed
+        generated, reference, provenance, name, JEDI_KERNEL, unbiased, scale=100.0, subset_size=whole, seed=seed
     )
-
-
-def _describe(kernel: Kernel) -> dict[str, Any]:
-    return {"type": type(kernel).__name__, **(asdict(kernel) if isinstance(kernel, Polynomial) else {})}

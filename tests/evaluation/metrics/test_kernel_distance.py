@@ -10,7 +10,7 @@ from mov_ai.evaluation.metrics import kernel_distance
 from mov_ai.evaluation.metrics.kernel_distance import (
     JEDI_KERNEL,
     KID_KERNEL,
-    Kernel,
+    Polynomial,
     jedi,
     kernel_video_distance,
     mmd2,
@@ -21,7 +21,7 @@ PROVENANCE = Provenance("stand-in", None, Settings(12, 8.0, "32x32", "none"))
 KERNELS = [KID_KERNEL, JEDI_KERNEL]
 
 
-def by_loops(x: np.ndarray, y: np.ndarray, kernel: Kernel) -> float:
+def by_loops(x: np.ndarray, y: np.ndarray, kernel: Polynomial) -> float:
     """The definition, pair by pair."""
 
     def k(a: np.ndarray, b: np.ndarray) -> float:
@@ -35,7 +35,7 @@ def by_loops(x: np.ndarray, y: np.ndarray, kernel: Kernel) -> float:
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000), st.integers(2, 7), st.integers(2, 7), st.sampled_from(KERNELS))
-def test_unbiased_estimate_is_the_definition(seed: int, n: int, m: int, kernel: Kernel) -> None:
+def test_unbiased_estimate_is_the_definition(seed: int, n: int, m: int, kernel: Polynomial) -> None:
     rng = np.random.default_rng(seed)
     x, y = rng.normal(size=(n, 3)), rng.normal(size=(m, 3)) + 1
     assert mmd2(x, y, kernel) == pytest.approx(by_loops(x, y, kernel), rel=1e-9, abs=1e-12)
@@ -64,14 +64,14 @@ def test_large_sets_go_through_in_parts(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_identical_sets_give_0_biased_and_no_more_than_0_unbiased(kernel: Kernel) -> None:
+def test_identical_sets_give_0_biased_and_no_more_than_0_unbiased(kernel: Polynomial) -> None:
     x = np.random.default_rng(1).normal(size=(40, 6))
     assert mmd2(x, x, kernel, unbiased=False) == pytest.approx(0, abs=1e-12)
     assert -0.5 < mmd2(x, x, kernel) <= 0
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_unbiased_mean_does_not_move_with_n_and_biased_does(kernel: Kernel) -> None:
+def test_unbiased_mean_does_not_move_with_n_and_biased_does(kernel: Polynomial) -> None:
     rng = np.random.default_rng(2)
 
     def mean(n: int, unbiased: bool) -> float:

@@ -70,7 +70,8 @@ def evaluate(
     from mov_ai.evaluation.folder_comparison import compare_folders
     from mov_ai.evaluation.networks import load_networks
     from mov_ai.evaluation.report.files import write_report
-    from mov_ai.evaluation.report.terminal import absences, tables
+    from mov_ai.evaluation.report.terminal import tables
+    from mov_ai.evaluation.report.wording import absences
     from mov_ai.graph.files import staged_folder
     from mov_ai.hardware import choose_device
 

@@ -11,7 +11,8 @@ from mov_ai.evaluation.benchmark import Benchmark
 from mov_ai.evaluation.networks import load_networks
 from mov_ai.evaluation.report.files import write_report
 from mov_ai.evaluation.report.results import Results
-from mov_ai.evaluation.report.terminal import absences, tables
+from mov_ai.evaluation.report.terminal import tables
+from mov_ai.evaluation.report.wording import absences
 from mov_ai.evaluation.video_run import Frames, Parts, Pipeline, VideoRun
 from mov_ai.evaluation.video_settings import VideoSettings
 from mov_ai.evaluation.video_store import weights_digest

@@ -62,12 +62,8 @@ class MetricResult:
     """One figure of a report.
 
     Attributes:
-        name: of the metric.
-        value: finite.
         ci95: 95 % bootstrap interval; None if there are too few samples for one (`notes` says so).
         n: how many videos it was measured on.
-        higher_is_better: the direction.
-        provenance: network, weights, settings, reference.
         parameters: of the metric itself (kernel, splits, ...), plain values.
         notes: what a reader of the figure must know.
 
@@ -123,12 +119,7 @@ class MetricResult:
 
 @dataclass(frozen=True)
 class Absent:
-    """A metric that could not be measured.
-
-    Attributes:
-        reason: what is missing.
-        command: what to type to get it.
-    """
+    """A metric that could not be measured: what is missing, and what to type to get it."""
 
     reason: str
     command: str
@@ -138,39 +129,27 @@ class Absent:
         return {"absent": f"{self.reason}; {self.command}"}
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Whether two results may stand in one column; true as a condition if they may.
-
-    Attributes:
-        reasons: one line for each thing in which they differ; empty if there is none.
-    """
-
-    reasons: tuple[str, ...]
-
-    def __bool__(self) -> bool:
-        return not self.reasons
-
-
-def comparable(a: MetricResult | Absent, b: MetricResult | Absent) -> Comparison:
-    """Compare what two results depend on: metric, network, weights, n, settings, reference, parameters.
+def why_not_comparable(a: MetricResult | Absent, b: MetricResult | Absent) -> list[str]:
+    """In what two results differ of what they depend on: metric, network, weights, n, settings, reference, parameters.
 
     Returns:
-        True as a condition if they differ in none of these; else the reasons.
+        One line for each reason why they may not stand in one column; empty if they may.
     """
     for result in (a, b):
         if isinstance(result, Absent):
-            return Comparison((f"absent: {result.reason}",))
+            return [f"absent: {result.reason}"]
     assert isinstance(a, MetricResult)
     assert isinstance(b, MetricResult)
-    first, second = _dependencies(a), _dependencies(b)
-    return Comparison(
-        tuple(
-            f"{key}: {first.get(key, 'not given')} and {second.get(key, 'not given')}"
-            for key in dict.fromkeys([*first, *second])
-            if key not in first or key not in second or not _same(first[key], second[key])
-        )
-    )
+    return differences(_dependencies(a), _dependencies(b))
+
+
+def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    """One line for each key whose values differ; floats are equal within 1e-6 of their size."""
+    return [
+        f"{key}: {first.get(key, 'not given')} and {second.get(key, 'not given')}"
+        for key in dict.fromkeys([*first, *second])
+        if key not in first or key not in second or not _same(first[key], second[key])
+    ]
 
 
 def _dependencies(result: MetricResult) -> dict[str, Any]:
@@ -199,11 +178,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def shared(values: Iterable[Shared]) -> Any:
-    """The one value that all have, else "mixed: ..." with all different ones.
-
-    Raises:
-        ValueError: if there are no values.
-    """
+    """The one value that all have, else "mixed: ..." with all different ones; ValueError if there are none."""
     different = sorted(set(values), key=lambda value: (isinstance(value, str), value))
     if not different:
         raise ValueError("expected at least one value")
@@ -211,11 +186,7 @@ def shared(values: Iterable[Shared]) -> Any:
 
 
 def shared_settings(several: Iterable[Settings]) -> Settings:
-    """The settings of a set of videos, from those of each.
-
-    Raises:
-        ValueError: if there are none.
-    """
+    """The settings of a set of videos, from those of each; ValueError if there are none."""
     all_of_them = list(several)
     return Settings(**{f.name: shared(getattr(one, f.name) for one in all_of_them) for f in fields(Settings)})
 
@@ -230,10 +201,6 @@ def mean_over_videos(
     seed: int = 0,
 ) -> MetricResult:
     """A metric that is measured on each video: the mean, and its bootstrap interval over the videos.
-
-    Args:
-        values: one for each video, finite.
-        seed: of the bootstrap.
 
     Raises:
         UsageError: if there are no values. ValueError: if one is not finite.

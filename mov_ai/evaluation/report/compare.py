@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.metrics.result import Absent, comparable
+from mov_ai.evaluation.metrics.result import Absent, differences, why_not_comparable
 from mov_ai.evaluation.report.definitions import definition
 from mov_ai.evaluation.report.results import metric_from_json, read_results
 from mov_ai.evaluation.report.wording import interval, number, percent
@@ -22,8 +22,6 @@ class Row:
     """One metric or category of several results.
 
     Attributes:
-        name: of the metric or category.
-        title: in words.
         cells: one for each file; None where the figure does not compare with the first file's that has it.
         reasons: one line for each such file, naming it, saying in what the two differ.
     """
@@ -37,7 +35,7 @@ class Row:
 def compare(files: Sequence[str | Path]) -> list[Row]:
     """Rows of all metrics and categories that any of the files has, in the order of the first.
 
-    A figure is shown only where it compares (`comparable`) with the figure of the first file that has one.
+    A figure is shown only where it compares (`why_not_comparable`) with the figure of the first file that has one.
 
     Raises:
         UsageError: for fewer than two files, or a file that no evaluation wrote.
@@ -55,16 +53,13 @@ def compare(files: Sequence[str | Path]) -> list[Row]:
         if all(result is None or isinstance(result, Absent) for result in results):
             continue
 
-        def why(one: Any, other: Any) -> Sequence[str]:
-            return comparable(one, other).reasons
-
         rows.append(
             _row(
                 name,
                 definition(name).title,
                 results,
                 labels,
-                why,
+                why_not_comparable,
                 lambda result: f"{number(result.value)} {interval(result.ci95)}".strip(),
             )
         )
@@ -85,7 +80,7 @@ def _categories(documents: Sequence[Mapping[str, Any]], labels: Sequence[str]) -
                 entries.append((entry, dependencies))
 
         def why(one: Any, other: Any) -> Sequence[str]:
-            return _differences({**one[1], "n": one[0]["n"]}, {**other[1], "n": other[0]["n"]})
+            return differences({**one[1], "n": one[0]["n"]}, {**other[1], "n": other[0]["n"]})
 
         rows.append(
             _row(
@@ -98,14 +93,6 @@ def _categories(documents: Sequence[Mapping[str, Any]], labels: Sequence[str]) -
             )
         )
     return rows
-
-
-def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{key}: {one.get(key, 'not given')} and {other.get(key, 'not given')}"
-        for key in dict.fromkeys([*one, *other])
-        if one.get(key) != other.get(key)
-    ]
 
 
 def _row(

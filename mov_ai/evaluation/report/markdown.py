@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from mov_ai.evaluation.metrics.result import Absent, MetricResult
+from mov_ai.evaluation.metrics.result import MetricResult
 from mov_ai.evaluation.report.definitions import definition
 from mov_ai.evaluation.report.results import Results
-from mov_ai.evaluation.report.terminal import absences
-from mov_ai.evaluation.report.wording import interval, measured, number, percent, plain, shortened
+from mov_ai.evaluation.report.wording import absences, categories, interval, measured, number, plain, shortened
 
 
 def markdown(results: Results) -> str:
@@ -22,14 +21,7 @@ def markdown(results: Results) -> str:
     if results.compositional:
         lines += ["## Compositional benchmark", "", "| category | score | 95 % interval | ceiling | n |"]
         lines += ["|---|---:|---:|---:|---:|"]
-        for name, score in results.compositional.items():
-            if isinstance(score, Absent):
-                lines.append(f"| {_text(name)} | absent | | | 0 |")
-                continue
-            low, high = (f"{100 * value:.1f}" for value in score.ci95)
-            lines.append(
-                f"| {_text(name)} | {percent(score.score)} | {low}-{high} | {percent(score.ceiling)} | {score.n} |"
-            )
+        lines += [f"| {_text(name)} | {' | '.join(cells)} |" for name, *cells in categories(results)]
         lines += ["", "Ceiling: the checker's score on the real clips of the same prompts.", ""]
     for group, figures in measured(results):
         lines += [f"## {group}", "", "| metric | value | 95 % interval | real clips | n | better | network | weights |"]

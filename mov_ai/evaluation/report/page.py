@@ -10,11 +10,11 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from mov_ai.evaluation.metrics.result import Absent, MetricResult
+from mov_ai.evaluation.metrics.result import MetricResult
 from mov_ai.evaluation.report.definitions import definition
 from mov_ai.evaluation.report.plots import bias_plot, categories_plot
 from mov_ai.evaluation.report.results import Results, VideoRow
-from mov_ai.evaluation.report.wording import absent, interval, measured, number, percent, plain, shortened
+from mov_ai.evaluation.report.wording import absent, categories, interval, measured, number, percent, plain, shortened
 
 #: Sheets that stand open on the page; all others are in their rows.
 _SHOWN_SHEETS = 8
@@ -39,33 +39,21 @@ def page(results: Results) -> str:
         # A relative address of a file whose name may hold anything.
         "address": lambda file: quote(file or "", errors="surrogateescape"),
     }
-    reasons: dict[str, list[str]] = {}
-    for name, reason in absent(results):
-        reasons.setdefault(reason.to_json()["absent"], []).append(name)
     facts = {key: value for key, value in results.environment.items() if not isinstance(value, dict)}
     settings = {name: value for name, value in results.settings.items() if value is not None}
     seconds = {name: figure.seconds_per_64 for name, figure in results.metrics.items()}
     return environment.get_template("page.html").render(
         results=results,
         settings={**settings, "seed": results.seed},
-        categories=list(_categories(results)),
+        categories=list(categories(results)),
         categories_plot=Markup(categories_plot(results.compositional)),
         measured=measured(results),
         bias_plots=list(_bias_plots(results)),
-        absences=reasons,
+        absences=absent(results),
         pictured=_spread([row for row in results.videos if row.sheet]),
         times={name: value for name, value in seconds.items() if value is not None},
         machine={**facts, **results.environment.get("versions", {})},
     )
-
-
-def _categories(results: Results) -> Iterator[tuple[str, ...]]:
-    for name, score in results.compositional.items():
-        if isinstance(score, Absent):
-            yield name, "absent", "", "", "0"
-        else:
-            low, high = (f"{100 * value:.1f}" for value in score.ci95)
-            yield name, percent(score.score), f"{low}–{high}", percent(score.ceiling), str(score.n)
 
 
 def _bias_plots(results: Results) -> Iterator[tuple[Any, str, bool]]:

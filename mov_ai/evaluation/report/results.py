@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,10 @@ from mov_ai.evaluation.video_metrics import Figure
 from mov_ai.graph.files import read_json
 
 SCHEMA = 1
+_COLUMNS = (
+    *("kind", "name", "value", "ci95_low", "ci95_high", "n", "higher_is_better", "better", "real", "network"),
+    *("weights", "seconds_per_64_videos", "absent"),
+)
 
 
 @dataclass(frozen=True)
@@ -36,13 +40,7 @@ class CategoryScore:
 
     def to_json(self) -> dict[str, Any]:
         """The entry of `compositional` in results.json."""
-        return {
-            "score": self.score,
-            "ci95": list(self.ci95),
-            "n": self.n,
-            "ceiling": self.ceiling,
-            "ceiling_ci95": list(self.ceiling_ci95),
-        }
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True)
@@ -77,14 +75,10 @@ class Results:
     """Everything that a report says.
 
     Attributes:
-        title: of the report.
         settings: what decided the figures, plain values, the first ones being the most telling.
-        environment: machine, versions, time.
         seed: of generation and bootstrap.
-        metrics: name -> figure.
         compositional: category -> score; absent where no prompt of this run belongs to it. Empty without a benchmark.
         checked: what the compositional scores depend on; two results that differ in it do not compare.
-        videos: one row each.
         seconds: part of the run -> wall seconds.
         notices: what was left out or changed, one line each.
         real: what the column "real clips" holds.
@@ -122,20 +116,8 @@ class Results:
     def to_csv(self) -> str:
         """A line for each metric and category."""
         stream = io.StringIO()
-        columns = (
-            "kind",
-            "name",
-            "value",
-            "ci95_low",
-            "ci95_high",
-            "n",
-            "higher_is_better",
-            "better",
-            "real",
-            "network",
-        )
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([*columns, "weights", "seconds_per_64_videos", "absent"])
+        writer.writerow(_COLUMNS)
         for name, figure in self.metrics.items():
             result = figure.result
             if isinstance(result, Absent):
@@ -179,11 +161,7 @@ def figure_to_json(name: str, figure: Figure) -> dict[str, Any]:
 
 
 def read_results(path: str | Path) -> dict[str, Any]:
-    """A results.json that an evaluation wrote.
-
-    Raises:
-        UsageError: if it is none.
-    """
+    """A results.json that an evaluation wrote; UsageError if it is none."""
     document = read_json(path)
     if (
         not isinstance(document, dict)

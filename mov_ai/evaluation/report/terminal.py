@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from rich.markup import escape
 from rich.table import Table
 
-from mov_ai.evaluation.metrics.result import Absent, MetricResult
+from mov_ai.evaluation.metrics.result import MetricResult
 from mov_ai.evaluation.report.definitions import definition
 from mov_ai.evaluation.report.results import Results
-from mov_ai.evaluation.report.wording import absent, interval, measured, number, percent
+from mov_ai.evaluation.report.wording import categories, interval, measured, number
 
 
 def tables(results: Results) -> Iterator[Table]:
@@ -18,14 +18,6 @@ def tables(results: Results) -> Iterator[Table]:
     yield _metrics(results)
     if results.compositional:
         yield _categories(results)
-
-
-def absences(results: Results) -> list[str]:
-    """One line for each reason: the metrics that it takes away, and what would bring them."""
-    reasons: dict[str, list[str]] = {}
-    for name, absence in absent(results):
-        reasons.setdefault(absence.to_json()["absent"], []).append(name)
-    return [f"absent: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
 
 
 def _metrics(results: Results) -> Table:
@@ -58,10 +50,6 @@ def _categories(results: Results) -> Table:
     table.add_column("category", overflow="fold")
     for name in ("score", "95 % interval", "ceiling", "n"):
         table.add_column(name, justify="right")
-    for name, score in results.compositional.items():
-        if isinstance(score, Absent):
-            table.add_row(escape(name), "", "", "", "0")
-            continue
-        low, high = (f"{100 * value:.1f}" for value in score.ci95)
-        table.add_row(escape(name), percent(score.score), f"{low}-{high}", percent(score.ceiling), str(score.n))
+    for name, *cells in categories(results):
+        table.add_row(escape(name), *cells)
     return table

@@ -45,9 +45,28 @@ def measured(results: Results) -> Iterator[tuple[str, list[tuple[str, Figure]]]]
             yield group, figures
 
 
-def absent(results: Results) -> list[tuple[str, Absent]]:
-    """Figures that are absent."""
-    return [(name, f.result) for name, f in results.metrics.items() if isinstance(f.result, Absent)]
+def absent(results: Results) -> dict[str, list[str]]:
+    """Why figures are absent, and what would bring them -> their names."""
+    reasons: dict[str, list[str]] = {}
+    for name, figure in results.metrics.items():
+        if isinstance(figure.result, Absent):
+            reasons.setdefault(figure.result.to_json()["absent"], []).append(name)
+    return reasons
+
+
+def absences(results: Results) -> list[str]:
+    """`absent`, one line for each reason."""
+    return [f"absent: {', '.join(names)}: {reason}" for reason, names in absent(results).items()]
+
+
+def categories(results: Results) -> Iterator[tuple[str, str, str, str, str]]:
+    """Rows of the compositional benchmark: category, score, 95 % interval, ceiling, n."""
+    for name, score in results.compositional.items():
+        if isinstance(score, Absent):
+            yield name, "absent", "", "", "0"
+        else:
+            low, high = (f"{100 * value:.1f}" for value in score.ci95)
+            yield name, percent(score.score), f"{low}-{high}", percent(score.ceiling), str(score.n)
 
 
 def shortened(weights: str | None) -> str:

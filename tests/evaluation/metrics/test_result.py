@@ -13,10 +13,10 @@ from mov_ai.evaluation.metrics.result import (
     Provenance,
     Reference,
     Settings,
-    comparable,
     mean_over_videos,
     shared,
     shared_settings,
+    why_not_comparable,
 )
 
 SETTINGS = Settings(16, 8.0, "128x128", "h264 yuv420p crf 18")
@@ -58,19 +58,15 @@ def test_absent_gives_reason_and_command() -> None:
     ],
 )
 def test_results_that_differ_in_anything_they_depend_on_are_not_comparable(change: dict, word: str) -> None:
-    verdict = comparable(RESULT, replace(RESULT, **change))
-    assert not verdict
-    assert any(word in reason for reason in verdict.reasons)
+    assert any(word in reason for reason in why_not_comparable(RESULT, replace(RESULT, **change)))
 
 
 def test_results_that_differ_in_value_only_are_comparable() -> None:
-    assert comparable(RESULT, replace(RESULT, value=1.0, ci95=None, notes=()))
+    assert not why_not_comparable(RESULT, replace(RESULT, value=1.0, ci95=None, notes=()))
 
 
 def test_absent_is_comparable_with_nothing() -> None:
-    verdict = comparable(RESULT, Absent("no weights", "pull them"))
-    assert not verdict
-    assert verdict.reasons == ("absent: no weights",)
+    assert why_not_comparable(RESULT, Absent("no weights", "pull them")) == ["absent: no weights"]
 
 
 @pytest.mark.parametrize("change", [{"value": np.nan}, {"value": np.inf}, {"ci95": (2.0, 1.0)}, {"n": 0}])

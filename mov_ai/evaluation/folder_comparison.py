@@ -22,7 +22,6 @@ from mov_ai.evaluation.metrics.folders import (
 )
 from mov_ai.evaluation.metrics.result import Absent, Reference
 from mov_ai.evaluation.networks import MetricNetworks
-from mov_ai.evaluation.progress import shown
 from mov_ai.evaluation.report.environment import environment
 from mov_ai.evaluation.report.pictures import write_pictures
 from mov_ai.evaluation.report.results import Results, VideoRow
@@ -35,7 +34,7 @@ from mov_ai.evaluation.video_metrics import (
     pair_quantities,
     quantities,
 )
-from mov_ai.evaluation.video_pass import Item, Values, measure
+from mov_ai.evaluation.video_pass import Item, Values, measure, shown
 from mov_ai.graph.files import sha256_of
 
 #: Clips and sheets are made for so many videos; a folder may hold thousands.

@@ -6,14 +6,18 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
+from rich.console import Console
+from rich.progress import track
 
 from mov_ai.errors import MovAIError
 from mov_ai.evaluation.metrics.folders import Video
 from mov_ai.evaluation.metrics.result import Absent, Settings
 
+_Thing = TypeVar("_Thing")
 #: What is measured together: one video, or a video and its reference; the first one's name is the name of both.
 Item = tuple[Video, ...]
 
@@ -115,3 +119,8 @@ def because(error: MovAIError) -> Absent:
     """A metric's absence from the error that stopped it: what is wrong, and what to do."""
     reason, _, remedy = str(error).rpartition("; ")
     return Absent(reason or remedy, remedy if reason else "give other videos")
+
+
+def shown(stream: Iterable[_Thing], title: str, console: Console, total: int | None = None) -> Iterable[_Thing]:
+    """The stream, on a terminal with a bar that is gone when it ends; `total` is its length if not given."""
+    return track(stream, title, total=total, console=console, transient=True, disable=not console.is_terminal)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from rich.console import Console
@@ -16,7 +16,6 @@ from mov_ai.evaluation.benchmark import Benchmark, BenchmarkPrompt, Verdict
 from mov_ai.evaluation.metrics.folders import VideoFolder, read
 from mov_ai.evaluation.metrics.result import Absent, Reference
 from mov_ai.evaluation.networks import MetricNetworks
-from mov_ai.evaluation.progress import shown
 from mov_ai.evaluation.report.environment import environment
 from mov_ai.evaluation.report.pictures import write_pictures
 from mov_ai.evaluation.report.results import CategoryScore, Results, VideoRow
@@ -30,12 +29,14 @@ from mov_ai.evaluation.video_metrics import (
     pair_quantities,
     quantities,
 )
-from mov_ai.evaluation.video_pass import Quantity, Values, measure
-from mov_ai.evaluation.video_settings import VideoSettings
+from mov_ai.evaluation.video_pass import Quantity, Values, measure, shown
 from mov_ai.evaluation.video_store import Recipe, VideoStore, make_missing
 from mov_ai.evaluation.video_values import kept_values, short_digest
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.worlds.tabletop.world import WORLD_VERSION
+
+if TYPE_CHECKING:
+    from mov_ai.evaluation.video_suite import VideoSuite
 
 #: Clips of the reference: seeds of the world's test split from here on, which nothing else draws from.
 REFERENCE_SEED = 500_000
@@ -87,7 +88,7 @@ class Job:
     seed: int
 
 
-def jobs(settings: VideoSettings, prompts: Sequence[BenchmarkPrompt]) -> list[Job]:
+def jobs(settings: VideoSuite, prompts: Sequence[BenchmarkPrompt]) -> list[Job]:
     """The first `num_videos` prompts; after the last, the first again with another seed."""
     if not prompts:
         raise UsageError("the benchmark has no prompts; give others with eval.prompts")
@@ -103,7 +104,7 @@ def jobs(settings: VideoSettings, prompts: Sequence[BenchmarkPrompt]) -> list[Jo
 class VideoRun:
     """One run's state: stores, clock, notices."""
 
-    def __init__(self, suite: VideoSettings, parts: Parts, output: Path, console: Console) -> None:
+    def __init__(self, suite: VideoSuite, parts: Parts, output: Path, console: Console) -> None:
         self.suite, self.parts, self.output, self.console = suite, parts, output, console
         self.jobs = jobs(suite, parts.benchmark.prompts)
         # Another take of a prompt has the same truth, and the checker's ceiling counts each prompt once.

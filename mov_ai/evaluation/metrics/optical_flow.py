@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -40,11 +40,12 @@ class LucasKanade:
 
     Attributes:
         sigma: of the window, in pixels of the level.
-        iterations: at each level.
         smallest: the pyramid stops before a side gets shorter than this.
         damping: added to the window's structure tensor (grey in [0, 1]): the shimmer of generated videos must not move
             flat places.
     """
+
+    weights: ClassVar[None] = None
 
     sigma: float = 4.0
     iterations: int = 4
@@ -54,10 +55,6 @@ class LucasKanade:
     @property
     def network(self) -> str:
         return f"Lucas-Kanade, pyramidal (sigma {self.sigma:g}, {self.iterations} iterations, damping {self.damping:g})"
-
-    @property
-    def weights(self) -> None:
-        return None
 
     @torch.no_grad()
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
@@ -84,11 +81,7 @@ class LucasKanade:
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:
-    """Take (B, C, H, W) at p + flow(p), bilinearly; beyond the border, the border.
-
-    Args:
-        flow: (B, 2, H, W) in pixels.
-    """
+    """Take (B, C, H, W) at p + flow(p), bilinearly; beyond the border, the border. Flow (B, 2, H, W) in pixels."""
     height, width = image.shape[-2:]
     x, y = _targets(flow)
     grid = torch.stack([2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1], -1)
@@ -98,11 +91,8 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
 def visible(forward: Tensor, backward: Tensor) -> Tensor:
     """Which pixels of the first frame are seen in the second: (B, 1, H, W), 0 or 1.
 
-    Forward and backward flow agree there: |f + b(p + f)|² < 0.01 (|f|² + |b|²) + 0.5 (Sundaram et al. 2010), and
-    p + f is inside the frame.
-
-    Args:
-        forward, backward: (B, 2, H, W) in pixels.
+    Forward and backward flow (B, 2, H, W) agree there: |f + b(p + f)|² < 0.01 (|f|² + |b|²) + 0.5 (Sundaram et al.
+    2010), and p + f is inside the frame.
     """
     back = warp(backward, forward)
     agree = (forward + back).pow(2).sum(1) < 0.01 * (forward.pow(2).sum(1) + back.pow(2).sum(1)) + 0.5
@@ -149,17 +139,11 @@ def _gradients(image: Tensor) -> tuple[Tensor, Tensor]:
 class Raft:
     """RAFT (Teed and Deng, ECCV 2020), torchvision's; frames are resized to multiples of 8, at least 128."""
 
+    network = "RAFT large, torchvision, 20 updates"
+
     def __init__(self, model: nn.Module, weights: str) -> None:
         """Flow of a RAFT network whose weights are named `weights`."""
-        self._model, self._weights = model, weights
-
-    @property
-    def network(self) -> str:
-        return "RAFT large, torchvision, 20 updates"
-
-    @property
-    def weights(self) -> str:
-        return self._weights
+        self._model, self.weights = model, weights
 
     @torch.no_grad()
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
@@ -174,13 +158,10 @@ class Raft:
 
 
 def load_raft(path: str | Path | None = None) -> Raft | Absent:
-    """torchvision's RAFT large; absent without its weights.
+    """torchvision's RAFT large; absent without its weights. MovAIError if the file is not that network.
 
     Args:
         path: the file, trusted to be the right one; looked for, and checked, as `find_weights` does if None.
-
-    Raises:
-        MovAIError: if the file is not that network.
     """
     from torchvision.models.optical_flow import raft_large
 

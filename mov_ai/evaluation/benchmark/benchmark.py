@@ -35,7 +35,6 @@ class Verdict:
     Attributes:
         score: share of the asked checks that it passes, in [0, 1]; 0 if it fails one that is needed.
         checks: the name of each check -> whether it passes.
-        tracks: how many objects were followed through the video.
     """
 
     score: float
@@ -47,12 +46,7 @@ class Benchmark:
     """Prompts and the checker that judges videos of them by the pixels alone.
 
     The checker's network follows objects, rules answer the questions. The network is trained on rendered clips of seeds
-    of its own and shares nothing with any generator.
-
-    Attributes:
-        categories: all there are.
-        prompts: interleaved, so that the first few cover all categories.
-        checker: network, weights and rules in words.
+    of its own and shares nothing with any generator. `checker` says in words which network and which rules.
     """
 
     categories = CATEGORIES
@@ -63,11 +57,7 @@ class Benchmark:
 
     @classmethod
     def from_pretrained(cls, prompts: str | Path | None = None, device: torch.device | str = "cpu") -> Benchmark:
-        """The repository's prompts, or those of a folder or file, and the embedded checker.
-
-        Raises:
-            UsageError: if the prompts cannot be read. Else as `Checker.from_pretrained`.
-        """
+        """The repository's prompts, or those of a folder or file, and the embedded checker."""
         loaded = load_prompts(None if prompts is None else Path(prompts))
         return cls(loaded, Checker.from_pretrained(device=device))
 
@@ -80,15 +70,10 @@ class Benchmark:
         return reference_clip(prompt, size)
 
     def check(self, prompt: BenchmarkPrompt, frames: np.ndarray) -> Verdict:
-        """Judge a video.
-
-        Args:
-            prompt: what was asked for.
-            frames: uint8 (T, H, W, 3), sRGB, T from 2 to 64; they show the whole time from 0 to 1, at any rate. Any
-                size: frames that are not square get a border of their edges' colours.
+        """Judge a video: uint8 (T, H, W, 3), sRGB, T from 2 to 64, which show the time from 0 to 1 at any rate.
 
         Raises:
-            UsageError: if it is not such a video.
+            UsageError: as `squared`.
         """
         tracks = self._checker.follow(squared(frames))
         observed = Observed.of(prompt.graph, tracks, len(frames))
@@ -107,14 +92,9 @@ class Benchmark:
 
 
 def squared(frames: np.ndarray) -> np.ndarray:
-    """Frames as squares that the checker's network takes.
+    """Frames uint8 (T, H, W, 3), T from 2 to 64, as squares that the checker's network takes: (T, S, S, 3), S ≥ `SIZE`.
 
-    Args:
-        frames: uint8 (T, H, W, 3), T from 2 to 64.
-
-    Returns:
-        uint8 (T, S, S, 3), S at least `SIZE`; the shorter side is filled with the outermost row or column, since a
-        change of proportions would make other shapes.
+    The shorter side is filled with the outermost row or column: other proportions would be other shapes.
 
     Raises:
         UsageError: if it is not such a video.

@@ -45,10 +45,7 @@ def top_points(boxes_seen: np.ndarray, shape: str) -> np.ndarray:
 def floor_places(boxes_seen: np.ndarray, shape: str) -> np.ndarray:
     """Where things that stand on the floor stand: x to the right and z away from the camera in world units, (..., 2).
 
-    Args:
-        boxes_seen: (..., 4) centre x, y, width, height in [0, 1]; NaN gives NaN. What hangs in the air seems farther
-            away than it is.
-        shape: name in `lexicon.SHAPES`.
+    What hangs in the air seems farther away than it is.
     """
     eye, right, up, forward = camera_axes(NOMINAL_CAMERA)
     points = base_points(boxes_seen, shape)
@@ -61,13 +58,7 @@ def floor_places(boxes_seen: np.ndarray, shape: str) -> np.ndarray:
 
 
 def radii(boxes_seen: np.ndarray, shape: str, places: np.ndarray | None = None) -> np.ndarray:
-    """Radius of things in world units, (...).
-
-    Args:
-        boxes_seen: (..., 4) centre x, y, width, height in [0, 1].
-        shape: name in `lexicon.SHAPES`.
-        places: (..., 2) where they are on the table, as `floor_places`; where they seem to stand if not given.
-    """
+    """Radius of things in world units, (...), at places (..., 2) of `floor_places`; where they seem to stand if None."""
     place = floor_places(boxes_seen, shape) if places is None else places
     eye, _, _, forward = camera_axes(NOMINAL_CAMERA)
     distance = (place[..., 0] - eye[0]) * forward[0] + (place[..., 1] - eye[2]) * forward[2] - eye[1] * forward[1]

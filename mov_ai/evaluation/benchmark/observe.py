@@ -39,9 +39,7 @@ class Observed:
     Attributes:
         graph: the prompt's.
         frames: how many the video has.
-        expected: entity id -> what the graph says of it.
-        tracks: entity id -> a track for each instance, given by looks alone; empty where none is left.
-        rest: tracks that nobody was given.
+        expected, tracks, rest: of `expectations` and `match`, by the entities' ids.
     """
 
     graph: SceneGraph

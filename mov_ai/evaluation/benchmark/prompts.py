@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.benchmark.scenes import scene_from_dict, scene_to_dict
+from mov_ai.evaluation.benchmark.scenes import scene_from_dict
 from mov_ai.graph import SceneGraph
 from mov_ai.graph.files import parse_json
 from mov_ai.shipped_files import shipped
@@ -38,7 +38,7 @@ class Check:
 
     Attributes:
         name: in words, unique in its prompt.
-        kind: which question of `mov_ai.evaluation.benchmark.questions`.
+        kind: name in `QUESTIONS`.
         needed: it earns nothing, but without it the prompt's score is 0.
         about: what the question takes: node ids, labels, numbers.
     """
@@ -55,10 +55,8 @@ class BenchmarkPrompt:
 
     Attributes:
         id: unique, "CATEGORY-NUMBER".
-        category: one of `CATEGORIES`.
-        text: what the generator gets.
+        text, seed: what the generator gets.
         graph: what the text means; the gold that videos are judged by.
-        seed: for the generator.
         checks: what a video must show.
         things: id of the entity node of each of the scene's things.
         scene: what the world renders as the truth.
@@ -91,16 +89,12 @@ class BenchmarkPrompt:
             ],
             "things": list(self.things),
             "graph": self.graph.to_dict(),
-            "scene": scene_to_dict(self.scene),
+            "scene": asdict(self.scene),
         }
 
     @classmethod
     def from_dict(cls, value: Any, source: str) -> BenchmarkPrompt:
-        """Build and validate a prompt from parsed JSON.
-
-        Raises:
-            UsageError: `source: what was expected; what was found`.
-        """
+        """A prompt from parsed JSON. Raises UsageError: `source: what was expected; what was found`."""
         if not isinstance(value, dict) or set(value) != set(_KEYS):
             shown = sorted(value) if isinstance(value, dict) else repr(value)
             raise UsageError(f"{source}: expected an object with the keys {', '.join(_KEYS)}; found {shown}")
@@ -134,13 +128,10 @@ def _check(value: Any, source: str) -> Check:
 
 
 def load_prompts(path: Path | None = None) -> list[BenchmarkPrompt]:
-    """Read the benchmark's prompts.
+    """Read the benchmark's prompts, interleaved: the first k cover all categories evenly.
 
     Args:
         path: a folder with a file CATEGORY.jsonl for each category, or one such file; the repository's if None.
-
-    Returns:
-        The prompts, interleaved: the first k cover all categories evenly.
 
     Raises:
         UsageError: if a file is missing or wrong; the message names it and the line.

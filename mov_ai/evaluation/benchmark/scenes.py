@@ -1,16 +1,17 @@
-"""Scenes of the benchmark: kept as JSON, and rendered as the truth."""
+"""Scenes of the benchmark: read from JSON, and rendered as the truth."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from mov_ai.captions.caption import Caption
 from mov_ai.errors import UsageError
 from mov_ai.graph import Layout, SceneGraph
-from mov_ai.worlds.tabletop.scene import FRAMES, Action, Camera, Instance, Scene, Thing, simulate
+from mov_ai.worlds.tabletop.scene import FRAMES, Scene, simulate
 from mov_ai.worlds.tabletop.world import gold_layout
 
 if TYPE_CHECKING:
@@ -33,12 +34,7 @@ class ReferenceClip:
 
 
 def reference_clip(prompt: BenchmarkPrompt, size: int = 128) -> ReferenceClip:
-    """Render the clip that a prompt describes: what a perfect generator would show.
-
-    Args:
-        prompt: any of the benchmark.
-        size: height and width in pixels.
-    """
+    """Render the clip that a prompt describes, in frames of `size` by `size`: what a perfect generator would show."""
     caption = Caption(prompt.text, prompt.graph, (), prompt.things)
     layout = gold_layout(prompt.scene, simulate(prompt.scene), caption)
     return ReferenceClip(rendered(prompt.scene, size), layout, prompt.graph)
@@ -52,34 +48,11 @@ def rendered(scene: Scene, size: int = 128, frames: int = FRAMES) -> np.ndarray:
     return video.numpy()
 
 
-# -- as JSON -----------------------------------------------------------------------------------------------------------
-
-
-def scene_to_dict(scene: Scene) -> dict[str, Any]:
-    """A JSON-ready dictionary of everything that determines the clip."""
-    return asdict(scene)
-
-
 def scene_from_dict(value: Any, source: str) -> Scene:
-    """The inverse of `scene_to_dict`.
-
-    Raises:
-        UsageError: `source: what was wrong`.
-    """
+    """A scene from what `dataclasses.asdict` made of it. Raises UsageError: `source: what was wrong`."""
     try:
-        camera = value["camera"]
-        return Scene(
-            things=tuple(Thing(**thing) for thing in value["things"]),
-            instances=tuple(Instance(**instance) for instance in value["instances"]),
-            actions=tuple(
-                Action(a["thing"], a["motion"], (a["interval"][0], a["interval"][1]), a["value"], a["amount"])
-                for a in value["actions"]
-            ),
-            relations=tuple((i, label, j) for i, label, j in value["relations"]),
-            setting=value["setting"],
-            light=value["light"],
-            camera=Camera(tuple(camera["position"]), tuple(camera["target"]), camera["tangent"]),
-            light_jitter=(value["light_jitter"][0], value["light_jitter"][1]),
-        )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise UsageError(f"{source}: scene: expected a scene of the world; {error!r}") from None
+        return TypeAdapter(Scene).validate_python(value)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        place = ".".join(map(str, wrong["loc"]))
+        raise UsageError(f"{source}: scene: expected a scene of the world; {place}: {wrong['msg']}") from None

@@ -30,9 +30,6 @@ def score_of(values: Sequence[float]) -> Score:
 
     Where all scores are 0, or all 1, resampling sees no spread; the open end is then the exact binomial one (Clopper
     and Pearson 1934), so that 0 of 16 is not taken for never. Of none, everything is NaN.
-
-    Args:
-        values: each in [0, 1].
     """
     if not values:
         return Score(float("nan"), float("nan"), float("nan"), 0)

@@ -37,14 +37,10 @@ class Doing:
 
 
 def happens(motion: str, track: Track, interval: Interval) -> Doing | None:
-    """When a track shows a motion; None if it nowhere does.
+    """When a track shows a motion of `lexicon.MOTIONS`, but for "turn"; None if it nowhere does.
 
-    Args:
-        motion: one of `lexicon.MOTIONS` but "turn".
-        interval: when it should; only its length counts, for a motion is looked for in windows of that length.
-
-    Returns:
-        The ends of the motion; of "vanish" and "appear", twice the moment of the change.
+    Of the interval only the length counts: the motion is looked for in windows of that length. Both ends of "vanish"
+    and "appear" are the moment of the change.
     """
     times = frame_times(len(track.cells))
     if motion in ("vanish", "appear"):

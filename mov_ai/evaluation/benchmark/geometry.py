@@ -58,7 +58,7 @@ def floor_places(boxes_seen: np.ndarray, shape: str) -> np.ndarray:
 
 
 def radii(boxes_seen: np.ndarray, shape: str, places: np.ndarray | None = None) -> np.ndarray:
-    """Radius in world units, (...), of things at places (..., 2) of `floor_places`; where they seem to stand if None."""
+    """Radius in world units, (...), at places (..., 2) of `floor_places`; where they seem to stand if None."""
     place = floor_places(boxes_seen, shape) if places is None else places
     eye, _, _, forward = camera_axes(NOMINAL_CAMERA)
     distance = (place[..., 0] - eye[0]) * forward[0] + (place[..., 1] - eye[2]) * forward[2] - eye[1] * forward[1]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mov_ai.graph import Layout, SceneGraph
-from mov_ai.models.codec import VideoCodec
+from mov_ai.models.codec import AnyCodec
 from mov_ai.training.objective import Progress
 
 
@@ -58,15 +57,17 @@ class ClipSource(abc.ABC):
 
     #: For the card: what the clips are, in a few sentences.
     about: str
+    #: Frames per second of the clips, for videos that are shown while training.
+    fps = 8.0
     #: Whether any clip comes with boxes.
     has_boxes = True
 
     @abc.abstractmethod
-    def bind(self, codec_folder: Path, codec: VideoCodec, stages: tuple[int, ...], frames: int, seed: int) -> None:
+    def bind(self, codec_source: str, codec: AnyCodec, stages: tuple[int, ...], frames: int, seed: int) -> None:
         """Say what is to be trained; called once, before `prepare`.
 
         Args:
-            codec_folder: what `codec` was loaded from.
+            codec_source: what `codec` was loaded from.
             codec: makes the latents.
             stages: longer sides of the stages in pixels, ascending.
             frames: of every sample.

@@ -21,8 +21,8 @@ from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.files import write_bytes
 from mov_ai.graph.instances import drawn_entities
 from mov_ai.models.cascade import resize
-from mov_ai.models.codec import FACTOR, CodecConfig, VideoCodec, to_unit
-from mov_ai.models.component import WEIGHTS_FILE, load_component
+from mov_ai.models.codec import AnyCodec, to_unit
+from mov_ai.models.codec_registry import load_codec
 from mov_ai.models.denoiser import STAGES
 from mov_ai.training.clip_source import ClipSource, LatentSample, join
 from mov_ai.training.objective import Progress
@@ -39,7 +39,7 @@ MARGIN = 16
 
 
 def make_sample(
-    codec: VideoCodec, seed: int, split: str, stage: int, stages: tuple[int, ...] = STAGES, frames: int = FRAMES
+    codec: AnyCodec, seed: int, split: str, stage: int, stages: tuple[int, ...] = STAGES, frames: int = FRAMES
 ) -> LatentSample:
     """Render and encode clip `seed` at a stage: whole at the first, around a random object later on.
 
@@ -53,7 +53,8 @@ def make_sample(
     states = simulate(scene, frames)
     layout = gold_layout(scene, states, caption)
     rng = np.random.default_rng([seed, stage])
-    size, grid = stages[stage], stages[0] // FACTOR
+    cell = codec.factor
+    size, grid = stages[stage], stages[0] // cell
     with torch.no_grad():
         if stage == 0:
             video, _ = render(scene, size, size, states=states)
@@ -61,13 +62,13 @@ def make_sample(
             low, window = torch.zeros_like(latents), torch.tensor([[0.0, 0.0, 1.0, 1.0]])
         else:
             track = layout.tracks[int(rng.integers(len(layout.tracks)))].boxes[int(rng.integers(frames))]
-            centre = (track[:2] + track[2:4] * rng.uniform(-0.6, 0.6, 2)) * size / FACTOR
+            centre = (track[:2] + track[2:4] * rng.uniform(-0.6, 0.6, 2)) * size / cell
             # In latent cells; even, so that the earlier stage's window falls on whole pixels as well.
-            corner = np.clip(np.round((centre - grid / 2) / 2) * 2, 0, size // FACTOR - grid).astype(int)
+            corner = np.clip(np.round((centre - grid / 2) / 2) * 2, 0, size // cell - grid).astype(int)
             latents = _encode_window(codec, scene, states, size, corner, grid, 1)
             low = _encode_window(codec, scene, states, stages[stage - 1], corner, grid, size // stages[stage - 1])
-            share = grid * FACTOR / size
-            window = torch.tensor([[corner[0] * FACTOR / size, corner[1] * FACTOR / size, share, share]]).float()
+            share = grid * cell / size
+            window = torch.tensor([[corner[0] * cell / size, corner[1] * cell / size, share, share]]).float()
     graph = gold_graph(caption.graph, scene, caption.things)
     # Tracks are looked up by entity, so only their number must match.
     assert len(layout.tracks) == len(drawn_entities(graph))
@@ -75,20 +76,20 @@ def make_sample(
 
 
 def _encode_window(
-    codec: VideoCodec, scene: Scene, states: States, size: int, corner: np.ndarray, grid: int, factor: int
+    codec: AnyCodec, scene: Scene, states: States, size: int, corner: np.ndarray, grid: int, factor: int
 ) -> Tensor:
     """Latents of a window of `grid` cells a side; its corner (x, y) is in cells; rendered at `size` and enlarged."""
-    pad = MARGIN // factor
-    left, top = (int(c) * FACTOR // factor - pad for c in corner)
-    side = grid * FACTOR // factor + 2 * pad
+    cell, pad = codec.factor, MARGIN // factor
+    left, top = (int(c) * cell // factor - pad for c in corner)
+    side = grid * cell // factor + 2 * pad
     x0, y0, x1, y1 = max(0, left), max(0, top), min(size, left + side), min(size, top + side)
     video, _ = render(scene, size, size, crop=(y0, x0, y1 - y0, x1 - x0), states=states)
     unit = resize(to_unit(video)[None], (y1 - y0) * factor, (x1 - x0) * factor)
     encoded = codec.encode(unit)
     # Windows at the frame's edge have no margin there, and none is cut off: whole frames have that edge too.
     skip_x, skip_y = (
-        (int(corner[0]) * FACTOR // factor - x0) * factor // FACTOR,
-        (int(corner[1]) * FACTOR // factor - y0) * factor // FACTOR,
+        (int(corner[0]) * cell // factor - x0) * factor // cell,
+        (int(corner[1]) * cell // factor - y0) * factor // cell,
     )
     return encoded[..., skip_y : skip_y + grid, skip_x : skip_x + grid]
 
@@ -98,7 +99,8 @@ class LatentCache:
 
     Args:
         directory: where chunks lie; the codec's own digest should be part of its name.
-        codec: folder of the codec's component.
+        codec: folder or name of the codec.
+        factor: pixels along a side of its cells.
         split: of the world.
         clips: clips at the first stage.
         late: share of the clips that also give a sample at each later stage.
@@ -109,16 +111,17 @@ class LatentCache:
     def __init__(
         self,
         directory: Path,
-        codec: Path,
+        codec: str,
+        factor: int,
         split: str,
         clips: int,
         late: float,
         stages: tuple[int, ...] = STAGES,
         frames: int = FRAMES,
     ) -> None:
-        if any(large % small for small, large in itertools.pairwise(stages)) or stages[0] % FACTOR:
+        if any(large % small for small, large in itertools.pairwise(stages)) or stages[0] % factor:
             raise UsageError(
-                f"stages: expected sizes that are multiples of {FACTOR} and of the size before; found {list(stages)}"
+                f"stages: expected sizes that are multiples of {factor} and of the size before; found {list(stages)}"
             )
         self.directory, self.codec, self.split, self.clips, self.late = directory, codec, split, clips, late
         self.stages, self.frames = tuple(stages), frames
@@ -173,7 +176,7 @@ class LatentCache:
 
 def _make_chunk(cache: LatentCache, chunk: int) -> None:
     torch.set_num_threads(1)
-    codec = load_component(VideoCodec, CodecConfig, cache.codec).to(memory_format=torch.channels_last)
+    codec = load_codec(cache.codec).to(memory_format=torch.channels_last)
     later = range(1, len(cache.stages))
     samples = []
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
@@ -222,11 +225,15 @@ repository renders and describes itself; no other data. It never saw the shape a
         self.cache, self.clips, self.late, self.validation_clips = cache, clips, late, validation_clips
         self.drop_assumed, self.workers = drop_assumed, workers
 
-    def bind(self, codec_folder: Path, codec: VideoCodec, stages: tuple[int, ...], frames: int, seed: int) -> None:
-        digest = hashlib.sha256((codec_folder / WEIGHTS_FILE).read_bytes()).hexdigest()[:12]
-        folder = Path(self.cache) / "-".join([f"{digest}_{self.late:g}", *(str(n) for n in (*stages, frames))])
+    def bind(self, codec_source: str, codec: AnyCodec, stages: tuple[int, ...], frames: int, seed: int) -> None:
+        digest = hashlib.sha256()
+        for _, weights in sorted(codec.state_dict().items()):
+            digest.update(weights.numpy().tobytes())
+        folder = Path(self.cache) / "-".join(
+            [f"{digest.hexdigest()[:12]}_{self.late:g}", *(str(n) for n in (*stages, frames))]
+        )
         self._train, self._validation = (
-            LatentCache(folder, codec_folder, split, clips, self.late, stages, frames)
+            LatentCache(folder, codec_source, codec.factor, split, clips, self.late, stages, frames)
             for split, clips in (("train", self.clips), ("validation", self.validation_clips))
         )
 

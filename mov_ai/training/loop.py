@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import gather_object, send_to_device, set_seed
+from torch.utils.data import DataLoader, Dataset
 
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import write_json
@@ -70,6 +72,16 @@ class _StopSignals:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous.clear()
+
+
+class _Batches(Dataset[Any]):
+    """The objective's batches by number."""
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+
+    def __getitem__(self, index: int) -> Any:
+        return self._objective.batch(index)
 
 
 class Trainer:
@@ -192,6 +204,7 @@ class Trainer:
     def _train(self, display: Display, stop: _StopSignals) -> None:
         config = self.config
         self._network.module.train()
+        self._batches = iter(self._loader())
         saved_at = time.monotonic()
         window = Window(self.samples)
         while not self._agreed(run_progress(config, self.step, self.seconds) >= 1):
@@ -228,6 +241,22 @@ class Trainer:
                     number,
                 )
 
+    def _loader(self) -> DataLoader[Any]:
+        """The batches from the present step on, made ahead of time by worker processes if there are any."""
+        processes = self.accelerator.num_processes
+        first = self.step * self.config.accumulate * processes + self.accelerator.process_index
+        workers = self.config.data_workers
+        return DataLoader(
+            _Batches(self.objective),
+            batch_size=None,
+            sampler=range(first, sys.maxsize, processes),
+            num_workers=workers,
+            # Objectives need not be picklable; they know no threads of their own.
+            multiprocessing_context="fork" if workers else None,
+            # Else it would draw from torch's global generator, whose state a resumed run takes over.
+            generator=torch.Generator(),
+        )
+
     def _agreed(self, local_decision: bool) -> bool:
         """Whether any process decided so: clocks and signals differ between processes, but all must act alike."""
         if self.accelerator.num_processes == 1:
@@ -243,14 +272,15 @@ class Trainer:
         sums: dict[str, float | torch.Tensor] = {}
         norm: torch.Tensor | None = None
         ok = False
-        for part in range(config.accumulate):
-            index = (self.step * config.accumulate + part) * accelerator.num_processes + accelerator.process_index
-            batch = send_to_device(self.objective.batch(index), self.device)
+        for _ in range(config.accumulate):
+            started = time.monotonic()
+            batch = send_to_device(next(self._batches), self.device)
+            waited = time.monotonic() - started
             with accelerator.accumulate(network.module):
                 with accelerator.autocast():
                     loss, terms = self.objective.loss(network.module, batch, self.generator)
                 accelerator.backward(loss)
-                for name, value in {"loss": loss, **terms}.items():
+                for name, value in {"loss": loss, **terms, "seconds_for_data": waited}.items():
                     value = value.detach() if isinstance(value, torch.Tensor) else value
                     sums[name] = sums.get(name, 0.0) + value / config.accumulate
                 if accelerator.sync_gradients:
@@ -306,8 +336,11 @@ class Trainer:
         if self.accelerator.is_main_process:
             with self._network.judged(self.generator) as module:
                 sheet = self.objective.sample_sheet(module)
+                videos = self.objective.sample_videos(module)
             if sheet is not None:
                 self.report.sheet(self.moment, sheet)
+            for name, (frames, fps) in videos.items():
+                self.report.video(self.moment, name, frames, fps)
         self.accelerator.wait_for_everyone()
 
     def _save(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import PIL.Image
 import torch
 
@@ -71,6 +72,10 @@ class Objective(abc.ABC):
     def sample_sheet(self, module: torch.nn.Module) -> PIL.Image.Image | None:
         """A picture of what the network does now, or None. Called as `validate` is."""
         return None
+
+    def sample_videos(self, module: torch.nn.Module) -> dict[str, tuple[np.ndarray, float]]:
+        """Videos that the network makes now, by name: uint8 (frames, h, w, 3) and fps. Called as `validate` is."""
+        return {}
 
     @abc.abstractmethod
     def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:

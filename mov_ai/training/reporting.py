@@ -16,6 +16,7 @@ import numpy as np
 import PIL.Image
 import torch
 
+from mov_ai.data.video import write_video
 from mov_ai.graph.files import write_bytes
 from mov_ai.hardware import processor
 from mov_ai.training.checkpoint import finite_or_none
@@ -123,6 +124,10 @@ class Report:
         if self._writer is not None:
             with self._folder.writing():
                 self._writer.add_image("sheet", np.asarray(sheet.convert("RGB")), at.step, dataformats="HWC")
+
+    def video(self, at: Moment, name: str, frames: np.ndarray, fps: float) -> None:
+        """A video that the network makes now; frames: uint8 (frames, height, width, 3)."""
+        write_video(self._folder.directory / "sheets" / f"step_{at.step:08d}_{name}.mp4", frames, fps)
 
     def _scalars(self, group: str, at: Moment, figures: Mapping[str, float]) -> None:
         if self._writer is not None:

@@ -9,7 +9,17 @@ from typing import Any
 from mov_ai.errors import UsageError
 
 FREE_SETTINGS = {
-    *("max_steps", "max_minutes", "threads", "resume", "keep", "log_every", "validate_every", "sheet_every"),
+    *(
+        "max_steps",
+        "max_minutes",
+        "threads",
+        "data_workers",
+        "resume",
+        "keep",
+        "log_every",
+        "validate_every",
+        "sheet_every",
+    ),
     *("checkpoint_every_minutes", "checkpoint_every_steps"),
 }
 """Settings that a resumed run may change without a warning: they say how long it goes on and what it reports."""
@@ -29,6 +39,7 @@ class TrainerConfig:
         weight_decay: for parameters of two dimensions and more; biases, norms and gains have none.
         gradient_clip: largest norm of all gradients together; 0 = no clipping.
         accumulate: batches per step.
+        data_workers: processes that make batches ahead of time; 0 makes each when it is needed.
         ema_decay: of the averaged weights that are validated and exported; 0 = no averaging.
         keep: checkpoints kept.
         precision: no (fp32), bf16 or fp16 (GPU only).
@@ -49,6 +60,7 @@ class TrainerConfig:
     schedule: str = "cosine"
     gradient_clip: float = 1.0
     accumulate: int = 1
+    data_workers: int = 0
     ema_decay: float = 0.999
     checkpoint_every_minutes: float = 5.0
     checkpoint_every_steps: int = 0
@@ -89,7 +101,7 @@ class TrainerConfig:
                 raise UsageError(f"trainer.{name}: {value}; expected a number above 0")
         for name in (
             *("weight_decay", "warmup_steps", "gradient_clip", "checkpoint_every_minutes", "checkpoint_every_steps"),
-            *("validate_every", "sheet_every", "log_every"),
+            *("validate_every", "sheet_every", "log_every", "data_workers"),
         ):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"trainer.{name}: {getattr(self, name)}; expected 0 or more")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from mov_ai.data.shard_sample import ShardSample
 from mov_ai.data.shards import ShardSet
 from mov_ai.errors import UsageError
 from mov_ai.graph import SceneGraph
-from mov_ai.models.codec import VideoCodec
+from mov_ai.models.codec import AnyCodec
 from mov_ai.training.clip_source import ClipSource, LatentSample, join
 from mov_ai.training.objective import Progress
 
@@ -43,7 +42,7 @@ class VideoClips(ClipSource):
         if validation_path is None:
             log.warning("data.validation_path: not given; validation is on samples that are trained on")
 
-    def bind(self, codec_folder: Path, codec: VideoCodec, stages: tuple[int, ...], frames: int, seed: int) -> None:
+    def bind(self, codec_source: str, codec: AnyCodec, stages: tuple[int, ...], frames: int, seed: int) -> None:
         self._stages, self._seed = stages, seed
         channels = codec.config.latent_channels
         for shards in {self._train.path: self._train, self._validation.path: self._validation}.values():
@@ -58,11 +57,11 @@ class VideoClips(ClipSource):
                 )
             if first.latents[stages[0]].shape[1] != channels:
                 raise UsageError(
-                    f"{shards.path}: expected latents of {channels} channels, as the codec {codec_folder} makes; found "
+                    f"{shards.path}: expected latents of {channels} channels, as the codec {codec_source} makes; found "
                     f"{first.latents[stages[0]].shape[1]}; give the codec that they were prepared with"
                 )
         known = [self._train[i].layout is not None for i in range(min(len(self._train), 20))]
-        self.has_boxes = any(known)
+        self.has_boxes, self.fps = any(known), self._train[0].shape.fps
 
     def prepare(self, progress: Progress) -> None:
         progress(len(self._train), len(self._train), "reading shards")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 
 from mov_ai.data.shard_sample import ShardSample, pack
 from mov_ai.data.shard_writing import ShardWriter
+from mov_ai.data.video import read_video
 from mov_ai.errors import UsageError
 from mov_ai.graph import Layout, VideoShape
 from mov_ai.graph.layout import Track
@@ -148,6 +150,25 @@ def test_a_run_with_muon_resumes_to_the_bit(codec: Path, tmp_path: Path) -> None
     hidden = hidden_matrices(make_objective(codec, shards).module())
     assert "blocks.0.mlp.0.weight" in hidden
     assert not {"embed.weight", "unembed.weight", "blocks.0.mlp.0.bias"} & hidden
+
+
+def test_batches_made_ahead_by_processes_are_the_same_and_prompts_become_videos(codec: Path, tmp_path: Path) -> None:
+    shards = write(tmp_path / "shards", 6)
+    losses = []
+    for workers in (0, 2):
+        config = TrainerConfig(
+            max_steps=4, ema_decay=0, device="cpu", threads=1, log_every=1, data_workers=workers, sheet_every=4
+        )
+        run = tmp_path / f"run{workers}"
+        Trainer(make_objective(codec, shards, prompts=["A ball rolls."]), config, run).run()
+        rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        losses.append([row["loss"] for row in rows if "loss" in row])
+        assert all(row["seconds_for_data"] >= 0 for row in rows if "loss" in row)
+        frames, fps = read_video(run / "sheets" / "step_00000004_prompt_0.mp4")
+        assert frames.shape == (FRAMES, 32, 32, 3)
+        assert fps == 8
+    assert losses[0] == losses[1]
+    assert len(losses[0]) == 4
 
 
 def test_shards_that_do_not_fit_are_named_before_training(codec: Path, tmp_path: Path) -> None:

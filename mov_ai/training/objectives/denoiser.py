@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ from mov_ai.labels.coverage import LabelCoverage
 from mov_ai.labels.encoder import load_label_encoder
 from mov_ai.labels.pretrained import PretrainedText
 from mov_ai.models.cascade import CASCADE_FILE, CascadeConfig
-from mov_ai.models.codec import CodecConfig, VideoCodec, to_bytes
-from mov_ai.models.component import WEIGHTS_FILE, load_component, save_component
+from mov_ai.models.codec import VideoCodec, to_bytes
+from mov_ai.models.codec_registry import load_codec
+from mov_ai.models.component import save_component
 from mov_ai.models.conditioning import Conditioning, collate, condition
 from mov_ai.models.denoiser import STAGES, DenoiserConfig, TSAMDenoiser
 from mov_ai.models.registry import (
@@ -61,7 +63,7 @@ class DenoiserObjective(Objective):
     """The composite loss on noisy latents of random clips, stages and noise levels.
 
     Args:
-        codec: folder of the trained codec.
+        codec: a codec by folder or name, see `mov_ai.models.codec_registry.load_codec`.
         data: the clips.
         stage_shares: how often each stage is drawn; a stage of share 0 is not validated either.
         late_start: highest noise level of the later stages, which start from the earlier stage's video.
@@ -74,6 +76,7 @@ class DenoiserObjective(Objective):
         model: of the denoiser, of whatever design.
         cascade: how the network is to be sampled. Its first stage is trained to begin with noise and sees no earlier
             video; `shared_noise` is the cascade's if that is given. It is exported beside the network.
+        prompts: sentences that are shown as videos while the network trains, at each sheet.
         experiment: what the card says that the run was.
     """
 
@@ -96,11 +99,13 @@ class DenoiserObjective(Objective):
         loss: LossWeights | None = None,
         model: AnyConfig | None = None,
         cascade: CascadeConfig | None = None,
+        prompts: Sequence[str] = (),
         experiment: str = "tiny/denoiser",
     ) -> None:
         self.seed, self.batch_size = seed, batch_size
         self.stage_shares, self.late_start, self.low_noise = tuple(stage_shares), late_start, low_noise
-        self.cascade, self.experiment = cascade, experiment
+        self.cascade, self.experiment, self.prompts = cascade, experiment, list(prompts)
+        self._prompt_conditions: list[Conditioning] | None = None
         self.data = data or TabletopClips()
         self.shared_noise = shared_noise if cascade is None else cascade.shared_noise
         self._first = 0 if cascade is None else cascade.first_stage
@@ -123,12 +128,6 @@ class DenoiserObjective(Objective):
         self.drop_text, self.drop_graph, self.drop_layout = drop_text, drop_graph, drop_layout
         self.blur, self.noise_mean, self.noise_deviation = blur, noise_mean, noise_deviation
         self.weights = loss or LossWeights()
-        self.codec_directory = Path(codec)
-        weights = self.codec_directory / WEIGHTS_FILE
-        if not weights.exists():
-            raise UsageError(
-                f"{weights}: no trained codec there; run experiment=tiny/codec first or set objective.codec"
-            )
         self._labels = load_label_encoder(model.labels)
         # Read when it is first needed: a test of configurations has no encoder's files.
         self._text_name = text_encoder_of(model)
@@ -137,15 +136,22 @@ class DenoiserObjective(Objective):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self._module = channels_last(build_denoiser(model))
-        self._codec = load_component(VideoCodec, CodecConfig, self.codec_directory).requires_grad_(False)
-        self._codec = self._codec.to(memory_format=torch.channels_last)
+        try:
+            self._codec = load_codec(codec).requires_grad_(False).to(memory_format=torch.channels_last)
+        except UsageError as error:
+            raise UsageError(
+                f"objective.codec: no trained codec there; run experiment=tiny/codec first or name another ({error})"
+            ) from None
         own_channels, codec_channels = self._module.config.latent_channels, self._codec.config.latent_channels
         if own_channels != codec_channels:
             raise UsageError(
                 f"denoiser: latent_channels: expected the codec's {codec_channels} ({codec}), got {own_channels}; "
                 "give a codec of this size as objective.codec"
             )
-        self.data.bind(self.codec_directory, self._codec, self._stages, frames, seed)
+        self._perceptual = self.weights.perceptual > 0 and isinstance(self._codec, VideoCodec)
+        if self.weights.perceptual and not self._perceptual:
+            log.warning("%s has no features for it: the loss's perceptual term is off", type(self._codec).__name__)
+        self.data.bind(codec, self._codec, self._stages, frames, seed)
 
     def prepare(self, device: torch.device, progress: Progress) -> None:
         self.data.prepare(progress)
@@ -228,8 +234,9 @@ class DenoiserObjective(Objective):
         if self.weights.semantic:
             terms["semantic"] = semantic_loss(predicted, clean, condition, window)
             total = total + self.weights.semantic * terms["semantic"]
-        if self.weights.perceptual:
+        if self._perceptual:
             frames = torch.randperm(clean.shape[1], generator=generator)[:2]
+            assert isinstance(self._codec, VideoCodec)
             terms["perceptual"] = perceptual_loss(predicted, clean, self._codec, frames)
             total = total + self.weights.perceptual * terms["perceptual"]
         return total, {name: term.detach() for name, term in terms.items()}
@@ -252,18 +259,41 @@ class DenoiserObjective(Objective):
         if batch is None:
             return None
         clean = batch["latents"]
-        noise = mixed_noise(tuple(clean.shape), self.shared_noise, torch.Generator().manual_seed(0)).to(clean)
-        condition = Conditioning(**batch["condition"])
-
-        def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
-            return module(noisy, sigma, batch["stage"], batch["low"], batch["window"], condition)
-
-        sampled = sample(denoise, noise, 8)
+        sampled = self._sampled(module, Conditioning(**batch["condition"]), clean)
         rows = []
         for video in (sampled, clean):
             pixels = to_bytes(self._codec.decode(video)[:, ::3])
             rows.append(rearrange(pixels, "b f h w c -> b h (f w) c"))
         return PIL.Image.fromarray(rearrange(torch.stack(rows, 1), "b two h w c -> (b two h) w c").cpu().numpy())
+
+    def sample_videos(self, module: torch.nn.Module) -> dict[str, tuple[np.ndarray, float]]:
+        """The fixed prompts at the first stage, by number."""
+        batch = self._held_out(self._first, 1, next(module.parameters()).device) if self.prompts else None
+        if batch is None:
+            return {}
+        if self._prompt_conditions is None:
+            from mov_ai.parser.parser import SceneGraphParser
+
+            graphs = SceneGraphParser.from_pretrained().parse_batch(self.prompts)
+            frames = batch["latents"].shape[1]
+            self._prompt_conditions = [
+                condition(graph, None, self._labels, frames, self._features(graph.caption)) for graph in graphs
+            ]
+        videos = {}
+        for number, asked in enumerate(self._prompt_conditions):
+            latents = self._sampled(module, asked.to(batch["latents"].device), batch["latents"])
+            pixels = to_bytes(self._codec.decode(latents))[0]
+            videos[f"prompt_{number}"] = (pixels.cpu().numpy(), self.data.fps)
+        return videos
+
+    def _sampled(self, module: torch.nn.Module, asked: Conditioning, like: Tensor) -> Tensor:
+        """Latents of the first stage, of the size of `like`, from noise that is always the same."""
+        shape = (len(asked), *like.shape[1:])
+        noise = mixed_noise(shape, self.shared_noise, torch.Generator().manual_seed(0)).to(like)
+        stage = torch.full((len(asked),), self._first, device=like.device)
+        window = torch.tensor([[0.0, 0.0, 1.0, 1.0]], device=like.device).expand(len(asked), -1)
+        low = torch.zeros_like(noise)
+        return sample(lambda noisy, sigma: module(noisy, sigma, stage, low, window, asked), noise, 8)
 
     def _coverage(self) -> LabelCoverage:
         """The labels of the clips that are trained on."""

@@ -120,7 +120,7 @@ def test_the_cache_is_made_once(cache: Path) -> None:
     chunk = next(cache.rglob("train_00000.safetensors"))
     before = chunk.stat().st_mtime_ns
     said: list[tuple[int, int, str]] = []
-    LatentCache(chunk.parent, CODEC, "train", 6, 0.5).prepare(lambda *step: said.append(step), 1)
+    LatentCache(chunk.parent, str(CODEC), FACTOR, "train", 6, 0.5).prepare(lambda *step: said.append(step), 1)
     assert chunk.stat().st_mtime_ns == before
     assert said == [(6, 6, "encoding clips")]
 
@@ -270,7 +270,7 @@ def test_samples_come_back_from_a_chunk(cache: Path, tmp_path: Path) -> None:
     codec = load_component(VideoCodec, CodecConfig, CODEC)
     samples = [make_sample(codec, seed, "train", 0, (32, 64, 128), 3) for seed in (0, 1)]
     samples.append(make_sample(codec, 0, "train", 2, (32, 64, 128), 3))
-    stored = LatentCache(tmp_path, CODEC, "train", 3, 0.5, (32, 64, 128), 3)
+    stored = LatentCache(tmp_path, str(CODEC), FACTOR, "train", 3, 0.5, (32, 64, 128), 3)
     write_chunk(stored.path(0), join(samples), "train", 0)
     for row in (2, 0, 1):
         back = stored.get([(0, row)])

@@ -8,8 +8,8 @@ from mov_ai.errors import UsageError
 from mov_ai.graph.files import read_json
 from mov_ai.graph.video_shape import VideoShape
 from mov_ai.labels.coverage import LabelCoverage
-from mov_ai.models.cascade import CASCADE_FILE, Cascade, CascadeConfig
-from mov_ai.models.codec import CodecConfig, VideoCodec
+from mov_ai.models.cascade import CASCADE_FILE, Cascade, CascadeConfig, plan_stages
+from mov_ai.models.codec_registry import load_codec
 from mov_ai.models.component import config_from_dict, load_component
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig
 from mov_ai.models.registry import load_denoiser
@@ -28,8 +28,8 @@ def assemble(
     """Join trained networks and write the folder that `MovAIPipeline.from_pretrained` reads.
 
     Args:
-        codec, denoiser, planner: folders of exported networks, or of the runs that exported them. How the denoiser's
-            stages are sampled is what its export says.
+        codec, denoiser, planner: folders of exported networks, or of the runs that exported them; a codec also as
+            `load_codec` takes it. How the denoiser's stages are sampled is what its export says.
         out: a new or an empty folder.
         planner: None for a pipeline that leaves boxes out unless a layout is given.
         world: the installed world that completes graphs; None for none.
@@ -39,15 +39,15 @@ def assemble(
         The pipeline, on the CPU.
 
     Raises:
-        UsageError: if a folder holds no such network, the latents of codec and denoiser differ, no world has that name,
-            or `out` holds files.
+        UsageError: if a folder holds no such network, the latents of codec and denoiser differ, the codec cannot make
+            the denoiser's size, no world has that name, or `out` holds files.
         MovAIError: if weights are damaged, or `out` cannot be written; nothing half-written is left.
     """
     out = Path(out)
     if out.is_dir() and any(out.iterdir()):
         raise UsageError(f"out: {out}: holds files; choose a new or an empty folder")
     installed_world = load_world(world)
-    codec_network = load_component(VideoCodec, CodecConfig, _exported(codec))
+    codec_network = load_codec(_exported(codec))
     denoiser_folder = _exported(denoiser)
     network = load_denoiser(denoiser_folder)
     channels, expected = codec_network.config.latent_channels, network.config.latent_channels
@@ -62,11 +62,14 @@ def assemble(
         config = config_from_dict(CascadeConfig, read_json(sampling), str(sampling))
     if not config.shared_network:
         raise UsageError(f"{sampling}: shared_network: expected true, as one denoiser is given; found false")
+    cascade = Cascade(config, codec_network, [network])
+    # A size that the codec cannot make is said now, and not at the first video.
+    plan_stages(config, config.last, config.last, None, cascade.side_multiple, codec_network.factor)
     layout_planner = None if planner is None else load_component(LayoutPlanner, PlannerConfig, _exported(planner))
     if frames is None:
         frames = VideoShape().frames if layout_planner is None else layout_planner.config.frames
     pipeline = MovAIPipeline(
-        Cascade(config, codec_network, [network]),
+        cascade,
         layout_planner,
         world=installed_world,
         coverage=LabelCoverage.load(denoiser_folder),

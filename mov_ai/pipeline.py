@@ -24,7 +24,7 @@ from mov_ai.labels.coverage import LabelCoverage
 from mov_ai.labels.encoder import load_label_encoder
 from mov_ai.labels.pretrained import PretrainedText
 from mov_ai.models.cascade import Cascade, Stage, plan_stages, shrink
-from mov_ai.models.codec import FACTOR, to_bytes, to_unit
+from mov_ai.models.codec import to_bytes, to_unit
 from mov_ai.models.conditioning import Conditioning, collate, condition
 from mov_ai.models.planner import LayoutPlanner
 from mov_ai.models.registry import channels_last, reads_graph, text_encoder_of
@@ -217,7 +217,7 @@ class MovAIPipeline:
                 latents = self._make_stage(stage, request, conditioning, previous, resume, report)
             with clock.part("decode"):
                 report("decode", number, len(to_run))
-                previous = request.cascade.decode(latents)
+                previous = request.cascade.decode(latents, request.shape.frames)
                 result.latents[stage.size] = latents.cpu()
                 result.stages[stage.size] = to_bytes(previous)[0].cpu().numpy()
         last = request.stages[-1]
@@ -277,22 +277,17 @@ class MovAIPipeline:
         if video is not None and len(video) != shape.frames:
             raise UsageError(f"video: expected {shape.frames} frames, found {len(video)}")
         config = self.cascade.config
-        multiple = self._side_multiple
+        multiple = self.cascade.side_multiple
         height, width = shape.height, shape.width
         if isinstance(stages, int):
             if isinstance(stages, bool) or stages < multiple:
                 raise UsageError(f"stages: expected a size from {multiple} up, or several, ascending; found {stages!r}")
             height, width = (round(side * stages / max(height, width)) for side in (height, width))
             stages = None
-        planned = plan_stages(config, height, width, stages, multiple)
+        planned = plan_stages(config, height, width, stages, multiple, self.cascade.codec.factor)
         last = planned[-1]
         shape = replace(shape, height=last.height, width=last.width)
         return _Request(seed, shape, planned, self._with_steps(steps), Guidance(*guidances))
-
-    @property
-    def _side_multiple(self) -> int:
-        """Both sides of a video that is sampled are multiples of this, in pixels."""
-        return FACTOR * self.cascade.denoiser(self.cascade.config.first_stage).config.side_multiple
 
     def _with_steps(self, steps: int | Sequence[int] | None) -> Cascade:
         """The cascade with other numbers of steps; it shares the networks."""
@@ -347,7 +342,8 @@ class MovAIPipeline:
         reads = reads_graph(self.cascade.denoiser(self.cascade.config.first_stage).config)
         text = text_of(graph) if reads else graph.caption
         features = None if self.text_encoder is None else self.text_encoder([text]).cpu()
-        return condition(replace(graph, caption=text), layout, self.labels, frames, features)
+        times = self.cascade.codec.latent_times(frames)
+        return condition(replace(graph, caption=text), layout, self.labels, frames, features, times)
 
     # -- denoise and refine --------------------------------------------------------------------------------------
 
@@ -361,7 +357,7 @@ class MovAIPipeline:
             return [stage for stage in stages if stage.size >= min(resume.latents)] or stages[-1:]
         last = stages[-1]
         if last.size < first:
-            multiple = self._side_multiple
+            multiple = self.cascade.side_multiple
             sides = (
                 max(multiple, round(side * first / last.size / multiple) * multiple)
                 for side in (last.height, last.width)
@@ -382,8 +378,9 @@ class MovAIPipeline:
         frames = request.shape.frames
         if resume is not None and stage.size in resume.latents:
             latents = resume.latents[stage.size]
-            channels = self.cascade.codec.config.latent_channels
-            expected = (1, frames, channels, stage.height // FACTOR, stage.width // FACTOR)
+            codec = self.cascade.codec
+            cells = (stage.height // codec.factor, stage.width // codec.factor)
+            expected = (1, codec.latent_frames(frames), codec.config.latent_channels, *cells)
             if tuple(latents.shape) != expected:
                 raise UsageError(f"latents: expected {expected} at stage {stage.size}; found {tuple(latents.shape)}")
             return latents.to(self.device)

@@ -11,7 +11,8 @@ from mov_ai.graph.files import read_json, staged_folder, write_json
 from mov_ai.graph.video_shape import VideoShape
 from mov_ai.labels.coverage import LabelCoverage
 from mov_ai.models.cascade import Cascade, CascadeConfig
-from mov_ai.models.codec import CodecConfig, VideoCodec
+from mov_ai.models.codec import AnyCodec
+from mov_ai.models.codec_registry import NAMES, load_codec, save_codec
 from mov_ai.models.component import config_from_dict, load_component, save_component
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig
 from mov_ai.models.presets import preset_names
@@ -70,8 +71,9 @@ def load_parts(folder: Path) -> dict[str, Any]:
         raise UsageError(f"{source}: {error}") from None
     shape = config_from_dict(VideoShape, about.get("shape"), source)
     names = denoiser_names(config)
-    codec = load_component(VideoCodec, CodecConfig, folder / "codec")
-    cascade = Cascade(config, codec, [load_denoiser(folder / part) for part in names])
+    cascade = Cascade(
+        config, _load_codec(folder, about.get("codec"), source), [load_denoiser(folder / part) for part in names]
+    )
     planner = parser = None
     if (folder / "planner").is_dir():
         planner = load_component(LayoutPlanner, PlannerConfig, folder / "planner")
@@ -88,6 +90,18 @@ def load_parts(folder: Path) -> dict[str, Any]:
         "shape": shape,
         "name": str(about.get("name", folder.name)),
     }
+
+
+def _load_codec(folder: Path, name: Any, source: str) -> AnyCodec:
+    """The codec that a pipeline names, or the one that its folder holds."""
+    if name is None:
+        return load_codec(folder / "codec")
+    if name not in NAMES:
+        raise UsageError(f"{source}: codec: expected null or one of {', '.join(NAMES)}; found {name!r}")
+    try:
+        return load_codec(name)
+    except UsageError as error:
+        raise UsageError(f"{source}: {error}") from None
 
 
 def save_parts(
@@ -108,7 +122,8 @@ def save_parts(
     """
     config = cascade.config
     with staged_folder(directory) as folder:
-        save_component(cascade.codec, folder / "codec")
+        if cascade.codec.name is None:
+            save_codec(cascade.codec, folder / "codec")
         for part, denoiser in zip(denoiser_names(config), cascade.denoisers, strict=True):
             save_component(denoiser, folder / part)
             if coverage is not None:
@@ -122,6 +137,7 @@ def save_parts(
             "name": name,
             "world": None if world is None else world.name,
             "shape": asdict(shape),
+            "codec": cascade.codec.name,
             "cascade": asdict(config),
         }
         write_json(folder / PIPELINE_FILE, about)

@@ -29,7 +29,7 @@ class VideoResult:
     Attributes:
         frames: uint8 (frames, height, width, 3), the last stage.
         stages: every stage's frames, by longer side; of a pipeline without the stage asked for, the smaller copy.
-        latents: every stage's latents, (1, frames, channels, height / 8, width / 8), by longer side.
+        latents: every stage's latents, (1, latent frames, channels, h, w), by longer side.
         graph, layout: what it was made from; what was assumed is marked in the graph.
         run: seed, config, versions, timings, warnings; JSON values.
         fps: frames a second.

@@ -85,7 +85,16 @@ class Layout:
         """
         if frames == self.frames:
             return self
-        known_times, times = frame_times(self.frames), frame_times(frames)
+        tracks = self.sampled(frame_times(frames)).tracks
+        return Layout(frames, tracks, replace(self.shape, frames=frames) if self.shape else None)
+
+    def sampled(self, times: np.ndarray) -> Layout:
+        """The boxes at other times, as `resampled` finds them.
+
+        Args:
+            times: ascending, on [0, 1]; one box of each track is made for each.
+        """
+        known_times = frame_times(self.frames)
         nearest = np.minimum((times * self.frames).astype(int), self.frames - 1)
         tracks = []
         for track in self.tracks:
@@ -95,7 +104,7 @@ class Layout:
                 boxes[:, column] = np.interp(times, known_times[is_given], track.boxes[is_given, column])
             boxes[~is_given[nearest]] = np.nan
             tracks.append(replace(track, boxes=boxes))
-        return Layout(frames, tracks, replace(self.shape, frames=frames) if self.shape else None)
+        return Layout(len(times), tracks)
 
     def in_aspect(self, aspect: float) -> Layout:
         """Boxes of a square frame in one of another width over height, where things keep their proportions.

@@ -14,7 +14,7 @@ from torch.nn import functional
 from mov_ai.diffusion.process import add_noise, mixed_noise
 from mov_ai.diffusion.sampling import Guidance, guided, sample
 from mov_ai.errors import UsageError
-from mov_ai.models.codec import FACTOR, VideoCodec
+from mov_ai.models.codec import FACTOR, AnyCodec, nearest_sides
 from mov_ai.models.conditioning import Conditioning
 from mov_ai.models.denoiser import STAGES
 from mov_ai.models.registry import AnyDenoiser
@@ -95,7 +95,7 @@ class Stage:
 
 
 def plan_stages(
-    config: CascadeConfig, height: int, width: int, sizes: Sequence[int] | None, multiple: int
+    config: CascadeConfig, height: int, width: int, sizes: Sequence[int] | None, multiple: int, factor: int = FACTOR
 ) -> list[Stage]:
     """The stages of a run.
 
@@ -104,6 +104,7 @@ def plan_stages(
         height, width: of the video that is wanted; with `sizes` given, only its aspect counts.
         sizes: longer sides of all stages, ascending; None for the trained ones below the video's own, then that.
         multiple: both sides of every stage are multiples of it, as codec and denoiser need.
+        factor: the codec's part in it, for the message.
 
     Returns:
         Stages from small to large. Each is made by the trained stage that is nearest in size, the first always by the
@@ -123,10 +124,9 @@ def plan_stages(
     final = [side * sizes[-1] / longest for side in (height, width)]
     if any(side % multiple for side in final):
         shown = "x".join(f"{side:g}" for side in final)
-        near = "x".join(str(max(multiple, round(side / multiple) * multiple)) for side in final)
-        raise UsageError(
-            f"size: the codec and the denoiser need sides that are multiples of {multiple}; found {shown}: try {near}"
-        )
+        near = "x".join(str(side) for side in nearest_sides(final[0], final[1], multiple))
+        needs = "needs" if factor == multiple else f"({factor} pixels a cell) and the denoiser need"
+        raise UsageError(f"size: the codec {needs} sides that are multiples of {multiple}; found {shown}: try {near}")
     stages: list[Stage] = []
     for number, size in enumerate(sizes):
         sides = [max(multiple, round(side * size / sizes[-1] / multiple) * multiple) for side in final]
@@ -163,7 +163,7 @@ class Cascade(nn.Module):
         ValueError: if the number of denoisers does not fit `config.shared_network`.
     """
 
-    def __init__(self, config: CascadeConfig, codec: VideoCodec, denoisers: Sequence[AnyDenoiser]) -> None:
+    def __init__(self, config: CascadeConfig, codec: AnyCodec, denoisers: Sequence[AnyDenoiser]) -> None:
         super().__init__()
         expected = 1 if config.shared_network else len(config.stages)
         if len(denoisers) != expected:
@@ -174,6 +174,11 @@ class Cascade(nn.Module):
     def denoiser(self, stage: int) -> AnyDenoiser:
         """The network of a stage (0, 1, 2)."""
         return self.denoisers[0 if self.config.shared_network else stage]  # type: ignore[return-value]
+
+    @property
+    def side_multiple(self) -> int:
+        """Both sides of a video that is sampled are multiples of this, in pixels."""
+        return self.codec.factor * self.denoiser(self.config.first_stage).config.side_multiple
 
     @torch.no_grad()
     def run_stage(
@@ -201,7 +206,7 @@ class Cascade(nn.Module):
             sides: height and width of the video in pixels; None for a square of the stage's own size.
 
         Returns:
-            Latents (B, frames, channels, height / 8, width / 8).
+            Latents (B, latent frames, channels, cells down, cells across).
 
         Raises:
             ValueError: if a later stage is not given a video.
@@ -213,7 +218,8 @@ class Cascade(nn.Module):
         size, network = self.config.stages[stage], self.denoiser(stage)
         height, width = sides or (size, size)
         device = next(network.parameters()).device
-        shape = (1, frames, network.config.latent_channels, height // FACTOR, width // FACTOR)
+        cells = (height // self.codec.factor, width // self.codec.factor)
+        shape = (1, self.codec.latent_frames(frames), network.config.latent_channels, *cells)
         noise = torch.cat(
             [
                 mixed_noise(shape, self.config.shared_noise, torch.Generator().manual_seed(seed * 8 + stage))
@@ -247,6 +253,6 @@ class Cascade(nn.Module):
         return sample(denoise, noisy, steps, start, self.config.shift, report)
 
     @torch.no_grad()
-    def decode(self, latents: Tensor) -> Tensor:
-        """Frames of a stage's latents: (B, frames, 3, height, width), clamped to [-1, 1]."""
-        return self.codec.decode(latents).float().clamp(-1, 1)
+    def decode(self, latents: Tensor, frames: int | None = None) -> Tensor:
+        """Frames of a stage's latents, see `AnyCodec.decode`: (B, frames, 3, height, width), clamped to [-1, 1]."""
+        return self.codec.decode(latents, frames).float().clamp(-1, 1)

@@ -29,24 +29,22 @@ class AnyCodec(nn.Module):
 
     Attributes:
         factor: pixels along each side of a latent's cell.
-        frame_factor: frames that share a latent frame; 1 where each has its own.
-        leading_frame: whether the first frame has a latent frame for itself, as causal video codecs have it.
+        frame_factor: frames that share a latent frame; 1 where each has its own. The first always has one for itself.
         name: by which `load_codec` finds it again without a folder; None if a folder must hold it.
     """
 
     config: AnyCodecConfig
     factor: int = FACTOR
     frame_factor: int = 1
-    leading_frame: bool = True
     name: str | None = None
 
     def latent_frames(self, frames: int) -> int:
         """Latent frames of a video of so many frames; the last one may stand for fewer frames than the others."""
-        return -(-(frames - self.leading_frame) // self.frame_factor) + self.leading_frame
+        return -(-(frames - 1) // self.frame_factor) + 1
 
     def whole_frames(self, latent_frames: int) -> int:
         """The longest video that has so many latent frames."""
-        return (latent_frames - self.leading_frame) * self.frame_factor + self.leading_frame
+        return (latent_frames - 1) * self.frame_factor + 1
 
     def latent_times(self, frames: int) -> np.ndarray:
         """The middle, on [0, 1], of the frames that each latent frame stands for; (latent frames,)."""
@@ -90,7 +88,7 @@ class AnyCodec(nn.Module):
         raise NotImplementedError
 
 
-def nearest_sides(height: int, width: int, multiple: int) -> tuple[int, int]:
+def nearest_sides(height: float, width: float, multiple: int) -> tuple[int, int]:
     """The multiples that are nearest to the sides, each at least one."""
     near_height, near_width = (max(multiple, round(side / multiple) * multiple) for side in (height, width))
     return near_height, near_width

@@ -1,4 +1,4 @@
-"""Any codec by its folder or its name, and back into a folder."""
+"""Any codec by its folder or its name, and back into a folder: ours, TAEF2, the autoencoders of diffusers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from mov_ai.graph.files import read_json
 from mov_ai.models import taef2
 from mov_ai.models.codec import AnyCodec, CodecConfig, VideoCodec
 from mov_ai.models.component import CONFIG_FILE, load_component, save_component
+from mov_ai.models.diffusers_codec import CLASS_KEY, DiffusersCodec, load_diffusers_codec, save_diffusers_codec
 
+#: Codecs that are found by name, where a command has put them.
+NAMES = (taef2.NAME,)
+#: Where a pipeline of diffusers has its autoencoder.
+_VAE = "vae"
 #: Network, as `config.json` calls it -> network and config.
 _NETWORKS: dict[str, tuple[type[AnyCodec], type]] = {
     "VideoCodec": (VideoCodec, CodecConfig),
@@ -21,7 +26,8 @@ def load_codec(source: str | Path) -> AnyCodec:
     """Read a codec, in float32 and evaluation mode; nothing is fetched.
 
     Args:
-        source: a folder that `save_codec` or a training wrote; one with TAEF2's files; or "taef2", once it was pulled.
+        source: a folder that `save_codec`, a training or an autoencoder of diffusers wrote, or a whole pipeline of
+            diffusers; one with TAEF2's files; or "taef2", once it was pulled.
 
     Raises:
         UsageError: if there is no such codec, or it is a pickle or of a kind that is not known.
@@ -36,7 +42,11 @@ def load_codec(source: str | Path) -> AnyCodec:
         return taef2.load_taef2(files)
     if not folder.is_dir():
         raise UsageError(f"codec: {source}: no such folder; expected the folder of a codec, or the name {taef2.NAME!r}")
+    if not (folder / CONFIG_FILE).is_file() and (folder / _VAE / CONFIG_FILE).is_file():
+        folder = folder / _VAE
     header = read_json(folder / CONFIG_FILE) if (folder / CONFIG_FILE).is_file() else None
+    if isinstance(header, dict) and CLASS_KEY in header:
+        return load_diffusers_codec(folder)
     network = header.get("network") if isinstance(header, dict) else None
     # `load_component` says what was expected instead of what is there.
     return load_component(*_NETWORKS.get(str(network), _NETWORKS["VideoCodec"]), folder)
@@ -48,4 +58,7 @@ def save_codec(codec: AnyCodec, directory: str | Path) -> None:
     Raises:
         MovAIError: if it cannot be written.
     """
-    save_component(codec, directory)
+    if isinstance(codec, DiffusersCodec):
+        save_diffusers_codec(codec, Path(directory))
+    else:
+        save_component(codec, directory)

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from mov_ai.graph import ATTRIBUTE_KINDS, EDGE_TYPES, NODE_TYPES, Layout, Node, SceneGraph
 from mov_ai.graph.instances import MAX_COUNT, drawn_entities
-from mov_ai.graph.time import frame_times
+from mov_ai.graph.time import Interval, frame_times
 from mov_ai.labels.coverage import SCENE_FIELDS, node_role
 from mov_ai.labels.encoder import LabelEncoder
 from mov_ai.labels.pretrained import MAX_TOKENS
@@ -132,6 +132,7 @@ def condition(
     encoder: LabelEncoder,
     frames: int = 16,
     text_features: Tensor | None = None,
+    times: np.ndarray | None = None,
 ) -> Conditioning:
     """What the denoiser sees of one graph: computable from graph and layout alone (the text is the graph's caption).
 
@@ -139,6 +140,9 @@ def condition(
         layout: complete box tracks, or None to leave the layout out.
         frames: of the video; ValueError if the layout has another number.
         text_features: (1, T, text width) from `PretrainedText`, or None for the caption's words as label vectors.
+        times: the middles of the latent frames on [0, 1], as `AnyCodec.latent_times` gives them, where the codec
+            compresses time: the result's F is their number, and boxes and intervals are as they are then. None where
+            every frame has latents of its own.
     """
     if layout is not None and layout.frames != frames:
         raise ValueError(f"layout: expected {frames} frames, found {layout.frames}")
@@ -156,12 +160,15 @@ def condition(
     labelled = [edge for edge in graph.edges if edge.label is not None]
     ends = [[index[edge.source], index[edge.target]] for edge in labelled]
     drawn = drawn_entities(graph)
-    boxes = torch.zeros(max(1, len(drawn)), frames, 6)
+    times = frame_times(frames) if times is None else times
+    if layout is not None and len(times) != frames:
+        layout = layout.sampled(times)
+    boxes = torch.zeros(max(1, len(drawn)), len(times), 6)
     for k, (entity, instance) in enumerate(drawn):
         track = layout.track(entity, instance) if layout is not None else None
         if track is not None:
             boxes[k] = torch.from_numpy(np.nan_to_num(track.boxes))
-    attribute, holds = painted_attributes(graph, [entity for entity, _ in drawn], encoder, frames)
+    attribute, holds = painted_attributes(graph, [entity for entity, _ in drawn], encoder, times)
     if text_features is None:
         text_features = word_vectors(graph.caption, encoder)
     scene = graph.of_type("scene")[0]
@@ -179,7 +186,9 @@ def condition(
         node_negated=column([int(n.negated) for n in nodes]),
         node_label=encoder([(node_role(n), n.label) for n in nodes])[None],
         node_direction=torch.stack([direction_vector(n, encoder) for n in nodes])[None],
-        node_interval=torch.tensor([[node_interval(graph, n) for n in nodes]], dtype=torch.float32),
+        node_interval=torch.tensor(
+            [[latent_interval(node_interval(graph, n), times, frames) for n in nodes]], dtype=torch.float32
+        ),
         node_mask=torch.ones(1, len(nodes), dtype=torch.bool),
         edges=edges[None],
         more_edges=torch.tensor(more, dtype=torch.long).view(1, -1, 3),
@@ -205,6 +214,20 @@ def node_interval(graph: SceneGraph, node: Node) -> tuple[float, float]:
     return held[0].interval if held else node.interval
 
 
+def latent_interval(interval: Interval, times: np.ndarray, frames: int) -> Interval:
+    """An interval on a clock by which latent frames are evenly spaced, as the denoiser takes them to be.
+
+    Args:
+        interval: on [0, 1].
+        times: the middles of the latent frames.
+        frames: of the video; with as many latent frames the clock is the same.
+    """
+    if len(times) == frames:
+        return interval
+    start, end = np.interp(interval, [0, *times, 1], [0, *frame_times(len(times)), 1])
+    return float(start), float(end)
+
+
 def optional_vectors(labels: Sequence[tuple[str, str | None]], encoder: LabelEncoder) -> Tensor:
     """(n, W) label vectors of (role, label) pairs, zeros where the label is None."""
     vectors = torch.zeros(len(labels), encoder.width)
@@ -226,13 +249,13 @@ def word_vectors(caption: str, encoder: LabelEncoder) -> Tensor:
 
 
 def painted_attributes(
-    graph: SceneGraph, entities: Sequence[str], encoder: LabelEncoder, frames: int
+    graph: SceneGraph, entities: Sequence[str], encoder: LabelEncoder, times: np.ndarray
 ) -> tuple[Tensor, Tensor]:
     """Labels of the attributes of each entity, and the frames in which they hold; negated ones are left out.
 
     Args:
         entities: ids, one for each instance that is drawn; an empty list counts as one entity without attributes.
-        frames: of the video; an attribute holds in a frame whose middle lies in its edge's interval.
+        times: middles of the frames; an attribute holds in a frame whose middle lies in its edge's interval.
 
     Returns:
         (K, A, W) and (K, A, F) float; A is at least 1.
@@ -242,8 +265,8 @@ def painted_attributes(
         for e in entities
     ] or [[]]
     most = max(1, *(len(attributes) for attributes in per_entity))
-    vectors, holds = torch.zeros(len(per_entity), most, encoder.width), torch.zeros(len(per_entity), most, frames)
-    time = torch.from_numpy(frame_times(frames)).float()
+    vectors, holds = torch.zeros(len(per_entity), most, encoder.width), torch.zeros(len(per_entity), most, len(times))
+    time = torch.from_numpy(times).float()
     for k, attributes in enumerate(per_entity):
         for a, (label, (start, end)) in enumerate(attributes):
             vectors[k, a] = encoder([("attribute", label)])[0]

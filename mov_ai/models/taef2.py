@@ -117,10 +117,10 @@ class TAEF2(AnyCodec):
 
 
 def _each_frame(network: nn.Module, video: Tensor) -> Tensor:
-    """(b, f, c, h, w) through a network of images, some frames at a time."""
-    flat = rearrange(video, "b f c h w -> (b f) c h w")
+    """(b, f, c, h, w) through a network of images, some frames at a time; float32 whatever the weights are."""
+    flat = rearrange(video, "b f c h w -> (b f) c h w").to(next(network.parameters()).dtype)
     chunks = [network(chunk.contiguous(memory_format=torch.channels_last)) for chunk in flat.split(_CHUNK)]
-    return rearrange(torch.cat(chunks), "(b f) c h w -> b f c h w", f=video.shape[1]).contiguous()
+    return rearrange(torch.cat(chunks), "(b f) c h w -> b f c h w", f=video.shape[1]).float().contiguous()
 
 
 def weights_in(folder: Path) -> list[Path]:

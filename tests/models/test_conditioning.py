@@ -12,7 +12,9 @@ from torch.testing import assert_close
 
 from mov_ai.graph import Edge, Layout, Node, SceneGraph, Track
 from mov_ai.graph.instances import MAX_COUNT, MAX_INSTANCES, drawn_entities
+from mov_ai.graph.time import frame_times
 from mov_ai.labels.coverage import SCENE_FIELDS
+from mov_ai.models.codec import AnyCodec
 from mov_ai.models.conditioning import (
     EDGES,
     MAX_ATTRIBUTES,
@@ -45,6 +47,37 @@ def test_any_valid_graph_can_be_conditioned_on(graph: SceneGraph, frames: int) -
         assert c.link_label.shape[:2] == c.link_ends.shape[:2]
         assert all(tensor.isfinite().all() for tensor in c.tensors().values())
         assert bool(c.keep_layout) == (layout is not None)
+
+
+def test_where_a_codec_compresses_time_boxes_and_intervals_are_as_they_are_then() -> None:
+    """Nine frames in three latent frames: the first alone, then four each, in whose middle the latent frame lies."""
+    graph, codec = ball_and_cube(), AnyCodec()
+    codec.frame_factor = 4
+    times = codec.latent_times(9)
+    assert times * 9 == pytest.approx([0.5, 3, 7])
+    boxes = np.zeros((2, 9, 6))
+    boxes[0, :, 0] = np.arange(9)
+    c = condition(graph, tracks_from_boxes(graph, boxes), ENCODER, 9, times=times)
+    assert c.boxes[0, 0, :, 0].tolist() == pytest.approx([0, 2.5, 6.5])
+    # Red until the middle, blue from then on.
+    assert c.attribute_holds[0, 0].tolist() == [[1, 1, 0], [0, 0, 1]]
+    # The denoiser takes latent frames to be even, at 1/6, 3/6 and 5/6: what ends at 4.5 of 9 frames ends between the
+    # last two, and so nearer to the second.
+    start, end = c.node_interval[0, [node.id for node in graph.nodes].index("roll")].tolist()
+    assert (start, end) == pytest.approx((0, 0.5 + (4.5 - 3) / (7 - 3) / 3))
+    assert c.node_interval[0, 0].tolist() == [0, 1]
+
+
+@supposing(st.integers(1, 8), st.integers(1, 60))
+def test_latent_frames_follow_the_frames_in_order(frame_factor: int, frames: int) -> None:
+    codec = AnyCodec()
+    codec.frame_factor = frame_factor
+    latent_frames, times = codec.latent_frames(frames), codec.latent_times(frames)
+    assert codec.whole_frames(latent_frames - 1) < frames <= codec.whole_frames(latent_frames)
+    assert len(times) == latent_frames
+    assert (np.diff([0, *times, 1]) > 0).all()
+    if frame_factor == 1:
+        assert (times == frame_times(frames)).all()
 
 
 def test_only_the_words_come_from_the_caption() -> None:

@@ -25,7 +25,7 @@ from tests.models.test_diffusers_codec import saved
 from tests.models.test_taef2 import random_taef2, write_published
 
 GRAPH = ball_and_cube()
-BOXES = [(0.3, 0.5, 0.3, 0.4, 4.0, 1.0), (0.7, 0.5, 0.3, 0.4, 5.0, 1.0)]
+BOXES: list[tuple[float, ...]] = [(0.3, 0.5, 0.3, 0.4, 4.0, 1.0), (0.7, 0.5, 0.3, 0.4, 5.0, 1.0)]
 
 
 def denoiser(folder: Path, channels: int = 4, stages: tuple[int, ...] = (32, 64)) -> Path:

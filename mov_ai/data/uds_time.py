@@ -1,13 +1,9 @@
-"""UDS-Time: how long people say that the events of the English Web Treebank's sentences last, and when they happen.
+"""UDS-Time: how long people say that the events of the English Web Treebank's sentences last.
 
 Source: github.com/decompositional-semantics-initiative/decomp (CC BY-SA 4.0); Vashishtha, Van Durme and White (2019),
-"Fine-Grained Temporal Relation Extraction". The data set has two layers, in two files:
-
-- Durations (`time.json`, the layer of sentences, normalised): for each predicate a value for each of eleven classes
-  from "instant" to "forever", and a confidence. Annotators are merged: a class's value is positive if someone chose it.
-- Timelines (`timelines.json`, the layer of documents, raw, UDS 2.0; decomp's
-  `data/2.0/raw/document/annotations/time.zip`): for pairs of predicates, each annotator's begin and end of both on one
-  slider from 0 to 100, as `rel-start1`, `rel-end1`, `rel-start2`, `rel-end2`.
+"Fine-Grained Temporal Relation Extraction". Of its two layers the one of sentences is read, normalised (`time.json`):
+for each predicate a value for each of eleven classes from "instant" to "forever", and a confidence. Annotators are
+merged: a class's value is positive if someone chose it.
 
 Sentences are the treebank's; the name of a predicate, such as `ewt-train-2255-semantics-pred-6`, ends in the number of
 its root word.
@@ -25,17 +21,11 @@ import numpy as np
 
 from mov_ai.data.storybench import SPLITS, held_out
 from mov_ai.errors import UsageError
-from mov_ai.graph import Interval
 from mov_ai.graph.files import read_json
 from mov_ai.graph.time import DURATIONS
 
 #: Steps of the duration scale by which two events must differ to be told apart; see `length_relation`.
 LENGTH_TOLERANCE = 1.0
-#: When the first of two events happens, relative to the second.
-TIME_RELATIONS = ("before", "after", "includes", "included", "equal", "overlap")
-#: Distance of two slider positions, of 100, that counts as none; see `time_relation`.
-TIME_TOLERANCE = 5.0
-_SLIDERS = ("rel-start1", "rel-end1", "rel-start2", "rel-end2")
 
 
 @dataclass(frozen=True)
@@ -61,30 +51,6 @@ class TimedEvent:
 
 
 @dataclass(frozen=True)
-class Timeline:
-    """What annotators say of when two events of one sentence happen.
-
-    Attributes:
-        first, second: places in `TimedSentence.events`, in the order of the text.
-        begin_end: per annotator, begin and end of the first and of the second event, each in [0, 100].
-        weights: per annotator, the confidence (of 0 to 4) plus one, as shares that sum to 1.
-    """
-
-    first: int
-    second: int
-    begin_end: tuple[tuple[float, float, float, float], ...]
-    weights: tuple[float, ...]
-
-    @property
-    def relation(self) -> tuple[float, ...]:
-        """Share of each of `TIME_RELATIONS`."""
-        shares = dict.fromkeys(TIME_RELATIONS, 0.0)
-        for (begin1, end1, begin2, end2), weight in zip(self.begin_end, self.weights, strict=True):
-            shares[time_relation((begin1, end1), (begin2, end2))] += weight
-        return tuple(shares.values())
-
-
-@dataclass(frozen=True)
 class TimedSentence:
     """A sentence of the treebank with its events, in the order of the text.
 
@@ -99,7 +65,6 @@ class TimedSentence:
     id: str
     text: str
     events: tuple[TimedEvent, ...]
-    timelines: tuple[Timeline, ...]
     document: str
     split: str
     original: str
@@ -116,28 +81,6 @@ def length_relation(first: float, second: float) -> str:
     return "shorter" if first < second else "longer"
 
 
-def time_relation(first: Interval, second: Interval, tolerance: float = TIME_TOLERANCE) -> str:
-    """Which of `TIME_RELATIONS` holds between two intervals; ends that are within the tolerance count as one place.
-
-    "before": the first ends by the time the second begins (Allen's before and meets). "includes": the second lies
-    within the first, which sticks out at one end at least (contains, started by, finished by). "equal": both ends are
-    the same. "overlap": what is left. "after" and "included" are the mirrors.
-    """
-    (begin1, end1), (begin2, end2) = first, second
-    starts, ends = begin2 - begin1, end1 - end2
-    if abs(starts) <= tolerance and abs(ends) <= tolerance:
-        return "equal"
-    if end1 <= begin2 + tolerance and begin1 < begin2:
-        return "before"
-    if end2 <= begin1 + tolerance and begin2 < begin1:
-        return "after"
-    if starts >= -tolerance and ends >= -tolerance:
-        return "includes"
-    if starts <= tolerance and ends <= tolerance:
-        return "included"
-    return "overlap"
-
-
 def length_pairs(sentence: TimedSentence) -> Iterator[tuple[int, int, str]]:
     """All pairs of a sentence's events, in the order of the text, with their `length_relation`."""
     for i, j in itertools.combinations(range(len(sentence.events)), 2):
@@ -145,12 +88,10 @@ def length_pairs(sentence: TimedSentence) -> Iterator[tuple[int, int, str]]:
 
 
 def load_sentences(folder: str | Path, treebank: str | Path) -> list[TimedSentence]:
-    """Read the sentences that have events with durations, and the timelines of their pairs where there are any.
-
-    Pairs across sentences are left out: the parser's question is about one sentence.
+    """Read the sentences that have events with durations.
 
     Args:
-        folder: holds `time.json`, `ud_ids.json` and, if at hand, `timelines.json`.
+        folder: holds `time.json` and `ud_ids.json`.
         treebank: holds UD English-EWT's `train.conllu`, `dev.conllu` and `test.conllu`.
 
     Raises:
@@ -160,7 +101,6 @@ def load_sentences(folder: str | Path, treebank: str | Path) -> list[TimedSenten
     source = folder / "time.json"
     durations, names = read_json(source), read_json(folder / "ud_ids.json")
     texts = _treebank(Path(treebank))
-    timelines = _timelines(folder / "timelines.json")
     sentences = []
     try:
         for uds_id in sorted(durations["data"]):
@@ -173,13 +113,11 @@ def load_sentences(folder: str | Path, treebank: str | Path) -> list[TimedSenten
                 if word in words
             ]
             events.sort(key=lambda event: event.span)
-            place = {event.word: i for i, event in enumerate(events)}
             sentences.append(
                 TimedSentence(
                     uds_id,
                     text,
                     tuple(events),
-                    tuple(_in_sentence(timelines.get(uds_id, {}), place)),
                     document,
                     SPLITS[held_out(document)],
                     uds_id.split("-")[1],
@@ -247,35 +185,3 @@ def _spans(text: str, rows: list[list[str]]) -> dict[int, tuple[int, int]]:
         if int(number) == last:
             position = whole_end
     return spans
-
-
-def _timelines(path: Path) -> dict[str, dict[tuple[int, int], dict[str, Any]]]:
-    """Sentence name -> (word, word) -> attributes, from the raw layer of documents; empty if there is no such file."""
-    if not path.is_file():
-        return {}
-    timelines: dict[str, dict[tuple[int, int], dict[str, Any]]] = {}
-    try:
-        for edges in read_json(path)["data"].values():
-            for name, attributes in edges.items():
-                # "ewt-train-1-document-pred-3%%ewt-train-1-document-pred-9"
-                (first, one), (second, two) = (end.split("-document-pred-") for end in name.split("%%"))
-                if first == second and "time" in attributes:
-                    timelines.setdefault(first, {})[int(one), int(two)] = attributes["time"]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(
-            f"{path}: not UDS-Time's raw timelines of documents ({type(error).__name__}: {error}); fetch it again"
-        ) from None
-    return timelines
-
-
-def _in_sentence(pairs: Mapping[tuple[int, int], Mapping[str, Any]], place: Mapping[int, int]) -> Iterator[Timeline]:
-    for (one, two), attributes in sorted(pairs.items()):
-        if one not in place or two not in place:
-            continue
-        annotators = sorted(attributes[_SLIDERS[0]]["value"])
-        rows = np.array([[float(attributes[s]["value"][a]) for s in _SLIDERS] for a in annotators])
-        weights = np.array([1.0 + float(attributes[_SLIDERS[0]]["confidence"][a]) for a in annotators])
-        if place[one] > place[two]:
-            one, two, rows = two, one, rows[:, [2, 3, 0, 1]]
-        shares = tuple((weights / weights.sum()).tolist())
-        yield Timeline(place[one], place[two], tuple(map(tuple, rows.tolist())), shares)

@@ -39,9 +39,8 @@ class Measurement:
 
     Attributes:
         likeliest: which one of the four below explains best how the box changed, if only one of them happened.
-        sideways: way to the right from the interval's first to its last frame.
-        inward: way away from the camera.
-        upward: way up.
+        sideways, inward, upward: ways to the right, away from the camera and up, from the interval's first to its last
+            frame.
         growth: log of last over first size.
         base: way of the base in the image, share of the frame.
         rise, drop: how far the highest place is above the start and above the end.
@@ -99,8 +98,7 @@ def measure(track: Track, interval: Interval, expected: np.ndarray) -> Measureme
     seen = float(track.seen[inside].mean()) if inside.any() else 0.0
     picked = np.flatnonzero(inside & track.seen)
     if len(picked) < 2:
-        nan = float("nan")
-        return Measurement(None, nan, nan, nan, nan, nan, nan, nan, nan, nan, before, after, seen)
+        return Measurement(None, *[float("nan")] * 9, before, after, seen)
     boxes = track.boxes
     first, last = _ends(boxes[picked], times[picked])
     base_of = _BASE[track.shape_name()]

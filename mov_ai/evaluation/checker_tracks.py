@@ -53,11 +53,8 @@ class Track:
     """One object through F frames; rows of frames in which it is not seen hold NaN.
 
     Attributes:
-        boxes: (F, 4) centre x, y, width, height of the whole object, in [0, 1].
         cells: (F,) cells of 2x2 pixels of a 128-pixel frame that show it, 0 where it is not seen.
-        shape: (F, 4) probabilities in the order of `SHAPE_NAMES`.
-        color: (F, 8) probabilities in the order of `COLOR_NAMES`.
-        turn: (F, 2) as `Detection.turn`.
+        boxes, shape, color, turn: (F, 4), (F, 4), (F, 8), (F, 2), as `Detection` has them.
     """
 
     boxes: np.ndarray
@@ -93,14 +90,9 @@ class Track:
 
 
 def to_planes(video: np.ndarray | Tensor) -> Tensor:
-    """Frames as the network wants them.
+    """Frames uint8 (F, H, W, 3), square, of 32 pixels or more -> (F, 3, 128, 128) in [-1, 1] for the network.
 
-    Args:
-        video: uint8 (F, H, W, 3), square, at least 32 pixels; larger frames are averaged down over areas to 128,
-            smaller ones are enlarged.
-
-    Returns:
-        (F, 3, 128, 128) in [-1, 1].
+    Larger frames are averaged down over areas, smaller ones are enlarged.
 
     Raises:
         UsageError: if it is not such a video.
@@ -147,9 +139,7 @@ def _group(
 ) -> list[Detection]:
     """Gather cells that vote for the same centre and have the same colour; an object of two colours is joined again.
 
-    Args:
-        background: (64, 64).
-        shape, color, box, turn: (4, 8, 4 or 2, 64, 64).
+    All are (64, 64), of shape, color, box and turn 4, 8, 4 and 2 such maps.
     """
     inside = background < _BACKGROUND
     shapes, colors, boxes, turns = (values[:, inside].T for values in (shape, color, box, turn))
@@ -207,10 +197,8 @@ def _seen_box(
 
     Args:
         labels: (64, 64) number of the object in each cell, 0 where there is none.
-        number: the object.
         nearer: numbers of the objects that may hide it.
         objectness: (64, 64) probability that there is an object; it places an edge within a cell.
-        voted_box: (4,) the box voted for.
     """
     cells = labels == number
     border = np.zeros_like(cells)

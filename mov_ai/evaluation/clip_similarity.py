@@ -20,13 +20,9 @@ class ClipSimilarity:
 
     CLIPSIM of Wu et al., "GODIVA" (2021). Frames are prepared as the checkpoint's own processor does (for OpenAI's:
     the shorter side to 224, then a crop of the centre); texts are cut to the length that the network takes.
-
-    Attributes:
-        network, weights: as `Provenance` takes them.
     """
 
     def __init__(self, model: Any, processor: Any, network: str, weights: str) -> None:
-        """Wrap transformers' model and processor."""
         self._model, self._processor = model.eval().requires_grad_(False), processor
         self.network, self.weights = network, weights
 
@@ -62,11 +58,7 @@ class ClipSimilarity:
 
     @torch.no_grad()
     def similarity(self, text: str, frames: np.ndarray) -> float:
-        """Mean cosine over frames uint8 (T, H, W, 3); [-1, 1], higher is better.
-
-        Raises:
-            UsageError: as `check_video`.
-        """
+        """Mean cosine over frames uint8 (T, H, W, 3); [-1, 1], higher is better."""
         check_video(frames)
         words = self._processor.tokenizer([text], padding=True, truncation=True, return_tensors="pt")
         text_features = _unit(self._model.get_text_features(**words))

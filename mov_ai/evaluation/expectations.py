@@ -20,7 +20,6 @@ class Expectation:
     """What the graph says of one entity, for every frame.
 
     Attributes:
-        node: the entity.
         shape: name in `SHAPE_NAMES`, or None if the world does not know the word.
         colors: the colours said, with their intervals, in order of time.
         visible: (F,) bool, where the graph lets it be seen.
@@ -111,29 +110,23 @@ def expectations(graph: SceneGraph, frames: int) -> dict[str, Expectation]:
 def match(
     expected: dict[str, Expectation], tracks: list[Track], frames: int
 ) -> tuple[dict[str, list[Track]], list[Track]]:
-    """Give tracks to entities by their looks alone, so that the sum over all entities is best.
+    """Give tracks to entities by their looks alone, so that the sum of fits over all entities is best.
 
     Returns:
         Entity -> a track for each of its instances, empty ones (which fail every check) where too few are left; and
         the tracks that nobody was given.
     """
-    assigned = _assign(expected, tracks)
-    used = {index for indices in assigned.values() for index in indices}
-    rest = [track for index, track in enumerate(tracks) if index not in used]
-    matched = {
-        entity: [tracks[i] if i >= 0 else Track.empty(frames) for i in indices] for entity, indices in assigned.items()
-    }
-    return matched, rest
-
-
-def _assign(expected: dict[str, Expectation], tracks: list[Track]) -> dict[str, list[int]]:
-    """Entity -> index of a track for each of its instances, -1 where there is none left; the best sum of fits."""
     slots = [entity for entity, e in expected.items() if not e.node.negated for _ in range(e.node.count)]
-    assigned: dict[str, list[int]] = {entity: [] for entity in expected}
     fits = np.array([[expected[entity].fit(track) for track in tracks] for entity in slots])
     fits = fits.reshape(len(slots), len(tracks))
     partner = dict(zip(*(indices.tolist() for indices in linear_sum_assignment(-fits)), strict=True))
+    matched: dict[str, list[Track]] = {entity: [] for entity in expected}
+    given = set()
     for slot, entity in enumerate(slots):
         index = partner.get(slot, -1)
-        assigned[entity].append(index if index >= 0 and fits[slot, index] > 0 else -1)
-    return assigned
+        if index >= 0 and fits[slot, index] > 0:
+            matched[entity].append(tracks[index])
+            given.add(index)
+        else:
+            matched[entity].append(Track.empty(frames))
+    return matched, [track for index, track in enumerate(tracks) if index not in given]

@@ -22,11 +22,7 @@ _Loaded = TypeVar("_Loaded")
 
 
 class Recognition(Protocol):
-    """The embedded network that recognises what a video shows. Frames are uint8 (T, H, W, 3).
-
-    Attributes:
-        network, weights: as `Provenance` takes them.
-    """
+    """The embedded network that recognises what a video shows. Frames are uint8 (T, H, W, 3)."""
 
     @property
     def network(self) -> str: ...
@@ -46,18 +42,13 @@ class Recognition(Protocol):
 
 
 class TextSimilarity(Protocol):
-    """A network that says how well a text fits a video: higher is better.
-
-    Attributes:
-        network, weights: as `Provenance` takes them.
-    """
+    """A network that says how well a text fits a video uint8 (T, H, W, 3): higher is better."""
 
     @property
     def network(self) -> str: ...
     @property
     def weights(self) -> str: ...
-    def similarity(self, text: str, frames: np.ndarray, /) -> float:
-        """Of a text and frames uint8 (T, H, W, 3)."""
+    def similarity(self, text: str, frames: np.ndarray, /) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -65,12 +56,10 @@ class MetricNetworks:
     """What is there to measure with.
 
     Attributes:
-        recognition: features, classes, and features of frames, embedded.
-        text_video: similarity of text and video, embedded.
+        recognition, text_video: the embedded ones.
         clip: similarity of text and frames, given by the user.
         i3d: StyleGAN-V's TorchScript.
-        lpips: the `lpips` package's network on torchvision's backbone.
-        lpips_network: which backbone.
+        lpips, lpips_network: the `lpips` package's network, and which of torchvision's backbones it has.
         flow: for smoothness, warping and motion.
         device: where the embedded networks and I3D compute.
     """
@@ -92,9 +81,7 @@ def load_networks(
 
     Args:
         clip: folder of a transformers CLIP checkpoint.
-        lpips: backbone of LPIPS, one of `LPIPS_NETWORKS`.
         flow: "classical", which needs no weights, or "raft", which is far slower.
-        device: where the embedded networks and I3D compute.
 
     Raises:
         UsageError: for another `lpips` or `flow`, or a `clip` that is none.

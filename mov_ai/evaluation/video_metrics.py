@@ -105,11 +105,7 @@ class ReferenceValues:
 
 
 def quantities(networks: MetricNetworks, prompts: Mapping[str, str] | None = None) -> list[Quantity]:
-    """What is measured on each video.
-
-    Args:
-        prompts: video's name -> text, for similarity; videos without one are left out of it.
-    """
+    """What is measured on each video; similarity to its prompt (video's name -> text), where it has one."""
     recognition = networks.recognition
     recognition_source: dict[str, Any] = {"network": recognition.network, "weights": recognition.weights}
     result = [
@@ -220,10 +216,8 @@ def figures(
     Args:
         generated: of a pass with `quantities(networks, prompts)`.
         reference: the set that distances are taken to.
-        real: what stands beside each figure as real clips' own; their distance to the reference too, so they should not
-            be the reference's own videos.
+        real: what stands beside each figure as real clips' own; not the reference's own videos, whose distance is 0.
         parameters: what else the figures depend on, such as the prompts.
-        seed: of the bootstrap.
     """
     maker = _Maker(networks, generated, reference, real, dict(parameters or {}), seed)
     result: dict[str, Figure] = {}
@@ -243,12 +237,7 @@ def pair_figures(
     parameters: Mapping[str, Any] | None = None,
     seed: int = 0,
 ) -> dict[str, Figure]:
-    """Metrics of pairs.
-
-    Args:
-        pairs: of a pass with `pair_quantities(networks)`; or why there are none.
-        reference: what the truths are.
-    """
+    """Metrics of pairs, from a pass with `pair_quantities(networks)`; `reference` says what the truths are."""
     if isinstance(pairs, Absent):
         return dict.fromkeys(PAIR_MEANS, Figure(pairs))
     maker = _Maker(networks, pairs, None, None, dict(parameters or {}), seed)

@@ -29,7 +29,6 @@ class Quantity:
     Attributes:
         name: unique in a pass.
         measure: takes a few items, gives a number or an array for each; None where there is nothing to measure.
-        network, weights: as `Provenance` takes them.
         parameters: what else the values depend on, in words; part of the name under which they may be kept.
     """
 
@@ -45,7 +44,6 @@ class Values:
     """What a pass found.
 
     Attributes:
-        settings: of the videos.
         names: of all videos, in the order in which they came.
         of: quantity -> name of the video -> value.
         seconds: quantity -> wall seconds of the whole pass.
@@ -85,12 +83,7 @@ def each(measure: Callable[..., ArrayLike | None]) -> Callable[[Sequence[Item]],
 
 
 def measure(items: Iterable[Item], quantities: Sequence[Quantity], settings: Settings, batch: int = 4) -> Values:
-    """Measure all quantities on every item; memory of `batch` items, whatever their number.
-
-    Args:
-        items: with different names.
-        batch: how many are handed to a quantity together.
-    """
+    """Measure all quantities on every item, `batch` at a time, which is all that memory holds; names differ."""
     values = Values(settings, of={quantity.name: {} for quantity in quantities})
     stream = iter(items)
     while chunk := list(itertools.islice(stream, batch)):

@@ -65,8 +65,6 @@ class Parts:
         checkpoint: the pipeline's name for the report.
         digest: of everything that decides its videos.
         load_pipeline: called only if a video is not there yet.
-        benchmark: prompts and checker.
-        networks: of the metrics.
         real_clip: (seed, size) -> frames of a clip of the world.
     """
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mov_ai.data.storybench import Story, intervals_of
-from mov_ai.data.uds_time import TIME_RELATIONS, TimedSentence, length_pairs, time_relation
+from mov_ai.data.uds_time import TimedSentence, length_pairs
 from mov_ai.errors import UsageError
 from mov_ai.graph import Interval, Node, SceneGraph
 from mov_ai.graph.time import LENGTH_RELATIONS
@@ -221,58 +221,19 @@ def length_figures(
 
 
 def graph_figures(sentences: Sequence[TimedSentence], graphs: Sequence[SceneGraph | None]) -> dict[str, float]:
-    """What the scene graphs themselves say of the pairs of events.
-
-    Returns:
-        `coverage`: share of pairs of a sentence's events that are both events of the graph. Where the data set's
-        timelines are there: `time_pairs`, the relations' `time_majority` share, `time_accuracy` with pairs that are
-        not covered counted as wrong, `time_accuracy_covered`, `time_macro_f1`, and `time_error`, the mean distance of
-        begins and ends of covered pairs, each pair stretched to [0, 1].
-    """
+    """`coverage`: share of the pairs of a sentence's events that are both events of the scene graph."""
     covered: list[tuple[float, float]] = []
-    gold: list[str] = []
-    guess: list[str] = []
-    errors: list[float] = []
     for sentence, graph in zip(sentences, graphs, strict=True):
         events = graph.of_type("event") if graph else []
         nodes = [_event_at(events, event.span) for event in sentence.events]
         pairs = list(itertools.combinations(nodes, 2))
         covered.append((sum(a is not None and b is not None and a is not b for a, b in pairs), len(pairs)))
-        for timeline in sentence.timelines:
-            shares = timeline.relation
-            gold.append(TIME_RELATIONS[int(np.argmax(shares))])
-            a, b = nodes[timeline.first], nodes[timeline.second]
-            if a is None or b is None or a is b:
-                guess.append("")
-                continue
-            # The graph's intervals are exact: only rounding is tolerated.
-            guess.append(time_relation(a.interval, b.interval, tolerance=1e-3))
-            people = np.average(timeline.begin_end, axis=0, weights=timeline.weights)
-            errors.append(float(np.abs(_stretched(people) - _stretched([*a.interval, *b.interval])).mean()))
-    result = mean_with_interval("coverage", covered, [sentence.document for sentence in sentences])
-    if gold:
-        right = np.array([a == b for a, b in zip(gold, guess, strict=True)])
-        is_covered = np.array([bool(answer) for answer in guess])
-        result |= {
-            "time_pairs": float(len(gold)),
-            "time_majority": Counter(gold).most_common(1)[0][1] / len(gold),
-            "time_accuracy": float(right.mean()),
-            "time_accuracy_covered": float(right[is_covered].mean()) if is_covered.any() else 0.0,
-            "time_macro_f1": macro_f1(gold, guess, TIME_RELATIONS),
-            "time_error": float(np.mean(errors)) if errors else 1.0,
-        }
-    return result
+    return mean_with_interval("coverage", covered, [sentence.document for sentence in sentences])
 
 
 def _event_at(events: Sequence[Node], span: tuple[int, int]) -> Node | None:
     """The event whose words touch a range."""
     return next((e for e in events if e.span is not None and e.span[0] < span[1] and span[0] < e.span[1]), None)
-
-
-def _stretched(begin_end: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Begins and ends, moved and scaled so that the first is 0 and the last 1."""
-    values = np.asarray(begin_end, dtype=float)
-    return (values - values.min()) / max(float(np.ptp(values)), 1e-9)
 
 
 # -- statistics --------------------------------------------------------------------------------------------------------

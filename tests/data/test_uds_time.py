@@ -5,11 +5,9 @@ from pathlib import Path
 import pytest
 
 from mov_ai.data.uds_time import (
-    TIME_RELATIONS,
     length_pairs,
     length_relation,
     load_sentences,
-    time_relation,
 )
 from mov_ai.errors import UsageError
 from mov_ai.graph.time import DURATIONS, LENGTH_RELATIONS
@@ -46,16 +44,6 @@ TREEBANK = """# newdoc id = doc-a
 
 def answers(confidence: float = 1.0, **chosen: float) -> dict:
     return {"time": {f"dur-{d}": {"value": chosen.get(d, -1.2), "confidence": confidence} for d in DURATIONS}}
-
-
-def slider(begin1: float, end1: float, begin2: float, end2: float, annotators: int = 1, trust: int = 4) -> dict:
-    values = {"rel-start1": begin1, "rel-end1": end1, "rel-start2": begin2, "rel-end2": end2}
-    names = [f"time-annotator-{i}" for i in range(annotators)]
-    return {
-        "time": {
-            k: {"value": dict.fromkeys(names, v), "confidence": dict.fromkeys(names, trust)} for k, v in values.items()
-        }
-    }
 
 
 @pytest.fixture
@@ -109,53 +97,8 @@ def test_pairs_say_which_event_lasts_longer(folders):
     assert [length_relation(3.0, x) for x in (2.0, 2.5, 3.9, 4.0)] == ["longer", "same", "same", "shorter"]
 
 
-def test_timelines_are_read_where_they_are_there_and_turned_into_the_order_of_the_text(folders):
-    uds, treebank = folders
-    assert load_sentences(uds, treebank)[0].timelines == ()
-    names = "ewt-train-1-document-pred-5%%ewt-train-1-document-pred-2"
-    across = "ewt-train-1-document-pred-5%%ewt-train-2-document-pred-4"
-    document = {names: slider(50, 90, 10, 40, annotators=2), across: slider(0, 1, 2, 3)}
-    (uds / "timelines.json").write_text(json.dumps({"metadata": {}, "data": {"doc-a": document}}))
-    (timeline,) = load_sentences(uds, treebank)[0].timelines
-    assert (timeline.first, timeline.second) == (0, 1)
-    assert timeline.begin_end == ((10, 40, 50, 90), (10, 40, 50, 90))
-    assert timeline.weights == (0.5, 0.5)
-    assert dict(zip(TIME_RELATIONS, timeline.relation, strict=True))["before"] == 1
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "relation"),
-    [
-        ((0, 40), (60, 100), "before"),
-        ((0, 50), (48, 100), "before"),
-        ((60, 100), (0, 40), "after"),
-        ((0, 100), (30, 60), "includes"),
-        ((0, 100), (0, 60), "includes"),
-        ((30, 60), (0, 100), "included"),
-        ((0, 100), (3, 98), "equal"),
-        ((0, 60), (40, 100), "overlap"),
-        ((10, 12), (12, 14), "equal"),
-    ],
-)
-def test_time_relations(first, second, relation):
-    assert time_relation(first, second) == relation
-
-
-def test_mirrored_intervals_have_mirrored_relations():
-    mirror = dict(zip(TIME_RELATIONS, ("after", "before", "included", "includes", "equal", "overlap"), strict=True))
-    steps = range(0, 101, 20)
-    intervals = [(begin, end) for begin in steps for end in steps if begin < end]
-    for first in intervals:
-        for second in intervals:
-            assert time_relation(second, first) == mirror[time_relation(first, second)]
-
-
 def test_other_files_are_refused(folders):
     uds, treebank = folders
-    (uds / "timelines.json").write_text(json.dumps({"data": {"doc": {"a%%b": {}}}}))
-    with pytest.raises(UsageError, match="not UDS-Time's raw timelines"):
-        load_sentences(uds, treebank)
-    (uds / "timelines.json").unlink()
     (uds / "time.json").write_text(json.dumps({"data": {"ewt-train-7": {}}}))
     with pytest.raises(UsageError, match="not UDS-Time's normalised durations"):
         load_sentences(uds, treebank)

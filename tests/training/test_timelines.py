@@ -31,7 +31,7 @@ def timed(text: str, words: dict[str, str], split: str = "train") -> TimedSenten
         TimedEvent((text.index(word), text.index(word) + len(word)), 1, tuple(float(d == said) for d in DURATIONS), 0.5)
         for word, said in words.items()
     )
-    return TimedSentence(f"ewt-{text[:3]}", text, events, (), "doc", split, "train")
+    return TimedSentence(f"ewt-{text[:3]}", text, events, "doc", split, "train")
 
 
 SENTENCES = [timed("He sat down and slept.", {"sat": "seconds", "slept": "hours"}), timed("I run.", {"run": "hours"})]

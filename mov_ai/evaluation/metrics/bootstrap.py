@@ -17,10 +17,7 @@ _BLOCK = 1 << 20
 def mean_interval(
     values: Sequence[float] | np.ndarray, resamples: int = MEAN_RESAMPLES, seed: int = 0
 ) -> tuple[float, float]:
-    """The percentile interval of a mean: 2.5 % and 97.5 % of the means of resampled values.
-
-    Args:
-        values: (N,), in any unit; the interval is in the same. N ≥ 2.
+    """The percentile interval of a mean: 2.5 % and 97.5 % of the means of resampled values (N,).
 
     Raises:
         UsageError: for fewer than 2 values. ValueError: if one is not finite.
@@ -91,7 +88,6 @@ def set_interval(
     size; it does not remove the value's own bias with the size.
 
     Args:
-        statistic: takes as many arrays as there are sets.
         sets: each (N_i, ...), N_i ≥ 2.
         value: the statistic of the sets as they are.
         minimum: what the statistic cannot be below; the interval is cut there.

@@ -35,10 +35,7 @@ FrameDistance = Callable[[Tensor, Tensor], Tensor]
 def psnr(video: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Peak signal-to-noise ratio: 10 log10(255² / MSE) dB over all pixels and channels of a frame; higher is better.
 
-    Range [0, 100]: frames without any difference, and none but those in practice, are 100 dB instead of infinite.
-
-    Returns:
-        (T,), T ≥ 1.
+    (T,), range [0, 100]: frames without any difference, and none but those in practice, are 100 dB instead of infinite.
 
     Raises:
         UsageError: as `same_shape`.
@@ -54,14 +51,11 @@ def psnr(video: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def ssim(video: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Structural similarity, the mean over a frame and its channels; [-1, 1], higher is better.
+    """Structural similarity, the mean over a frame and its channels: (T,), [-1, 1], higher is better.
 
     Wang et al., "Image quality assessment: from error visibility to structural similarity" (2004), with its settings:
     Gaussian window of 11 pixels and σ 1.5, K1 0.01, K2 0.03, data range 255; only places where the window is inside the
     frame. From scikit-image: torchmetrics, as of 1.9, also averages over the border, where it reflects the frame.
-
-    Returns:
-        (T,), T ≥ 1.
 
     Raises:
         UsageError: as `same_shape`, or for frames smaller than 11×11.
@@ -85,12 +79,11 @@ def load_lpips(net: str = "alex", path: str | Path | None = None) -> nn.Module |
 
     Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric" (CVPR 2018).
 
+    Two batches (B, 3, H, W) in [-1, 1] -> (B, 1, 1, 1).
+
     Args:
         net: "alex" (what most papers quote), "vgg" or "squeeze".
         path: the backbone's file, trusted to be the right one; looked for, and checked, as `find_weights` does if None.
-
-    Returns:
-        Called with two batches (B, 3, H, W) in [-1, 1] it gives (B, 1, 1, 1).
 
     Raises:
         UsageError: for another `net`. MovAIError: if the file is not that backbone.
@@ -148,9 +141,7 @@ def _unit(features: Tensor) -> Tensor:
 
 
 def between_consecutive_frames(video: np.ndarray, distance: FrameDistance) -> np.ndarray:
-    """Distance of each frame to the next: (T - 1,), T ≥ 2.
-
-    With LPIPS, [0, about 1]. No direction by itself: a frozen video has 0. Put it beside the real clips' value.
+    """Distance of each frame to the next: (T - 1,). No direction by itself: a frozen video has 0.
 
     Raises:
         UsageError: as `check_video`, or for frames smaller than 32×32.
@@ -160,7 +151,7 @@ def between_consecutive_frames(video: np.ndarray, distance: FrameDistance) -> np
 
 
 def to_reference_frames(video: np.ndarray, reference: np.ndarray, distance: FrameDistance) -> np.ndarray:
-    """Distance of each frame to the reference's: (T,), T ≥ 1; lower is better.
+    """Distance of each frame to the reference's: (T,); lower is better.
 
     Raises:
         UsageError: as `same_shape`, or for frames smaller than 32×32.

@@ -19,11 +19,8 @@ def inception_score(probabilities: np.ndarray, splits: int = SPLITS) -> float:
     Salimans et al., "Improved Techniques for Training GANs" (2016). Biased downward at small n: at most the size of a
     split. Splits are as theirs, samples i N // splits to (i + 1) N // splits.
 
-    Args:
-        probabilities: (N, C), each row from 0 to 1 with sum 1; N ≥ 2 for each split.
-
     Raises:
-        UsageError: for another shape, rows that are no probabilities, or too few samples.
+        UsageError: if it is not (N, C) with rows of sum 1, N ≥ 2 for each split.
     """
     p = _check(probabilities)
     if splits < 1 or len(p) < 2 * splits:
@@ -56,14 +53,7 @@ def inception_score_result(
     resamples: int = SET_RESAMPLES,
     seed: int = 0,
 ) -> MetricResult:
-    """`inception_score` with its interval; fewer splits if there are fewer than 10 videos in each, and a note of it.
-
-    Args:
-        probabilities: as `inception_score`, N ≥ 2.
-
-    Raises:
-        UsageError: as `inception_score`.
-    """
+    """`inception_score` with its interval; fewer splits if there are fewer than 10 videos in each, and a note of it."""
     p = _check(probabilities)
     used = max(1, min(splits, len(p) // 10))
     value = inception_score(p, used)

@@ -20,11 +20,7 @@ I3D_NETWORK = "I3D, 400 Kinetics logits, StyleGAN-V TorchScript"
 
 
 def same_shape(video: np.ndarray, reference: np.ndarray) -> None:
-    """Check that two videos can be compared frame by frame.
-
-    Raises:
-        UsageError: as `check_video`, or if their shapes differ.
-    """
+    """Check that two videos can be compared frame by frame; UsageError as `check_video`, or if their shapes differ."""
     check_video(video)
     check_video(reference, name="reference")
     if video.shape != reference.shape:
@@ -38,10 +34,7 @@ def to_i3d(video: np.ndarray) -> Tensor:
     """What the I3D network takes: (3, T, 224, 224) float32 in [-1, 1], frames resized bilinearly to 224×224.
 
     As StyleGAN-V does inside its TorchScript (`rescale=True, resize=True`): the frame is stretched, not cropped,
-    corners not aligned, without antialiasing; 0 becomes -1 and 255 becomes 1. T ≥ 10.
-
-    Raises:
-        UsageError: as `check_video`, or for fewer than 10 frames.
+    corners not aligned, without antialiasing; 0 becomes -1 and 255 becomes 1. UsageError for T < 10.
     """
     check_video(video, I3D_MIN_FRAMES)
     frames = torch.from_numpy(np.ascontiguousarray(video)).permute(0, 3, 1, 2).float()

@@ -2,7 +2,8 @@
 
 After VBench (Huang et al., "VBench: Comprehensive Benchmark Suite for Video Generative Models", CVPR 2024) where its
 definition needs no download. Where another network stands in for VBench's, the result names it, and the figures do not
-compare with VBench's. `mean_over_videos` makes results of them. All take uint8 videos (T, H, W, 3).
+compare with VBench's. All take uint8 videos (T, H, W, 3), and raise UsageError for others: too short, or smaller than
+16×16 for optical flow.
 """
 
 from __future__ import annotations
@@ -27,9 +28,6 @@ def temporal_flickering(video: np.ndarray) -> float:
     """1 - mean |frame - next frame| / 255 over pixels, channels and pairs; [0, 1], higher is better. T ≥ 2.
 
     VBench's definition. VBench measures it on static scenes only: motion lowers it, and a frozen video has 1.
-
-    Raises:
-        UsageError: as `check_video`.
     """
     check_video(video, 2)
     differences = [np.abs(a.astype(np.int16) - b).mean() for a, b in pairwise(video)]
@@ -41,12 +39,8 @@ def motion_smoothness(video: np.ndarray, flow: OpticalFlow) -> float:
 
     VBench's definition, which drops the odd frames and interpolates them again, but by AMT. Here both neighbours are
     warped half the way along the flow between them and averaged. A frozen video has 1.
-
-    Raises:
-        UsageError: as `check_video`, or for frames smaller than 16×16.
     """
-    check_video(video, 3)
-    _check_side(video)
+    _check(video, 3)
     middles = np.arange(1, len(video) - 1, 2)
     total = 0.0
     for start in range(0, len(middles), _PAIRS_AT_ONCE):
@@ -63,12 +57,8 @@ def warping_error(video: np.ndarray, flow: OpticalFlow) -> float:
     Lai et al., "Learning Blind Video Temporal Consistency" (ECCV 2018), E_warp, with colours in [0, 1] and the mean
     over channels: Σ M |V_t - V̂_{t+1}|² / Σ M for each pair, then the mean over pairs. M says which pixels are visible
     (`visible`); a pair that has less than 1 % of them is measured on all. A frozen video has 0.
-
-    Raises:
-        UsageError: as `check_video`, or for frames smaller than 16×16.
     """
-    check_video(video, 2)
-    _check_side(video)
+    _check(video, 2)
     errors = []
     for first, second in _pairs(video):
         forward, backward = flow(first, second), flow(second, first)
@@ -110,15 +100,8 @@ def dynamic_degree(video: np.ndarray, fps: float, flow: OpticalFlow) -> bool:
     VBench's definition, with its RAFT replaced by `flow`: of about 8 frames a second, a pair moves if the mean of the
     largest 5 % of the flow's lengths is above 6 px × side / 256 × max(1, 8 / fps), side the shorter one; the video
     moves if at least a quarter as many pairs as frames do (VBench rounds that to 0 for 2; here it is at least 1).
-
-    Args:
-        fps: frames per second, above 0.
-
-    Raises:
-        UsageError: as `check_video`, for frames smaller than 16×16, or another frame rate.
     """
-    check_video(video, 2)
-    _check_side(video)
+    _check(video, 2)
     if not 0 < fps < float("inf"):
         raise UsageError(f"dynamic degree: expected frames per second above 0, got {fps}")
     sampled = video[:: max(1, round(fps / 8))]
@@ -135,7 +118,8 @@ def dynamic_degree(video: np.ndarray, fps: float, flow: OpticalFlow) -> bool:
     return moving >= max(1, round(4 * len(sampled) / 16))
 
 
-def _check_side(video: np.ndarray) -> None:
+def _check(video: np.ndarray, frames: int) -> None:
+    check_video(video, frames)
     if min(video.shape[1:3]) < FLOW_MIN_SIDE:
         raise UsageError(
             f"optical flow: expected frames of at least 16×16 pixels, got {video.shape[1]}×{video.shape[2]}"

@@ -21,17 +21,10 @@ _CLIP_SIDE, _FRAME_SIDE, _COLUMNS = 256, 128, 8
 def write_pictures(
     folder: Path, name: str, frames: np.ndarray, fps: float, truth: np.ndarray | None = None
 ) -> tuple[str, str]:
-    """Write the clip and the sheet of a video.
+    """Write the clip and the sheet of a video uint8 (T, H, W, 3); returns both files, relative to the report's folder.
 
     Args:
-        folder: of the report.
-        name: of the video.
-        frames: uint8 (T, H, W, 3).
-        fps: frames per second.
         truth: a real video of as many frames to show below it on the sheet.
-
-    Returns:
-        The two files, relative to the folder.
 
     Raises:
         MovAIError: if they cannot be written.

@@ -14,11 +14,7 @@ _ROW, _TOP, _BOTTOM = 30.0, 12.0, 40.0
 
 
 def categories_plot(scores: Mapping[str, CategoryScore | Absent]) -> str:
-    """A bar for each category with its interval; a tick and a lighter band where the checker's ceiling is.
-
-    Args:
-        scores: category -> score; absent ones keep their row, without a bar.
-    """
+    """A bar for each category with its interval; a tick and a lighter band where the checker's ceiling is."""
     height = _TOP + _ROW * len(scores) + _BOTTOM
     span = _WIDTH - _LABEL - _RIGHT
     floor = _TOP + _ROW * len(scores)
@@ -62,7 +58,6 @@ def bias_plot(
     Args:
         curve: (n, distance), at least two, n growing.
         limit: the distance extrapolated to infinitely many videos, if it is known, with its interval.
-        name: of the distance.
     """
     left, right, top, floor, height = 70.0, 150.0, 16.0, 230.0, 280.0
     all_values = [value for _, value in curve] + ([limit] if limit is not None else []) + list(limit_interval or ())

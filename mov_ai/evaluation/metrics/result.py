@@ -129,20 +129,6 @@ class Absent:
         return {"absent": f"{self.reason}; {self.command}"}
 
 
-def why_not_comparable(a: MetricResult | Absent, b: MetricResult | Absent) -> list[str]:
-    """In what two results differ of what they depend on: metric, network, weights, n, settings, reference, parameters.
-
-    Returns:
-        One line for each reason why they may not stand in one column; empty if they may.
-    """
-    for result in (a, b):
-        if isinstance(result, Absent):
-            return [f"absent: {result.reason}"]
-    assert isinstance(a, MetricResult)
-    assert isinstance(b, MetricResult)
-    return differences(_dependencies(a), _dependencies(b))
-
-
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
     """One line for each key whose values differ; floats are equal within 1e-6 of their size."""
     return [
@@ -152,9 +138,10 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str
     ]
 
 
-def _dependencies(result: MetricResult) -> dict[str, Any]:
+def dependencies(result: MetricResult) -> dict[str, Any]:
+    """What a result depends on; two may stand in one column only if they have no `differences` in it."""
     reference = result.provenance.reference
-    dependencies: dict[str, Any] = {
+    depends_on: dict[str, Any] = {
         "metric": result.name,
         "network": result.network,
         "weights": result.weights,
@@ -163,9 +150,9 @@ def _dependencies(result: MetricResult) -> dict[str, Any]:
         "reference": None if reference is None else reference.name,
     }
     if reference is not None:
-        dependencies["n of the reference"] = reference.n
-        dependencies |= {f"{key} of the reference": value for key, value in asdict(reference.settings).items()}
-    return dependencies | dict(result.parameters)
+        depends_on["n of the reference"] = reference.n
+        depends_on |= {f"{key} of the reference": value for key, value in asdict(reference.settings).items()}
+    return depends_on | dict(result.parameters)
 
 
 def _same(a: Any, b: Any) -> bool:

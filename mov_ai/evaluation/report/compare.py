@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.metrics.result import Absent, differences, why_not_comparable
+from mov_ai.evaluation.metrics.result import Absent, dependencies, differences
 from mov_ai.evaluation.report.definitions import definition
 from mov_ai.evaluation.report.results import metric_from_json, read_results
 from mov_ai.evaluation.report.wording import interval, number, percent
+
+#: A figure in words and what it depends on; or only a word, where there is none.
+_Cell = str | tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Row:
 def compare(files: Sequence[str | Path]) -> list[Row]:
     """Rows of all metrics and categories that any of the files has, in the order of the first.
 
-    A figure is shown only where it compares (`why_not_comparable`) with the figure of the first file that has one.
+    A figure is shown only where it depends on the same (`dependencies`) as the figure of the first file that has one.
 
     Raises:
         UsageError: for fewer than two files, or a file that no evaluation wrote.
@@ -46,77 +49,48 @@ def compare(files: Sequence[str | Path]) -> list[Row]:
     labels = [str(path) for path in files]
     rows = []
     for name in dict.fromkeys(name for document in documents for name in document["metrics"]):
-        results = [
-            metric_from_json(name, document["metrics"][name], label) if name in document["metrics"] else None
-            for document, label in zip(documents, labels, strict=True)
-        ]
-        if all(result is None or isinstance(result, Absent) for result in results):
-            continue
-
-        rows.append(
-            _row(
-                name,
-                definition(name).title,
-                results,
-                labels,
-                why_not_comparable,
-                lambda result: f"{number(result.value)} {interval(result.ci95)}".strip(),
-            )
-        )
-    return rows + _categories(documents, labels)
-
-
-def _categories(documents: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[Row]:
-    rows = []
-    scores = [document.get("compositional") or {} for document in documents]
-    depends = [document.get("compositional_depends_on") or {} for document in documents]
-    for name in dict.fromkeys(name for categories in scores for name in categories):
-        entries: list[Any] = []
-        for categories, dependencies in zip(scores, depends, strict=True):
-            entry = categories.get(name)
-            if entry is None or "absent" in entry:
-                entries.append(None if entry is None else Absent(*entry["absent"].rpartition("; ")[::2]))
-            else:
-                entries.append((entry, dependencies))
-
-        def why(one: Any, other: Any) -> Sequence[str]:
-            return differences({**one[1], "n": one[0]["n"]}, {**other[1], "n": other[0]["n"]})
-
-        rows.append(
-            _row(
-                name,
-                f"{name} (compositional)",
-                entries,
-                labels,
-                why,
-                lambda pair: f"{percent(pair[0]['score'])} [{', '.join(f'{100 * v:.1f}' for v in pair[0]['ci95'])}]",
-            )
-        )
+        cells = [_metric(name, document, label) for document, label in zip(documents, labels, strict=True)]
+        if not all(isinstance(cell, str) for cell in cells):
+            rows.append(_row(name, definition(name).title, cells, labels))
+    for name in dict.fromkeys(name for document in documents for name in document.get("compositional") or {}):
+        cells = [_category(name, document) for document in documents]
+        rows.append(_row(name, f"{name} (compositional)", cells, labels))
     return rows
 
 
-def _row(
-    name: str,
-    title: str,
-    results: Sequence[Any],
-    labels: Sequence[str],
-    why: Callable[[Any, Any], Sequence[str]],
-    show: Callable[[Any], str],
-) -> Row:
-    """Cells of results of one name; the first that is there leads."""
-    leader: int | None = None
+def _metric(name: str, document: Mapping[str, Any], label: str) -> _Cell:
+    if name not in document["metrics"]:
+        return ""
+    result = metric_from_json(name, document["metrics"][name], label)
+    if isinstance(result, Absent):
+        return "absent"
+    return f"{number(result.value)} {interval(result.ci95)}".strip(), dependencies(result)
+
+
+def _category(name: str, document: Mapping[str, Any]) -> _Cell:
+    entry = (document.get("compositional") or {}).get(name)
+    if entry is None or "absent" in entry:
+        return "" if entry is None else "absent"
+    low, high = (f"{100 * value:.1f}" for value in entry["ci95"])
+    depends_on = {**(document.get("compositional_depends_on") or {}), "n": entry["n"]}
+    return f"{percent(entry['score'])} [{low}, {high}]", depends_on
+
+
+def _row(name: str, title: str, entries: Sequence[_Cell], labels: Sequence[str]) -> Row:
+    """The first file that has a figure leads."""
+    leader: tuple[str, Mapping[str, Any]] | None = None
     cells: list[str | None] = []
     reasons = []
-    for place, result in enumerate(results):
-        if result is None or isinstance(result, Absent):
-            cells.append("" if result is None else "absent")
+    for label, entry in zip(labels, entries, strict=True):
+        if isinstance(entry, str):
+            cells.append(entry)
             continue
-        if leader is None:
-            leader = place
-        differ = () if leader == place else why(results[leader], result)
-        cells.append(None if differ else show(result))
+        text, depends_on = entry
+        leader = leader or (label, depends_on)
+        differ = differences(leader[1], depends_on)
+        cells.append(None if differ else text)
         if differ:
-            reasons.append(f"{labels[place]}: not comparable with {labels[leader]}: {'; '.join(differ)}")
+            reasons.append(f"{label}: not comparable with {leader[0]}: {'; '.join(differ)}")
     return Row(name, title, tuple(cells), tuple(reasons))
 
 

@@ -9,13 +9,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.metrics.result import Absent, MetricResult, Provenance, Reference, Settings
+from mov_ai.evaluation.metrics.result import Absent, MetricResult
 from mov_ai.evaluation.report.definitions import definition
 from mov_ai.evaluation.video_metrics import Figure
 from mov_ai.graph.files import read_json
 
 SCHEMA = 1
+_RESULT = TypeAdapter(MetricResult)
 _COLUMNS = (
     *("kind", "name", "value", "ci95_low", "ci95_high", "n", "higher_is_better", "better", "real", "network"),
     *("weights", "seconds_per_64_videos", "absent"),
@@ -184,23 +187,9 @@ def metric_from_json(name: str, entry: Mapping[str, Any], source: str) -> Metric
     if "absent" in entry:
         return Absent(*(part.strip() for part in (str(entry["absent"]).rpartition("; ")[::2])))
     try:
-        reference = entry["reference"]
-        compared = None
-        if reference is not None:
-            compared = Reference(reference["name"], reference["n"], Settings(**reference["settings"]))
-        provenance = Provenance(entry["network"], entry["weights"], Settings(**entry["settings"]), compared)
-        return MetricResult(
-            name,
-            entry["value"],
-            None if entry["ci95"] is None else (entry["ci95"][0], entry["ci95"][1]),
-            entry["n"],
-            entry["higher_is_better"],
-            provenance,
-            entry["parameters"],
-            tuple(entry["notes"]),
-        )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise UsageError(
-            f"{source}: metrics.{name}: is not what an evaluation writes ({type(error).__name__}: {error}); "
-            "measure again"
-        ) from None
+        provenance = {key: entry[key] for key in ("network", "weights", "settings", "reference")}
+        own = {key: entry[key] for key in ("value", "ci95", "n", "higher_is_better", "parameters", "notes")}
+        return _RESULT.validate_python({"name": name, "provenance": provenance, **own})
+    except (KeyError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(f"{source}: metrics.{name}: not what an evaluation writes ({reason}); measure again") from None

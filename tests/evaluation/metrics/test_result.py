@@ -13,10 +13,11 @@ from mov_ai.evaluation.metrics.result import (
     Provenance,
     Reference,
     Settings,
+    dependencies,
+    differences,
     mean_over_videos,
     shared,
     shared_settings,
-    why_not_comparable,
 )
 
 SETTINGS = Settings(16, 8.0, "128x128", "h264 yuv420p crf 18")
@@ -58,15 +59,13 @@ def test_absent_gives_reason_and_command() -> None:
     ],
 )
 def test_results_that_differ_in_anything_they_depend_on_are_not_comparable(change: dict, word: str) -> None:
-    assert any(word in reason for reason in why_not_comparable(RESULT, replace(RESULT, **change)))
+    reasons = differences(dependencies(RESULT), dependencies(replace(RESULT, **change)))
+    assert any(word in reason for reason in reasons)
 
 
 def test_results_that_differ_in_value_only_are_comparable() -> None:
-    assert not why_not_comparable(RESULT, replace(RESULT, value=1.0, ci95=None, notes=()))
-
-
-def test_absent_is_comparable_with_nothing() -> None:
-    assert why_not_comparable(RESULT, Absent("no weights", "pull them")) == ["absent: no weights"]
+    other = replace(RESULT, value=1.0, ci95=None, notes=())
+    assert not differences(dependencies(RESULT), dependencies(other))
 
 
 @pytest.mark.parametrize("change", [{"value": np.nan}, {"value": np.inf}, {"ci95": (2.0, 1.0)}, {"n": 0}])

@@ -79,7 +79,6 @@ class Figure:
     """A metric of a report.
 
     Attributes:
-        result: of the generated videos.
         real: the same metric of real clips, what a perfect generator would get.
         permuted: the same with the prompts exchanged among the videos, what one that does not listen would get.
         seconds_per_64: wall seconds for 64 videos: its quantity's, shared or not, and the figure's own as it was.

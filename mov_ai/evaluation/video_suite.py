@@ -36,11 +36,8 @@ class VideoSuite:
         steps: of the first stage; the checkpoint's own if None.
         guidance_text, guidance_graph: strengths of the guidances; 1 is none.
         prompts: folder or file of prompts; the benchmark's own if None.
-        clip: folder of a transformers CLIP checkpoint, for CLIPSIM.
-        lpips: backbone of LPIPS: alex, vgg or squeeze.
-        flow: optical flow: classical, or raft (slow without a GPU).
+        clip, lpips, flow: as `load_networks` takes them.
         batch: videos in memory at a time.
-        device, dtype: where and in what the pipeline computes.
         seed: of generation and bootstrap.
         cache: folder for rendered clips and what was measured on them; runs share it.
     """

@@ -87,7 +87,7 @@ def i3d_features(
     Videos of another length than the one before start a new batch.
 
     Raises:
-        UsageError: as `to_i3d`. MovAIError: if this torch cannot run the network.
+        MovAIError: if this torch cannot run the network.
     """
     for inputs in _batches(videos, batch):
         try:

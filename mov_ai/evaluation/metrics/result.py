@@ -19,8 +19,7 @@ class Settings:
     """What the measured videos were; a metric's value moves with each of these.
 
     Attributes:
-        frames: per video, as measured.
-        fps: frames per second, as measured.
+        frames, fps: of each video, as measured.
         resolution: "WIDTHxHEIGHT" in pixels, before the network's own resizing.
         codec: codec, pixel format and compression of the files ("h264 yuv420p crf 18"), "none" for arrays.
     """
@@ -47,8 +46,6 @@ class Provenance:
     Attributes:
         network: what looked at the pixels ("I3D, Kinetics-400 logits"); None if the metric needs none.
         weights: the file of its weights with its SHA-256, or "embedded ..."; None if it has none.
-        settings: of the videos.
-        reference: what they were compared with; None if with nothing.
     """
 
     network: str | None

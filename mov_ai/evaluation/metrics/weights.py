@@ -47,11 +47,7 @@ def located(name: str) -> list[Path]:
 
 
 def find_weights(name: str) -> Path | Absent:
-    """The file of one of `WEIGHTS`, checked; absent if it is nowhere.
-
-    Raises:
-        MovAIError: if a file of that name is there but is another one.
-    """
+    """The file of one of `WEIGHTS`; absent if it is nowhere, MovAIError if what has its name is another one."""
     weights = WEIGHTS[name]
     for path in located(name):
         return check_weights(path, weights.sha256)
@@ -63,11 +59,7 @@ def find_weights(name: str) -> Path | Absent:
 
 
 def check_weights(path: Path, sha256: str) -> Path:
-    """The path, if the file is the one with this SHA-256.
-
-    Raises:
-        MovAIError: if it is another one, or cannot be read.
-    """
+    """The path, if the file is the one with this SHA-256; MovAIError if it is another one, or cannot be read."""
     actual = sha256_of([path])
     if actual != sha256:
         raise MovAIError(

@@ -27,12 +27,9 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class CategoryScore:
-    """A category of the compositional benchmark.
+    """A category of the compositional benchmark: mean over n videos of the share of checks passed, in [0, 1].
 
-    Attributes:
-        score: mean over videos of the share of checks passed, in [0, 1], with its 95 % interval.
-        n: videos.
-        ceiling: the checker's score on the real clips of the same prompts, with its interval.
+    The ceiling is the checker's score on the real clips of the same prompts.
     """
 
     score: float
@@ -51,8 +48,6 @@ class VideoRow:
     """One video of the report.
 
     Attributes:
-        name: of the file, without suffix.
-        prompt, category, seed: what it was made from, where that is known.
         score, checks: the checker's verdict, where it was checked.
         values: figures of this video alone.
         clip, sheet: files beside the report, relative to it; None for videos that are not shown.
@@ -176,14 +171,7 @@ def read_results(path: str | Path) -> dict[str, Any]:
 
 
 def metric_from_json(name: str, entry: Mapping[str, Any], source: str) -> MetricResult | Absent:
-    """An entry of `metrics` as what it was written from.
-
-    Args:
-        source: the file, for messages.
-
-    Raises:
-        UsageError: if it is no such entry.
-    """
+    """An entry of `metrics` as what it was written from; UsageError, naming the source, if it is no such entry."""
     if "absent" in entry:
         return Absent(*(part.strip() for part in (str(entry["absent"]).rpartition("; ")[::2])))
     try:

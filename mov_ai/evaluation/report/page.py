@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from mov_ai.evaluation.metrics.result import MetricResult
 from mov_ai.evaluation.report.definitions import definition
-from mov_ai.evaluation.report.plots import bias_plot, categories_plot
+from mov_ai.evaluation.report.plots import bias_places
 from mov_ai.evaluation.report.results import Results, VideoRow
 from mov_ai.evaluation.report.wording import absent, categories, interval, measured, number, percent, plain, shortened
 
@@ -35,6 +35,7 @@ def page(results: Results) -> str:
         "interval": interval,
         "span": lambda ci95: interval(ci95).strip("[]").replace(", ", " to "),
         "percent": percent,
+        "px": "{:.1f}".format,
         "shortened": shortened,
         # A relative address of a file whose name may hold anything.
         "address": lambda file: quote(file or "", errors="surrogateescape"),
@@ -46,7 +47,6 @@ def page(results: Results) -> str:
         results=results,
         settings={**settings, "seed": results.seed},
         categories=list(categories(results)),
-        categories_plot=Markup(categories_plot(results.compositional)),
         measured=measured(results),
         bias_plots=list(_bias_plots(results)),
         absences=absent(results),
@@ -56,20 +56,13 @@ def page(results: Results) -> str:
     )
 
 
-def _bias_plots(results: Results) -> Iterator[tuple[Any, str, bool]]:
-    """Plot, title of the figure, and whether the figure at infinitely many videos is in it."""
+def _bias_plots(results: Results) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Figure that is biased by the number of videos, and the places of its plot."""
     for name, figure in results.metrics.items():
-        if len(figure.curve) < 2:
-            continue
-        limit = results.metrics.get(f"{name}_infinity")
-        limit_result = limit.result if limit is not None and isinstance(limit.result, MetricResult) else None
-        plot = bias_plot(
-            figure.curve,
-            None if limit_result is None else limit_result.value,
-            None if limit_result is None else limit_result.ci95,
-            name,
-        )
-        yield Markup(plot), definition(name).title, limit_result is not None
+        if len(figure.curve) > 1:
+            limit = results.metrics.get(f"{name}_infinity")
+            known = limit is not None and isinstance(limit.result, MetricResult)
+            yield name, bias_places(figure.curve, *(limit.result.value, limit.result.ci95) if known else (None, None))
 
 
 def _spread(rows: Sequence[VideoRow]) -> list[VideoRow]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from html import escape
 
 from mov_ai.evaluation.metrics.result import Absent
 from mov_ai.evaluation.report.definitions import GROUPS, definition
@@ -78,8 +77,3 @@ def plain(value: object) -> str:
     """Text on one line, without characters that steer a terminal or that XML cannot hold."""
     line = " ".join(str(value).split())
     return "".join("\ufffd" if unicodedata.category(character) in ("Cc", "Cs") else character for character in line)
-
-
-def markup(value: object) -> str:
-    """`plain` text that HTML and SVG show as it is."""
-    return escape(plain(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -10,7 +11,6 @@ import pytest
 from mov_ai.evaluation.metrics.result import Absent, MetricResult, Provenance, Reference, Settings
 from mov_ai.evaluation.report.markdown import markdown
 from mov_ai.evaluation.report.page import page
-from mov_ai.evaluation.report.plots import bias_plot, categories_plot
 from mov_ai.evaluation.report.results import CategoryScore, Results, VideoRow
 from mov_ai.evaluation.report.wording import interval, number, shortened
 from mov_ai.evaluation.video_metrics import Figure
@@ -134,13 +134,25 @@ def test_markdown_has_the_same_figures_and_no_stray_markup() -> None:
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows} == {6, 9}
 
 
+def bias_plot(curve: tuple[tuple[int, float], ...], limit: float | None, ci95: tuple[float, float] | None) -> str:
+    metrics = {"fvd": Figure(result("fvd"), curve=curve)}
+    if limit is not None:
+        metrics["fvd_infinity"] = Figure(replace(result("fvd_infinity"), value=limit, ci95=ci95))
+    return page(results(metrics=metrics))
+
+
 def test_plots_put_values_in_their_places() -> None:
-    svg = categories_plot(
-        {"all": CategoryScore(1.0, (1.0, 1.0), 4, 1.0, (1, 1)), "half": CategoryScore(0.5, (0.2, 0.8), 4, 1.0, (1, 1))}
+    svg = page(
+        results(
+            compositional={
+                "all": CategoryScore(1.0, (1.0, 1.0), 4, 1.0, (1, 1)),
+                "half": CategoryScore(0.5, (0.2, 0.8), 4, 1.0, (1, 1)),
+            }
+        )
     )
     widths = [float(w) for w in re.findall(r'class="bar"[^>]*width="([\d.]+)"', svg)]
     assert widths[0] == pytest.approx(2 * widths[1])
-    svg = bias_plot(((10, 30.0), (20, 20.0), (40, 15.0)), 10.0, (9.0, 11.0), "fvd")
+    svg = bias_plot(((10, 30.0), (20, 20.0), (40, 15.0)), 10.0, (9.0, 11.0))
     points = re.search(r'points="([^"]*)"', svg)
     assert points is not None
     xs, ys = zip(*((float(v) for v in pair.split(",")) for pair in points[1].split()), strict=True)
@@ -154,8 +166,8 @@ def test_plots_put_values_in_their_places() -> None:
 
 @pytest.mark.parametrize("curve", [((2, 0.0), (4, 0.0)), ((2, -1.0), (3, -2.0)), ((2, 1e9), (1000, 1e-9))])
 def test_plots_bear_any_values(curve: tuple[tuple[int, float], ...]) -> None:
-    assert "nan" not in bias_plot(curve, None, None, "fvd")
-    assert "nan" not in bias_plot(curve, -5.0, (-6.0, 0.0), "fvd")
+    assert "nan" not in bias_plot(curve, None, None)
+    assert "nan" not in bias_plot(curve, -5.0, (-6.0, 0.0))
 
 
 def test_numbers_and_intervals_are_short() -> None:

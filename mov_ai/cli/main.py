@@ -15,6 +15,7 @@ import typer
 
 from mov_ai import __version__
 from mov_ai.cli.assemble import assemble
+from mov_ai.cli.data import data
 from mov_ai.cli.eval import evaluate
 from mov_ai.cli.generate import generate
 from mov_ai.cli.messages import say
@@ -41,6 +42,7 @@ app.command()(generate)
 app.command("eval")(evaluate)
 app.command()(assemble)
 app.add_typer(world, name="world")
+app.add_typer(data, name="data")
 app.add_typer(weights, name="weights")
 
 

@@ -225,6 +225,13 @@ class ShardWriter:
                 file.close()
         self._file = self._journal = None
 
+    def discard(self) -> None:
+        """Remove all that was written."""
+        self.close()
+        for path in list(self.folder.iterdir()):
+            if path.name in (INDEX_FILE, JOURNAL_FILE, SETTINGS_FILE) or _SHARD_NAME.fullmatch(path.name):
+                path.unlink()
+
     def finish(self) -> None:
         """Close the last shard and write the index, which makes the folder one that `ShardSet` reads.
 

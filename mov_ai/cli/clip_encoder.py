@@ -1,0 +1,163 @@
+"""The networks that `mov-ai data prepare` encodes clips with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mov_ai.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from mov_ai.graph import SceneGraph
+    from mov_ai.parser.parser import SceneGraphParser
+
+
+@dataclass(frozen=True)
+class EncoderChoice:
+    """Which networks; called, it makes an encoder of them, in whatever process.
+
+    Attributes:
+        codec: its folder or name.
+        stages: longer sides of the stages' videos in pixels, ascending; the last is that of every size.
+        parse: captions without an annotated graph are parsed; else their graphs are empty.
+        parser: folder of the parser; None for the embedded one.
+        text_encoder: of transformers, a folder or a name; None for none.
+        threads: of each process; 0 for as many as PyTorch takes.
+        device: where codec and text encoder run.
+    """
+
+    codec: str
+    stages: tuple[int, ...]
+    parse: bool = True
+    parser: str | None = None
+    text_encoder: str | None = None
+    threads: int = 0
+    device: str = "cpu"
+
+    def __call__(self) -> Encoder:
+        return Encoder(self)
+
+    def about(self) -> dict[str, Any]:
+        """What the samples depend on: names, and digests of the weights. Raises UsageError if there is no codec."""
+        from mov_ai.parser.parser import EMBEDDED_PARSER
+
+        parser = _digest(Path(self.parser) if self.parser else EMBEDDED_PARSER) if self.parse else None
+        return {
+            "codec": {"name": Path(self.codec).name, "sha256": _digest(_codec_folder(self.codec))},
+            "stages": list(self.stages),
+            "parser": parser,
+            "text_encoder": self.text_encoder,
+        }
+
+
+def _codec_folder(codec: str) -> Path:
+    from mov_ai.models import taef2
+
+    if codec == taef2.NAME and not Path(codec).is_dir():
+        return taef2.find_taef2()[0].parent
+    return Path(codec)
+
+
+def _digest(folder: Path) -> str:
+    from mov_ai.graph.files import sha256_of
+
+    files = sorted(p for p in folder.glob("*") if p.suffix in (".safetensors", ".json"))
+    if not files:
+        raise UsageError(f"{folder}: expected a folder with config.json and safetensors weights")
+    return sha256_of(files)[:16]
+
+
+class Encoder:
+    """Frames to latents of each stage, captions to graphs and features; each network is loaded when it is needed."""
+
+    def __init__(self, choice: EncoderChoice) -> None:
+        import torch
+
+        self.choice = choice
+        if choice.threads:
+            torch.set_num_threads(choice.threads)
+
+    @cached_property
+    def _codec(self) -> Any:
+        import torch
+
+        from mov_ai.models.codec_registry import load_codec
+
+        codec = load_codec(self.choice.codec).requires_grad_(False)
+        return codec.to(self.choice.device, memory_format=torch.channels_last)
+
+    @cached_property
+    def _parser(self) -> SceneGraphParser:
+        from mov_ai.cli.inputs import load_parser
+
+        return load_parser(self.choice.parser)
+
+    @cached_property
+    def _text(self) -> Any:
+        from mov_ai.labels.pretrained import PretrainedText
+
+        assert self.choice.text_encoder is not None
+        return PretrainedText(self.choice.text_encoder, self.choice.device)
+
+    def graphs(self, captions: Sequence[str]) -> list[SceneGraph | str]:
+        """A graph for each caption, or why it has none; "" if none is wanted."""
+        if not self.choice.parse:
+            return [""] * len(captions)
+        try:
+            return list(self._parser.parse_batch(captions))
+        except UsageError:
+            return [self._graph(caption) for caption in captions]
+
+    def _graph(self, caption: str) -> SceneGraph | str:
+        try:
+            return self._parser(caption)
+        except UsageError as error:
+            return str(error)
+
+    def text(self, captions: Sequence[str]) -> list[Tensor]:
+        """Features (tokens, width) of each caption, without padding."""
+        if self.choice.text_encoder is None:
+            return []
+        # One by one: with padding, features depend on the captions beside them.
+        return [self._text([caption])[0].cpu() for caption in captions]
+
+    def latents(self, frames: np.ndarray) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
+        """Latents of each stage, and of the stage before enlarged to it.
+
+        Args:
+            frames: uint8 (frames, height, width, 3), of the last stage's size.
+
+        Raises:
+            UsageError: if the codec's cells do not divide a side.
+        """
+        import torch
+
+        from mov_ai.models.cascade import resize, shrink
+        from mov_ai.models.codec import to_unit
+
+        with torch.no_grad():
+            whole = to_unit(torch.from_numpy(frames).to(self.choice.device))[None]
+            latents, low = {}, {}
+            before = None
+            for size, height, width in self._sides(*frames.shape[1:3]):
+                video = whole if (height, width) == frames.shape[1:3] else shrink(whole, height, width)
+                latents[size] = self._codec.encode(video)[0].half().cpu()
+                if before is not None:
+                    low[size] = self._codec.encode(resize(before, height, width))[0].half().cpu()
+                before = video
+        return latents, low
+
+    def _sides(self, height: int, width: int) -> list[tuple[int, int, int]]:
+        from mov_ai.models.cascade import CascadeConfig, plan_stages
+
+        sizes = self.choice.stages
+        ones = (1,) * len(sizes)
+        config = CascadeConfig(ones, tuple(float(one) for one in ones), stages=sizes, first=sizes[0], last=sizes[-1])
+        stages = plan_stages(config, height, width, sizes, self._codec.factor)
+        return [(size, stage.height, stage.width) for size, stage in zip(sizes, stages, strict=True)]

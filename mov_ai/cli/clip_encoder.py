@@ -90,7 +90,7 @@ class Encoder:
         from mov_ai.models.codec_registry import load_codec
 
         codec = load_codec(self.choice.codec).requires_grad_(False)
-        return codec.to(self.choice.device, memory_format=torch.channels_last)
+        return codec.to(memory_format=torch.channels_last).to(self.choice.device)
 
     @cached_property
     def _parser(self) -> SceneGraphParser:

@@ -217,10 +217,8 @@ def _graphs_within(plan: _Plan, window: Window, duration: float) -> tuple[SceneG
 
     start = plan.clip.start or 0.0
     length = min(duration, duration if plan.clip.end is None else plan.clip.end) - start
-    # To the frame: a window that takes the whole clip takes the whole graph.
-    part = np.clip(((window.times[0] - start) / length, (window.end - start) / length), 0, 1)
-    low, high = (0.0 if part[0] * length < 1 / window.fps else float(part[0])), float(part[1])
-    return tuple(graph_within(graph, low, high if low < high else 1.0) for graph in plan.graphs)
+    low, high = (round((moment - start) / length, 6) for moment in (window.start, window.end))
+    return tuple(graph_within(graph, max(low, 0.0), min(high, 1.0)) for graph in plan.graphs)
 
 
 def _layout(

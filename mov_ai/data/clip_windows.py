@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -118,11 +117,14 @@ def _member_digest(clip: Clip) -> str:
     return digest.hexdigest()
 
 
+def _video_digest(path: Path) -> str:
+    if path.is_dir():
+        return sha256_of(sorted(file for file in path.rglob("*") if file.is_file()))
+    status = path.stat()
+    return _file_digest(path, status.st_size, status.st_mtime_ns)
+
+
 # Clips of one video follow each other.
 @lru_cache(maxsize=64)
-def _video_digest(path: Path) -> str:
-    return sha256_of([path] if not path.is_dir() else sorted(_files_below(path)))
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file())
+def _file_digest(path: Path, size: int, changed: int) -> str:
+    return sha256_of([path])

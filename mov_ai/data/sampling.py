@@ -34,22 +34,19 @@ class Window:
     """Moments of a clip that become one video.
 
     Attributes:
-        times: seconds from the video's first frame, ascending, each in the middle of the time that a frame is shown.
+        start: seconds from the video's first frame.
+        times: also from there, ascending, each in the middle of the time that a frame is shown.
         fps: frames a second of the new video.
     """
 
+    start: float
     times: tuple[float, ...]
     fps: float
 
     @property
-    def start(self) -> float:
-        """Seconds from the video's first frame."""
-        return self.times[0]
-
-    @property
     def end(self) -> float:
         """When the last frame is over."""
-        return self.times[-1] + 1 / self.fps
+        return self.start + len(self.times) / self.fps
 
 
 @dataclass(frozen=True)
@@ -126,7 +123,7 @@ class Sampling:
         span = max(0.0, length - (count - 1) * step - shown)
         offsets = np.arange(count) * step + shown / 2
         return [
-            Window(tuple(float(time) for time in start + first + offsets), rate)
+            Window(float(start + first), tuple(float(time) for time in start + first + offsets), rate)
             for first in self._starts(span, shown, length, count * step, key)
         ]
 
@@ -140,7 +137,7 @@ class Sampling:
         if count / length > MAX_FPS:
             raise Dropped(f"shorter than {count} frames at {MAX_FPS:g} fps", f"{length:.3f} s")
         times = start + (np.arange(count) + 0.5) * length / count
-        return Window(tuple(float(time) for time in times), count / length)
+        return Window(start, tuple(float(time) for time in times), count / length)
 
     def _starts(self, span: float, shown: float, length: float, duration: float, key: str) -> Sequence[float]:
         count = self.windows or max(1, math.floor(length / duration + _TOLERANCE))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mov_ai.data.clips import Clip, Problem
-from mov_ai.data.formats import lists, msrvtt, pairs, panda70m, tars, ucf101, webvid
+from mov_ai.data.formats import lists, msrvtt, pairs, panda70m, tars, ucf101, vidvrd, webvid
 from mov_ai.data.formats.finding import VIDEO_SUFFIXES
 from mov_ai.data.formats.place import Place
 from mov_ai.data.formats.report import Report, distinct
@@ -54,6 +54,9 @@ def _of_list(
 #: In the order in which they are tried: the more special first.
 FORMATS: dict[str, Format] = {
     "msrvtt": Format("MSR-VTT's JSON with videos and sentences", msrvtt.has_msrvtt, msrvtt.msrvtt_clips),
+    "vidvrd": Format(
+        "VidVRD's and VidOR's JSON with trajectories and relation_instances", vidvrd.has_relations, vidvrd.related_clips
+    ),
     "webvid": _of_list("WebVid's CSV: videoid, name, page_dir, ...", webvid.is_webvid, webvid.webvid_clips),
     "panda70m": _of_list("Panda-70M's CSV: videoID, timestamp, caption", panda70m.is_panda70m, panda70m.panda70m_clips),
     "openvid": _of_list(

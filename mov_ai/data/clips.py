@@ -52,7 +52,9 @@ class Clip:
         from mov_ai.data.video import VideoReader  # type: ignore[attr-defined]
 
         if self.member is None:
-            return VideoReader(self.video)
+            fps = self.metadata.get("fps")
+            # A folder of frames does not say how fast they are shown.
+            return VideoReader(self.video, fps=float(fps) if isinstance(fps, (int, float)) and fps > 0 else None)
         return VideoReader(self.open_member(), name=f"{self.video}/{self.member}")
 
     def open_member(self) -> BinaryIO:

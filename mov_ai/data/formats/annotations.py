@@ -9,7 +9,11 @@ import numpy as np
 
 from mov_ai.data.box_tracks import BoxTrack
 from mov_ai.data.formats.predicates import Predicate
+from mov_ai.errors import UsageError
 from mov_ai.graph import MAX_NODES, Edge, Interval, Node, SceneGraph
+
+#: Frames of one stretch that can be annotated: half a day at 24 frames a second.
+MAX_ANNOTATED = 1_000_000
 
 Box = tuple[float, float, float, float]
 
@@ -36,7 +40,12 @@ class Annotations:
             frames: how many the stretch has, from `first` on.
             fps: frames a second.
             first: the stretch's first frame.
+
+        Raises:
+            UsageError: for more than `MAX_ANNOTATED` frames.
         """
+        if len(annotated) > MAX_ANNOTATED:
+            raise UsageError(f"expected boxes of at most {MAX_ANNOTATED:,} frames; found {len(annotated):,}")
         self.annotated, self.frames, self.fps, self.first = list(annotated), frames, fps, first
         self._place = {frame: i for i, frame in enumerate(self.annotated)}
         self._labels: dict[Hashable, str] = {}

@@ -47,18 +47,18 @@ def prompted_clips(place: Place, report: Report) -> Iterator[Clip]:
 
 def has_pairs(place: Place) -> bool:
     """Whether any video has a text of its name beside it."""
-    return any(caption_file(place, video) is not None for video in place.files.videos())
+    return any(caption_file(place, video) is not None for video in place.videos())
 
 
 def has_frame_pairs(place: Place) -> bool:
     """Whether the first video is a folder of frames that has a text."""
-    first = next(place.files.videos(), None)
+    first = next(iter(place.first_videos), None)
     return first is not None and place.files.has_frames(first) and caption_file(place, first) is not None
 
 
 def paired_clips(place: Place, report: Report) -> Iterator[Clip]:
     """Each video, or folder of frames, with the text of its name beside it."""
-    for video in place.files.videos():
+    for video in place.videos():
         file = caption_file(place, video)
         if file is None:
             report.add(place.key(video), "no caption")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +16,8 @@ from mov_ai.errors import UsageError
 LIST_NAMES = ("captions", "metadata", "videos2caption")
 #: More files that might be lists than this are something else: one file a clip.
 MAX_LISTS = 20
+#: Videos beside which files are opened to tell a format.
+FIRST_VIDEOS = 20
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,14 @@ class Place:
         """Name -> whether it is a folder, of what is in the root."""
         return self.files.names(self.root)
 
+    def videos(self) -> Iterator[Path]:
+        """All videos and folders of frames at and below the root; none if the place is a list."""
+        return self.files.videos() if self.path.is_dir() else iter(())
+
     @cached_property
-    def has_videos(self) -> bool:
-        """Whether there is any video or folder of frames at or below the root."""
-        return next(self.files.videos(), None) is not None
+    def first_videos(self) -> list[Path]:
+        """The first of them: what is beside these tells the format, without a look at ten thousand files."""
+        return list(itertools.islice(self.videos(), FIRST_VIDEOS))
 
     @cached_property
     def tables(self) -> list[Table]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mov_ai.data.clips import Clip, Problem
-from mov_ai.data.formats import lists, msrvtt, pairs, panda70m, tars, ucf101, vidvrd, webvid
+from mov_ai.data.formats import action_genome, boxed, lists, msrvtt, pairs, panda70m, tars, ucf101, vidvrd, webvid
 from mov_ai.data.formats.finding import VIDEO_SUFFIXES
 from mov_ai.data.formats.place import Place
 from mov_ai.data.formats.report import Report, distinct
@@ -54,6 +54,15 @@ def _of_list(
 #: In the order in which they are tried: the more special first.
 FORMATS: dict[str, Format] = {
     "msrvtt": Format("MSR-VTT's JSON with videos and sentences", msrvtt.has_msrvtt, msrvtt.msrvtt_clips),
+    "action_genome": Format(
+        "Action Genome's annotations as JSON, with Charades' videos",
+        action_genome.has_action_genome,
+        action_genome.action_genome_clips,
+    ),
+    "lvd": Format("an LVD layout of its name beside each video", boxed.has_lvd, boxed.lvd_clips),
+    "mot": Format(
+        "MOT sequences (seqinfo.ini, gt/gt.txt, img1), or MOT rows beside each video", boxed.has_mot, boxed.mot_clips
+    ),
     "vidvrd": Format(
         "VidVRD's and VidOR's JSON with trajectories and relation_instances", vidvrd.has_relations, vidvrd.related_clips
     ),
@@ -81,6 +90,7 @@ FORMATS: dict[str, Format] = {
         "folders of frames, each with a text of its name beside it", pairs.has_frame_pairs, pairs.paired_clips
     ),
     "pairs": Format("a text of its name beside each video, as a.mp4 and a.txt", pairs.has_pairs, pairs.paired_clips),
+    "bbox": Format(".bbox JSON of its name beside each video", boxed.has_bbox, boxed.bbox_clips),
     "ucf101": Format("UCF-101's class folders", ucf101.has_classes, ucf101.class_clips),
 }
 
@@ -102,7 +112,9 @@ class ClipSource:
     def __iter__(self) -> Iterator[Clip]:
         report = Report()
         self.problems = report.problems
-        yield from distinct(FORMATS[self.format].read(Place(self.path), report), report)
+        place = Place(self.path)
+        clips = FORMATS[self.format].read(place, report)
+        yield from distinct(boxed.with_boxes(place, clips, report), report)
 
 
 def read_clips(path: str | Path, format: str | None = None) -> ClipSource:
@@ -130,7 +142,7 @@ def find_format(path: str | Path) -> str:
             return name
     if place.tables:
         raise lists.unknown_columns(place.tables)
-    if not place.has_videos:
+    if not place.first_videos:
         raise UsageError(
             f"{place.path}: holds no videos; expected files such as {', '.join(VIDEO_SUFFIXES[:6])}, or folders of "
             "frames"

@@ -20,7 +20,7 @@ def class_caption(name: str) -> str:
 
 def has_classes(place: Place) -> bool:
     """Whether the first videos are named as UCF-101's, in a folder of their class."""
-    first = next(place.files.videos(), None)
+    first = next(iter(place.first_videos), None)
     match = _NAME.match(first.name) if first is not None else None
     # The case of letters differs in one class: HandstandPushups/v_HandStandPushups_g01_c01.avi.
     return match is not None and first is not None and match[1].lower() == first.parent.name.lower()
@@ -28,7 +28,7 @@ def has_classes(place: Place) -> bool:
 
 def class_clips(place: Place, report: Report) -> Iterator[Clip]:
     """Each video with the name of its folder in words; videos in no folder of a class are reported."""
-    for video in place.files.videos():
+    for video in place.videos():
         if video.parent == place.root:
             report.add(place.key(video), "videos in no folder of a class")
             continue

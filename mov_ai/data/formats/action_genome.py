@@ -90,7 +90,12 @@ def action_genome_clips(place: Place, report: Report) -> Iterator[Clip]:
         video_id = name.removesuffix(".mp4")
         yield Clip(
             place.key(video, start, end),
-            *(video, None, captions.get(video_id, ()), start, end, graph, tracks),
+            video,
+            captions=captions.get(video_id, ()),
+            start=start,
+            end=end,
+            graph=graph,
+            tracks=tracks,
             metadata={"video_id": video_id, "fps": timing.fps},
         )
 

@@ -47,7 +47,7 @@ def read_content(path: Path) -> Content:
     return Content(objects, frames if isinstance(frames, int) and 0 < frames <= MAX_ANNOTATED else None)
 
 
-def annotations(content: Content, frames: int, fps: float) -> Annotations:
+def gather(content: Content, frames: int, fps: float) -> Annotations:
     """The annotations of a `.bbox` file.
 
     Args:

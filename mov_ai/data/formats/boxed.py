@@ -48,7 +48,7 @@ def with_boxes(place: Place, clips: Iterator[Clip], report: Report) -> Iterator[
             if content.timed and timing is None:
                 report.add(clip.key, _UNOPENED)
             else:
-                annotations = bbox.annotations(content, timing.frames if timing else 1, timing.fps if timing else 1.0)
+                annotations = bbox.gather(content, timing.frames if timing else 1, timing.fps if timing else 1.0)
         except UsageError:
             report.add(place.key(path), _UNREADABLE)
         yield annotated(clip, annotations) if annotations is not None else clip

@@ -66,7 +66,8 @@ def _annotations(frames: list[Any], seconds: float | None, source: str) -> Annot
     fps = max(len(frames) - 1, 1) / seconds if seconds else 1.0
     annotations = Annotations(range(len(frames)), len(frames), fps)
     for number, things in enumerate(frames):
-        for thing in things if isinstance(things, list) else [None]:
+        listed: list[Any] = things if isinstance(things, list) else [None]
+        for thing in listed:
             try:
                 x, y, w, h = (float(value) / SIDE for value in thing["box"])
                 key, name = thing["id"], str(thing.get("name") or thing["keyword"])

@@ -44,11 +44,11 @@ def read_sequence(path: Path) -> Sequence:
     try:
         parser.read_string(read_text(path))
         info = parser["Sequence"]
-        values = (float(info["frameRate"]), *(int(info[name]) for name in ("seqLength", "imHeight", "imWidth")))
-        sequence = Sequence(*values, info.get("imDir", "img1"))  # type: ignore[arg-type]
+        frames, height, width = (int(info[name]) for name in ("seqLength", "imHeight", "imWidth"))
+        sequence = Sequence(float(info["frameRate"]), frames, height, width, info.get("imDir", "img1"))
     except (configparser.Error, KeyError, ValueError):
-        sequence = None
-    if sequence is None or min(sequence.fps, sequence.frames, sequence.height, sequence.width) <= 0:
+        sequence = Sequence(0, 0, 0, 0)
+    if min(sequence.fps, sequence.frames, sequence.height, sequence.width) <= 0:
         raise UsageError(f"{path}: expected [Sequence] with frameRate, seqLength, imWidth and imHeight above 0")
     return sequence
 
@@ -73,7 +73,7 @@ def read_mot(path: Path, sequence: Sequence, labels: Path | None = None) -> Anno
     """
     names = read_text(labels).splitlines() if labels is not None else list(CLASSES)
     rows = list(csv.reader(io.StringIO(read_text(path)), skipinitialspace=True))
-    columns = COLUMNS if rows and len(rows[0]) < 10 else COLUMNS[:7]
+    columns: tuple[str, ...] = COLUMNS if rows and len(rows[0]) < 10 else COLUMNS[:7]
     if rows and not _is_number(rows[0][0] if rows[0] else ""):
         columns = tuple(name.strip() for name in rows.pop(0))
     last = 0

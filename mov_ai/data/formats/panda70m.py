@@ -44,13 +44,14 @@ def panda70m_clips(place: Place, table: Table, report: Report) -> Iterator[Clip]
             continue
         about = others(row, _USED)
         for i, (time, caption) in enumerate(zip(times, captions, strict=True)):
-            stretch = [_seconds(moment) for moment in time] if isinstance(time, (list, tuple)) else []
-            if len(stretch) != 2 or None in stretch or not stretch[0] < stretch[1]:
+            is_pair = isinstance(time, (list, tuple)) and len(time) == 2
+            start, end = map(_seconds, time) if is_pair else (None, None)
+            if start is None or end is None or not start < end:
                 report.add(f"{where} clip {i}", "times that are not [start, end]")
                 continue
             score = {"matching_score": scores[i]} if i < len(scores) else {}
-            key = place.key(video, *stretch)
-            yield Clip(key, video, None, (str(caption),), *stretch, metadata=about | score)
+            key = place.key(video, start, end)
+            yield Clip(key, video, captions=(str(caption),), start=start, end=end, metadata=about | score)
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -1,9 +1,10 @@
-"""`mov-ai weights`: the published networks that metrics use: where they are, fetching them, checking them."""
+"""`mov-ai weights`: published networks of metrics, and a codec: where they are, fetching them, checking them."""
 
 from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -14,9 +15,12 @@ from mov_ai.errors import MovAIError, UsageError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from mov_ai.data.streamed_download import Progress
+    from mov_ai.evaluation.metrics.weights import WeightsFile
+
 
 weights = typer.Typer(
-    help="Weights of published metric networks: where they are, fetching them, checking them.", rich_markup_mode=None
+    help="Weights of published networks: where they are, fetching them, checking them.", rich_markup_mode=None
 )
 
 #: A table that no terminal shows is not folded: addresses stay in one piece.
@@ -25,10 +29,12 @@ _WIDE = 250
 
 @weights.command("list")
 def list_weights(as_json: bool = typer.Option(False, "--json", help="Print as JSON.")) -> None:
-    """Print every file that a metric can use: size, licence, SHA-256, public address, and where it is here."""
-    from mov_ai.evaluation.metrics.weights import WEIGHTS, located
+    """Print every file that can be fetched: size, licence, SHA-256, public address, and where it is here."""
+    from mov_ai.evaluation.metrics.weights import located
+    from mov_ai.models.taef2_files import NAME, located_taef2
 
-    found = {name: next(iter(located(name)), None) for name in WEIGHTS}
+    published = _published()
+    found = {name: next(iter(located_taef2() if name == NAME else located(name)), None) for name in published}
     if as_json:
         rows = [
             {
@@ -37,11 +43,11 @@ def list_weights(as_json: bool = typer.Option(False, "--json", help="Print as JS
                 "file": known.file,
                 "size": known.size,
                 "licence": known.licence,
-                "sha256": known.sha256,
+                "sha256": known.sha256 or None,
                 "url": known.url,
                 "path": None if found[name] is None else str(found[name]),
             }
-            for name, known in WEIGHTS.items()
+            for name, known in published.items()
         ]
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
@@ -51,12 +57,27 @@ def list_weights(as_json: bool = typer.Option(False, "--json", help="Print as JS
     console.print(_table({name: "absent" if path is None else str(path) for name, path in found.items()}))
 
 
+def _published() -> dict[str, WeightsFile]:
+    """Every file that can be fetched, by name; no SHA-256 where the values in the file are checked instead."""
+    from mov_ai.evaluation.metrics.weights import WEIGHTS, WeightsFile
+    from mov_ai.models import taef2_files
+
+    codec = WeightsFile(
+        file=taef2_files.FILE,
+        url=taef2_files.URL,
+        sha256="",
+        licence=taef2_files.LICENCE,
+        size=taef2_files.SIZE,
+        use=taef2_files.USE,
+    )
+    return {**WEIGHTS, taef2_files.NAME: codec}
+
+
 def _table(here: dict[str, str]) -> Table:
     """One row for each file; `here` says where it is."""
     from rich.table import Table
     from rich.text import Text
 
-    from mov_ai.evaluation.metrics.weights import WEIGHTS
     from mov_ai.weight_places import places
 
     table = Table(caption=f"Looked for in {', '.join(map(str, places()))}; LPIPS's own layers come with `lpips`.")
@@ -67,9 +88,9 @@ def _table(here: dict[str, str]) -> Table:
     table.add_column("MB", justify="right")
     table.add_column("licence and SHA-256")
     table.add_column("here", overflow="fold")
-    for name, known in WEIGHTS.items():
+    for name, known in _published().items():
         place = Text.assemble(known.file, "\n", (known.url, f"link {known.url}"))
-        licence = Text(f"{known.licence}\n{known.sha256[:12]}")
+        licence = Text(f"{known.licence}\n{known.sha256[:12]}".strip())
         table.add_row(name, known.use, place, f"{known.size / 1e6:.1f}", licence, Text(here[name]))
     return table
 
@@ -83,11 +104,22 @@ def verify(
     """Check the SHA-256 of what is on this machine; exit code 1 if one is wrong, or a named one is absent."""
     from mov_ai.evaluation.metrics.result import Absent
     from mov_ai.evaluation.metrics.weights import WEIGHTS, check_weights, find_weights, located
+    from mov_ai.models.taef2_files import NAME, find_taef2, located_taef2
     from mov_ai.weight_places import places
 
     asked = _known(names or [])
     checked = wrong = 0
-    for name in asked or list(WEIGHTS):
+    for name in asked or list(_published()):
+        if name == NAME:
+            if asked or located_taef2():
+                checked += 1
+                try:
+                    files = find_taef2()
+                    typer.echo(f"{name}: {files[0]}: {_verdict(files)}")
+                except MovAIError as error:
+                    wrong += 1
+                    say(f"error: {name}: {error}")
+            continue
         for path in located(name):
             checked += 1
             try:
@@ -111,37 +143,75 @@ def pull(
     names: list[str] | None = typer.Argument(
         None, metavar="[NAME]...", help="What to fetch; see `mov-ai weights list`."
     ),
-    everything: bool = typer.Option(False, "--all", help="Fetch all of them."),
+    everything: bool = typer.Option(False, "--all", help="Fetch all that metrics use."),
 ) -> None:
     """Fetch files into the folder that MOV_AI_WEIGHTS names, else torch's cache; kept only if the SHA-256 is right."""
     from mov_ai.evaluation.metrics.weights import WEIGHTS, pull_weights
+    from mov_ai.models.taef2_files import NAME
 
-    asked = _known(names or [])
+    asked, published = _known(names or []), _published()
     if bool(asked) == everything:
-        raise UsageError(f"weights pull: expected either names or --all; the names are {', '.join(WEIGHTS)}")
+        raise UsageError(f"weights pull: expected either names or --all; the names are {', '.join(published)}")
     failed = False
     for name in asked or list(WEIGHTS):
+        verdict = "as published"
         try:
-            with _Bar(name, WEIGHTS[name].size) as bar:
-                path = pull_weights(name, bar.report)
+            with _Bar(name, published[name].size) as bar:
+                if name == NAME:
+                    path, verdict = _pull_taef2(bar.report)
+                else:
+                    path = pull_weights(name, bar.report)
         except MovAIError as error:
             # The others may come from another server.
             failed = True
             say(f"error: {name}: {error}")
         else:
-            typer.echo(f"{name}: {path}: {'as published' if bar.used else 'was here already, as published'}")
+            typer.echo(f"{name}: {path}: {verdict if bar.used else f'was here already, {verdict}'}")
     if failed:
         raise typer.Exit(1)
 
 
 def _known(names: list[str]) -> list[str]:
     """The names, each once. Raises UsageError if one is no name of a weights file."""
-    from mov_ai.evaluation.metrics.weights import WEIGHTS
-
+    published = _published()
     for name in names:
-        if name not in WEIGHTS:
-            raise UsageError(f"no weights are named {name!r}; the names are {', '.join(WEIGHTS)}")
+        if name not in published:
+            raise UsageError(f"no weights are named {name!r}; the names are {', '.join(published)}")
     return list(dict.fromkeys(names))
+
+
+def _pull_taef2(progress: Progress) -> tuple[Path, str]:
+    """The file, fetched if it is not here, and what it holds.
+
+    Raises MovAIError if it cannot be fetched or holds another network.
+    """
+    from mov_ai.data.streamed_download import download
+    from mov_ai.models.taef2_files import FILE, NAME, URL, located_taef2
+    from mov_ai.weight_places import places
+
+    files = located_taef2()
+    if not files:
+        files = [places()[0] / FILE]
+        remedy = f"fetch it by hand, put it at {files[0]} and run `mov-ai weights verify {NAME}`"
+
+        def check(path: Path) -> None:
+            try:
+                _verdict([path])
+            except MovAIError as error:
+                reason = str(error).partition(": ")[2]
+                raise MovAIError(f"{URL} now gives another file ({reason}); not kept: {remedy}") from None
+
+        download(URL, files[0], None, remedy, progress=progress, check=check)
+    return files[0], _verdict(files)
+
+
+def _verdict(files: list[Path]) -> str:
+    """What TAEF2's files hold. Raises MovAIError if they are damaged or of another network."""
+    from mov_ai.models.taef2 import VALUES_SHA256, load_taef2, values_sha256
+
+    if values_sha256(load_taef2(files)) == VALUES_SHA256:
+        return "as published"
+    return "TAEF2, but not the version that mov_ai's figures were measured with"
 
 
 class _Bar:

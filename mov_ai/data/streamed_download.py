@@ -20,18 +20,26 @@ _BLOCK = 1 << 18
 
 
 def download(
-    url: str, target: str | Path, sha256: str, remedy: str, size: int | None = None, progress: Progress | None = None
+    url: str,
+    target: str | Path,
+    sha256: str | None,
+    remedy: str,
+    size: int | None = None,
+    progress: Progress | None = None,
+    check: Callable[[Path], object] | None = None,
 ) -> None:
     """Fetch a file to `target`, replacing what is there; memory of one block.
 
-    It is written into a temporary folder beside `target` and takes its name only when its SHA-256 is right, so that an
+    It is written into a temporary folder beside `target` and takes its name only when it is the right one, so that an
     error or an interrupt leaves what was there before.
 
     Args:
         url: http, https, ftp or file address.
+        sha256: of the file, hexadecimal; None where it is not known.
         remedy: what to do instead; the end of every message.
         size: of the file in bytes, if known; what sends more is cut off there.
         progress: called before the first block and after each.
+        check: called with the file at the end; if it raises, the file is not kept.
 
     Raises MovAIError if the file cannot be fetched or written, or is not the one with this SHA-256 and size.
     """
@@ -42,10 +50,12 @@ def download(
                 file.write(block)
                 digest.update(block)
         actual_sha256 = digest.hexdigest()
-        if actual_sha256 != sha256:
+        if sha256 is not None and actual_sha256 != sha256:
             raise MovAIError(
                 f"{url} now gives a file with SHA-256 {actual_sha256}, expected {sha256}; not kept: {remedy}"
             )
+        if check is not None:
+            check(staging / target.name)
 
 
 def _blocks(url: str, remedy: str, size: int | None, progress: Progress | None) -> Iterator[bytes]:

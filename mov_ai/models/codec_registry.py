@@ -6,24 +6,27 @@ from pathlib import Path
 
 from mov_ai.errors import UsageError
 from mov_ai.graph.files import read_json
-from mov_ai.models import taef2
 from mov_ai.models.codec import AnyCodec, CodecConfig, VideoCodec
 from mov_ai.models.component import CONFIG_FILE, load_component, save_component
 from mov_ai.models.diffusers_codec import CLASS_KEY, DiffusersCodec, load_diffusers_codec, save_diffusers_codec
+from mov_ai.models.registry import channels_last
+from mov_ai.models.taef2 import TAEF2, TAEF2Config, load_taef2
+from mov_ai.models.taef2_files import NAME as TAEF2_NAME
+from mov_ai.models.taef2_files import find_taef2, weights_in
 
 #: Codecs that are found by name, where a command has put them.
-NAMES = (taef2.NAME,)
+NAMES = (TAEF2_NAME,)
 #: Where a pipeline of diffusers has its autoencoder.
 _VAE = "vae"
 #: Network, as `config.json` calls it -> network and config.
 _NETWORKS: dict[str, tuple[type[AnyCodec], type]] = {
     "VideoCodec": (VideoCodec, CodecConfig),
-    "TAEF2": (taef2.TAEF2, taef2.TAEF2Config),
+    "TAEF2": (TAEF2, TAEF2Config),
 }
 
 
 def load_codec(source: str | Path) -> AnyCodec:
-    """Read a codec, in float32 and evaluation mode; nothing is fetched.
+    """Read a codec, in float32, evaluation mode and the memory format that it is fastest in; nothing is fetched.
 
     Args:
         source: a folder that `save_codec`, a training or an autoencoder of diffusers wrote, or a whole pipeline of
@@ -33,15 +36,19 @@ def load_codec(source: str | Path) -> AnyCodec:
         UsageError: if there is no such codec, or it is a pickle or of a kind that is not known.
         MovAIError: if weights are damaged or of another size.
     """
+    return channels_last(_read(source))
+
+
+def _read(source: str | Path) -> AnyCodec:
     folder = Path(source)
-    if str(source) == taef2.NAME and not folder.is_dir():
-        codec = taef2.load_taef2(taef2.find_taef2())
-        codec.name = taef2.NAME
+    if str(source) == TAEF2_NAME and not folder.is_dir():
+        codec = load_taef2(find_taef2())
+        codec.name = TAEF2_NAME
         return codec
-    if files := taef2.weights_in(folder):
-        return taef2.load_taef2(files)
+    if files := weights_in(folder):
+        return load_taef2(files)
     if not folder.is_dir():
-        raise UsageError(f"codec: {source}: no such folder; expected the folder of a codec, or the name {taef2.NAME!r}")
+        raise UsageError(f"codec: {source}: no such folder; expected the folder of a codec, or the name {TAEF2_NAME!r}")
     if not (folder / CONFIG_FILE).is_file() and (folder / _VAE / CONFIG_FILE).is_file():
         folder = folder / _VAE
     header = read_json(folder / CONFIG_FILE) if (folder / CONFIG_FILE).is_file() else None

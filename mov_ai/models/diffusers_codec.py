@@ -142,8 +142,6 @@ class DiffusersCodec(AnyCodec):
     """
 
     config: DiffusersCodecConfig
-    mean: Tensor
-    std: Tensor
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -153,8 +151,6 @@ class DiffusersCodec(AnyCodec):
         if "use_slicing" in vars(model):
             # Frame by frame, or video by video: memory does not grow with their number.
             model.enable_slicing()  # type: ignore[operator]
-        self.register_buffer("mean", torch.tensor(self.config.mean).view(-1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(self.config.std).view(-1, 1, 1), persistent=False)
 
     def encode(self, video: Tensor) -> Tensor:
         require_multiple(video, self.factor)
@@ -175,13 +171,19 @@ class DiffusersCodec(AnyCodec):
                 f"codec: {self.config.class_name}: its config promises latents of {expected}, found "
                 f"{tuple(latents.shape)}: check what {CONFIG_FILE} says of its compression"
             )
-        return ((latents - self.mean) / self.std).contiguous()
+        mean, std = self._statistics(latents)
+        return ((latents - mean) / std).contiguous()
 
     def decode(self, latents: Tensor, frames: int | None = None) -> Tensor:
-        raw = self._to_model(latents * self.std + self.mean)
+        mean, std = self._statistics(latents)
+        raw = self._to_model(latents * std + mean)
         more = {"num_frames": latents.shape[1]} if self.kind.counts_frames else {}
         video = self._from_model(self.model.decode(raw, **more).sample, len(latents))  # type: ignore[operator]
         return video[:, :frames].contiguous()
+
+    def _statistics(self, latents: Tensor) -> list[Tensor]:
+        """Mean and deviation in full precision, whatever the weights have: (channels or 1, 1, 1) each."""
+        return [torch.tensor(v, device=latents.device).view(-1, 1, 1) for v in (self.config.mean, self.config.std)]
 
     def _to_model(self, video: Tensor) -> Tensor:
         order = "b f c h w -> b c f h w" if self.kind.video else "b f c h w -> (b f) c h w"

@@ -1,7 +1,8 @@
-"""TAEF2, a small codec for natural images: its network, its published files and where they are looked for."""
+"""TAEF2, a small codec for natural images: its network, and its weights in the forms that they come in."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +12,12 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mov_ai.errors import UsageError
 from mov_ai.models.codec import AnyCodec, require_multiple
 from mov_ai.models.component import fit_weights, load_weights
-from mov_ai.weight_places import places
+from mov_ai.models.taef2_files import PART_FILES, PARTS
 
-NAME, LICENCE = "taef2", "MIT (Ollin Boer Bohan)"
-#: The one file that is published; it counts the decoder's layers from the first that has weights.
-FILE = "taef2.safetensors"
-URL = f"https://huggingface.co/madebyollin/taef2/resolve/main/{FILE}"
-#: Size of the published file in bytes, about.
-SIZE = 10_700_000
-#: Encoder and decoder in files of their own, with the layers counted as here.
-PARTS = ("encoder", "decoder")
-PART_FILES = tuple(f"taef2_{part}.safetensors" for part in PARTS)
+#: Of all tensors in half precision, see `values_sha256`: what mov_ai's figures were measured with.
+VALUES_SHA256 = "eeba61c5054772d6291eef74c1056c08ad796abb48659e825d7c03a9f9ddf50a"
 #: Frames that are worked on at once: their activations fit a processor's cache, and memory does not grow with a video.
 _CHUNK = 1
 
@@ -123,32 +116,8 @@ def _each_frame(network: nn.Module, video: Tensor) -> Tensor:
     return rearrange(torch.cat(chunks), "(b f) c h w -> b f c h w", f=video.shape[1]).float().contiguous()
 
 
-def weights_in(folder: Path) -> list[Path]:
-    """The files of a folder that hold TAEF2: the published one, or one a part; none if they are not there."""
-    for names in ((FILE,), PART_FILES):
-        files = [folder / name for name in names]
-        if all(file.is_file() for file in files):
-            return files
-    return []
-
-
-def find_taef2() -> list[Path]:
-    """The files on this machine, where `mov-ai weights pull taef2` puts them.
-
-    Raises:
-        UsageError: if they are nowhere.
-    """
-    for place in places():
-        if files := weights_in(place):
-            return files
-    raise UsageError(
-        f"codec: {NAME}: {FILE} is not on this machine (looked in {', '.join(map(str, places()))}); fetch it with "
-        f"`mov-ai weights pull {NAME}`, or give the folder that holds it"
-    )
-
-
 def load_taef2(files: Iterable[Path]) -> TAEF2:
-    """The network with the weights of `weights_in`, as float32.
+    """The network with the weights of these files, see `taef2_files.weights_in`, as float32.
 
     Raises:
         UsageError: if a file is a pickle. MovAIError: if one is damaged or of another network.
@@ -161,7 +130,7 @@ def load_taef2(files: Iterable[Path]) -> TAEF2:
     with torch.device("meta"):
         module = TAEF2(TAEF2Config())
     fit_weights(module, tensors, str(files[0]))
-    return module.to(memory_format=torch.channels_last).eval()
+    return module.eval()
 
 
 def _own_name(name: str, file: str) -> str:
@@ -173,3 +142,11 @@ def _own_name(name: str, file: str) -> str:
     if part not in PARTS or not number.isdecimal():
         return name
     return f"{part}.{int(number) + (part == 'decoder')}.{leaf}"
+
+
+def values_sha256(codec: TAEF2) -> str:
+    """Of the tensors' half-precision values in the order of their names: the same in whatever form they are stored."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(codec.state_dict().items()):
+        digest.update(name.encode("ascii") + tensor.contiguous().half().numpy().tobytes())
+    return digest.hexdigest()

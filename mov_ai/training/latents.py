@@ -176,7 +176,7 @@ class LatentCache:
 
 def _make_chunk(cache: LatentCache, chunk: int) -> None:
     torch.set_num_threads(1)
-    codec = load_codec(cache.codec).to(memory_format=torch.channels_last)
+    codec = load_codec(cache.codec)
     later = range(1, len(cache.stages))
     samples = []
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):

@@ -12,8 +12,11 @@ import pytest
 from mov_ai.cli.weights import _Bar
 from mov_ai.evaluation.metrics import weights
 from mov_ai.evaluation.metrics.weights import WEIGHTS, WeightsFile
+from mov_ai.models import taef2_files
+from mov_ai.models.codec_registry import load_codec
 from tests.cli.conftest import Command
 from tests.data.file_server import FileServer, running
+from tests.models.test_taef2 import random_taef2, write_published
 
 FIRST, SECOND = b"one" * 200_000, b"two" * 200_000
 
@@ -56,8 +59,10 @@ def test_list_names_every_file_with_all_that_is_known_of_it(
             f"{known.size / 1e6:.1f}",
         ):
             assert fact in result.out
-    assert result.out.count("absent") == len(WEIGHTS)
-    rows = json.loads(command("weights", "list", "--json").out)
+    # The codec's file is known by the values in it.
+    assert result.out.count("absent") == len(WEIGHTS) + 1
+    *rows, codec = json.loads(command("weights", "list", "--json").out)
+    assert (codec["name"], codec["file"], codec["sha256"]) == ("taef2", "taef2.safetensors", None)
     assert [row["name"] for row in rows] == list(WEIGHTS)
     assert all(row["path"] is None and row["sha256"] == WEIGHTS[row["name"]].sha256 for row in rows)
 
@@ -72,7 +77,7 @@ def test_pull_brings_files_once_and_list_and_verify_see_them(command: Command, s
     assert here() == ["first.pt", "second.pt"]
     assert server.asked == ["/first.pt", "/second.pt"]
     assert "was here already" in command("weights", "pull", "second").out
-    rows = json.loads(command("weights", "list", "--json").out)
+    *rows, _ = json.loads(command("weights", "list", "--json").out)
     assert [Path(row["path"]).name for row in rows] == ["first.pt", "second.pt"]
     verified = command("weights", "verify")
     assert verified.code == 0
@@ -158,6 +163,28 @@ def test_one_that_fails_does_not_keep_the_others(command: Command, server: FileS
     assert result.code == 1
     assert "error: first" in result.err
     assert here() == ["second.pt"]
+
+
+def test_the_codec_is_kept_only_if_its_weights_fit(
+    command: Command, server: FileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(
+        taef2_files, "URL", server.publish("/taef2.safetensors", b"another file, of some other network")
+    )
+    failed = command("weights", "pull", "taef2")
+    assert (failed.code, "taef2.safetensors now gives another file (not a whole safetensors file" in failed.err) == (
+        1,
+        True,
+    )
+    assert "mov-ai weights pull taef2" in command("weights", "verify", "taef2").err
+    assert not Path("weights").exists()
+    write_published(random_taef2(), tmp_path)
+    server.files["/taef2.safetensors"] = (tmp_path / "taef2.safetensors").read_bytes()
+    pulled = command("weights", "pull", "taef2")
+    assert (pulled.code, "weights/taef2.safetensors: TAEF2, but not the version" in pulled.out) == (0, True)
+    assert "was here already" in command("weights", "pull", "taef2").out
+    assert command("weights", "verify").code == 0
+    assert load_codec("taef2").config.latent_channels == 32
 
 
 def test_an_interrupt_leaves_nothing(command: Command, server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:

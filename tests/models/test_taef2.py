@@ -17,7 +17,8 @@ from mov_ai.data.video import read_video
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.models.codec import to_unit
 from mov_ai.models.codec_registry import load_codec, save_codec
-from mov_ai.models.taef2 import FILE, PART_FILES, PARTS, TAEF2, TAEF2Config
+from mov_ai.models.taef2 import TAEF2, VALUES_SHA256, TAEF2Config, values_sha256
+from mov_ai.models.taef2_files import FILE, PART_FILES, PARTS
 
 DATA = Path(os.environ.get("MOV_AI_DATA", "nowhere"))
 
@@ -95,6 +96,8 @@ def test_files_of_another_network_are_refused(tmp_path: Path) -> None:
 def test_natural_clips_come_back_and_latents_are_standardised() -> None:
     """One frame a clip; the figures are of sixteen."""
     codec, figures, latents = load_codec(DATA / "taef2"), [], []
+    assert isinstance(codec, TAEF2)
+    assert values_sha256(codec) == VALUES_SHA256
     for name in ("man_surfing", "wolf", "rabbit_watermelon", "mallard_water"):
         frames, _ = read_video(DATA / "real_clips" / f"{name}.mp4", 1)
         video = natural(frames)

@@ -137,7 +137,7 @@ class DenoiserObjective(Objective):
             torch.manual_seed(seed)
             self._module = channels_last(build_denoiser(model))
         try:
-            self._codec = load_codec(codec).requires_grad_(False).to(memory_format=torch.channels_last)
+            self._codec = load_codec(codec).requires_grad_(False)
         except UsageError as error:
             raise UsageError(
                 f"objective.codec: no trained codec there; run experiment=tiny/codec first or name another ({error})"

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.models.codec import AnyCodec
+from mov_ai.models.trained_on import TrainedOn
 from mov_ai.training.objective import Progress
 
 
@@ -57,8 +58,8 @@ class ClipSource(abc.ABC):
 
     #: For the card: what the clips are, in a few sentences.
     about: str
-    #: Frames per second of the clips, for videos that are shown while training.
-    fps = 8.0
+    #: Shape and world of the clips, known once the source is bound.
+    trained_on: TrainedOn
     #: Whether any clip comes with boxes.
     has_boxes = True
 

@@ -20,10 +20,12 @@ from mov_ai.errors import UsageError
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.files import write_bytes
 from mov_ai.graph.instances import drawn_entities
+from mov_ai.graph.video_shape import VideoShape
 from mov_ai.models.cascade import resize
 from mov_ai.models.codec import AnyCodec, to_unit
 from mov_ai.models.codec_registry import load_codec
 from mov_ai.models.denoiser import STAGES
+from mov_ai.models.trained_on import TrainedOn
 from mov_ai.training.clip_source import ClipSource, LatentSample, join
 from mov_ai.training.objective import Progress
 from mov_ai.worlds.tabletop.completion import gold_graph, without_assumed
@@ -226,6 +228,7 @@ repository renders and describes itself; no other data. It never saw the shape a
         self.drop_assumed, self.workers = drop_assumed, workers
 
     def bind(self, codec_source: str, codec: AnyCodec, stages: tuple[int, ...], frames: int, seed: int) -> None:
+        self.trained_on = TrainedOn(VideoShape(frames, height=stages[-1], width=stages[-1]), "tabletop")
         digest = hashlib.sha256()
         for _, weights in sorted(codec.state_dict().items()):
             digest.update(weights.numpy().tobytes())

@@ -13,6 +13,7 @@ from mov_ai.data.shards import ShardSet
 from mov_ai.errors import UsageError
 from mov_ai.graph import SceneGraph
 from mov_ai.models.codec import AnyCodec
+from mov_ai.models.trained_on import TrainedOn
 from mov_ai.training.clip_source import ClipSource, LatentSample, join
 from mov_ai.training.objective import Progress
 
@@ -61,7 +62,8 @@ class VideoClips(ClipSource):
                     f"{first.latents[stages[0]].shape[1]}; give the codec that they were prepared with"
                 )
         known = [self._train[i].layout is not None for i in range(min(len(self._train), 20))]
-        self.has_boxes, self.fps = any(known), self._train[0].shape.fps
+        self.has_boxes = any(known)
+        self.trained_on = TrainedOn(self._train[0].shape)
 
     def prepare(self, progress: Progress) -> None:
         progress(len(self._train), len(self._train), "reading shards")

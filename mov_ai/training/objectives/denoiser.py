@@ -283,7 +283,7 @@ class DenoiserObjective(Objective):
         for number, asked in enumerate(self._prompt_conditions):
             latents = self._sampled(module, asked.to(batch["latents"].device), batch["latents"])
             pixels = to_bytes(self._codec.decode(latents))[0]
-            videos[f"prompt_{number}"] = (pixels.cpu().numpy(), self.data.fps)
+            videos[f"prompt_{number}"] = (pixels.cpu().numpy(), self.data.trained_on.shape.fps)
         return videos
 
     def _sampled(self, module: torch.nn.Module, asked: Conditioning, like: Tensor) -> Tensor:
@@ -304,6 +304,7 @@ class DenoiserObjective(Objective):
     def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
         save_component(module, directory)
         self._coverage().save(directory)
+        self.data.trained_on.save(directory)
         if self.cascade is not None:
             write_json(directory / CASCADE_FILE, asdict(self.cascade))
         config: Any = module.config

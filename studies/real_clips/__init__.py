@@ -1,0 +1,1 @@
+"""From fifteen real videos to a pipeline that has memorised them."""

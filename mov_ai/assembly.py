@@ -13,6 +13,7 @@ from mov_ai.models.codec_registry import load_codec
 from mov_ai.models.component import config_from_dict, load_component
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig
 from mov_ai.models.registry import load_denoiser
+from mov_ai.models.trained_on import TrainedOn
 from mov_ai.pipeline import MovAIPipeline
 from mov_ai.plugins import load_world
 
@@ -32,8 +33,9 @@ def assemble(
             `load_codec` takes it. How the denoiser's stages are sampled is what its export says.
         out: a new or an empty folder.
         planner: None for a pipeline that leaves boxes out unless a layout is given.
-        world: the installed world that completes graphs; None for none.
-        frames: of a video where nothing is said; None for as many as the planner was trained for, or 16.
+        world: the installed world that completes graphs; None for the one that the denoiser was trained on, if it was
+            one; "none" for none.
+        frames: of a video where nothing is said; None for as many as the planner was trained for, or the denoiser.
 
     Returns:
         The pipeline, on the CPU.
@@ -46,10 +48,11 @@ def assemble(
     out = Path(out)
     if out.is_dir() and any(out.iterdir()):
         raise UsageError(f"out: {out}: holds files; choose a new or an empty folder")
-    installed_world = load_world(world)
     codec_network = load_codec(_exported(codec))
     denoiser_folder = _exported(denoiser)
     network = load_denoiser(denoiser_folder)
+    trained_on = TrainedOn.load(denoiser_folder) or TrainedOn(VideoShape())
+    installed_world = load_world(None if world == "none" else world or trained_on.world)
     channels, expected = codec_network.config.latent_channels, network.config.latent_channels
     if channels != expected:
         raise UsageError(
@@ -63,17 +66,19 @@ def assemble(
     if not config.shared_network:
         raise UsageError(f"{sampling}: shared_network: expected true, as one denoiser is given; found false")
     cascade = Cascade(config, codec_network, [network])
-    # A size that the codec cannot make is said now, and not at the first video.
-    plan_stages(config, config.last, config.last, None, cascade.side_multiple, codec_network.factor)
     layout_planner = None if planner is None else load_component(LayoutPlanner, PlannerConfig, _exported(planner))
     if frames is None:
-        frames = VideoShape().frames if layout_planner is None else layout_planner.config.frames
+        frames = trained_on.shape.frames if layout_planner is None else layout_planner.config.frames
+    scale = config.last / max(trained_on.shape.height, trained_on.shape.width)
+    height, width = (round(side * scale) for side in (trained_on.shape.height, trained_on.shape.width))
+    # A size that the codec cannot make is said now, and not at the first video.
+    plan_stages(config, height, width, None, cascade.side_multiple, codec_network.factor)
     pipeline = MovAIPipeline(
         cascade,
         layout_planner,
         world=installed_world,
         coverage=LabelCoverage.load(denoiser_folder),
-        shape=VideoShape(frames, height=config.last, width=config.last),
+        shape=VideoShape(frames, trained_on.shape.fps, height, width),
         name=out.name,
     )
     pipeline.save_pretrained(out, parser=False)

@@ -16,6 +16,7 @@ from mov_ai.labels.coverage import LabelCoverage
 from mov_ai.models.cascade import CASCADE_FILE
 from mov_ai.models.codec import CodecConfig, VideoCodec
 from mov_ai.models.component import save_component
+from mov_ai.models.trained_on import TRAINED_ON_FILE, TrainedOn
 from mov_ai.pipeline import MovAIPipeline
 from tests.cli.conftest import Command, command  # noqa: F401
 
@@ -49,6 +50,17 @@ def test_a_pipeline_needs_neither_planner_nor_world(runs: Path, tmp_path: Path) 
     assemble(runs / "codec", runs / "denoiser", tmp_path / "mine", frames=24)
     read = MovAIPipeline.from_pretrained(tmp_path / "mine", "cpu")
     assert (read.planner, read.world, read.shape.frames) == (None, None, 24)
+
+
+def test_what_the_denoiser_was_trained_on_decides_what_is_not_said(runs: Path, tmp_path: Path) -> None:
+    TrainedOn(VideoShape(12, 15.0, 144, 256), "tabletop").save(runs / "denoiser" / "export")
+    made = assemble(runs / "codec", runs / "denoiser", tmp_path / "mine")
+    assert made.shape == VideoShape(12, 15.0, 144, 256)
+    assert made.world is not None
+    assert assemble(runs / "codec", runs / "denoiser", tmp_path / "bare", world="none").world is None
+    (runs / "denoiser" / "export" / TRAINED_ON_FILE).write_text('{"shape": {"frames": "many"}, "world": null}')
+    with pytest.raises(UsageError, match=TRAINED_ON_FILE):
+        assemble(runs / "codec", runs / "denoiser", tmp_path / "other")
 
 
 def other_channels(runs: Path) -> None:

@@ -10,15 +10,15 @@ from mov_ai.errors import UsageError
 
 
 def assemble(
-    codec: Path = typer.Option(..., help="Folder of a trained codec, or of its run.", show_default=False),
+    codec: Path = typer.Option(..., help="A codec's folder, its run's, or a name, as taef2.", show_default=False),
     denoiser: Path = typer.Option(..., help="Folder of a trained denoiser, or of its run.", show_default=False),
     planner: Path | None = typer.Option(
         None, help="Folder of a trained planner, or of its run; without one, layouts are given.", show_default=False
     ),
-    world: str = typer.Option("tabletop", help="The world that completes graphs, or none."),
-    frames: int | None = typer.Option(
-        None, help="Frames of a video where nothing is said.", show_default="the planner's, or 16"
+    world: str | None = typer.Option(
+        None, help="The world that completes graphs, or none.", show_default="the one the denoiser was trained on"
     ),
+    frames: int | None = typer.Option(None, help="Frames of a video where nothing is said.", show_default="as trained"),
     out: Path = typer.Option(..., help="New folder of the pipeline.", show_default=False),
 ) -> None:
     """Join trained networks into the pipeline that `mov-ai generate --checkpoint` reads."""
@@ -30,7 +30,7 @@ def assemble(
 
     from mov_ai.assembly import assemble as join
 
-    pipeline = join(codec, denoiser, out, planner, None if world == "none" else world, frames)
+    pipeline = join(codec, denoiser, out, planner, world, frames)
     stages = ", ".join(str(size) for size in pipeline.cascade.config.trained)
     typer.echo(f"wrote {out}: {pipeline.shape}, stages {stages}")
     typer.echo(f"  make a video: mov-ai generate 'a red ball rolls left' --checkpoint {out}")

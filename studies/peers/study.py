@@ -115,7 +115,7 @@ class Study:
         embedded, folder = pipeline_folder("tiny"), self.pipeline(peer)
         # Of an earlier training.
         shutil.rmtree(folder, ignore_errors=True)
-        assemble(embedded / "codec", export, folder, embedded / "planner", world="tabletop")
+        assemble(embedded / "codec", export, folder, embedded / "planner")
         return folder
 
     def evaluate(self, peer: str, settings: Sequence[str] = ()) -> None:

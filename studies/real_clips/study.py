@@ -1,4 +1,4 @@
-"""Fifteen real videos, from a folder to a pipeline: `python -m studies.real_clips.study [--size 64]`, or make demo-real.
+"""Fifteen real videos, from a folder to a pipeline: `python -m studies.real_clips.study`, or make demo-real.
 
 Each part is a command that anybody with a folder of videos can give; what is there already is not made again, and a
 training that was stopped goes on. What comes out is memory, not generalisation: fifteen clips teach nothing else.
@@ -59,7 +59,7 @@ def commands(data: Path, size: int, runs: Path, train: list[str]) -> list[tuple[
     prepare += ["--size", str(size), "--frames", str(FRAMES), "--fps", f"{FPS:g}"]
     training = [f"data.path={shards}", f"codec={codec}", f"size={size}", f"trainer.max_steps={STEPS[size]}"]
     training += [f"hydra.run.dir={run}", *train]
-    join = ["assemble", "--codec", codec, "--denoiser", str(run), "--fps", f"{FPS:g}", "--out", str(pipeline)]
+    join = ["assemble", "--codec", codec, "--denoiser", str(run), "--out", str(pipeline)]
     return [
         (shards / "index.json", [*mov_ai, *prepare]),
         (run / "result.json", [sys.executable, "-m", "mov_ai.train", "experiment=video/denoiser", *training]),
@@ -144,4 +144,4 @@ def run(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    run_script(lambda: run(arguments()), "real_clips")
+    sys.exit(run_script("real_clips", lambda: run(arguments()), "stopped; give the same command again to go on"))

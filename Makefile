@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 PROMPT ?= A small red ball rolls to the left, then turns blue, while a large yellow cube spins.
 SEED ?= 0
 NAME ?= peers
+SIZE ?= 128
 DEMO := demo
 # Through the environment, so that quotes in a prompt reach the command as they are.
 export PROMPT SEED
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format check-tiny check-synonyms check-labels eval check-metrics study train-tiny
+.PHONY: help install demo demo-real test lint format check-tiny check-synonyms check-labels eval check-metrics study train-tiny
 .PHONY: train-metrics train-parser evaluate-parser check-wheel docs clean
 
 help:  ## list the targets
@@ -28,6 +29,10 @@ install: $(VENV)/.installed  ## make .venv and install mov_ai with its developme
 demo: install  ## a video from a sentence: make demo PROMPT="..." SEED=0
 	@rm -rf $(DEMO)
 	$(BIN)/mov-ai generate "$$PROMPT" --seed "$$SEED" --out $(DEMO) --boxes
+
+demo-real: install  ## fifteen real videos, from a folder to a pipeline: MOV_AI_DATA=DIR make demo-real [SIZE=64] (hours; 64: 15 minutes)
+	@test -n "$$MOV_AI_DATA" || { echo "set MOV_AI_DATA to a folder with real_clips and taef2" >&2; exit 2; }
+	$(BIN)/python -m studies.real_clips.study --data "$$MOV_AI_DATA" --size $(SIZE)
 
 test: install  ## the tests, under 10 minutes on two cores
 	$(BIN)/python -m pytest

@@ -152,5 +152,5 @@ def config_from_dict(config_type: type, value: Any, source: str) -> Any:
             values[key] = entry
     try:
         return config_type(**values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, UsageError) as error:
         raise UsageError(f"{source}: config: {error}") from None

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from mov_ai.data.buckets import Buckets
 
+from mov_ai.data.buckets import Buckets
 from mov_ai.data.clips import Clip
 
 

@@ -191,14 +191,23 @@ def _read_request(
 
 
 def _read_video(path: Path, wanted: int) -> np.ndarray:
-    from mov_ai.data.video import read_video
+    import numpy as np
 
-    frames, _ = read_video(path, wanted + 1)
+    from mov_ai.data.video import VideoReader, at_constant_rate
+
+    frames: list[np.ndarray] = []
+    with VideoReader(path) as reader:
+        for _, frame in at_constant_rate(reader):
+            frames.append(frame)
+            if len(frames) > wanted:
+                break
+        for notice in reader.notices:
+            say(f"warning: {notice}")
     if len(frames) < wanted:
         raise UsageError(f"--video: {path}: expected at least {wanted} frames, found {len(frames)}; give a longer one")
     if len(frames) > wanted:
         say(f"warning: {path}: only the first {wanted} frames are used")
-    return frames[:wanted]
+    return np.stack(frames[:wanted])
 
 
 def _choose_folders(out: Path | None, request: _Request, num_videos: int) -> list[Path]:

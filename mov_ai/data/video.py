@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from mov_ai.data.frame_folder import FrameFolder, natural_order
-from mov_ai.data.video_decoding import TOLERANCE, Decoder
+from mov_ai.data.video_decoding import TOLERANCE, Decoder, Timeline, timeline_of
 from mov_ai.data.video_pixels import Converter, Timed, deinterlaced
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import write_bytes
@@ -99,7 +99,7 @@ class VideoReader:
         try:
             first = next(self._begun, None)
             if first is None:
-                raise MovAIError(f"{self.name}: broken, holds no frames; the file is damaged or not a video")
+                raise MovAIError(f"{self.name}: holds no frames; the file is damaged or not a video")
         except MovAIError:
             self.close()
             raise
@@ -108,8 +108,10 @@ class VideoReader:
         self._stored = (first[1].height, first[1].width)
         self._transfer = first[1].color_trc
         self._pixels = Converter(first[1], self._decoder.aspect, background)
-        timeline = self._decoder.timeline
-        self.info = VideoInfo(
+        self.info = self._info(self._decoder.timeline)
+
+    def _info(self, timeline: Timeline) -> VideoInfo:
+        return VideoInfo(
             self._pixels.height,
             self._pixels.width,
             timeline.fps,
@@ -151,6 +153,15 @@ class VideoReader:
         if self._transfer in (16, 18):
             lines.append("has a high dynamic range, which is read as it is and looks pale")
         return [f"{self.name}: {line}" for line in lines if line]
+
+    def read_through(self) -> tuple[VideoInfo, np.ndarray]:
+        """Decode everything and keep nothing: what the video really is, and all damage as `damage`.
+
+        Returns:
+            The info, from the times of the frames themselves, and those: (N,) seconds from the first.
+        """
+        times = [seconds for seconds, _ in self._timed(0.0)]
+        return self._info(timeline_of(times, self._decoder.timeline.fps)), np.array(times)
 
     def frames(self, start: float = 0.0, end: float | None = None) -> Iterator[tuple[float, np.ndarray]]:
         """Frames that are shown from `start` until before `end`, one at a time.
@@ -255,23 +266,23 @@ def read_video(path: str | Path, max_frames: int | None = None) -> tuple[np.ndar
     Raises:
         UsageError, MovAIError: as `VideoReader`.
     """
+    frames = []
     with VideoReader(path) as reader:
-        fps = reader.info.fps
-        shown = reader.frames()
-        if reader.info.variable_rate:
-            shown = _at_constant_rate(shown, fps)
-        frames = []
-        for _, frame in shown:
+        for _, frame in at_constant_rate(reader):
             frames.append(frame)
             if max_frames is not None and len(frames) >= max_frames:
                 break
-    return np.stack(frames), fps
+        return np.stack(frames), reader.info.fps
 
 
-def _at_constant_rate(frames: Iterator[tuple[float, np.ndarray]], fps: float) -> Iterator[tuple[float, np.ndarray]]:
-    """The frame that is shown at each of the times 0, 1 / fps, ... up to the last frame's."""
-    number, shown = 0, None
-    for seconds, frame in frames:
+def at_constant_rate(reader: VideoReader) -> Iterator[tuple[float, np.ndarray]]:
+    """All frames; where the rate varies, the one that is shown at each of the times 0, 1 / fps, ... up to the last."""
+    if not reader.info.variable_rate:
+        yield from reader.frames()
+        return
+    number, fps = 0, reader.info.fps
+    shown: np.ndarray | None = None
+    for seconds, frame in reader.frames():
         while shown is not None and number / fps < seconds - TOLERANCE:
             yield number / fps, shown
             number += 1
@@ -281,7 +292,17 @@ def _at_constant_rate(frames: Iterator[tuple[float, np.ndarray]], fps: float) ->
 
 
 def video_files(folder: str | Path, suffixes: Sequence[str] = VIDEO_SUFFIXES) -> list[Path]:
-    """Files of a folder and of its sub-folders whose names end as videos do, 2 before 10, each folder once.
+    """Files of a folder and of its sub-folders whose names end as videos do, 2 before 10.
+
+    Raises:
+        UsageError: if there is no such folder.
+    """
+    chosen = [path for path in files_below(folder) if path.suffix.lower() in suffixes]
+    return sorted(chosen, key=lambda path: [natural_order(part) for part in video_key(path, folder).split("/")])
+
+
+def files_below(folder: str | Path) -> list[Path]:
+    """All files of a folder and of its sub-folders, each folder once, sorted.
 
     Hidden files and folders are passed over; links to folders are followed.
 
@@ -294,12 +315,11 @@ def video_files(folder: str | Path, suffixes: Sequence[str] = VIDEO_SUFFIXES) ->
     seen: set[str] = set()
     for parent, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(parent)
-        folders[:] = [] if real in seen else [name for name in folders if not name.startswith(".")]
+        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
         if real not in seen:
             paths += [Path(parent, name) for name in names if not name.startswith(".")]
         seen.add(real)
-    chosen = [path for path in paths if path.suffix.lower() in suffixes]
-    return sorted(chosen, key=lambda path: [natural_order(part) for part in video_key(path, folder).split("/")])
+    return sorted(paths)
 
 
 def video_key(path: Path, folder: str | Path) -> str:

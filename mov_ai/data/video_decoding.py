@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -80,7 +80,7 @@ class Decoder:
             self.container = av.open(file, options={"protocol_whitelist": "file"}, metadata_errors="replace")
         except (av.FFmpegError, OSError, ValueError) as error:
             raise MovAIError(
-                f"{self.name}: broken, cannot be decoded ({reason(error)}); the file is damaged or not a video"
+                f"{self.name}: cannot be decoded ({reason(error)}); the file is damaged or not a video"
             ) from None
         try:
             self.stream = self._choose_stream()
@@ -164,7 +164,7 @@ class Decoder:
             self._find_crf(next(iter(self.container.demux(stream)), None))
         self.close()
         self._open()
-        return _timeline(times, fps, duration)
+        return timeline_of(times, fps, duration)
 
     def _fragmented(self) -> bool:
         """Whether the boxes of an MP4 hold fragments, which its index does not list."""
@@ -317,7 +317,14 @@ def _holds_box(file: BinaryIO, kind: bytes) -> bool:
         place += size
 
 
-def _timeline(times: list[float] | None, fps: float, duration: float | None) -> Timeline:
+def timeline_of(times: Sequence[float] | None, fps: float, duration: float | None = None) -> Timeline:
+    """Whether the rate is constant, and the mean rate if it is not.
+
+    Args:
+        times: of the frames, rising, in seconds.
+        fps: frames a second, as the file says.
+        duration: seconds, as the file says; used without times.
+    """
     if not times:
         return Timeline(None, fps, duration, variable=False)
     moments = np.asarray(times) - times[0]

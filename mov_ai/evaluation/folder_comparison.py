@@ -37,6 +37,8 @@ from mov_ai.evaluation.video_metrics import (
 from mov_ai.evaluation.video_pass import Item, Values, measure, shown
 from mov_ai.graph.files import sha256_of
 
+#: Decoded, the videos that are in memory at a time take at most so many bytes, unless one alone takes more.
+BATCH_BYTES = 512 * 2**20
 #: Clips and sheets are made for so many videos; a folder may hold thousands.
 PICTURED = 64
 
@@ -79,13 +81,11 @@ def look_at(
     if Path(generated).resolve() == Path(reference).resolve():
         raise UsageError(f"{generated}: is given as generated and as reference; give two folders")
     generated_folder, reference_folder = scan(generated), scan(reference)
-    for file in (*generated_folder.files, *reference_folder.files):
-        if not file.path.name.isprintable():
-            raise UsageError(f"{str(file.path)!r}: the name holds characters that no report can show; rename the file")
     shape = common_shape(generated_folder, reference_folder, max_frames=max_frames)
     notices = [*generated_folder.notices, *reference_folder.notices, *shape.notices]
-    prompt_of_video = dict(prompts or {})
-    names = {file.path.stem for file in generated_folder.files}
+    names = {file.name for file in generated_folder.files}
+    others = {file.name for file in reference_folder.files}
+    prompt_of_video = _by_video(prompts or {}, names | others)
     if prompt_of_video:
         if not names & set(prompt_of_video):
             raise UsageError(
@@ -95,10 +95,20 @@ def look_at(
         if missing := sorted(names - set(prompt_of_video)):
             more = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
             notices.append(f"no prompt for {missing[0]}{more}: left out of the similarity of text and video")
-        if unused := sorted(set(prompt_of_video) - names - {file.path.stem for file in reference_folder.files}):
+        if unused := sorted(set(prompt_of_video) - names - others):
             more = f" and {len(unused) - 1} others" if len(unused) > 1 else ""
             notices.append(f"a prompt for {unused[0]}{more}, but no such video: not used")
     return Folders(generated_folder, reference_folder, shape, prompt_of_video, tuple(notices))
+
+
+def _by_video(prompts: Mapping[str, str], names: set[str]) -> dict[str, str]:
+    """Prompts under the names of their videos, which may be given with more folders before them."""
+    result = {}
+    for given, prompt in prompts.items():
+        folders = given.split("/")
+        tails = ("/".join(folders[start:]) for start in range(len(folders)))
+        result[next((tail for tail in tails if tail in names), given)] = prompt
+    return result
 
 
 def compare_folders(
@@ -112,13 +122,15 @@ def compare_folders(
         output: folder of the report.
         console: shows how far it has come.
         seed: of the bootstrap.
-        batch: videos in memory at a time.
+        batch: videos in memory at a time; fewer if they are large.
 
     Raises:
         MovAIError: if a file changes meanwhile, or the output cannot be written.
     """
     started = time.perf_counter()
     generated_folder, reference_folder, shape = folders.generated, folders.reference, folders.shape
+    # Pairs are two videos each.
+    batch = max(1, min(batch, BATCH_BYTES // (2 * shape.frames * shape.height * shape.width * 3)))
     wanted = quantities(networks, folders.prompts)
     seconds: dict[str, float] = {}
     pictures: dict[str, tuple[str, str]] = {}
@@ -176,7 +188,7 @@ def compare_folders(
 
 
 def _pairs(folders: Folders, networks: MetricNetworks, batch: int, console: Console) -> Values | Absent:
-    names = {file.path.stem for file in folders.generated.files} & {file.path.stem for file in folders.reference.files}
+    names = {file.name for file in folders.generated.files} & {file.name for file in folders.reference.files}
     if not names:
         return Absent(
             f"no video has a name in both {folders.generated.folder} and {folders.reference.folder}",
@@ -189,4 +201,4 @@ def _pairs(folders: Folders, networks: MetricNetworks, batch: int, console: Cons
 
 
 def _only(folder: VideoFolder, names: set[str]) -> VideoFolder:
-    return replace(folder, files=tuple(file for file in folder.files if file.path.stem in names))
+    return replace(folder, files=tuple(file for file in folder.files if file.name in names))

@@ -6,12 +6,12 @@ import csv
 from pathlib import Path
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.metrics.folders import VIDEO_SUFFIXES
+from mov_ai.evaluation.metrics.folders import VIDEO_SUFFIXES, printable
 from mov_ai.graph.files import parse_json
 
 
 def read_prompts(path: str | Path) -> dict[str, str]:
-    """Video's name, without suffix -> prompt.
+    """Video's name, as `VideoFile.name` -> prompt.
 
     Args:
         path: JSON, an object {"name": "prompt"}; CSV, two columns name and prompt, with or without that header; or any
@@ -31,7 +31,8 @@ def read_prompts(path: str | Path) -> dict[str, str]:
     pairs = _json(text, path) if kind == ".json" else _csv(text, path) if kind == ".csv" else _lines(text, path)
     prompts: dict[str, str] = {}
     for video_name, prompt in pairs:
-        name = Path(video_name).stem if Path(video_name).suffix.lower() in VIDEO_SUFFIXES else video_name
+        known = Path(video_name).suffix.lower() in VIDEO_SUFFIXES
+        name = printable(Path(video_name).with_suffix("").as_posix() if known else video_name)
         if name in prompts:
             raise UsageError(f"{path}: names {name!r} twice; keep one prompt for each video")
         if not prompt.strip():

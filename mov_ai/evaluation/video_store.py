@@ -91,7 +91,7 @@ class VideoStore:
             UsageError: as `scan`.
         """
         wanted, stored = set(names), scan(self.folder)
-        return replace(stored, files=tuple(file for file in stored.files if file.path.stem in wanted), notices=())
+        return replace(stored, files=tuple(file for file in stored.files if file.name in wanted), notices=())
 
     def frames(self, name: str) -> np.ndarray:
         """One stored video: uint8 (T, H, W, 3).

@@ -39,7 +39,7 @@ def kept_values(
     for name, values in result.of.items():
         if values:
             _save_values(places[name], values)
-    result.names = [file.path.stem for file in files.files]
+    result.names = [file.name for file in files.files]
     result.of |= stored_values
     return result
 

@@ -322,7 +322,7 @@ def test_what_is_no_video_is_named_once(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"no video")
     PIL.Image.new("RGB", (8, 8)).save(tmp_path / "picture.png")
     (tmp_path / "picture.png").rename(tmp_path / "b.mp4")
-    for name, words in (("a.mp4", "broken"), ("b.mp4", "an image")):
+    for name, words in (("a.mp4", "cannot be decoded"), ("b.mp4", "an image")):
         with pytest.raises(MovAIError, match=words) as error:
             probe_video(tmp_path / name)
         assert str(error.value).count(name) == 1

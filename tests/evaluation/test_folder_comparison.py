@@ -145,9 +145,19 @@ def test_folders_that_cannot_be_measured_are_refused(tmp_path: Path, real: Path)
         look_at(tmp_path / "nowhere", real)
     with pytest.raises(UsageError, match=r"none is of a video in .*such as 'v0'"):
         look_at(generated, real, prompts={"x": "a ball"})
-    fill(generated, {"bad\nname": sprites(0)})
-    with pytest.raises(UsageError, match="rename the file"):
-        look_at(generated, real)
+
+
+def test_odd_names_and_subfolders_are_measured(tmp_path: Path, real: Path) -> None:
+    generated = fill(tmp_path / "generated", {"bad\nname": sprites(0), "9.41\u202fAM": sprites(1)})
+    fill(generated / "sub", {"v0": sprites(0)})
+    prompts = {"videos/sub/v0": "a ball", "9.41 AM": "a cube"}
+    results = measure(tmp_path, generated, real, prompts=prompts)
+    assert [(row.name, row.prompt) for row in results.videos] == [
+        ("9.41 AM", "a cube"),
+        ("bad name", None),
+        ("sub/v0", "a ball"),
+    ]
+    assert all(row.clip and (tmp_path / "report" / row.clip).is_file() for row in results.videos)
 
 
 def test_memory_holds_no_more_than_a_batch(tmp_path: Path, real: Path, monkeypatch: pytest.MonkeyPatch) -> None:

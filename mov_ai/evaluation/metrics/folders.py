@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from mov_ai.data.video import read_video
+from mov_ai.data.frame_folder import IMAGE_SUFFIXES
+from mov_ai.data.video import VIDEO_SUFFIXES as FILM_SUFFIXES
+from mov_ai.data.video import VideoReader, files_below, video_key
+from mov_ai.data.video_decoding import reason
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.evaluation.metrics.result import Settings, shared_settings
 
-VIDEO_SUFFIXES = (".mp4", ".webm", ".gif", ".mov", ".mkv", ".avi", ".npz")
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+VIDEO_SUFFIXES = (*FILM_SUFFIXES, ".npz")
+#: Files of one kind that are left out are named one by one up to so many in a folder.
+NAMED_FILES = 3
+#: Decoded, one video takes at most so many bytes, unless the number of frames is given.
+VIDEO_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
 class VideoFile:
-    """A video that was read through once: frames, frames per second, size in pixels, codec as `Settings` names it."""
+    """A video that was read through once.
+
+    Attributes:
+        name: path in its folder without suffix, in characters that every report can show.
+        frames: how many.
+        fps: frames per second, the mean where the rate varies.
+        height, width: in pixels, as shown.
+        codec: as `Settings` names it.
+        times: of the frames in seconds, where their rate varies.
+    """
 
     path: Path
+    name: str
     frames: int
     fps: float
     height: int
     width: int
     codec: str
+    times: np.ndarray | None = field(default=None, compare=False)
 
     @property
     def settings(self) -> Settings:
@@ -82,100 +99,92 @@ class Video:
 
 
 def scan(folder: str | Path, min_frames: int = 2) -> VideoFolder:
-    """Look at every file of a folder, decoding each video once, a frame at a time.
+    """Look at every file of a folder and of its sub-folders, decoding each video once, a frame at a time.
 
     Left out, with a notice: images, videos of fewer than `min_frames` frames, broken files, files of other kinds.
-    Hidden files and sub-folders are passed over.
+    Hidden files and folders are passed over.
 
     Args:
-        folder: holds mp4, webm, gif, mov, mkv, avi, or npz with `video` uint8 (T, H, W, 3) and `fps`.
+        folder: holds videos, or npz with `video` uint8 (T, H, W, 3) and `fps`.
 
     Raises:
         UsageError: if there is no such folder, no video in it, or two videos of one name.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder; give a folder of videos")
-    files, notices = [], []
-    for path in sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")):
+    files: list[VideoFile] = []
+    notices: list[str] = []
+    others: dict[tuple[Path, str], list[Path]] = {}
+    for path in files_below(folder):
         suffix = path.suffix.lower()
-        if suffix in IMAGE_SUFFIXES:
-            notices.append(f"{path}: an image among the videos; left out")
-        elif suffix not in VIDEO_SUFFIXES:
-            notices.append(f"{path}: not a video ({', '.join(VIDEO_SUFFIXES)}); left out")
+        if suffix not in VIDEO_SUFFIXES:
+            others.setdefault((path.parent, "image" if suffix in IMAGE_SUFFIXES else "other"), []).append(path)
+            continue
+        try:
+            file, remarks = _probe(path, folder)
+        except MovAIError as error:
+            why = str(error).removeprefix(f"{path}: ").partition("; ")[0]
+            notices.append(f"{path}: {why if why.startswith('an image') else f'broken, {why}'}; left out")
+            continue
+        notices += remarks
+        if file.frames < min_frames:
+            notices.append(f"{path}: has {_frames(file.frames)}, expected at least {min_frames}; left out")
         else:
-            try:
-                file = _probe(path)
-            except MovAIError as error:
-                notices.append(f"{error}; left out")
-                continue
-            if file.frames < min_frames:
-                notices.append(f"{path}: has {_frames(file.frames)}, expected at least {min_frames}; left out")
-            else:
-                files.append(file)
+            files.append(file)
+    notices += [line for (_, kind), paths in others.items() for line in _left_out(kind, paths)]
     if not files:
         why = f": {notices[0]}" + (f" (and {len(notices) - 1} more)" if len(notices) > 1 else "") if notices else ""
         raise UsageError(f"{folder}: holds no video that can be measured{why}; give a folder of videos")
-    repeated = [name for name, count in Counter(file.path.stem for file in files).items() if count > 1]
+    repeated = [name for name, count in Counter(file.name for file in files).items() if count > 1]
     if repeated:
         raise UsageError(f"{folder}: holds more than one video named {repeated[0]}; keep one of them")
     return VideoFolder(folder, tuple(files), tuple(notices))
 
 
-def _probe(path: Path) -> VideoFile:
+def _left_out(kind: str, paths: list[Path]) -> list[str]:
+    what = "an image among the videos" if kind == "image" else f"not a video ({', '.join(VIDEO_SUFFIXES)})"
+    if len(paths) <= NAMED_FILES:
+        return [f"{path}: {what}; left out" for path in paths]
+    many = "images" if kind == "image" else "files that are no videos"
+    return [f"{paths[0].parent}: {len(paths)} {many}, {paths[0].name} and others; left out"]
+
+
+def printable(name: str) -> str:
+    """NFC, with a space or _ for characters that a report or a terminal cannot show."""
+    composed = unicodedata.normalize("NFC", name)
+    return "".join(c if c.isprintable() else " " if c.isspace() else "_" for c in composed)
+
+
+def _probe(path: Path, folder: Path) -> tuple[VideoFile, list[str]]:
+    name = printable(video_key(path, folder))
     if path.suffix.lower() == ".npz":
-        frames, fps = _read_npz(path, None)
-        return VideoFile(path, len(frames), fps, frames.shape[1], frames.shape[2], "none")
-    import av
-
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise MovAIError(f"{path}: holds no video stream")
-            if container.format.name.endswith("_pipe") or container.format.name == "image2":
-                raise MovAIError(f"{path}: an image among the videos")
-            stream = container.streams.video[0]
-            context = stream.codec_context
-            expected, fps = stream.frames, float(stream.average_rate or 0) or 8.0
-            count, compression, sizes = 0, "", set()
-            for packet in container.demux(stream):
-                if not count and packet.size and (quality := re.search(rb"crf=([\d.]+)", bytes(packet))):
-                    compression = f" crf {float(quality[1]):g}"
-                for frame in packet.decode():
-                    count += 1
-                    sizes.add((frame.height, frame.width))
-            codec = f"{context.name} {context.pix_fmt}{compression}"
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise MovAIError(f"{path}: broken, cannot be decoded ({_line(error)})") from None
-    if not count or len(sizes) != 1:
-        raise MovAIError(f"{path}: broken, holds " + ("no frames" if not count else "frames of different sizes"))
-    if count < expected:
-        raise MovAIError(f"{path}: broken, holds {count} of the {expected} frames that its header promises")
-    height, width = sizes.pop()
-    return VideoFile(path, count, fps, height, width, codec)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:160]
+        frames, fps = _read_npz(path)
+        return VideoFile(path, name, len(frames), fps, frames.shape[1], frames.shape[2], "none"), []
+    with VideoReader(path) as reader:
+        info, times = reader.read_through()
+        if reader.damage is not None:
+            raise MovAIError(f"{path}: {reader.damage}")
+        uneven = times if info.variable_rate else None
+        file = VideoFile(path, name, len(times), info.fps, info.height, info.width, info.codec, uneven)
+        return file, reader.notices
 
 
 def _frames(count: int) -> str:
     return f"{count} frame{'s' * (count != 1)}"
 
 
-def _read_npz(path: Path, max_frames: int | None) -> tuple[np.ndarray, float]:
+def _read_npz(path: Path) -> tuple[np.ndarray, float]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             frames, fps = archive["video"], float(archive["fps"])
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise MovAIError(f"{path}: broken, expected arrays `video` and `fps` ({_line(error)})") from None
+        raise MovAIError(f"{path}: expected arrays `video` and `fps` ({reason(error)})") from None
     good = frames.dtype == np.uint8 and frames.ndim == 4 and frames.shape[-1] == 3 and frames.size and 0 < fps < np.inf
     if not good:
         raise MovAIError(
             f"{path}: expected `video` uint8 (frames, height, width, 3) and `fps` above 0, got "
             f"{frames.dtype} {frames.shape}, {fps:g}"
         )
-    return frames[:max_frames], fps
+    return frames, fps
 
 
 def common_shape(*folders: VideoFolder, max_frames: int | None = None) -> Shape:
@@ -183,7 +192,7 @@ def common_shape(*folders: VideoFolder, max_frames: int | None = None) -> Shape:
 
     The lowest frame rate (faster videos are thinned by taking the nearest frames), the fewest frames that any video has
     then (longer ones are cut at the end), the smallest size (larger ones are resized). Nothing is invented: no frames
-    or pixels are added.
+    or pixels are added. Videos that would not fit into memory are cut too.
 
     Args:
         max_frames: at most so many frames, if given.
@@ -229,6 +238,13 @@ def common_shape(*folders: VideoFolder, max_frames: int | None = None) -> Shape:
             f"different compression: {', '.join(sorted({f.codec for f in files}))}; nothing is done about it, and "
             "figures that depend on fine detail carry it"
         )
+    fitting = max(2, VIDEO_BYTES // (smallest.height * smallest.width * 3))
+    if max_frames is None and frames > fitting:
+        notices.append(
+            f"long videos: the first {fitting} of {frames} frames of each are measured, as many as memory is meant to "
+            "hold; say how many with --max-frames"
+        )
+        frames = fitting
     return Shape(frames, fps, smallest.height, smallest.width, tuple(notices))
 
 
@@ -244,6 +260,8 @@ def _count_notices(folders: tuple[VideoFolder, ...]) -> list[str]:
 
 def _thinned(file: VideoFile, fps: float) -> int:
     """How many frames a video has at a lower rate: those at times 0, 1 / fps, ... up to its last frame."""
+    if file.times is not None:
+        return int(file.times[-1] * fps + 1e-6) + 1
     return int((file.frames - 1) * fps / file.fps + 1e-6) + 1
 
 
@@ -265,8 +283,8 @@ def read_pairs(generated: VideoFolder, reference: VideoFolder, shape: Shape) -> 
     Raises:
         UsageError: if no name is in both. MovAIError: as `read`.
     """
-    others = {file.path.stem: file for file in reference.files}
-    both = [(file, others[file.path.stem]) for file in generated.files if file.path.stem in others]
+    others = {file.name: file for file in reference.files}
+    both = [(file, others[file.name]) for file in generated.files if file.name in others]
     if not both:
         raise UsageError(
             f"{generated.folder} and {reference.folder}: no video has a name in both; name each generated video as its "
@@ -278,25 +296,45 @@ def read_pairs(generated: VideoFolder, reference: VideoFolder, shape: Shape) -> 
 
 def _read(file: VideoFile, shape: Shape | None) -> Video:
     chosen, fps = np.arange(file.frames), file.fps
+    height, width = file.height, file.width
     if shape is not None:
-        chosen, fps = np.round(np.arange(shape.frames) * file.fps / shape.fps).astype(int), shape.fps
-    needed = int(chosen[-1]) + 1
-    reader = _read_npz if file.path.suffix.lower() == ".npz" else read_video
-    frames, _ = reader(file.path, needed)
-    if len(frames) < needed or frames.shape[1:3] != (file.height, file.width):
-        raise MovAIError(f"{file.path}: changed while it was measured; start again")
-    frames = frames[chosen]
-    if shape is not None and frames.shape[1:3] != (shape.height, shape.width):
-        frames = _resized(frames, shape.height, shape.width)
-    return Video(file.path.stem, frames, fps, file.codec)
+        chosen, fps, height, width = _chosen(file, shape), shape.fps, shape.height, shape.width
+    result = np.empty((len(chosen), height, width, 3), np.uint8)
+    done = 0
+    for number, frame in enumerate(_stream(file)):
+        if frame.shape[:2] != (file.height, file.width):
+            break
+        if number == chosen[done]:
+            repeats = int(np.searchsorted(chosen, number, side="right"))
+            result[done:repeats] = frame if frame.shape[:2] == (height, width) else _resized(frame, height, width)
+            done = repeats
+            if done == len(chosen):
+                return Video(file.name, result, fps, file.codec)
+    raise MovAIError(f"{file.path}: changed while it was measured; start again")
 
 
-def _resized(frames: np.ndarray, height: int, width: int) -> np.ndarray:
-    result = np.empty((len(frames), height, width, 3), np.uint8)
-    for place, frame in enumerate(frames):
-        image = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float()
-        small = F.interpolate(image, (height, width), mode="bilinear", align_corners=False, antialias=True)
-        result[place] = small[0].round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+def _stream(file: VideoFile) -> Iterator[np.ndarray]:
+    if file.path.suffix.lower() == ".npz":
+        yield from _read_npz(file.path)[0]
+        return
+    with VideoReader(file.path) as reader:
+        yield from (frame for _, frame in reader.frames())
+
+
+def _chosen(file: VideoFile, shape: Shape) -> np.ndarray:
+    """(T,) numbers of the frames at times 0, 1 / fps, ...: the nearest; where the rate varies, those then shown."""
+    if file.times is None:
+        return np.round(np.arange(shape.frames) * file.fps / shape.fps).astype(int)
+    # Half a usual frame later, so that a frame that comes a little late is still the one of its time.
+    late = min(float(np.median(np.diff(file.times))), 1 / shape.fps) / 2
+    moments = np.arange(shape.frames) / shape.fps + late
+    return np.searchsorted(file.times, moments, side="right") - 1
+
+
+def _resized(frame: np.ndarray, height: int, width: int) -> np.ndarray:
+    image = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float()
+    small = F.interpolate(image, (height, width), mode="bilinear", align_corners=False, antialias=True)
+    result: np.ndarray = small[0].round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
     return result
 
 

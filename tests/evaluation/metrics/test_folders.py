@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
 
-from mov_ai.data.video import write_video
+from mov_ai.data.video import VideoReader, read_video, write_video
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.evaluation.metrics.folders import common_shape, measured_settings, read, read_pairs, scan
+from tests.data.videos import cut_without_decoding, moving, psnr
+from tests.data.videos import write as write_clip
 from tests.evaluation.metrics.videos import sprites
 
 
@@ -150,13 +153,89 @@ def test_videos_are_read_one_at_a_time(folder: Path, monkeypatch: pytest.MonkeyP
     from mov_ai.evaluation.metrics import folders
 
     opened: list[str] = []
-    original = folders.read_video
+    found = scan(folder)
+    original = folders.VideoReader
 
-    def noted(path: Path, max_frames: int | None) -> tuple[np.ndarray, float]:
+    def noted(path: Path) -> VideoReader:
         opened.append(path.name)
-        return original(path, max_frames)
+        return original(path)
 
-    monkeypatch.setattr(folders, "read_video", noted)
-    stream = read(scan(folder))
-    next(stream)
+    monkeypatch.setattr(folders, "VideoReader", noted)
+    next(read(found))
     assert opened == ["clip0.mp4"]
+
+
+def pair(tmp_path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """The only pair of the folders `a` and `b`, and what was noticed."""
+    ours, theirs = scan(tmp_path / "a"), scan(tmp_path / "b")
+    shape = common_shape(ours, theirs)
+    ((first, second),) = read_pairs(ours, theirs, shape)
+    return first.frames, second.frames, (*ours.notices, *theirs.notices, *shape.notices)
+
+
+def test_a_turned_recording_is_paired_upright(tmp_path: Path) -> None:
+    video = moving()
+    plain = write_clip(tmp_path / "b/clip.mp4", video)
+    write_clip(tmp_path / "a/clip.mp4", np.rot90(video, -1, axes=(1, 2)), turn=(90, False, False))
+    ours, theirs, notices = pair(tmp_path)
+    assert notices == ()
+    assert psnr(ours, theirs) > psnr(read_video(plain)[0], video) - 3 > 30
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_varying_rate_is_paired_by_time(tmp_path: Path, suffix: str) -> None:
+    """A recorder that leaves out every frame like the one before it shows the same as one that does not."""
+    steps = [0, 1, 2, 3, 3, 3, 3, 4, 5, 6, 6, 6, 7, 8, 9, 10, 10, 10, 10, 11]
+    video = moving()
+    write_clip(tmp_path / "b/clip.mp4", video[steps])
+    kept = [i for i, step in enumerate(steps) if i == 0 or step != steps[i - 1]]
+    # As phones do, a few milliseconds off.
+    times = [i / 10 + 0.004 * (i % 3) for i in kept]
+    write_clip(tmp_path / f"a/clip.{suffix}", video, times=times)
+    ours, theirs, _ = pair(tmp_path)
+    assert psnr(ours, theirs) > 40
+
+
+def test_a_cut_without_decoding_is_whole(tmp_path: Path) -> None:
+    video = moving(30)
+    cut_without_decoding(write_clip(tmp_path / "long.mp4", video, options={"g": "10"}), tmp_path / "cut.mp4", 1.3)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "cut.mp4").rename(tmp_path / "a/clip.mp4")
+    write_clip(tmp_path / "b/clip.mp4", video[13:])
+    ours, theirs, notices = pair(tmp_path)
+    # x264's settings lie in the packets that the cut left behind.
+    assert [notice.partition(":")[0] for notice in notices] == ["different compression"]
+    assert len(ours) == 17
+    assert psnr(ours, theirs) > 35
+
+
+def test_subfolders_and_odd_names_are_paired(tmp_path: Path) -> None:
+    names = ["take:1", "9.41.00\u202fAM", "sub/caf\u00e9", "line\nbreak"]
+    for name in names:
+        write_clip(tmp_path / "a" / f"{name}.mp4", moving(3))
+        write_clip(tmp_path / "b" / f"{unicodedata.normalize('NFD', name)}.mp4", moving(3))
+    ours, theirs = scan(tmp_path / "a"), scan(tmp_path / "b")
+    assert ours.notices == theirs.notices == ()
+    pairs = read_pairs(ours, theirs, common_shape(ours, theirs))
+    expected = ["9.41.00 AM", "line break", "sub/caf\u00e9", "take:1"]
+    assert sorted(first.name for first, _ in pairs) == expected
+
+
+def test_a_notice_names_its_file_once_and_many_files_together(folder: Path) -> None:
+    (folder / "noise.mp4").write_bytes(b"no video")
+    for number in range(5):
+        (folder / f"clip{number}.txt").write_text("a ball")
+    notices = scan(folder).notices
+    assert len(notices) == 2
+    assert notices[0].count("noise.mp4") == 1
+    assert notices[1] == f"{folder}: 5 files that are no videos, clip0.txt and others; left out"
+
+
+def test_long_videos_are_measured_as_far_as_memory_goes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mov_ai.evaluation.metrics import folders
+
+    monkeypatch.setattr(folders, "VIDEO_BYTES", 5 * 32 * 32 * 3)
+    shape = common_shape(scan(folder))
+    assert shape.frames == 5
+    assert "the first 5 of 12 frames of each are measured" in shape.notices[0]
+    assert common_shape(scan(folder), max_frames=8).frames == 8

@@ -57,10 +57,10 @@ class EncoderChoice:
 
 
 def _codec_folder(codec: str) -> Path:
-    from mov_ai.models import taef2
+    from mov_ai.models import taef2_files
 
-    if codec == taef2.NAME and not Path(codec).is_dir():
-        return taef2.find_taef2()[0].parent
+    if codec == taef2_files.NAME and not Path(codec).is_dir():
+        return taef2_files.find_taef2()[0].parent
     return Path(codec)
 
 
@@ -85,12 +85,9 @@ class Encoder:
 
     @cached_property
     def _codec(self) -> Any:
-        import torch
-
         from mov_ai.models.codec_registry import load_codec
 
-        codec = load_codec(self.choice.codec).requires_grad_(False)
-        return codec.to(memory_format=torch.channels_last).to(self.choice.device)
+        return load_codec(self.choice.codec).requires_grad_(False).to(self.choice.device)
 
     @cached_property
     def _parser(self) -> SceneGraphParser:
@@ -159,5 +156,6 @@ class Encoder:
         sizes = self.choice.stages
         ones = (1,) * len(sizes)
         config = CascadeConfig(ones, tuple(float(one) for one in ones), stages=sizes, first=sizes[0], last=sizes[-1])
-        stages = plan_stages(config, height, width, sizes, self._codec.factor)
+        factor = self._codec.factor
+        stages = plan_stages(config, height, width, sizes, factor, factor)
         return [(size, stage.height, stage.width) for size, stage in zip(sizes, stages, strict=True)]

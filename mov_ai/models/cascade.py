@@ -14,7 +14,7 @@ from torch.nn import functional
 from mov_ai.diffusion.process import add_noise, mixed_noise
 from mov_ai.diffusion.sampling import Guidance, guided, sample
 from mov_ai.errors import UsageError
-from mov_ai.models.codec import FACTOR, AnyCodec, nearest_sides
+from mov_ai.models.codec import AnyCodec, nearest_sides
 from mov_ai.models.conditioning import Conditioning
 from mov_ai.models.denoiser import STAGES
 from mov_ai.models.registry import AnyDenoiser
@@ -95,7 +95,12 @@ class Stage:
 
 
 def plan_stages(
-    config: CascadeConfig, height: int, width: int, sizes: Sequence[int] | None, multiple: int, factor: int = FACTOR
+    config: CascadeConfig,
+    height: int,
+    width: int,
+    sizes: Sequence[int] | None,
+    multiple: int,
+    factor: int | None = None,
 ) -> list[Stage]:
     """The stages of a run.
 
@@ -104,7 +109,7 @@ def plan_stages(
         height, width: of the video that is wanted; with `sizes` given, only its aspect counts.
         sizes: longer sides of all stages, ascending; None for the trained ones below the video's own, then that.
         multiple: both sides of every stage are multiples of it, as codec and denoiser need.
-        factor: the codec's part in it, for the message.
+        factor: the codec's part in it, for the message; None if that is not known.
 
     Returns:
         Stages from small to large. Each is made by the trained stage that is nearest in size, the first always by the
@@ -125,7 +130,9 @@ def plan_stages(
     if any(side % multiple for side in final):
         shown = "x".join(f"{side:g}" for side in final)
         near = "x".join(str(side) for side in nearest_sides(final[0], final[1], multiple))
-        needs = "needs" if factor == multiple else f"({factor} pixels a cell) and the denoiser need"
+        needs = "needs" if factor == multiple else "and the denoiser need"
+        if factor not in (None, multiple):
+            needs = f"({factor} pixels a cell) {needs}"
         raise UsageError(f"size: the codec {needs} sides that are multiples of {multiple}; found {shown}: try {near}")
     stages: list[Stage] = []
     for number, size in enumerate(sizes):

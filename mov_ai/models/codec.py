@@ -11,8 +11,6 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mov_ai.errors import UsageError
-
 #: Pixels along each side of a cell of our codec's latents.
 FACTOR = 8
 
@@ -51,14 +49,6 @@ class AnyCodec(nn.Module):
         last = [self.whole_frames(i + 1) for i in range(self.latent_frames(frames))]
         edges = np.minimum([0, *last], frames)
         return (edges[:-1] + edges[1:]) / 2 / frames
-
-    def check_size(self, height: int, width: int) -> None:
-        """Raises UsageError if a side, in pixels, is no multiple of the factor; it names the nearest size."""
-        if height % self.factor or width % self.factor:
-            near = "x".join(str(side) for side in nearest_sides(height, width, self.factor))
-            raise UsageError(
-                f"size: the codec needs sides that are multiples of {self.factor}; found {height}x{width}: try {near}"
-            )
 
     def encode(self, video: Tensor) -> Tensor:
         """Frames to latents.

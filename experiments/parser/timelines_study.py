@@ -37,7 +37,7 @@ from mov_ai.graph import Interval
 from mov_ai.graph.time import DURATIONS, LENGTH_RELATIONS
 from mov_ai.parser.network import CompositionalSceneParser, ParserConfig, TokenBatch
 from mov_ai.parser.spacy_pipeline import load_spacy
-from mov_ai.parser.timeline import SpanTimes, TimelineHead, TimelineLogits
+from mov_ai.parser.timeline import TimelineHead, TimelineLogits
 from mov_ai.parser.token_graph import FEATURES, WORD_FEATURES, token_graph
 from mov_ai.training.timelines import (
     TimelineSample,
@@ -49,6 +49,7 @@ from mov_ai.training.timelines import (
     timeline_loss,
     timeline_samples,
 )
+from studies.parser.span_times import SpanTimes
 from studies.parser.timelines import TimedEvents, length_figures, report, story_figures
 
 HERE = Path(__file__).parent

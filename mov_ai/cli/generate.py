@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mov_ai.cli.inputs import read_graph, read_prompt, require_english
+from mov_ai.cli.inputs import check_one_prompt, read_prompt_or_graph
 from mov_ai.cli.messages import say
-from mov_ai.cli.sizes import chosen_shape, parse_stages, resampled
+from mov_ai.cli.sizes import chosen_shape, parse_numbers, parse_stages, resampled
 from mov_ai.errors import UsageError
 
 if TYPE_CHECKING:
@@ -137,15 +137,10 @@ def generate(
 
 
 def _parse_steps(steps: str | None) -> int | tuple[int, ...] | None:
-    if steps is None:
-        return None
-    try:
-        numbers = tuple(int(word) for word in steps.split(","))
-    except ValueError:
-        numbers = ()
-    if not numbers or any(not 1 <= number <= 1000 for number in numbers):
+    numbers = parse_numbers(steps, 1000)
+    if numbers == ():
         raise UsageError(f"--steps: expected 1 to 1000, as 8, or for each stage, as 8,4,2; found {steps!r}")
-    return numbers[0] if len(numbers) == 1 else numbers
+    return numbers
 
 
 def _read_request(
@@ -158,8 +153,7 @@ def _read_request(
     frames: int | None,
 ) -> _Request:
     """Read the inputs, before any network is loaded."""
-    if text is not None and graph is not None:
-        raise UsageError("give a text or --graph, not both: a graph already says all that the video shows")
+    check_one_prompt(text, graph)
     if latents is not None and video is not None:
         raise UsageError("give --latents or --video, not both: each is what the last stages start from")
 
@@ -174,14 +168,11 @@ def _read_request(
         saved = load_latents(latents)
         if seed is None:
             seed = saved.seed
-    if graph is not None:
-        prompt = read_graph(graph)
-    elif saved is not None and text is None:
+    if saved is not None and text is None and graph is None:
         prompt = saved.graph
         boxes = boxes if boxes is not None else saved.layout
     else:
-        prompt = read_prompt(text)
-        require_english(prompt)
+        prompt = read_prompt_or_graph(text, graph)
     clip = None
     if video is not None:
         from mov_ai.graph import VideoShape

@@ -80,6 +80,21 @@ def read_graph(path: Path) -> SceneGraph:
     return SceneGraph.load(path)
 
 
+def check_one_prompt(text: str | None, graph: Path | None) -> None:
+    """Raises UsageError if both a text and a graph are given."""
+    if text is not None and graph is not None:
+        raise UsageError("give a text or --graph, not both: a graph already says all that the video shows")
+
+
+def read_prompt_or_graph(text: str | None, graph: Path | None) -> str | SceneGraph:
+    """The graph of a file, or else an English prompt. Raises UsageError as what it calls."""
+    if graph is not None:
+        return read_graph(graph)
+    prompt = read_prompt(text)
+    require_english(prompt)
+    return prompt
+
+
 def load_parser(checkpoint: str | None) -> SceneGraphParser:
     """The parser of a saved pipeline, or from its own folder; the embedded one if None. Raises UsageError."""
     from mov_ai.parser.parser import SceneGraphParser

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mov_ai.cli.inputs import load_parser, read_graph, read_prompt, require_english
+from mov_ai.cli.inputs import check_one_prompt, load_parser, read_prompt_or_graph
 from mov_ai.cli.messages import say, spoken_warnings
 from mov_ai.cli.sizes import chosen_shape, resampled
 from mov_ai.errors import UsageError
@@ -45,8 +45,7 @@ def plan(
     checkpoint: str = typer.Option("tiny", help="An embedded pipeline, or the folder of a saved one."),
 ) -> None:
     """Plan the layout of a text or a scene graph, and say which of its events and relations the boxes show."""
-    if text is not None and graph is not None:
-        raise UsageError("give a text or --graph, not both: a graph already says all that the video shows")
+    check_one_prompt(text, graph)
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise UsageError(f"--sheet: expected a name that ends in .png; found {str(sheet)!r}")
 
@@ -54,12 +53,7 @@ def plan(
 
     chosen_shape(frames, fps, size)
     known = resampled(Layout.load(layout), frames) if layout is not None else None
-    prompt: str | SceneGraph
-    if graph is not None:
-        prompt = read_graph(graph)
-    else:
-        prompt = read_prompt(text)
-        require_english(prompt)
+    prompt = read_prompt_or_graph(text, graph)
 
     from mov_ai.labels.coverage import LabelCoverage
     from mov_ai.labels.encoder import load_label_encoder

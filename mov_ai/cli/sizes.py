@@ -29,18 +29,26 @@ def chosen_shape(frames: int | None, fps: float | None, size: str | None, base: 
 
 def parse_stages(stages: str | None) -> int | tuple[int, ...] | None:
     """One size as 256, or several as 128,256,512; None for None. UsageError if written otherwise or not ascending."""
-    if stages is None:
-        return None
-    try:
-        sizes = tuple(int(word) for word in stages.split(","))
-    except ValueError:
-        sizes = ()
-    if not sizes or sizes[0] < 1 or sizes[-1] > 4096 or list(sizes) != sorted(set(sizes)):
+    sizes = parse_numbers(stages, 4096)
+    if sizes == () or (isinstance(sizes, tuple) and list(sizes) != sorted(set(sizes))):
         raise UsageError(
             "--stages: expected the size of the last stage, as 256, or of all from small to large, as 128,256,512; "
-            f"found {stages[:40]!r}"
+            f"found {str(stages)[:40]!r}"
         )
-    return sizes[0] if len(sizes) == 1 else sizes
+    return sizes
+
+
+def parse_numbers(text: str | None, most: int) -> int | tuple[int, ...] | None:
+    """One number from 1 to `most`, or several with commas; () if that is not what is written, None for None."""
+    if text is None:
+        return None
+    try:
+        numbers = tuple(int(word) for word in text.split(","))
+    except ValueError:
+        return ()
+    if any(not 1 <= number <= most for number in numbers):
+        return ()
+    return numbers[0] if len(numbers) == 1 else numbers
 
 
 def resampled(layout: Layout, frames: int | None) -> Layout:

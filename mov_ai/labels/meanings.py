@@ -20,28 +20,13 @@ LINKS = ("hypernym", "similar", "pertains", "attribute", "derived", "also", "ent
 #: Letters of the parts of speech: noun, verb, adjective, adverb.
 PARTS = "nvar"
 #: Array -> its type in memory, and whether it is stored as differences of neighbours.
-_ARRAYS: dict[str, tuple[str, bool]] = {
+ARRAYS: dict[str, tuple[str, bool]] = {
     **dict.fromkeys(("lexname", "below", "link_counts", "link_kind", "gloss_counts"), ("<u1", False)),
     **dict.fromkeys(("gloss_spread", "sense_counts", "sense_used", "form_part"), ("<u1", False)),
     **dict.fromkeys(("link_target", "gloss_key", "sense_synset", "form_base"), ("<u4", False)),
     **dict.fromkeys(("parent", "word_key", "form_key"), ("<u4", True)),
     "gloss_word": ("<u2", False),
 }
-
-
-def pack(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """A safetensors file of the arrays of `Meanings`, each deflated byte by byte place."""
-    import safetensors.numpy
-
-    stored = {}
-    for name, (kind, differences) in _ARRAYS.items():
-        values = np.asarray(arrays[name]).astype(np.int64)
-        if differences:
-            # Differences may be below zero where a root stands among children: modulo 2^32 they come back exactly.
-            values = np.diff(values, prepend=0) & 0xFFFFFFFF
-        planes = values.astype(kind)[:, None].view(np.uint8).T
-        stored[name] = np.frombuffer(zlib.compress(planes.tobytes(), 9), dtype=np.uint8)
-    return safetensors.numpy.save(stored)
 
 
 class Meanings:
@@ -113,7 +98,7 @@ def read_meanings(path: Path) -> Meanings:
     arrays = {}
     try:
         stored = safetensors.numpy.load_file(path)
-        for name, (kind, differences) in _ARRAYS.items():
+        for name, (kind, differences) in ARRAYS.items():
             size = np.dtype(kind).itemsize
             planes = np.frombuffer(zlib.decompress(stored[name].tobytes()), dtype=np.uint8)
             values = np.ascontiguousarray(planes.reshape(size, -1).T).view(kind)[:, 0]

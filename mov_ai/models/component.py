@@ -47,12 +47,10 @@ def load_component(network: type[Module], config_type: type, directory: str | Pa
     the weights are truncated or of another size.
     """
     directory = Path(directory)
-    if directory.suffix in _PICKLES or (directory.is_dir() and not (directory / WEIGHTS_FILE).exists()):
-        pickles = (
-            [directory] if directory.suffix in _PICKLES else [p for p in directory.iterdir() if p.suffix in _PICKLES]
-        )
-        if pickles:
-            raise UsageError(f"{pickles[0]}: a pickle, and pickles are never loaded; convert it to {WEIGHTS_FILE}")
+    inside = directory.iterdir() if directory.is_dir() and not (directory / WEIGHTS_FILE).exists() else ()
+    for path in (directory, *inside):
+        if path.suffix in _PICKLES:
+            raise UsageError(f"{path}: a pickle, and pickles are never loaded; convert it to {WEIGHTS_FILE}")
     if not (directory / CONFIG_FILE).exists():
         raise UsageError(
             f"{directory}: expected a folder with {CONFIG_FILE} and {WEIGHTS_FILE} of a {network.__name__}"
@@ -93,7 +91,8 @@ def load_component(network: type[Module], config_type: type, directory: str | Pa
 def load_weights(path: Path) -> dict[str, torch.Tensor]:
     """Tensors of a safetensors file. Raises UsageError if it is not there or a pickle, MovAIError if it is damaged."""
     try:
-        head = path.read_bytes()[:2] if path.stat().st_size < 16 else _head(path)
+        with path.open("rb") as file:
+            head = file.read(2)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); give a checkpoint that exists") from None
     if head in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
@@ -102,11 +101,6 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
         return load_file(path)
     except (SafetensorError, ValueError, json.JSONDecodeError) as error:
         raise MovAIError(f"{path}: not a whole safetensors file ({error}); fetch or train it again") from None
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(2)
 
 
 def fit_weights(module: nn.Module, tensors: dict[str, torch.Tensor], source: str) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,6 +24,9 @@ from mov_ai.labels.pretrained import MAX_TOKENS
 
 #: Kinds of nodes and links that no training world has: the name in the graph -> the one that networks read it as.
 _READ_AS = {"text": "other", "receiver": "location"}
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 #: Index 0 is "none".
 NODE_KINDS = ("", *(name for name in ATTRIBUTE_KINDS if name not in _READ_AS))
 _LINKS = tuple(name for name in EDGE_TYPES if name not in _READ_AS)
@@ -36,7 +40,20 @@ _WORD = re.compile(r"[^\W_]+(?:'\w+)?|[^\w\s]", re.UNICODE)
 
 
 @dataclass
-class Conditioning:
+class TensorBatch:
+    """A dataclass of tensors whose first axis is the batch."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor by name."""
+        return dict(vars(self))
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same on another device."""
+        return replace(self, **{name: tensor.to(device) for name, tensor in self.tensors().items()})
+
+
+@dataclass
+class Conditioning(TensorBatch):
     """A batch of B conditions: N nodes, E labelled edges, T text tokens, K entity instances, A attributes, F frames.
 
     Label vectors have the label encoder's width W; a row of zeros is no label. Integers are int64.
@@ -83,14 +100,6 @@ class Conditioning:
 
     def __len__(self) -> int:
         return self.scene.shape[0]
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Every tensor by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
-
-    def to(self, device: torch.device | str) -> Conditioning:
-        """The same on another device."""
-        return Conditioning(**{name: tensor.to(device) for name, tensor in self.tensors().items()})
 
     def drop(self, text: Tensor, graph: Tensor, layout: Tensor) -> Conditioning:
         """Without the text, the graph (layout included) or the layout of the samples marked True; each (B,) bool."""

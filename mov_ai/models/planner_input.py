@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from mov_ai.graph import BOX_FIELDS, Interval, Layout, SceneGraph
 from mov_ai.graph.instances import MAX_COUNT, drawn_entities
 from mov_ai.graph.time import frame_times
 from mov_ai.labels.encoder import LabelEncoder
-from mov_ai.models.conditioning import join_padded, optional_vectors
+from mov_ai.models.conditioning import TensorBatch, join_padded, optional_vectors
 
 CHANNELS = len(BOX_FIELDS)
 #: Kinds of attributes that change no box.
@@ -27,7 +27,7 @@ _LIMITS = ((-2.0, 3.0), (-2.0, 3.0), (0.004, 4.0), (0.004, 4.0), (0.05, 100.0), 
 
 
 @dataclass
-class PlannerInput:
+class PlannerInput(TensorBatch):
     """What the planner sees of B graphs with K instances, M happenings an instance, R relations; W is labels' width.
 
     A happening is an event that has the instance as an argument, or an attribute of it.
@@ -59,14 +59,6 @@ class PlannerInput:
     values: Tensor
     given: Tensor
     mask: Tensor
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Every tensor by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
-
-    def to(self, device: torch.device | str) -> PlannerInput:
-        """The same on another device."""
-        return PlannerInput(**{name: tensor.to(device) for name, tensor in self.tensors().items()})
 
     def repeat(self, times: int) -> PlannerInput:
         """The batch `times` over."""

@@ -1,56 +1,15 @@
-"""Presets: the sizes of every network of a pipeline, read from `conf/model`, and how many parameters they have."""
+"""Presets: their names, as in `conf/model`, and how many parameters networks have."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import hydra.utils
-import torch
-from omegaconf import OmegaConf
 from torch import nn
 
-from mov_ai.errors import UsageError
-from mov_ai.models.cascade import Cascade, CascadeConfig
-from mov_ai.models.codec import CodecConfig, VideoCodec
-from mov_ai.models.denoiser import DenoiserConfig, TSAMDenoiser
-from mov_ai.models.planner import LayoutPlanner, PlannerConfig
 from mov_ai.shipped_files import shipped
-
-
-@dataclass(frozen=True)
-class Preset:
-    """The configs of the vision networks; the parser is the same in all presets.
-
-    The larger presets read captions with a frozen text encoder (`denoiser.text_encoder`), which is not counted: only
-    its projection is the denoiser's own.
-    """
-
-    name: str
-    codec: CodecConfig
-    planner: PlannerConfig
-    denoiser: DenoiserConfig
-    cascade: CascadeConfig
-
-    def build(self, device: str | torch.device = "cpu") -> nn.ModuleDict:
-        """Fresh networks, `cascade` (denoiser and codec) and `planner`; on the meta device nothing is allocated."""
-        with torch.device(device):
-            count = 1 if self.cascade.shared_network else len(self.cascade.steps)
-            denoisers = [TSAMDenoiser(self.denoiser) for _ in range(count)]
-            cascade = Cascade(self.cascade, VideoCodec(self.codec), denoisers)
-            return nn.ModuleDict({"cascade": cascade, "planner": LayoutPlanner(self.planner)})
 
 
 def preset_names() -> list[str]:
     """Names of the presets: those of the files in `conf/model`."""
     return sorted(path.stem for path in shipped("conf/model").glob("*.yaml"))
-
-
-def load_preset(name: str) -> Preset:
-    """The preset that `conf/model/NAME.yaml` describes. Raises UsageError if there is no such file."""
-    if name not in preset_names():
-        raise UsageError(f"preset: expected one of {', '.join(preset_names())}; found {name!r}")
-    parts = OmegaConf.load(shipped(f"conf/model/{name}.yaml"))
-    return Preset(name, **hydra.utils.instantiate(parts, _convert_="all"))
 
 
 def parameters(module: nn.Module) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mov_ai.errors import UsageError
+from mov_ai.parser.lemmas import WORDS
 from mov_ai.parser.token_graph import TokenGraph
 
 MAX_TOKENS = 400
@@ -15,18 +16,6 @@ MAX_TOKENS = 400
 _MAX_CHARACTERS = 20_000
 #: spaCy's tokenizer takes minutes for thousands of symbols in a row.
 _MAX_WORD = 1000
-#: Small words of English, and of the languages that prompts are most often in instead.
-_ENGLISH = {
-    "a", "an", "the", "and", "then", "while", "as", "after", "before", "until", "once", "when", "it", "its",
-    "is", "are", "was", "to", "on", "in", "of", "by", "with", "from", "at", "that", "there", "i", "you", "we",
-    "he", "she", "they", "this", "these", "have", "has", "do", "does", "not", "for",
-}  # fmt: skip
-_FOREIGN = {
-    "der", "die", "das", "und", "ein", "eine", "einen", "ist", "im", "mit", "auf", "nach", "dann", "während",
-    "le", "la", "les", "un", "une", "et", "est", "dans", "sur", "puis", "avec", "des", "du", "el", "los",
-    "las", "una", "y", "es", "en", "con", "hacia", "luego", "il", "lo", "gli", "che", "di", "sul", "um",
-    "uma", "o", "os", "não", "para", "het", "een", "van", "naar", "rolt",
-}  # fmt: skip
 
 
 def check_text(text: str) -> None:
@@ -62,7 +51,7 @@ def looks_foreign(text: str) -> bool:
     if len(letters) >= 4 and other > 0.3 * len(letters):
         return True
     words = re.findall(r"\w+", text.lower())
-    foreign, english = (sum(word in small_words for word in words) for small_words in (_FOREIGN, _ENGLISH))
+    foreign, english = (sum(word in WORDS[language] for word in words) for language in ("foreign", "english"))
     return foreign >= 2 and foreign > english
 
 

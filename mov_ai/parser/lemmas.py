@@ -11,18 +11,18 @@ from mov_ai.labels.word_forms import stems
 from mov_ai.parser.lexicon import load_lexicon
 
 #: Words that the parser knows whatever the tagger says of them; the file says which list is for what.
-_WORDS: dict[str, list[str]] = read_json(Path(__file__).with_name("data") / "word_forms.json")
+WORDS: dict[str, list[str]] = read_json(Path(__file__).with_name("data") / "word_forms.json")
 
 
 def travels(verb: str, direction: str | None) -> bool:
     """Whether what is done takes whoever does it elsewhere on the ground; `verb` as lemma, `direction` as a node's."""
     level = direction in ("left", "right", "toward", "away")
-    return verb in _WORDS["travelling"] or (level and verb not in _WORDS["in_place"])
+    return verb in WORDS["travelling"] or (level and verb not in WORDS["in_place"])
 
 
 @cache
 def _verb_forms() -> dict[str, str]:
-    verbs = [*_WORDS["various"], *TRANSITIVE_VERBS, *COMMON_VERBS, *_WORDS["in_place"], *_WORDS["travelling"]]
+    verbs = [*WORDS["various"], *TRANSITIVE_VERBS, *COMMON_VERBS, *WORDS["in_place"], *WORDS["travelling"]]
     # Where two share a form, the later entry has it ("lay" is of "lie"): of a verb's own forms the base.
     forms = ("gerund", "participle", "past", "present", "base")
     regular = {inflect(verb, form): verb for verb in verbs for form in forms}
@@ -31,7 +31,7 @@ def _verb_forms() -> dict[str, str]:
 
 @cache
 def _noun_forms() -> dict[str, str]:
-    regular = {form: noun for noun in _WORDS["nouns"] for form in (noun, noun + "s", noun + "es")}
+    regular = {form: noun for noun in WORDS["nouns"] for form in (noun, noun + "s", noun + "es")}
     return regular | {plural: singular for singular, plural in IRREGULAR_PLURALS.items()}
 
 

@@ -13,37 +13,16 @@ from mov_ai.parser.timeline import TimelineHead, TimelineLogits
 from mov_ai.parser.token_graph import FEATURES, RELATIONS
 
 ROLES = (
-    "none",
-    "entity",
-    "event",
-    "attribute:color",
-    "attribute:size",
-    "attribute:material",
-    "attribute:shape",
-    "attribute:texture",
-    "attribute:state",
-    "attribute:other",
-    "setting",
-    "light",
-    "number",
-    "manner",
+    *("none", "entity", "event"),
+    *(f"attribute:{kind}" for kind in ("color", "size", "material", "shape", "texture", "state", "other")),
+    *("setting", "light", "number", "manner"),
 )
 DIRECTIONS = (None, "left", "right", "up", "down", "toward", "away", "around")
 SPATIAL_LABELS = ("left of", "right of", "behind", "in front of", "next to", "on", "under", "above", "in")
 #: What one token may be to another: source -> target. "result": the attribute that an event brings about.
 LINKS = (
-    "none",
-    "agent",
-    "patient",
-    "instrument",
-    "location",
-    "has_attribute",
-    "result",
-    "number",
-    "manner",
-    "coref",
-    "relation",
-    *(f"spatial:{label}" for label in SPATIAL_LABELS),
+    *("none", "agent", "patient", "instrument", "location", "has_attribute", "result", "number", "manner", "coref"),
+    *("relation", *(f"spatial:{label}" for label in SPATIAL_LABELS)),
 )
 #: The order of two events in time; "meets": the second starts because, or as soon as, the first ends.
 ORDERS = ("equal", "before", "after", "meets", "met by")

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from mov_ai.parser.assembly import Parse
     from mov_ai.parser.network import CompositionalSceneParser
-    from mov_ai.parser.timeline import SpanTimes
     from mov_ai.parser.token_graph import TokenGraph
     from mov_ai.parser.vocabulary import Vocabulary
 
@@ -115,19 +114,6 @@ class SceneGraphParser:
                     f"the prompt does not look English ({text[:40]!r}); the parser knows English only", stacklevel=2
                 )
         return graphs
-
-    def timeline(self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]) -> list[SpanTimes]:
-        """Times of given pieces of texts, straight from the network's heads.
-
-        Args:
-            texts: any that the parser reads; they need no graph of at most 64 nodes.
-            spans: per text, S character ranges: words (an event's verb), clauses or sentences. A range that touches no
-                token takes the nearest one.
-        """
-        from mov_ai.parser.scoring import span_times
-
-        graphs = self._token_graphs(texts)
-        return [span_times(self.networks, graph, ranges) for graph, ranges in zip(graphs, spans, strict=True)]
 
     def _parses(self, texts: Sequence[str], entities: Sequence[Sequence[str | tuple[int, int]] | None]) -> list[Parse]:
         """Score and decode, a bounded number of tokens at a time, texts of about one length together."""

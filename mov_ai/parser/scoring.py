@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -12,7 +11,6 @@ from torch import Tensor
 from mov_ai.errors import UsageError
 from mov_ai.parser.network import ROLES, CompositionalSceneParser, TokenBatch, Wording
 from mov_ai.parser.scores import Scores
-from mov_ai.parser.timeline import SpanTimes, tokens_of
 from mov_ai.parser.token_graph import TokenGraph, pad
 from mov_ai.parser.vocabulary import Vocabulary
 
@@ -162,26 +160,3 @@ def _sentences(graphs: Sequence[TokenGraph], width: int) -> tuple[np.ndarray, np
         piece.append(np.searchsorted(graph.sentences, np.arange(len(graph)), side="right") - 1 + sum(counts))
         counts.append(len(graph.sentences))
     return np.concatenate(token), np.concatenate(piece), counts
-
-
-def span_times(
-    networks: Sequence[CompositionalSceneParser], graph: TokenGraph, ranges: Sequence[tuple[int, int]]
-) -> SpanTimes:
-    """Times of S pieces of one text, given as character ranges; see `SceneGraphParser.timeline`."""
-    tokens = [tokens_of(graph.spans, start, end) for start, end in ranges]
-    count = len(tokens)
-    piece = np.repeat(np.arange(count), [len(part) for part in tokens])
-    pairs = np.array(list(itertools.product(range(count), repeat=2)), dtype=np.int64).reshape(-1, 2).T
-    token = np.concatenate([np.zeros(0, dtype=np.int64), *tokens])
-    places = [torch.from_numpy(array.copy()) for array in (token, piece)]
-    with torch.no_grad(), torch.autocast("cpu", enabled=False):
-        batch = TokenBatch(*map(torch.from_numpy, pad([graph])))
-        logits = [
-            network.timeline(network.encode(batch)[0], *places, count, torch.from_numpy(pairs.copy()))
-            for network in networks
-        ]
-    return SpanTimes(
-        _mean(one.log_duration for one in logits).numpy(),
-        _mean(one.duration for one in logits).softmax(-1).numpy(),
-        _mean(one.relation for one in logits).softmax(-1).numpy().reshape(count, count, -1),
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -10,22 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from mov_ai.graph.time import DURATIONS, LENGTH_RELATIONS
-
-
-@dataclass(frozen=True)
-class SpanTimes:
-    """Times of S pieces of one text.
-
-    Attributes:
-        log_duration: (S,) logarithm of each piece's length, up to a constant that all pieces of the text share: the
-            softmax over pieces that follow each other gives their shares of the clip.
-        duration: (S, 11) probabilities of `DURATIONS`, how long such an event lasts in life.
-        relation: (S, S, 3) probabilities of `LENGTH_RELATIONS` for each ordered pair, row beside column.
-    """
-
-    log_duration: np.ndarray
-    duration: np.ndarray
-    relation: np.ndarray
 
 
 class TimelineLogits(NamedTuple):

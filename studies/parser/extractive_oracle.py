@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 from mov_ai.data.factual import FactualCaption
-from mov_ai.data.wordnet import WordNet
 from mov_ai.graph.convert import Triple
+from studies.parser.wordnet import WordNet
 
 #: A predicate seen this often in training is one that a parser may have learnt as a label.
 LABEL_OCCURRENCES = 5

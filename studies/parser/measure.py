@@ -20,7 +20,6 @@ from mov_ai.data.downloads import data_folder
 from mov_ai.data.factual import SPLITS, FactualCaption, read_factual
 from mov_ai.data.storybench import load_stories
 from mov_ai.data.uds_time import load_sentences
-from mov_ai.data.wordnet import load_wordnet
 from mov_ai.errors import UsageError, run_script
 from mov_ai.evaluation.report.environment import environment
 from mov_ai.graph import SceneGraph
@@ -28,7 +27,7 @@ from mov_ai.graph.convert import to_triples, triples_to_text
 from mov_ai.graph.files import check_writable, write_bytes, write_json
 from mov_ai.parser.confidence import Judged, judge
 from mov_ai.parser.lexicon import EMBEDDED_LEXICON
-from mov_ai.parser.parser import EMBEDDED_PARSER, SceneGraphParser
+from mov_ai.parser.parser import EMBEDDED_PARSER
 from studies.parser.calibration import BINS, expected_calibration_error, reliability
 from studies.parser.extractive_oracle import oracle_triples, predicate_labels, reachable_words
 from studies.parser.parser_errors import (
@@ -41,9 +40,11 @@ from studies.parser.parser_errors import (
 from studies.parser.rare_words import by_rarest_word
 from studies.parser.report import remarks, report, table
 from studies.parser.scene_graph_metrics import lemmatized, set_match, spice
+from studies.parser.span_times import TimingParser
 from studies.parser.temporal_scores import evaluate_temporal
 from studies.parser.temporal_sentences import PROMPTS
 from studies.parser.timelines import evaluate_timelines
+from studies.parser.wordnet import load_wordnet
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -64,7 +65,7 @@ _SPEED_CAPTIONS, _SPEED_RUNS, _SINGLE_CAPTIONS = 512, 5, 100
 
 
 class Parser(Protocol):
-    """What is measured: `SceneGraphParser`, or a stand-in for tests."""
+    """What is measured: `TimingParser`, or a stand-in for tests."""
 
     spacy: Language
 
@@ -144,8 +145,8 @@ class ParserSuite:
         """
         check_writable(output)
         started = time.perf_counter()
-        parser = SceneGraphParser.from_pretrained(self.parser)
-        length_parser = None if self.length_parser is None else SceneGraphParser.from_pretrained(self.length_parser)
+        parser = TimingParser.from_pretrained(self.parser)
+        length_parser = None if self.length_parser is None else TimingParser.from_pretrained(self.length_parser)
         result = self.measure(parser, length_parser, output)
         result["size_mb"] = size_mb(Path(self.parser) if self.parser else EMBEDDED_PARSER, parser)
         result["seconds"] = round(time.perf_counter() - started, 1)

@@ -15,7 +15,7 @@ compared with NLTK.
 from __future__ import annotations
 
 from mov_ai.data.factual import parse_segments
-from mov_ai.data.wordnet import WordNet, load_wordnet
+from studies.parser.wordnet import WordNet, load_wordnet
 
 #: ("man",) an object; ("man", "old") an attribute; ("man", "surf in", "water") a relation.
 GraphTuple = tuple[str, ...]

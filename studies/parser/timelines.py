@@ -18,14 +18,14 @@ from mov_ai.data.uds_time import TimedSentence, length_pairs
 from mov_ai.errors import UsageError
 from mov_ai.graph import Interval, Node, SceneGraph
 from mov_ai.graph.time import LENGTH_RELATIONS
-from mov_ai.parser.timeline import SpanTimes
+from studies.parser.span_times import SpanTimes
 
 #: Texts per call of the parser.
 _BATCH = 32
 
 
 class TimelineParser(Protocol):
-    """What is measured: `mov_ai.parser.parser.SceneGraphParser`, or a stand-in."""
+    """What is measured: `studies.parser.span_times.TimingParser`, or a stand-in."""
 
     def __call__(self, text: str) -> SceneGraph:
         """The text's scene graph. Raises UsageError where it refuses the text."""

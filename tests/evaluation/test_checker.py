@@ -11,7 +11,8 @@ import torch
 from mov_ai.errors import UsageError
 from mov_ai.evaluation.checker import Checker
 from mov_ai.evaluation.checker_tracks import to_planes
-from mov_ai.models.metric_networks.checker import CheckerConfig, CheckerNetwork, boxes_to_targets, targets_to_boxes
+from mov_ai.models.metric_networks.checker import CheckerConfig, CheckerNetwork, targets_to_boxes
+from tools.metrics.training.checker import boxes_to_targets
 
 
 def test_the_network_is_small() -> None:

@@ -13,9 +13,10 @@ from mov_ai.models.cascade import CascadeConfig
 from mov_ai.models.codec import CodecConfig
 from mov_ai.models.denoiser import STAGES, DenoiserConfig
 from mov_ai.models.planner import PlannerConfig
-from mov_ai.models.presets import Preset, load_preset, parameters, preset_names
+from mov_ai.models.presets import parameters, preset_names
 from mov_ai.parser.network import CompositionalSceneParser, ParserConfig, RelationalAttention
 from mov_ai.train import register_resolvers
+from tests.models.preset_networks import Preset, load_preset
 
 
 def _total(chosen: Preset) -> int:

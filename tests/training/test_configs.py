@@ -19,13 +19,14 @@ from mov_ai.hydra_entry import check_choice, choices, config_directory
 from mov_ai.models.codec import CodecConfig, VideoCodec
 from mov_ai.models.component import save_component
 from mov_ai.models.denoiser import DenoiserConfig
-from mov_ai.models.presets import load_preset, parameters, preset_names
+from mov_ai.models.presets import parameters, preset_names
 from mov_ai.train import build_objective, register_resolvers, trainer_config
 from mov_ai.training.latents import TabletopClips
 from mov_ai.training.losses import LossWeights
 from mov_ai.training.objective import Objective
 from mov_ai.training.objectives.debug import DebugObjective
 from mov_ai.training.settings import TrainerConfig
+from tests.models.preset_networks import load_preset
 
 CONF = config_directory()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,11 +18,12 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import safetensors.numpy
 
 from mov_ai.data.downloads import data_folder
 from mov_ai.errors import UsageError, run_script
 from mov_ai.graph.files import write_bytes
-from mov_ai.labels.meanings import EMBEDDED_MEANINGS, LINKS, PARTS, pack
+from mov_ai.labels.meanings import ARRAYS, EMBEDDED_MEANINGS, LINKS, PARTS
 from mov_ai.labels.word_forms import base_words, word_key
 
 _PARTS = {"n": "noun", "v": "verb", "a": "adj", "r": "adv"}
@@ -225,6 +227,19 @@ def meanings(folder: Path) -> dict[str, np.ndarray]:
         "form_part": np.array([part for _, part, _ in irregular]),
         "form_base": np.array([base for _, _, base in irregular]),
     }
+
+
+def pack(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """A safetensors file of the arrays of `Meanings`, each deflated byte by byte place."""
+    stored = {}
+    for name, (kind, differences) in ARRAYS.items():
+        values = np.asarray(arrays[name]).astype(np.int64)
+        if differences:
+            # Differences may be below zero where a root stands among children: modulo 2^32 they come back exactly.
+            values = np.diff(values, prepend=0) & 0xFFFFFFFF
+        planes = values.astype(kind)[:, None].view(np.uint8).T
+        stored[name] = np.frombuffer(zlib.compress(planes.tobytes(), 9), dtype=np.uint8)
+    return safetensors.numpy.save(stored)
 
 
 def write_meanings(path: Path) -> tuple[int, int]:

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mov_ai.data.wordnet import load_wordnet
 from mov_ai.errors import run_script
 from mov_ai.graph.files import write_bytes
 from mov_ai.labels.word_forms import word_key
 from mov_ai.parser.lexicon import DIM, EMBEDDED_LEXICON
+from studies.parser.wordnet import load_wordnet
 
 #: Width of a range of set numbers -> weight of its columns; a set's number grows by about 180.
 _RANGES = {1: 1.0, 2_500: 0.8, 12_500: 0.8, 60_000: 1.0, 300_000: 1.0}

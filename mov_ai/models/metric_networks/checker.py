@@ -100,14 +100,7 @@ def cell_centres(device: torch.device | str = "cpu") -> Tensor:
     return torch.stack([line[None, :].expand(len(line), -1), line[:, None].expand(-1, len(line))])
 
 
-def boxes_to_targets(boxes: Tensor) -> Tensor:
-    """What the box head should say, (4, 64, 64), where cells show boxes (64, 64, 4) of centre and size in [0, 1]."""
-    offset = (boxes[..., :2].permute(2, 0, 1) - cell_centres(boxes.device)) / REACH
-    size = (boxes[..., 2:].permute(2, 0, 1).clamp(min=1e-3) / TYPICAL).log()
-    return torch.cat([offset, size])
-
-
 def targets_to_boxes(targets: Tensor) -> Tensor:
-    """The inverse of `boxes_to_targets` for (n, 4, 64, 64): centre x, y, width, height in [0, 1], (n, 4, 64, 64)."""
+    """What the box head says, (n, 4, 64, 64), as boxes: centre x, y, width, height in [0, 1], (n, 4, 64, 64)."""
     centre = targets[:, :2] * REACH + cell_centres(targets.device)
     return torch.cat([centre, targets[:, 2:].clamp(-4, 4).exp() * TYPICAL], 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,26 +113,14 @@ class VideoRecognition(nn.Module):
 
         Raises UsageError as `check_video`.
         """
-        return self.features_of([frames])[0]
-
-    def features_of(self, videos: Iterable[np.ndarray], batch: int = 4) -> np.ndarray:
-        """`features` of many videos, (n, 256); only `batch` of them are in memory at once."""
-        features = [recognised.features.video.float().cpu().numpy() for recognised in self._recognised(videos, batch)]
-        return np.concatenate(features) if features else np.zeros((0, self.config.backbone.features), np.float32)
+        return self._recognised(frames).features.video[0].float().cpu().numpy()
 
     def probabilities(self, frames: np.ndarray) -> np.ndarray:
         """Probabilities of the classes, (classes,) with sum 1: the first motion and the shape of what does it.
 
         Where several things begin together, or nothing moves and several rest, training shares the probability out.
         """
-        return self.probabilities_of([frames])[0]
-
-    def probabilities_of(self, videos: Iterable[np.ndarray], batch: int = 4) -> np.ndarray:
-        """`probabilities` of many videos, (n, classes); only `batch` of them are in memory at once."""
-        probabilities = [
-            recognised.classes.double().softmax(-1).cpu().numpy() for recognised in self._recognised(videos, batch)
-        ]
-        return np.concatenate(probabilities) if probabilities else np.zeros((0, self.config.classes))
+        return self._recognised(frames).classes[0].double().softmax(-1).cpu().numpy()
 
     def frame_features(self, frames: np.ndarray) -> np.ndarray:
         """Features (T, 128) float32 of each frame by itself, not normalised; for subject consistency."""
@@ -153,20 +140,5 @@ class VideoRecognition(nn.Module):
         return maps
 
     @torch.no_grad()
-    def _recognised(self, videos: Iterable[np.ndarray], batch: int) -> Iterator[Recognised]:
-        device = next(self.parameters()).device
-        for inputs in input_batches(videos, batch):
-            yield self(inputs.to(device))
-
-
-def input_batches(videos: Iterable[np.ndarray], size: int) -> Iterator[Tensor]:
-    """`network_input` of videos, `size` at a time; one of another length than the one before starts a new batch."""
-    waiting: list[Tensor] = []
-    for video in videos:
-        inputs = network_input(video)
-        if waiting and (len(waiting) == size or inputs.shape[1] != waiting[0].shape[1]):
-            yield torch.cat(waiting)
-            waiting = []
-        waiting.append(inputs)
-    if waiting:
-        yield torch.cat(waiting)
+    def _recognised(self, frames: np.ndarray) -> Recognised:
+        return self(network_input(frames).to(next(self.parameters()).device))

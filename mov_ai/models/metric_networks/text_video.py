@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mov_ai.errors import UsageError
-from mov_ai.models.metric_networks.recognition import input_batches
 from mov_ai.models.metric_networks.stored import UNTRAINED, load_network
-from mov_ai.models.metric_networks.video_network import Attention, VideoNetwork, VideoNetworkConfig
+from mov_ai.models.metric_networks.video_network import Attention, VideoNetwork, VideoNetworkConfig, network_input
 
 #: What a text is cut into; everything else is left out.
 _TOKEN = re.compile(r"[^\W\d_]+|\d|[.,;]")
@@ -158,16 +157,10 @@ class TextVideo(nn.Module):
         vectors = torch.cat([self.text(text_words) for text_words in words])
         return functional.normalize(vectors.float(), dim=-1).cpu().numpy()
 
+    @torch.no_grad()
     def embed_video(self, frames: np.ndarray) -> np.ndarray:
         """The unit vector (dim,) of a video uint8 (T, H, W, 3), T at least 2; seen as `network_input` says."""
-        return self.embed_videos([frames])[0]
-
-    @torch.no_grad()
-    def embed_videos(self, videos: Iterable[np.ndarray], batch: int = 4) -> np.ndarray:
-        """`embed_video` of many videos, (n, dim); only `batch` of them are in memory at once."""
-        device = self.log_scale.device
-        vectors = [self.video_vectors(inputs.to(device)).cpu().numpy() for inputs in input_batches(videos, batch)]
-        return np.concatenate(vectors) if vectors else np.zeros((0, self.config.dim), np.float32)
+        return self.video_vectors(network_input(frames).to(self.log_scale.device))[0].cpu().numpy()
 
     def similarity(self, text: str, frames: np.ndarray) -> float:
         """Cosine of a text's and a video's vectors, [-1, 1]; higher is nearer."""

@@ -100,10 +100,6 @@ def _wobble(boxes: np.ndarray, interval: Interval) -> float:
     return float(np.abs(np.diff(size, 2)).mean()) if len(size) > 2 else 0.0
 
 
-def _spin(boxes: np.ndarray, interval: Interval) -> float:
-    return _wobble(boxes, interval) / WOBBLE - 1
-
-
 def _resized(boxes: np.ndarray, interval: Interval) -> np.ndarray:
     """log of width and height (2,) at the interval's end over those at its start, scaled up to the whole interval."""
     frames = frames_of(interval, len(boxes))
@@ -111,12 +107,11 @@ def _resized(boxes: np.ndarray, interval: Interval) -> np.ndarray:
     return (size[-1] - size[0]) * len(frames) / max(1, len(frames) - 1)
 
 
-def _grow(boxes: np.ndarray, interval: Interval) -> float:
-    return float((_resized(boxes, interval) / np.log(GROWN)).min()) - 1
+def _scaled(share: float) -> _Rule:
+    def rule(boxes: np.ndarray, interval: Interval) -> float:
+        return float((_resized(boxes, interval) / np.log(share)).min()) - 1
 
-
-def _shrink(boxes: np.ndarray, interval: Interval) -> float:
-    return float((_resized(boxes, interval) / np.log(SHRUNK)).min()) - 1
+    return rule
 
 
 def _stay(boxes: np.ndarray, interval: Interval) -> float:
@@ -128,23 +123,17 @@ def _stay(boxes: np.ndarray, interval: Interval) -> float:
     return float(min(steady, same_size, 1 - _wobble(boxes, interval) / WOBBLE, visibility))
 
 
-def _visibility_around(boxes: np.ndarray, interval: Interval) -> tuple[float, float]:
-    """Visibility just before a sudden change of that interval, and in the interval's last frame."""
-    time = frame_times(len(boxes))
-    before = np.flatnonzero(time < change_time(interval))
-    first = int(before[-1]) if len(before) else 0
-    last = int(frames_of(interval, len(boxes))[-1])
-    return float(boxes[first, 5]), float(boxes[max(first, last), 5])
+def _sudden(sign: float) -> _Rule:
+    """Seen just before the change and no more in the interval's last frame (1), or the other way round (-1)."""
 
+    def rule(boxes: np.ndarray, interval: Interval) -> float:
+        before = np.flatnonzero(frame_times(len(boxes)) < change_time(interval))
+        first = int(before[-1]) if len(before) else 0
+        last = max(first, int(frames_of(interval, len(boxes))[-1]))
+        before_margin, after_margin = (float(boxes[frame, 5]) / _LEAST_VISIBILITY - 1 for frame in (first, last))
+        return min(sign * before_margin, -sign * after_margin)
 
-def _vanish(boxes: np.ndarray, interval: Interval) -> float:
-    before, after = _visibility_around(boxes, interval)
-    return min(before / _LEAST_VISIBILITY - 1, 1 - after / _LEAST_VISIBILITY)
-
-
-def _appear(boxes: np.ndarray, interval: Interval) -> float:
-    before, after = _visibility_around(boxes, interval)
-    return min(after / _LEAST_VISIBILITY - 1, 1 - before / _LEAST_VISIBILITY)
+    return rule
 
 
 _RULES: dict[str, _Rule] = {
@@ -155,12 +144,12 @@ _RULES: dict[str, _Rule] = {
     "rise": _along(1, 1.0, LIFTED),
     "fall": _along(1, -1.0, LIFTED),
     "jump": _jump,
-    "spin": _spin,
+    "spin": lambda boxes, interval: _wobble(boxes, interval) / WOBBLE - 1,
     "stay": _stay,
-    "grow": _grow,
-    "shrink": _shrink,
-    "vanish": _vanish,
-    "appear": _appear,
+    "grow": _scaled(GROWN),
+    "shrink": _scaled(SHRUNK),
+    "vanish": _sudden(1),
+    "appear": _sudden(-1),
 }
 
 
@@ -182,18 +171,10 @@ def relation_margin(label: str, first: np.ndarray, second: np.ndarray) -> float 
     0 or more if it holds, negative if not; None for relations that the world does not know.
     """
     x, _, z = world_positions(second) - world_positions(first)
-    match label:
-        case "left of":
-            return float(x / APART - 1)
-        case "right of":
-            return float(-x / APART - 1)
-        case "in front of":
-            return float(z / APART - 1)
-        case "behind":
-            return float(-z / APART - 1)
-        case "next to":
-            return float(1 - np.hypot(x, z) / NEAR)
-    return None
+    if label == "next to":
+        return float(1 - np.hypot(x, z) / NEAR)
+    along = {"left of": x, "right of": -x, "in front of": z, "behind": -z}.get(label)
+    return None if along is None else float(along / APART - 1)
 
 
 # -- the whole layout --------------------------------------------------------------------------------------------------

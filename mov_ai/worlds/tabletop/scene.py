@@ -27,6 +27,8 @@ GROW, SHRINK = 1.6, 0.58
 #: Visible distance in world units that the lateral and the depth motions cover.
 LATERAL, DEPTHWISE, JUMP_HEIGHT, AIR_HEIGHT = (1.2, 2.0), (1.1, 1.9), (0.8, 1.1), (1.1, 1.5)
 MAX_INSTANCES = 4
+#: Motion at an even pace -> axis (x right, y up, z away) and sign.
+_TRAVEL = {"left": (0, -1), "right": (0, 1), "rise": (1, 1), "toward": (2, -1), "away": (2, 1)}
 #: Placements tried for one choice of things and actions before another choice is drawn.
 _PLACEMENTS = 60
 
@@ -153,19 +155,13 @@ def _apply(
     """Change one instance's state arrays in place from the action's start on."""
     start, end = action.interval
     u = np.clip((time - start) / (end - start), 0.0, 1.0)
+    if action.motion in _TRAVEL:
+        axis, sign = _TRAVEL[action.motion]
+        position[:, axis] += sign * action.amount * u
+        return
     match action.motion:
-        case "left":
-            position[:, 0] -= action.amount * u
-        case "right":
-            position[:, 0] += action.amount * u
-        case "toward":
-            position[:, 2] -= action.amount * u
-        case "away":
-            position[:, 2] += action.amount * u
         case "jump":
             position[:, 1] += action.amount * 4 * u * (1 - u)
-        case "rise":
-            position[:, 1] += action.amount * u
         case "fall":
             position[:, 1] -= action.amount * u**2
         case "spin":
@@ -287,10 +283,6 @@ def _allowed(shape: str, color: str, split: str) -> bool:
     return split == "test" or (shape, color) not in HELD_OUT_PAIRS
 
 
-def _choice(rng: np.random.Generator, options: list | tuple) -> object:
-    return options[int(rng.integers(len(options)))]
-
-
 def _place(rng: np.random.Generator, things: tuple[Thing, ...], actions: tuple[Action, ...]) -> Scene:
     """Put the things somewhere, with a camera, a setting and a light; not yet checked."""
     camera = Camera(
@@ -383,7 +375,7 @@ def _propose_action(
         amount = float(rng.uniform(np.pi, 1.5 * np.pi))
     elif motion == "turn":
         colors = [c for c in COLORS if c != state["color"] and _allowed(thing.shape, c, split)]
-        value = str(_choice(rng, colors))
+        value = colors[int(rng.integers(len(colors)))]
         state["color"] = value
     if motion == "rise":
         state["air"] = amount

@@ -33,14 +33,11 @@ def test_any_video_gives_features_and_probabilities(shape: tuple[int, int, int])
     assert probabilities.sum() == pytest.approx(1)
 
 
-def test_many_videos_give_what_each_gives_whatever_their_lengths() -> None:
+def test_probabilities_fit_the_score_that_uses_them() -> None:
     network = recognition()
     videos = [video(length, seed=seed) for seed, length in enumerate((16, 16, 9, 16, 32, 2))]
-    together = network.features_of(iter(videos), batch=2)
-    assert together.shape == (6, 24)
-    assert np.allclose(together, [network.features(frames) for frames in videos], atol=1e-5)
-    assert network.features_of([]).shape == (0, 24)
-    assert 1 <= inception_score(network.probabilities_of(videos), splits=1) <= len(CLASSES)
+    probabilities = np.stack([network.probabilities(frames) for frames in videos])
+    assert 1 <= inception_score(probabilities, splits=1) <= len(CLASSES)
 
 
 def test_features_fit_the_metrics_that_use_them() -> None:

@@ -7,8 +7,8 @@ import os
 import pytest
 
 from mov_ai.data.factual import FactualCaption, read_factual
-from mov_ai.data.wordnet import WordNet
 from studies.parser.extractive_oracle import oracle_triples, predicate_labels, reachable_words
+from studies.parser.wordnet import WordNet
 
 WORDNET = WordNet({"dog": "1", "ride": "2", "man": "3"}, {"men": ("man",)})
 

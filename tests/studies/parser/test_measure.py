@@ -11,11 +11,11 @@ import pytest
 import spacy
 
 from mov_ai.data.factual import parse_triples
-from mov_ai.data.wordnet import load_wordnet
 from mov_ai.errors import UsageError
 from mov_ai.graph import SceneGraph
 from studies.parser.measure import Mean, ParserSuite, main, size_mb
 from studies.parser.report import remarks, report, table
+from studies.parser.wordnet import load_wordnet
 
 CAPTIONS = {
     "a red ball": "( ball , is , red )",

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mov_ai.data.wordnet import WordNet, load_wordnet
 from mov_ai.graph.convert import triples_to_text
 from studies.parser.scene_graph_metrics import graph_tuples, lemmatized, set_match, spice
+from studies.parser.wordnet import WordNet, load_wordnet
 
 TABLE: dict[str, Any] = json.loads((Path(__file__).parent / "factual_evaluator_pairs.json").read_text(encoding="utf-8"))
 EXCERPT = WordNet(TABLE["synsets"], {form: tuple(bases) for form, bases in TABLE["bases"].items()})

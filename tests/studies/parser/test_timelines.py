@@ -8,7 +8,7 @@ from mov_ai.data.uds_time import TimedEvent, TimedSentence
 from mov_ai.errors import UsageError
 from mov_ai.graph import Edge, Node, SceneGraph
 from mov_ai.graph.time import DURATIONS, LENGTH_RELATIONS
-from mov_ai.parser.timeline import SpanTimes
+from studies.parser.span_times import SpanTimes
 from studies.parser.timelines import (
     evaluate_timelines,
     graph_events,

@@ -16,7 +16,15 @@ from torch.nn import functional
 from mov_ai.graph.files import write_bytes
 from mov_ai.models.codec import to_unit
 from mov_ai.models.component import save_component
-from mov_ai.models.metric_networks.checker import SIZE, STRIDE, CheckerConfig, CheckerNetwork, boxes_to_targets
+from mov_ai.models.metric_networks.checker import (
+    REACH,
+    SIZE,
+    STRIDE,
+    TYPICAL,
+    CheckerConfig,
+    CheckerNetwork,
+    cell_centres,
+)
 from mov_ai.training.objective import Objective, Progress
 from mov_ai.worlds.tabletop.lexicon import RGB
 from mov_ai.worlds.tabletop.metric_labels import COLOR_NAMES, SHAPE_NAMES
@@ -371,3 +379,10 @@ def _jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
         PIL.Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
         buffer.seek(0)
         return np.array(PIL.Image.open(buffer))
+
+
+def boxes_to_targets(boxes: Tensor) -> Tensor:
+    """What the box head should say, (4, 64, 64), where cells show boxes (64, 64, 4) of centre and size in [0, 1]."""
+    offset = (boxes[..., :2].permute(2, 0, 1) - cell_centres(boxes.device)) / REACH
+    size = (boxes[..., 2:].permute(2, 0, 1).clamp(min=1e-3) / TYPICAL).log()
+    return torch.cat([offset, size])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mov_ai.data.wordnet import WordNet, load_wordnet
 from mov_ai.errors import UsageError
+from studies.parser.wordnet import WordNet, load_wordnet
 
 
 @pytest.fixture

@@ -44,38 +44,29 @@ def load_spacy(name: str | Path | None = None) -> Language:
     except ImportError as error:
         raise UsageError("spaCy is not installed; install it with `pip install 'spacy>=3.7,<4'`") from error
 
-    if name is None:
-        target: str | Path = EMBEDDED_PIPELINE
-        if not (EMBEDDED_PIPELINE / "meta.json").is_file():
-            raise UsageError(
-                f"the embedded spaCy pipeline is missing from {EMBEDDED_PIPELINE}; "
-                "reinstall mov_ai, or train it with recipes/spacy_pipeline.sh"
-            )
-    else:
-        target = name
-
+    target = EMBEDDED_PIPELINE if name is None else name
+    remedy = "or leave the name out to use the embedded pipeline"
     try:
         nlp = spacy.load(target, exclude=list(UNUSED_COMPONENTS))
-    except OSError as error:
-        # E050 (no such package or folder) and a folder without config.cfg both arrive as OSError.
+    except (OSError, ImportError, ValueError) as error:
         if name is None:
-            raise UsageError(f"the embedded spaCy pipeline in {target} cannot be read: {error}") from error
-        raise UsageError(
-            f"spaCy pipeline {str(name)!r} was not found: "
-            "it is neither an installed package nor a pipeline folder. "
-            f"Install it with `python -m spacy download {name}`, "
-            "or leave the name out to use the embedded pipeline"
-        ) from error
-    except (ImportError, ValueError) as error:
-        # It needs a package that is absent (spacy-transformers, for one), or another version of spaCy.
-        raise UsageError(
-            f"spaCy pipeline {str(target)!r} cannot be loaded here: {error}. "
-            "Install what it needs, or leave the name out to use the embedded pipeline"
-        ) from error
+            raise UsageError(
+                f"the embedded spaCy pipeline in {target} cannot be read ({error}); reinstall mov_ai, or train it with "
+                "recipes/spacy_pipeline.sh"
+            ) from error
+        # E050 (no such package or folder) and a folder without config.cfg both arrive as OSError; else it needs a
+        # package that is absent (spacy-transformers, for one), or another version of spaCy.
+        reason = (
+            "was not found: it is neither an installed package nor a pipeline folder. Install it with "
+            f"`python -m spacy download {name}`"
+            if isinstance(error, OSError)
+            else f"cannot be loaded here: {error}. Install what it needs"
+        )
+        raise UsageError(f"spaCy pipeline {str(name)!r} {reason}, {remedy}") from error
 
     if "parser" not in nlp.pipe_names:
         raise UsageError(
             f"spaCy pipeline {str(target)!r} has no dependency parser (it has {', '.join(nlp.pipe_names)}); "
-            "use one that has, such as en_core_web_sm, or leave the name out to use the embedded pipeline"
+            f"use one that has, such as en_core_web_sm, {remedy}"
         )
     return nlp

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mov_ai.models.metric_networks.stored import UNTRAINED, load_network
+from mov_ai.models.metric_networks.stored import StoredNetwork
 from mov_ai.models.metric_networks.video_network import VideoFeatures, VideoNetwork, VideoNetworkConfig, network_input
 
 #: Damage that the network tells the strength of, so that its features keep it.
@@ -59,11 +58,13 @@ class Recognised:
     features: VideoFeatures
 
 
-class VideoRecognition(nn.Module):
+class VideoRecognition(StoredNetwork):
     """Names objects, motions, who does what when, relations, counts; and the damage that a video has suffered.
 
     The heads for frames and cells serve training. Frames are seen at 64x64, up to 16 of them: see `network_input`.
     """
+
+    CONFIG, NAME = RecognitionConfig, "recognition"
 
     def __init__(self, config: RecognitionConfig) -> None:
         super().__init__()
@@ -76,24 +77,11 @@ class VideoRecognition(nn.Module):
         self.objects = nn.Linear(sizes.frame_features, config.objects)
         self.looks = nn.Linear(sizes.widths[2], config.looks)
         self.motions = nn.Linear(sizes.widths[2], config.motions)
-        self._weights = UNTRAINED
-
-    @classmethod
-    def from_pretrained(cls, path: str | Path | None = None, device: torch.device | str = "cpu") -> VideoRecognition:
-        """The embedded network, or one from a folder that training exported; errors as `load_network`."""
-        module, weights = load_network(cls, RecognitionConfig, path, "recognition")
-        module._weights = weights
-        return module.to(device).requires_grad_(False)
 
     @property
     def network(self) -> str:
         """What looked at the pixels, as results name it."""
         return f"embedded recognition network (mov_ai), {self.config.backbone.features} features"
-
-    @property
-    def weights(self) -> str:
-        """Where its weights come from, with their SHA-256."""
-        return self._weights
 
     def forward(self, video: Tensor) -> Recognised:
         """Recognise videos (B, F, 3, 64, 64) in [-1, 1]."""

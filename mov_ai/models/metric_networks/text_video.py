@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mov_ai.errors import UsageError
-from mov_ai.models.metric_networks.stored import UNTRAINED, load_network
+from mov_ai.models.metric_networks.stored import StoredNetwork
 from mov_ai.models.metric_networks.video_network import Attention, VideoNetwork, VideoNetworkConfig, network_input
 
 #: What a text is cut into; everything else is left out.
@@ -95,13 +94,15 @@ class TextNetwork(nn.Module):
         return vectors
 
 
-class TextVideo(nn.Module):
+class TextVideo(StoredNetwork):
     """Two towers into one space, trained so that a caption is nearest to its own video.
 
     Radford et al., "Learning Transferable Visual Models From Natural Language Supervision" (2021), with the captions of
     each video made false in one thing among those it must be told from (as Yuksekgonul et al., "When and why
     vision-language models behave like bags-of-words", 2023).
     """
+
+    CONFIG, NAME = TextVideoConfig, "text_video"
 
     def __init__(self, config: TextVideoConfig) -> None:
         super().__init__()
@@ -110,24 +111,11 @@ class TextVideo(nn.Module):
         self.to_shared = nn.Linear(config.backbone.features, config.dim)
         self.text = TextNetwork(config)
         self.log_scale = nn.Parameter(torch.tensor(_FIRST_SCALE))
-        self._weights = UNTRAINED
-
-    @classmethod
-    def from_pretrained(cls, path: str | Path | None = None, device: torch.device | str = "cpu") -> TextVideo:
-        """The embedded network, or one from a folder that training exported; errors as `load_network`."""
-        module, weights = load_network(cls, TextVideoConfig, path, "text_video")
-        module._weights = weights
-        return module.to(device).requires_grad_(False)
 
     @property
     def network(self) -> str:
         """What looked at the pixels, as results name it."""
         return f"embedded text-video network (mov_ai), {self.config.dim} dimensions"
-
-    @property
-    def weights(self) -> str:
-        """Where its weights come from, with their SHA-256."""
-        return self._weights
 
     @property
     def scale(self) -> Tensor:

@@ -12,7 +12,7 @@ export PROMPT SEED
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-real test lint format check-tiny check-synonyms check-labels eval check-metrics study train-tiny
-.PHONY: train-metrics train-parser evaluate-parser check-wheel docs clean
+.PHONY: check-prepare train-metrics train-parser evaluate-parser check-wheel docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ check-wheel: install  ## build the wheel and run every command from it, outside 
 
 check-tiny: install  ## how good the embedded weights are: prints the table of the card
 	$(BIN)/python -m studies.check.tiny --out experiments/tiny/check.json
+
+check-prepare: install  ## is any of 10,000 clips lost or doubled when their preparing is killed: a quarter of an hour
+	$(BIN)/python -m tools.many_clips
 
 check-synonyms: install  ## are words that training never said drawn as their kin
 	$(BIN)/python -m studies.check.synonyms --out experiments/labels/synonyms.json

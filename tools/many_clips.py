@@ -1,6 +1,6 @@
 """Is any clip lost or doubled when `prepare` is killed again and again? `python -m tools.many_clips [--clips 10000]`.
 
-Makes a folder of tiny videos, a few of them broken or too short, looks through it with `mov-ai data check`, and prepares
+Makes a folder of tiny videos, a few of them broken or too short, looks through it with `mov-ai data check`, prepares
 it with `mov-ai data prepare`, which is killed (SIGKILL) at random moments and started again until it ends. Then every
 clip must have its one sample, or its reason, and a run that nobody killed must give the same bytes. Exit code 1 if not.
 """

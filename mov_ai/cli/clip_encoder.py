@@ -47,29 +47,37 @@ class EncoderChoice:
         """What the samples depend on: names, and digests of the weights. Raises UsageError if there is no codec."""
         from mov_ai.parser.parser import EMBEDDED_PARSER
 
-        parser = _digest(Path(self.parser) if self.parser else EMBEDDED_PARSER) if self.parse else None
+        parser_files = _network_files(Path(self.parser) if self.parser else EMBEDDED_PARSER)
         return {
-            "codec": {"name": Path(self.codec).name, "sha256": _digest(_codec_folder(self.codec))},
+            "codec": {
+                "name": Path(self.codec).name,
+                "sha256": _digest(_codec_files(self.codec), f"codec: {self.codec}"),
+            },
             "stages": list(self.stages),
-            "parser": parser,
+            "parser": _digest(parser_files, f"parser: {self.parser}") if self.parse else None,
             "text_encoder": self.text_encoder,
         }
 
 
-def _codec_folder(codec: str) -> Path:
-    from mov_ai.models import taef2_files
+def _codec_files(codec: str) -> list[Path]:
+    """What decides what a codec makes of a frame."""
+    from mov_ai.models.taef2_files import NAME, find_taef2, weights_in
 
-    if codec == taef2_files.NAME and not Path(codec).is_dir():
-        return taef2_files.find_taef2()[0].parent
-    return Path(codec)
+    folder = Path(codec)
+    if codec == NAME and not folder.is_dir():
+        return find_taef2()
+    return weights_in(folder) or _network_files(folder if (folder / "config.json").is_file() else folder / "vae")
 
 
-def _digest(folder: Path) -> str:
+def _network_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.suffix in (".safetensors", ".json"))
+
+
+def _digest(files: list[Path], name: str) -> str:
     from mov_ai.graph.files import sha256_of
 
-    files = sorted(p for p in folder.glob("*") if p.suffix in (".safetensors", ".json"))
     if not files:
-        raise UsageError(f"{folder}: expected a folder with config.json and safetensors weights")
+        raise UsageError(f"{name}: holds no network; expected a folder with config.json and safetensors weights")
     return sha256_of(files)[:16]
 
 

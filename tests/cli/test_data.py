@@ -72,7 +72,7 @@ def test_prepare_writes_shards_with_latents_of_each_stage(
         (("--size", "64x64,32x48"), 2, "the longer side of every size"),
         (("--size", "60", "--frames", "8"), 2, "sides that are multiples of 8; found 60x60: try"),
         (("--frames", "100", "--size", "64"), 1, "none of 3 clips can be used: 3 shorter than 100 frames at 8 fps"),
-        (("--codec", "nowhere"), 2, "nowhere"),
+        (("--codec", "nowhere"), 2, "codec: nowhere: holds no network"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(

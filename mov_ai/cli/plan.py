@@ -72,6 +72,10 @@ def plan(
     if known is not None:
         shape = known.shape or replace(shape, frames=known.frames)
     shape = chosen_shape(frames, fps, size, shape)
+    if not (folder / "planner").is_dir():
+        raise UsageError(
+            f"checkpoint: {folder}: has no planner; `mov-ai generate` takes a --layout, or leaves boxes out"
+        )
     planner = load_component(LayoutPlanner, PlannerConfig, folder / "planner")
     if isinstance(prompt, str):
         with spoken_warnings():

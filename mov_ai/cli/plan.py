@@ -41,6 +41,11 @@ def plan(
     out: Path | None = typer.Option(
         None, help="Write the layout (JSON) here, to edit and give to `mov-ai generate --layout`.", show_default=False
     ),
+    export: str | None = typer.Option(
+        None,
+        help="Write --out for other programs: lvd (JSON; take --frames 6), bbox (JSON), mot (a folder).",
+        show_default=False,
+    ),
     sheet: Path | None = typer.Option(None, help="Draw the boxes, frame by frame, into this PNG.", show_default=False),
     checkpoint: str = typer.Option("tiny", help="An embedded pipeline, or the folder of a saved one."),
 ) -> None:
@@ -48,6 +53,13 @@ def plan(
     check_one_prompt(text, graph)
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise UsageError(f"--sheet: expected a name that ends in .png; found {str(sheet)!r}")
+    if export is not None:
+        from mov_ai.data.formats.exports import EXPORTS
+
+        if export not in EXPORTS:
+            raise UsageError(f"--export: expected one of {', '.join(EXPORTS)}; found {export!r}")
+        if out is None:
+            raise UsageError("--export: expected --out too: the file to write, or the folder for mot")
 
     from mov_ai.graph import Layout, VideoShape
 
@@ -92,7 +104,12 @@ def plan(
     planned, report = planner.plan(completed, seed, known, frames=shape.frames, verifier=verifier, aspect=shape.aspect)
     planned.shape = shape
     if out is not None:
-        planned.save(out)
+        if export is None:
+            planned.save(out)
+        else:
+            from mov_ai.data.formats.exports import export_layout
+
+            export_layout(planned, prompt, export, out)
         typer.echo(f"wrote {out}")
     if sheet is not None:
         _write_sheet(sheet, prompt, planned)

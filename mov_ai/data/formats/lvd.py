@@ -86,7 +86,7 @@ def lvd_from_layout(layout: Layout, graph: SceneGraph) -> dict[str, Any]:
     Where a thing is not to be seen, or its box not given, the frame lacks it; depth has no place in the format.
     """
     names = {(track.entity, track.instance): _name(graph, track.entity) or track.label for track in layout.tracks}
-    content: dict[str, Any] = {"Prompt": graph.caption}
+    content: dict[str, Any] = {"Prompt": graph.caption or " and ".join(names.values())}
     for frame in range(layout.frames):
         things = []
         for number, track in enumerate(layout.tracks):

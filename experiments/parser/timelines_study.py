@@ -1,9 +1,9 @@
 """How much people's times can be foretold from text: StoryBench's shares and UDS-Time's durations.
 
-    python experiments/parser/timelines_study.py data              # what the data sets hold
-    python experiments/parser/timelines_study.py linear            # a few minutes, one core
-    python experiments/parser/timelines_study.py windows           # what no word is needed for; seconds
-    python experiments/parser/timelines_study.py network --steps 1250
+    python -m experiments.parser.timelines_study data              # what the data sets hold
+    python -m experiments.parser.timelines_study linear            # a few minutes, one core
+    python -m experiments.parser.timelines_study windows           # what no word is needed for; seconds
+    python -m experiments.parser.timelines_study network --steps 1250
 
 Each prints a table of figures on the held-out sources and writes it to `timelines_<name>.json` beside this file. What
 was found is in timelines.md.

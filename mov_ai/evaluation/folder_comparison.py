@@ -48,7 +48,6 @@ class Folders:
     """Two folders that can be measured.
 
     Attributes:
-        generated, reference: what was found in them.
         shape: what all videos are brought to.
         prompts: name of a generated video -> its prompt.
         notices: what was left out or is done about differences, one line each.

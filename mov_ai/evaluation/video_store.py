@@ -20,11 +20,7 @@ from mov_ai.graph.files import write_bytes
 
 
 def weights_digest(checkpoint: str) -> str:
-    """Of every weight and setting of a pipeline: of its folder, and of what is embedded, such as the parser.
-
-    Args:
-        checkpoint: as `MovAIPipeline.from_pretrained`.
-    """
+    """Of every weight and setting of a pipeline: of its folder, and of what is embedded, such as the parser."""
     from mov_ai.pipeline_files import ASSETS, pipeline_folder
 
     digest = hashlib.sha256()
@@ -37,12 +33,7 @@ def weights_digest(checkpoint: str) -> str:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a video is made from.
-
-    Attributes:
-        name: of its file.
-        settings: everything that decides the frames; plain values.
-    """
+    """What a video is made from: the name of its file, and everything that decides the frames, as plain values."""
 
     name: str
     settings: Mapping[str, Any]
@@ -71,34 +62,19 @@ class VideoStore:
         ]
 
     def keep(self, recipe: Recipe, frames: np.ndarray, fps: float) -> None:
-        """Write a video, all or nothing.
-
-        Args:
-            frames: uint8 (T, H, W, 3).
-
-        Raises:
-            MovAIError: if it cannot be written.
-        """
+        """Write a video uint8 (T, H, W, 3), all or nothing; MovAIError if it cannot be written."""
         buffer = io.BytesIO()
         settings = np.array(json.dumps(dict(recipe.settings)))
         np.savez_compressed(buffer, allow_pickle=False, video=frames, fps=np.float64(fps), settings=settings)
         write_bytes(self._path(recipe.name), buffer.getvalue())
 
     def files(self, names: Iterable[str]) -> VideoFolder:
-        """The stored videos of these names, as the metrics read them; others in the folder are passed over.
-
-        Raises:
-            UsageError: as `scan`.
-        """
+        """The stored videos of these names, as the metrics read them; others in the folder are passed over."""
         wanted, stored = set(names), scan(self.folder)
         return replace(stored, files=tuple(file for file in stored.files if file.name in wanted), notices=())
 
     def frames(self, name: str) -> np.ndarray:
-        """One stored video: uint8 (T, H, W, 3).
-
-        Raises:
-            MovAIError: if it is not there, or broken.
-        """
+        """One stored video, uint8 (T, H, W, 3); MovAIError if it is not there, or broken."""
         try:
             with np.load(self._path(name), allow_pickle=False) as archive:
                 frames: np.ndarray = archive["video"]
@@ -131,7 +107,7 @@ def make_missing(
 
     Args:
         make: gives frames and frames per second.
-        say: is told, in one line, of videos that are made again and why, and of those that are used again.
+        say: takes a line of videos that are made again and why, and one of those that are used again.
         what: the videos in words.
 
     Returns:

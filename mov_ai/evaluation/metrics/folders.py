@@ -33,7 +33,6 @@ class VideoFile:
 
     Attributes:
         name: path in its folder without suffix, in characters that every report can show.
-        frames: how many.
         fps: frames per second, the mean where the rate varies.
         height, width: in pixels, as shown.
         codec: as `Settings` names it.
@@ -56,11 +55,7 @@ class VideoFile:
 
 @dataclass(frozen=True)
 class VideoFolder:
-    """A folder's videos in the order of their names, and what was found beside them.
-
-    Attributes:
-        notices: one line for each file that is left out, saying why.
-    """
+    """A folder's videos in the order of their names, and a line for each file that is left out, saying why."""
 
     folder: Path
     files: tuple[VideoFile, ...]
@@ -74,12 +69,7 @@ class VideoFolder:
 
 @dataclass(frozen=True)
 class Shape:
-    """What all videos of one measurement are brought to.
-
-    Attributes:
-        frames, fps, height, width: of every video after `read`.
-        notices: one line for each thing that differs, saying what is done about it.
-    """
+    """What all videos of one measurement are brought to, and a line for each thing that differs: what is done."""
 
     frames: int
     fps: float
@@ -194,9 +184,6 @@ def common_shape(*folders: VideoFolder, max_frames: int | None = None) -> Shape:
     then (longer ones are cut at the end), the smallest size (larger ones are resized). Nothing is invented: no frames
     or pixels are added. Videos that would not fit into memory are cut too.
 
-    Args:
-        max_frames: at most so many frames, if given.
-
     Raises:
         UsageError: if no folder is given, or a video is too short to have 2 frames at the common rate.
     """
@@ -266,9 +253,7 @@ def _thinned(file: VideoFile, fps: float) -> int:
 
 
 def read(folder: VideoFolder, shape: Shape | None = None) -> Iterator[Video]:
-    """The folder's videos one at a time, as they are or brought to a shape; memory of one video.
-
-    Resizing is bilinear with antialiasing.
+    """The folder's videos one at a time, as they are or brought to a shape, resized bilinearly with antialiasing.
 
     Raises:
         MovAIError: if a file is no longer what `scan` found.

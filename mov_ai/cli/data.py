@@ -15,6 +15,7 @@ from mov_ai.cli.messages import say
 from mov_ai.errors import UsageError
 
 if TYPE_CHECKING:
+    from mov_ai.data.checking import Findings
     from mov_ai.data.clip_encoding import EncodedClip
     from mov_ai.data.clip_windows import ClipSettings
     from mov_ai.data.clips import Clip
@@ -26,6 +27,8 @@ data = typer.Typer(help="Your own videos: look through them, prepare them for tr
 _SAID = 5
 #: Without a terminal, the work says how far it is this often, in seconds.
 _LINE_EVERY = 10.0
+#: Captions that are parsed together.
+_PARSED = 32
 
 
 class Starts(str, Enum):
@@ -78,6 +81,7 @@ def check(
     fit: Fit = FIT,
     enlarge: float = ENLARGE,
     quick: bool = typer.Option(False, "--quick", help="Open each video only, without decoding all its frames."),
+    parse: bool = typer.Option(False, "--parse", help="Parse the captions too, as `prepare` does."),
     workers: int | None = WORKERS,
 ) -> None:
     """Read everything once: counts, lengths, sizes, captions, what is broken, and what would be trained on."""
@@ -90,6 +94,8 @@ def check(
     for result in check_clips(clips, settings, workers or _cores(), whole=not quick):
         findings.add(result)
         line.show(findings.clips, len(clips))
+    if parse:
+        _parse(clips, findings)
     for notice in findings.notices[:_SAID]:
         say(notice)
     _say_rest(len(findings.notices))
@@ -151,6 +157,19 @@ def prepare(
     losses.finish()
     for text in _report(out, summary, count):
         typer.echo(text)
+
+
+def _parse(clips: list[Clip], findings: Findings) -> None:
+    from mov_ai.cli.clip_encoder import Encoder, EncoderChoice
+
+    captions = [(clip.key, caption) for clip in clips if clip.graph is None for caption in clip.captions]
+    encoder = Encoder(EncoderChoice("", ()))
+    line = _Line("parsed", "captions")
+    for start in range(0, len(captions), _PARSED):
+        part = captions[start : start + _PARSED]
+        for (key, _), graph in zip(part, encoder.graphs([caption for _, caption in part]), strict=True):
+            findings.add_parsed(key, graph)
+        line.show(start + len(part), len(captions))
 
 
 def _settings(
@@ -225,8 +244,8 @@ def _cores() -> int:
 class _Line:
     """How far a long work is: said every few seconds."""
 
-    def __init__(self, verb: str) -> None:
-        self._verb = verb
+    def __init__(self, verb: str, things: str = "clips") -> None:
+        self._verb, self._things = verb, things
         self._began = self._last = time.monotonic()
         self._first: int | None = None
 
@@ -236,7 +255,7 @@ class _Line:
             self._first = done - 1
         if now - self._last >= _LINE_EVERY and done < total:
             left = (now - self._began) / (done - self._first) * (total - done)
-            say(f"{self._verb} {done:,} of {total:,} clips, {left:.0f} s left")
+            say(f"{self._verb} {done:,} of {total:,} {self._things}, {left:.0f} s left")
             self._last = now
 
 

@@ -14,6 +14,7 @@ from mov_ai.data.sampling import Dropped
 if TYPE_CHECKING:
     from mov_ai.data.clips import Clip
     from mov_ai.data.video import VideoInfo
+    from mov_ai.graph import SceneGraph
 
 
 @dataclass
@@ -54,7 +55,7 @@ def check_clip(clip: Clip, settings: ClipSettings, whole: bool = True) -> Checke
     result = CheckedClip(clip.key, words=tuple(len(caption.split()) for caption in clip.captions))
     result.boxed = len(clip.tracks)
     if clip.graph is not None:
-        result.annotated = (len(clip.graph.of_type("entity")), len(clip.graph.of_type("event")))
+        result.annotated = _size(clip.graph)
     try:
         with open_clip(clip) as reader:
             result.info = reader.info
@@ -86,6 +87,8 @@ class Findings:
     varying: int = 0
     words: list[int] = field(default_factory=list)
     annotated: list[tuple[int, int]] = field(default_factory=list)
+    parsed: list[tuple[int, int]] = field(default_factory=list)
+    unparsed: list[tuple[str, str]] = field(default_factory=list)
     boxed: int = 0
     samples: Counter[str] = field(default_factory=Counter)
     used: int = 0
@@ -113,6 +116,13 @@ class Findings:
         for reason, detail in clip.dropped:
             self.dropped.setdefault(reason, []).append((clip.clip, detail))
 
+    def add_parsed(self, clip: str, graph: SceneGraph | str) -> None:
+        """Count in what a caption is parsed to, or the reason why it is not."""
+        if isinstance(graph, str):
+            self.unparsed.append((clip, graph))
+        else:
+            self.parsed.append(_size(graph))
+
     def lines(self) -> list[str]:
         """The report: a name and what is to be said of it, a line each."""
         lengths = self.lengths
@@ -126,11 +136,11 @@ class Findings:
             rows.append(("frames a second", _counts(self.rates) + varying))
         words = f", {min(self.words)} to {max(self.words)} words, median {statistics.median(self.words):g}"
         rows.append(("captions", f"{len(self.words):,}{words if self.words else ''}"))
-        graphs = f"{len(self.annotated):,} annotated"
-        if self.annotated:
-            entities, events = (statistics.mean(column) for column in zip(*self.annotated, strict=True))
-            graphs += f" ({entities:.1f} entities and {events:.1f} events in the mean)"
-        rows.append(("graphs", f"{graphs}; boxes in {self.boxed:,}"))
+        graphs = f"{len(self.annotated):,} annotated{_means(self.annotated)}; boxes in {self.boxed:,}"
+        rows.append(("graphs", graphs))
+        if self.parsed or self.unparsed:
+            rows.append(("parsed", f"{len(self.parsed):,} captions{_means(self.parsed)}"))
+            rows += [("not parsed", line) for line in _examples(self.unparsed)]
         rows += [("broken", line) for line in _examples(self.broken)] or [("broken", "none")]
         used = f"{sum(self.samples.values()):,} samples of {self.used:,} clips"
         rows.append(("would be used", f"{used}: {_counts(self.samples)}" if self.samples else used))
@@ -138,6 +148,17 @@ class Findings:
             rows += [("dropped", f"{len(entries):,} {reason}; {line}") for line in _examples(entries, 1)]
         width = max(len(name) for name, _ in rows)
         return [f"{name:<{width}}  {text}" for name, text in rows]
+
+
+def _size(graph: SceneGraph) -> tuple[int, int]:
+    return len(graph.of_type("entity")), len(graph.of_type("event"))
+
+
+def _means(sizes: Sequence[tuple[int, int]]) -> str:
+    if not sizes:
+        return ""
+    entities, events = (statistics.mean(column) for column in zip(*sizes, strict=True))
+    return f" ({entities:.1f} entities and {events:.1f} events in the mean)"
 
 
 def _counts(counter: Counter[str], most: int = 6) -> str:

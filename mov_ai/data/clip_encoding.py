@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from mov_ai.data.clip_windows import ClipSettings, choose_windows, clip_digest, open_clip
+from mov_ai.data.clip_windows import ClipSettings, choose_windows, clip_digest, open_clip, without_path
 from mov_ai.data.sampling import Dropped, Window
 from mov_ai.data.shard_sample import PackedSample, ShardSample, bucket_name, pack
 from mov_ai.errors import MovAIError
@@ -122,9 +122,9 @@ def _reading(clip: Clip) -> Iterator[None]:
     except MovAIError as error:
         if error.exit_code != MovAIError.exit_code:
             raise
-        raise Dropped("cannot be read", str(error)) from None
+        raise Dropped("cannot be read", without_path(clip, str(error))) from None
     except (OSError, ValueError, MemoryError) as error:
-        raise Dropped("cannot be read", f"{clip.video}: {type(error).__name__}: {error}") from None
+        raise Dropped("cannot be read", f"{type(error).__name__}: {error}") from None
 
 
 def _parse(plans: list[_Plan], encoder: ClipEncoder) -> None:

@@ -87,7 +87,12 @@ def open_clip(clip: Clip) -> VideoReader:
     try:
         return clip.open()
     except MovAIError as error:
-        raise Dropped("cannot be read", str(error)) from None
+        raise Dropped("cannot be read", without_path(clip, str(error))) from None
+
+
+def without_path(clip: Clip, message: str) -> str:
+    """A message about a clip's video without the path before it: the clip is named by its key."""
+    return message.removeprefix(f"{clip.video}/{clip.member}: ").removeprefix(f"{clip.video}: ")
 
 
 def clip_digest(clip: Clip) -> str:

@@ -11,6 +11,7 @@ import pytest
 from mov_ai.data.shards import ShardSet
 from mov_ai.data.video import encode_video
 from tests.cli.conftest import Command
+from tests.labels.test_pretrained import save_t5, save_tokenizer
 
 
 @pytest.fixture
@@ -91,6 +92,25 @@ def test_a_place_without_videos_is_one_line(command: Command, tmp_path: Path) ->
     for action in (("check",), ("prepare", "--out", "shards", "--codec", "nowhere")):
         result = command("data", action[0], tmp_path / "absent", *action[1:])
         assert (result.code, len(result.err.splitlines())) == (2, 1)
+
+
+def test_check_can_parse_the_captions(
+    command: Command, videos: Path, tiny_pipeline_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mov_ai.parser.parser.EMBEDDED_PARSER", tiny_pipeline_dir / "parser")
+    result = command("data", "check", videos, "--quick", "--parse", "--workers", "1")
+    assert "parsed           3 captions (1.0 entities and 0.0 events in the mean)" in result.out.splitlines()
+
+
+def test_captions_are_encoded_by_a_text_encoder(command: Command, videos: Path, tiny_pipeline_dir: Path) -> None:
+    save_t5(Path("t5"))
+    save_tokenizer(Path("t5"))
+    parts = ("--codec", tiny_pipeline_dir / "codec", "--no-parse", "--text-encoder", "t5", "--workers", "1")
+    result = command("data", "prepare", videos, "--out", "shards", "--frames", "8", "--size", "64", *parts)
+    assert result.code == 0, result.err
+    shards = ShardSet("shards")
+    assert [tuple(features.shape) for features in shards[0].text] == [(1, 12)]
+    assert shards.settings["text_encoder"] == "t5"
 
 
 def test_the_journal_names_every_clip(command: Command, videos: Path, tiny_pipeline_dir: Path) -> None:

@@ -98,6 +98,12 @@ class OtherWords(Lexicon):
     codas: Words
 
 
+class AttributeWords(Lexicon):
+    """`attributes.yaml`: words that name an attribute, by kind."""
+
+    adjectives: WordsByClass
+
+
 class RelationWords(Lexicon):
     """`relations.yaml`: relations between things, and their wordings."""
 

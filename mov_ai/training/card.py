@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
@@ -9,7 +10,14 @@ from torch import nn
 from mov_ai.models.presets import parameters
 
 
-def model_card(title: str, about: str, command: str, module: nn.Module, card: dict[str, Any]) -> str:
+def model_card(
+    title: str,
+    about: str,
+    command: str,
+    module: nn.Module,
+    card: dict[str, Any],
+    columns: Mapping[str, Mapping[str, float | None]] | None = None,
+) -> str:
     """The text of a card.
 
     Args:
@@ -18,8 +26,8 @@ def model_card(title: str, about: str, command: str, module: nn.Module, card: di
         command: what trained it.
         module: for its size.
         card: as the training loop gives it to `Objective.export`.
+        columns: figures by the column of their table; those that the averaged weights reach in validation if None.
     """
-    versions = ", ".join(f"{name} {version}" for name, version in card["versions"].items())
     rows = {
         "command": f"`{command}`",
         "parameters": f"{parameters(module):,}",
@@ -27,11 +35,20 @@ def model_card(title: str, about: str, command: str, module: nn.Module, card: di
         "seconds": f"{card['seconds']:,.0f}",
         "hardware": card["hardware"],
         "precision, seed": f"{card['precision']}, {card['seed']}",
-        "versions": versions,
+        "versions": ", ".join(f"{name} {version}" for name, version in card["versions"].items()),
     }
     lines = [f"# {title}", "", about.strip(), "", "| | |", "|---|---|", *(f"| {k} | {v} |" for k, v in rows.items())]
-    figures = card.get("validation") or {}
-    if figures:
-        lines += ["", "Figures of the averaged weights on the validation split:", "", "| | |", "|---|---|"]
-        lines += [f"| {name} | {value:.4f} |" for name, value in figures.items() if value is not None]
+    columns = {"validation split": card.get("validation") or {}} if columns is None else columns
+    names = list(dict.fromkeys(name for figures in columns.values() for name in figures))
+    if names:
+        lines += [
+            "",
+            "Figures of the averaged weights:",
+            "",
+            f"| | {' | '.join(columns)} |",
+            "|---" * (len(columns) + 1) + "|",
+        ]
+    for name in names:
+        values = [figures.get(name) for figures in columns.values()]
+        lines.append(f"| {name} | {' | '.join('' if value is None else f'{value:.4g}' for value in values)} |")
     return "\n".join(lines) + "\n"

@@ -22,9 +22,11 @@ import shutil
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import pydantic
+import pydantic.dataclasses
 import safetensors
 import safetensors.torch
 import torch
@@ -41,7 +43,10 @@ class DamagedCheckpoint(MovAIError):
     """A checkpoint that is incomplete, altered or not of this format. An earlier one may be good."""
 
 
-@dataclasses.dataclass
+_Count = Annotated[int, pydantic.Field(ge=0)]
+
+
+@pydantic.dataclasses.dataclass(config=pydantic.ConfigDict(strict=True))
 class TrainingState:
     """Everything a run needs besides tensors to go on as if it had never stopped.
 
@@ -60,36 +65,19 @@ class TrainingState:
         scaler: state of the fp16 gradient scaler, None in other precisions.
     """
 
-    step: int
-    seconds: float
-    samples: int
-    skipped: int
-    skipped_in_a_row: int
+    step: _Count
+    seconds: Annotated[float, pydantic.Field(ge=0)]
+    samples: _Count
+    skipped: _Count
+    skipped_in_a_row: _Count
     running_loss: float | None
-    random: list[dict[str, Any]]
+    random: list[Any]
     objective: dict[str, Any]
     trainer: dict[str, Any]
     validation: dict[str, float | None]
     best: dict[str, Any]
     ema_updates: int | None
     scaler: dict[str, Any] | None
-
-
-_STATE_TYPES: dict[str, tuple[type, ...]] = {
-    "step": (int,),
-    "seconds": (int, float),
-    "samples": (int,),
-    "skipped": (int,),
-    "skipped_in_a_row": (int,),
-    "running_loss": (int, float, type(None)),
-    "random": (list,),
-    "objective": (dict,),
-    "trainer": (dict,),
-    "validation": (dict,),
-    "best": (dict,),
-    "ema_updates": (int, type(None)),
-    "scaler": (dict, type(None)),
-}
 
 
 @dataclasses.dataclass
@@ -287,26 +275,21 @@ def _read_state(folder: Path) -> tuple[TrainingState, dict[str, Any]]:
             f"{folder}: checkpoint format {content['format']}, this version reads {FORMAT}; "
             "use the version of mov_ai that wrote it, or start with trainer.resume=never"
         )
-    fields: dict[str, Any] = {}
-    for name, types in _STATE_TYPES.items():
-        value: Any = content.get(name, ...)
-        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            expected = " or ".join("null" if kind is type(None) else kind.__name__ for kind in types)
-            shown = "nothing" if value is ... else type(value).__name__
-            raise DamagedCheckpoint(f"{folder}/state.json: {name}: expected {expected}, found {shown}")
-        fields[name] = value
-    for name in ("step", "samples", "seconds", "skipped", "skipped_in_a_row"):
-        if fields[name] < 0:
-            raise DamagedCheckpoint(f"{folder}/state.json: {name}: expected 0 or more, found {fields[name]}")
     try:
-        for states in fields["random"]:
+        state = TrainingState(**content)
+        for states in state.random:
             _parse_random_states(states)
+    except pydantic.ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(str(part) for part in fault["loc"])
+        expected = fault["msg"].replace("Input should be", "expected")
+        raise DamagedCheckpoint(f"{folder}/state.json: {place}: {expected}, found {fault['input']!r:.40}") from None
     except DamagedCheckpoint as error:
         raise DamagedCheckpoint(f"{folder}/state.json: {error}") from None
     files = content.get("files")
     if not isinstance(files, dict) or not {"model.safetensors", "optimizer.safetensors"} <= files.keys():
         raise DamagedCheckpoint(f"{folder}/state.json: files: expected model.safetensors and optimizer.safetensors")
-    return TrainingState(**fields), files
+    return state, files
 
 
 def _read_tensors(path: Path, expected: Any) -> dict[str, torch.Tensor]:

@@ -47,14 +47,9 @@ def load_members(folders: Sequence[Path], vocabulary: Vocabulary) -> list[Compos
     members: list[CompositionalSceneParser] = []
     for folder in folders:
         networks, member_vocabulary, _ = load_networks(folder)
-        if any(
-            getattr(member_vocabulary, name) != getattr(vocabulary, name)
-            for name in ("forms", "labels", "endings", "words")
-        ):
-            raise UsageError(
-                f"{folder}: this parser has another vocabulary than the captions give; remove its run, and it is "
-                "trained again"
-            )
+        names = ("forms", "labels", "endings", "words")
+        if any(getattr(member_vocabulary, name) != getattr(vocabulary, name) for name in names):
+            raise UsageError(f"{folder}: this parser has another vocabulary than the captions give; train it again")
         members += [network.eval() for network in networks]
     return members
 

@@ -7,10 +7,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mov_ai.captions.lexicon import AttributeWords, OtherWords, load
 from mov_ai.data.factual import FactualCaption, read_factual
 from mov_ai.graph.convert import Triple
 from mov_ai.parser.lemmas import verb_lemma
@@ -19,36 +21,17 @@ from mov_ai.parser.network import LINKS, MAX_LEFT, ROLES
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.parser.token_graph import TokenGraph, token_graphs
 from mov_ai.parser.vocabulary import COPY, JOINED, SINGULAR, Vocabulary, node_words, span_words, word_set
-from mov_ai.training.attribute_kinds import attribute_kind
 from mov_ai.training.parser_samples import IGNORED, Sample, Targets
+from mov_ai.worlds.tabletop.lexicon import COLORS, MATERIALS, SIZES
 
 if TYPE_CHECKING:
     from spacy.language import Language
 
 #: Tokens that no name goes back to unless it is made of them.
-_FUNCTION_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        ".",
-        ",",
-        "'",
-        "'s",
-        "s",
-        "is",
-        "are",
-        "and",
-        "to",
-        "be",
-        "that",
-        "which",
-        "with",
-        "in",
-        "on",
-    ]
-)
+_FUNCTION_WORDS = frozenset((
+    "a", "an", "the", "of", ".", ",", "'", "'s", "s", "is", "are", "and", "to", "be", "that", "which", "with", "in",
+    "on",
+))  # fmt: skip
 #: Least count in training of a form (a word that the caption lacks), and of a predicate that becomes a label.
 _MIN_COUNT = 3
 _FREE_COUNT = 2
@@ -74,13 +57,11 @@ class Aligned:
         entities: head token -> (words before it, form).
         attributes: (entity's token, attribute's token) -> (words before it, form).
         predicates: (head's token, tail's token) -> predicate.
-        lost: triples with a part that no token gives.
     """
 
     entities: dict[int, tuple[int, str]] = field(default_factory=dict)
     attributes: dict[tuple[int, int], tuple[int, str]] = field(default_factory=dict)
     predicates: dict[tuple[int, int], str] = field(default_factory=dict)
-    lost: list[Triple] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -128,15 +109,13 @@ class Aligner:
         for triple in caption.triples:
             head, predicate, tail = triple
             if not predicate:
-                first_place = places[head][:1]
-                result.entities.update({p.head: (p.left, p.form) for p in first_place})
-                result.lost += [] if first_place else [triple]
+                result.entities.update({p.head: (p.left, p.form) for p in places[head][:1]})
                 continue
             attribute = predicate == "is"
             options = [(self._cost(result, a, b, attribute), a, b) for a in places[head] for b in places[tail]]
             options = [option for option in options if not (attribute and option[1].head == option[2].head)]
             if not options:
-                result.lost.append(triple)
+                # No token gives one of its parts.
                 continue
             _, a, b = min(options, key=lambda option: (option[0], option[1].head, option[2].head))
             result.entities[a.head] = (a.left, a.form)
@@ -194,8 +173,7 @@ def build_vocabulary(
     captions: Sequence[Captioned], aligned: Sequence[Aligned], words: tuple[str, ...] = ()
 ) -> Vocabulary:
     """The forms, labels and endings that occur `_MIN_COUNT` times or more, most frequent first; and known words."""
-    forms: Counter[str] = Counter()
-    labels: Counter[str] = Counter()
+    forms, labels, endings, free, free_endings = (Counter[str]() for _ in range(5))
     votes: dict[str, Counter[bool]] = defaultdict(Counter)
     for caption, places in zip(captions, aligned, strict=True):
         forms.update(form for _, form in (*places.entities.values(), *places.attributes.values()) if form[0] == "=")
@@ -214,13 +192,10 @@ def build_vocabulary(
     def ending(label: str) -> str:
         return label[len(verb(label)) :].strip()
 
-    endings: Counter[str] = Counter()
     for label in kept_labels:
         endings[ending(label)] += labels[label]
     listed = ["", *(e for e, _ in endings.most_common() if e)]
     # Predicates and endings that annotators wrote though the caption has no such words.
-    free: Counter[str] = Counter()
-    free_endings: Counter[str] = Counter()
     for caption, places in zip(captions, aligned, strict=True):
         caption_words = word_set(caption.tokens)
         for predicate in places.predicates.values():
@@ -324,13 +299,23 @@ def factual_sample(caption: Captioned, aligned: Aligned, vocabulary: Vocabulary)
     return targets.sample(chosen, None, vocabulary)
 
 
+@cache
+def _attribute_kinds() -> dict[str, str]:
+    """Word -> the kind of attribute that it names, which FACTUAL does not annotate."""
+    lexicons = [load("other_words", OtherWords).adjectives, load("attributes", AttributeWords).adjectives]
+    kinds = {word: kind for kind in lexicons[1] for lexicon in lexicons for word in lexicon[kind]}
+    for kind, words_by_concept in (("color", COLORS), ("size", SIZES), ("material", MATERIALS)):
+        kinds |= {word: kind for words in words_by_concept.values() for word in words}
+    return kinds
+
+
 def _attribute_role(tokens: TokenGraph, entity: int, token: int, form: str) -> str:
     word = tokens.words[token]
     if form[1:].isdecimal() or word.isdecimal():
         return "number"
     if token > entity and tokens.tags[token] in ("VBG", "VBN", "VBD") and tokens.pos[token] == "VERB":
         return "event"
-    return f"attribute:{attribute_kind(word)}"
+    return f"attribute:{_attribute_kinds().get(word, 'other')}"
 
 
 def _event(targets: Targets, head: int, tail: int, predicate: str) -> None:

@@ -12,6 +12,7 @@ from mov_ai.graph import Edge, SceneGraph
 from mov_ai.graph.convert import FACTUAL_WORDINGS
 from mov_ai.graph.time import change_time
 from mov_ai.parser.network import DIRECTIONS, LINKS, ORDERS, ROLES, SPATIAL_LABELS
+from mov_ai.parser.timeline import tokens_of
 from mov_ai.parser.token_graph import TokenGraph
 from mov_ai.parser.vocabulary import COPY, Vocabulary, base_verb
 from mov_ai.training.parser_samples import IGNORED, Sample, Targets
@@ -39,12 +40,10 @@ class _Alignment:
 
     def _head(self, span: tuple[int, int]) -> int:
         """The last token that a character range touches."""
-        starts, ends = self.tokens.spans.T
-        return int(np.flatnonzero((starts < span[1]) & (ends > span[0]))[-1])
+        return int(tokens_of(self.tokens.spans, *span)[-1])
 
     def _size(self, span: tuple[int, int]) -> int:
-        starts, ends = self.tokens.spans.T
-        return int(((starts < span[1]) & (ends > span[0])).sum())
+        return len(tokens_of(self.tokens.spans, *span))
 
     def _nearest(self, node: str, token: int) -> int:
         return min(self.heads[node], key=lambda head: (abs(head - token), head))

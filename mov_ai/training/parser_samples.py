@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -122,30 +122,6 @@ class Targets:
             np.array(self.tokens.sentences, dtype=np.int64),
             np.array(self.shares, dtype=np.int64),
         )
-
-
-def pack(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
-    """Samples as a few flat arrays, for one file."""
-    packed = {}
-    for part in fields(Sample):
-        arrays = [getattr(sample, part.name) for sample in samples]
-        # 32 bits hold every value; they are widened to 64 when read back.
-        packed[part.name] = np.concatenate([array.ravel() for array in arrays]).astype(np.int32)
-        packed[f"{part.name} shape"] = np.array([array.shape for array in arrays])
-    return packed
-
-
-def unpack(packed: dict[str, np.ndarray]) -> list[Sample]:
-    """The samples that `pack` packed."""
-    columns: dict[str, list[np.ndarray]] = {}
-    for part in fields(Sample):
-        shapes = packed[f"{part.name} shape"]
-        ends = np.cumsum(shapes.prod(axis=1))
-        flat = packed[part.name].astype(np.int64)
-        columns[part.name] = [
-            flat[end - int(shape.prod()) : end].reshape(shape) for end, shape in zip(ends, shapes, strict=True)
-        ]
-    return [Sample(*parts) for parts in zip(*(columns[part.name] for part in fields(Sample)), strict=True)]
 
 
 def collate(samples: Sequence[Sample], vocabulary: Vocabulary) -> dict[str, Tensor]:

@@ -50,11 +50,9 @@ class RunFolder:
             MovAIError: if the folder cannot be written.
         """
         lock_file = self.directory / ".lock"
-        try:
+        with self.writing():
             self.directory.mkdir(parents=True, exist_ok=True)
             lock_file.touch()
-        except OSError as error:
-            raise self._not_writable(error) from None
         lock = filelock.FileLock(lock_file)
         try:
             lock.acquire(timeout=0)
@@ -65,7 +63,13 @@ class RunFolder:
         except OSError as error:  # a network file system without locks
             log.warning("%s: cannot be locked (%s); start no second run in it", self.directory, error.strerror)
         try:
-            self._clear(begin_anew)
+            with self.writing():
+                if begin_anew:
+                    self._set_earlier_run_aside()
+                self.result.unlink(missing_ok=True)
+            remove_leftovers(self.checkpoints)
+            for leftover in self.directory.glob(".export.*.tmp"):
+                shutil.rmtree(leftover, ignore_errors=True)
             yield
         finally:
             lock.release()
@@ -76,7 +80,9 @@ class RunFolder:
         try:
             yield
         except OSError as error:
-            raise MovAIError(f"{self.directory}: cannot be written ({error.strerror}); free disk space") from None
+            raise MovAIError(
+                f"{self.directory}: cannot be written ({error.strerror}); free disk space or choose another folder"
+            ) from None
 
     def add_metrics(self, row: dict[str, Any]) -> None:
         """Append a line to `metrics.jsonl`.
@@ -114,20 +120,6 @@ class RunFolder:
                 temporary.rename(self.export)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-
-    def _not_writable(self, error: OSError) -> MovAIError:
-        return MovAIError(f"{self.directory}: cannot be written ({error.strerror}); choose another output folder")
-
-    def _clear(self, begin_anew: bool) -> None:
-        try:
-            if begin_anew:
-                self._set_earlier_run_aside()
-            self.result.unlink(missing_ok=True)
-        except OSError as error:
-            raise self._not_writable(error) from None
-        remove_leftovers(self.checkpoints)
-        for leftover in self.directory.glob(".export.*.tmp"):
-            shutil.rmtree(leftover, ignore_errors=True)
 
     def _set_earlier_run_aside(self) -> None:
         earlier = [self.directory / name for name in _RUN_FILES if (self.directory / name).exists()]

@@ -70,28 +70,11 @@ def read_runs(directory: Path) -> list[dict[str, Any]]:
     return runs
 
 
-def _cells(runs: list[dict[str, Any]], names: list[str], figures: list[str]) -> list[list[Any]]:
-    return [
-        [
-            run["folder"],
-            *(run["overrides"].get(name) for name in names),
-            run["status"],
-            run["loss"],
-            *(run["validation"].get(figure) for figure in figures),
-            run["samples_per_second"],
-            run["minutes"],
-            run["error"],
-        ]
-        for run in runs
-    ]
-
-
-def _columns(runs: list[dict[str, Any]]) -> tuple[list[str], list[str], list[str]]:
-    """Override names, validation names, and all column titles."""
-    names = list(dict.fromkeys(name for run in runs for name in run["overrides"]))
-    figures = list(dict.fromkeys(name for run in runs for name in run["validation"]))
-    titles = ["folder", *names, "status", "loss", *figures, "samples_per_second", "minutes", "error"]
-    return names, figures, titles
+def _row(run: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a run by the title of their column."""
+    last = {name: run[name] for name in ("samples_per_second", "minutes", "error")}
+    first = {"folder": run["folder"], **run["overrides"], "status": run["status"], "loss": run["loss"]}
+    return {**first, **run["validation"], **last}
 
 
 def write_results(directory: Path, runs: list[dict[str, Any]]) -> None:
@@ -101,11 +84,11 @@ def write_results(directory: Path, runs: list[dict[str, Any]]) -> None:
         MovAIError: if the folder cannot be written.
     """
     write_json(directory / "results.json", runs)
-    names, figures, titles = _columns(runs)
+    rows = [_row(run) for run in runs]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(titles)
-    writer.writerows(_cells(runs, names, figures))
+    writer = csv.DictWriter(text, list(dict.fromkeys(title for row in rows for title in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     write_bytes(directory / "results.csv", text.getvalue().encode("utf-8"))
 
 
@@ -117,15 +100,19 @@ def _text(value: Any) -> str:
 
 def results_table(directory: Path, runs: list[dict[str, Any]]) -> Table:
     """The runs as a table for the terminal; of the overrides, only those that differ between runs are shown."""
-    names, figures, _ = _columns(runs)
-    if len(runs) > 1:
-        names = [name for name in names if len({run["overrides"].get(name) for run in runs}) > 1]
+    rows = [_row(run) for run in runs]
+    names = {name for run in runs for name in run["overrides"]}
+    same = (
+        {name for name in names if len({run["overrides"].get(name) for run in runs}) == 1} if len(runs) > 1 else set()
+    )
+    hidden = {"folder", "error", *same}
+    titles = [title for title in dict.fromkeys(title for row in rows for title in row) if title not in hidden]
     table = Table(title=f"{len(runs)} runs in {directory}")
-    for title in (*names, "status", "loss", *figures, "samples/s", "minutes"):
+    for title in titles:
         table.add_column(title, overflow="fold")
-    for run, cells in zip(runs, _cells(runs, names, figures), strict=True):
-        failed = run["status"] != "finished"
-        table.add_row(*(_text(cell) for cell in cells[1:-1]), style="red" if failed else None)
+    for row in rows:
+        failed = row["status"] != "finished"
+        table.add_row(*(_text(row.get(title)) for title in titles), style="red" if failed else None)
     return table
 
 

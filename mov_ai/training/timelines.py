@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,12 +17,11 @@ from mov_ai.graph.time import DURATIONS, LENGTH_RELATIONS
 from mov_ai.parser.spacy_pipeline import EMBEDDED_PIPELINE, load_spacy
 from mov_ai.parser.timeline import TimelineLogits, tokens_of
 from mov_ai.parser.token_graph import FEATURES, TokenGraph, pad, token_graph
-from mov_ai.training.array_cache import cached_arrays
+from mov_ai.training.array_cache import cached_samples, fingerprint
 from mov_ai.training.objective import Progress
 
 #: Part of the cache's name: raise it when samples are built differently.
-_CACHE_VERSION = 1
-_GRAPH_ARRAYS = ("features", "edges", "relation", "spans")
+_CACHE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -53,6 +48,9 @@ class TimelineSample:
     confidence: np.ndarray
     pairs: np.ndarray
     relation: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.tokens)
 
 
 def story_sample(tokens: TokenGraph, story: Story) -> TimelineSample:
@@ -116,64 +114,20 @@ def timeline_samples(
     """
     long_stories = [story for story in stories if story.split == "train" and len(story.sentences) > 1]
     timed = [sentence for sentence in sentences if sentence.split == "train" and sentence.events]
-    path = Path(cache) / f"timelines-v{_CACHE_VERSION}-{_fingerprint(long_stories, timed, known)}.npz"
+    items: list[Story | TimedSentence] = [*long_stories, *timed]
+    answers = [x.frames if isinstance(x, Story) else [(e.span, e.durations) for e in x.events] for x in items]
+    facts = [FEATURES, sorted(known or ()), [item.text for item in items], answers]
+    path = Path(cache) / f"timelines-v{_CACHE_VERSION}-{fingerprint(EMBEDDED_PIPELINE, facts)}.npz"
 
-    def build() -> dict[str, np.ndarray]:
-        samples: list[TimelineSample] = []
-        items: list[Story | TimedSentence] = [*long_stories, *timed]
-        for item, doc in zip(items, load_spacy().pipe([item.text for item in items]), strict=True):
+    def build() -> Iterator[TimelineSample]:
+        docs = load_spacy().pipe([item.text for item in items])
+        for done, (item, doc) in enumerate(zip(items, docs, strict=True), start=1):
             tokens = token_graph(doc, known)
-            samples.append(story_sample(tokens, item) if isinstance(item, Story) else sentence_sample(tokens, item))
-            if len(samples) % 256 == 0:
-                progress(len(samples), len(items), "timelines")
-        return _pack(samples)
+            yield story_sample(tokens, item) if isinstance(item, Story) else sentence_sample(tokens, item)
+            if done % 256 == 0:
+                progress(done, len(items), "timelines")
 
-    return list(_unpack(cached_arrays(path, build)))
-
-
-def _fingerprint(stories: Sequence[Story], sentences: Sequence[TimedSentence], known: frozenset[str] | None) -> str:
-    """Changes with the data, with the spaCy pipeline and with what a token graph holds."""
-    digest = hashlib.sha256()
-    for path in sorted(p for p in EMBEDDED_PIPELINE.rglob("*") if p.is_file()):
-        digest.update(path.read_bytes())
-    digest.update(json.dumps([FEATURES, sorted(known or ())]).encode())
-    items: list[Story | TimedSentence] = [*stories, *sentences]
-    for item in items:
-        targets: Any = item.frames if isinstance(item, Story) else [(e.span, e.durations) for e in item.events]
-        digest.update(f"{item.text}{targets}".encode("utf-8", "replace"))
-    return digest.hexdigest()[:16]
-
-
-def _pack(samples: Sequence[TimelineSample]) -> dict[str, np.ndarray]:
-    """Samples as a few flat arrays, one row per token, edge, place, piece or pair. Words are not kept."""
-    packed = {name: np.concatenate([getattr(s.tokens, name) for s in samples]) for name in ("features", "relation")}
-    packed["spans"] = np.concatenate([s.tokens.spans for s in samples])
-    packed["edges"] = np.concatenate([s.tokens.edges for s in samples], axis=1)
-    for name in ("token", "piece", "shares", "duration", "confidence"):
-        packed[f"sample_{name}"] = np.concatenate([getattr(s, name) for s in samples])
-    packed["sample_pairs"] = np.concatenate([s.pairs for s in samples], axis=1)
-    packed["sample_relation"] = np.concatenate([s.relation for s in samples])
-    sizes = [(len(s.tokens), s.tokens.edges.shape[1], len(s.token), len(s.shares), len(s.relation)) for s in samples]
-    packed["sizes"] = np.array(sizes, dtype=np.int64)
-    return packed
-
-
-def _unpack(packed: dict[str, np.ndarray]) -> Iterator[TimelineSample]:
-    starts = np.cumsum(np.vstack([np.zeros((1, 5), dtype=np.int64), packed["sizes"]]), axis=0)
-    words: dict[str, Any] = {f.name: () for f in fields(TokenGraph) if f.name not in _GRAPH_ARRAYS}
-    for begin, end in itertools.pairwise(starts):
-        n, e, t, s, p = (slice(int(a), int(b)) for a, b in zip(begin, end, strict=True))
-        graph = (packed["features"][n], packed["edges"][:, e], packed["relation"][e], packed["spans"][n])
-        yield TimelineSample(
-            TokenGraph(*graph, **words),
-            packed["sample_token"][t],
-            packed["sample_piece"][t],
-            packed["sample_shares"][s],
-            packed["sample_duration"][s],
-            packed["sample_confidence"][s],
-            packed["sample_pairs"][:, p],
-            packed["sample_relation"][p],
-        )
+    return cached_samples(path, TimelineSample, build)
 
 
 # -- the loss ----------------------------------------------------------------------------------------------------------

@@ -152,10 +152,10 @@ def test_pickles_are_refused_unread(tmp_path: Path, protocol: int) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"step": "3"}, "step: expected int, found str"),
-        ({"step": True}, "step: expected int, found bool"),
-        ({"step": -1}, "step: expected 0 or more"),
-        ({"random": None}, "random: expected list"),
+        ({"step": "3"}, "step: expected a valid integer, found '3'"),
+        ({"step": True}, "step: expected a valid integer, found True"),
+        ({"step": -1}, "step: expected greater than or equal to 0, found -1"),
+        ({"random": None}, "random: expected a valid list"),
         ({"random": [{}]}, "random states"),
         ({"random": [3]}, "random states"),
         ({"files": {}}, "files: expected model.safetensors"),

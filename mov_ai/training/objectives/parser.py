@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import logging
 import os
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,16 +23,13 @@ from mov_ai.graph import SceneGraph
 from mov_ai.graph.convert import to_triples
 from mov_ai.parser.confidence import Calibration, fit_scaling, judge
 from mov_ai.parser.loading import load_networks, save_parser
-from mov_ai.parser.network import (
-    CompositionalSceneParser,
-    ParserConfig,
-)
+from mov_ai.parser.network import CompositionalSceneParser, ParserConfig
 from mov_ai.parser.parser import SceneGraphParser
 from mov_ai.parser.spacy_pipeline import EMBEDDED_PIPELINE, load_spacy
 from mov_ai.parser.spelling import Corrected
 from mov_ai.parser.token_graph import FEATURES, FORM_FEATURES, WORD_FEATURES, token_graphs
 from mov_ai.parser.vocabulary import Vocabulary
-from mov_ai.training.array_cache import cached_arrays
+from mov_ai.training.array_cache import cached_samples, fingerprint
 from mov_ai.training.distillation import Teachers, exchange_words, load_members
 from mov_ai.training.factual_alignment import (
     Aligner,
@@ -49,18 +43,15 @@ from mov_ai.training.graph_alignment import make_sample
 from mov_ai.training.objective import Objective, Progress
 from mov_ai.training.parser_figures import figures, held_out, triple_figures
 from mov_ai.training.parser_loss import parser_loss
-from mov_ai.training.parser_runs import start_missing, wait_for
-from mov_ai.training.parser_samples import IGNORED, Sample, collate, pack, unpack
-from mov_ai.training.timelines import TimelineSample, collate_timelines, timeline_samples
+from mov_ai.training.parser_samples import IGNORED, Sample, collate
+from mov_ai.training.timelines import collate_timelines, timeline_samples
 from mov_ai.worlds.tabletop.world_captions import WorldCaptions
 
 if TYPE_CHECKING:
     from spacy.language import Language
 
-log = logging.getLogger(__name__)
-
 #: Part of the cache's name: raise it when samples are built differently.
-_CACHE_VERSION = 6
+_CACHE_VERSION = 7
 #: Captions of each grammar that are looked at for their words.
 _SAMPLED = 1500
 #: A word seen n times is hidden, but for its spelling and meaning, with the chance share / (1 + n / often).
@@ -85,12 +76,14 @@ class ParserObjective(Objective):
         hidden_words: share of tokens whose word features are hidden in training.
         hidden_syntax: share of captions whose tags and dependencies are hidden in training.
         teachers: exported parsers that are imitated on FACTUAL's captions; one of them, by the seed, gives the first
-            weights. Those that are not there are trained before anything else, from the seeds 0, 1, ...
+            weights.
         imitation: weight of the teachers' word, of people's what is left to 1.
-        partners: exported parsers whose word counts as much as this run's own in the parser that it exports. Those that
-            are not there are trained meanwhile, from the seeds after this run's.
+        partners: exported parsers whose word counts as much as this run's own in the parser that it exports.
         made_up: share of FACTUAL's captions in which words are exchanged, for the teachers alone to speak of.
         network: settings of `ParserConfig`.
+
+    Raises:
+        UsageError: if a source is unknown, or a teacher or partner is not there.
     """
 
     def __init__(
@@ -119,11 +112,14 @@ class ParserObjective(Objective):
         self.hidden_words, self.hidden_syntax = hidden_words, hidden_syntax
         self.teacher_folders = [Path(folder) for folder in teachers]
         self.partner_folders = [Path(folder) for folder in partners]
-        self._running: list[tuple[Path, subprocess.Popen[bytes]]] = []
+        for folder in (*self.teacher_folders, *self.partner_folders):
+            if not (folder / "config.json").is_file():
+                raise UsageError(f"{folder}: no parser there; train it first, as recipes/parser.sh does")
         self.teachers: Teachers | None = None
         self.imitation, self.made_up = imitation, made_up
-        self.samples: dict[str, list[Sample]] = {}
-        self.timelines: list[TimelineSample] = []
+        #: By source; those of "timelines" are `TimelineSample`s.
+        self.samples: dict[str, list[Any]] = {}
+        self._lengths: dict[str, np.ndarray] = {}
         self.held: dict[str, list[tuple[str, SceneGraph]]] = {}
         self.factual: list[Captioned] = []
         self.settings = dict(network or {})
@@ -131,23 +127,16 @@ class ParserObjective(Objective):
         self.spacy: Language | None = None
         self.vocabulary = Vocabulary()
         self._module: CompositionalSceneParser | None = None
-        self._lengths: dict[int, np.ndarray] = {}
         #: How often each form is seen in the captions, by its number.
         self._form_counts = np.zeros(FEATURES["form"], dtype=np.int64)
 
     def config(self) -> dict[str, Any]:
+        names = ("split", "captions", "shares", "substituted", "hidden_words", "hidden_syntax", "imitation", "made_up")
         return {
             **super().config(),
-            "split": self.split,
-            "captions": self.captions,
-            "shares": self.shares,
-            "substituted": self.substituted,
-            "hidden_words": self.hidden_words,
-            "hidden_syntax": self.hidden_syntax,
+            **{name: getattr(self, name) for name in names},
             "teachers": [str(folder) for folder in self.teacher_folders],
-            "imitation": self.imitation,
             "partners": [str(folder) for folder in self.partner_folders],
-            "made_up": self.made_up,
             "network": self.settings,
         }
 
@@ -158,10 +147,6 @@ class ParserObjective(Objective):
 
     def prepare(self, device: torch.device, progress: Progress) -> None:
         """Read, tag and align the captions; those of grammars are kept in the user's cache."""
-        wait_for(start_missing(self.teacher_folders, "parser/teacher", 0, self.split))
-        self._running = start_missing(
-            self.partner_folders, "parser/factual", self.seed + 1, self.split, "objective.partners=[]"
-        )
         self.spacy = load_spacy()
         if self.teacher_folders:
             # A student reads as its teachers do.
@@ -172,11 +157,7 @@ class ParserObjective(Objective):
         aligner = Aligner(captions)
         aligned = [aligner.align(caption) for caption in captions]
         self.vocabulary = vocabulary = build_vocabulary(captions, aligned, words.words)
-        sizes = {
-            "forms": len(vocabulary.forms),
-            "labels": len(vocabulary.labels),
-            "endings": len(vocabulary.endings),
-        }
+        sizes = {name: len(getattr(vocabulary, name)) for name in ("forms", "labels", "endings")}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self._module = CompositionalSceneParser(ParserConfig(**{**self.settings, **sizes}))
@@ -192,11 +173,11 @@ class ParserObjective(Objective):
             elif name == "timelines":
                 folders = [data_folder(name) for name in ("storybench", "uds_time", "ud_english_ewt")]
                 stories, timed = load_stories(folders[0]), load_sentences(*folders[1:])
-                self.timelines = timeline_samples(stories, timed, vocabulary.known, _cache_folder(), progress)
+                self.samples[name] = timeline_samples(stories, timed, vocabulary.known, _cache_folder(), progress)
             else:
                 self.samples[name] = self._cached(name, self.spacy, progress)
-        for samples in self.samples.values():
-            for sample in samples:
+            self._lengths[name] = np.array([len(sample) for sample in self.samples[name]])
+            for sample in self.samples[name] if name != "timelines" else ():
                 np.add.at(self._form_counts, sample.features[:, list(FEATURES).index("form")], 1)
         if "factual" in self.shares:
             self.factual = read_captions(self.spacy, self.split, "dev", vocabulary)
@@ -212,36 +193,24 @@ class ParserObjective(Objective):
             yield from (story.text for story in load_stories(data_folder("storybench")) if story.split == "train")
 
     def _source(self, name: str) -> CaptionSource:
-        return (
-            WorldCaptions("train", self.substituted)
-            if name == "world"
-            else TemporalCaptions("train", every_pattern=True)
-        )
+        if name == "world":
+            return WorldCaptions("train", self.substituted)
+        return TemporalCaptions("train", every_pattern=True)
 
     def _cached(self, name: str, nlp: Language, progress: Progress) -> list[Sample]:
         source = self._source(name)
 
-        def build() -> dict[str, np.ndarray]:
-            samples = []
+        def build() -> Iterator[Sample]:
             for start in range(0, self.captions, 256):
                 drawn = [source.caption(i) for i in range(start, min(start + 256, self.captions))]
                 graphs = token_graphs([Corrected(text) for text, _, _ in drawn], nlp, self.vocabulary.known)
                 for tokens, (_, graph, mentions) in zip(graphs, drawn, strict=True):
-                    samples.append(make_sample(tokens, graph, mentions, self.vocabulary))
-                progress(len(samples), self.captions, f"{name} captions")
-            return pack(samples)
+                    yield make_sample(tokens, graph, mentions, self.vocabulary)
+                progress(start + len(drawn), self.captions, f"{name} captions")
 
-        return unpack(cached_arrays(self._cache_path(source), build))
-
-    def _cache_path(self, source: CaptionSource) -> Path:
-        files = sorted(p for p in EMBEDDED_PIPELINE.rglob("*") if p.is_file())
-        captions = [source.caption(i)[0] for i in range(0, self.captions, max(1, self.captions // 50))]
-        parts = (
-            b"".join(p.read_bytes() for p in files),
-            json.dumps([captions, FEATURES, self.vocabulary.to_dict(), self.captions]).encode(),
-        )
-        fingerprint = "-".join(hashlib.sha256(part).hexdigest()[:12] for part in parts)
-        return _cache_folder() / f"v{_CACHE_VERSION}-{fingerprint}.npz"
+        some = [source.caption(i)[0] for i in range(0, self.captions, max(1, self.captions // 50))]
+        key = fingerprint(EMBEDDED_PIPELINE, [some, FEATURES, self.vocabulary.to_dict(), self.captions])
+        return cached_samples(_cache_folder() / f"v{_CACHE_VERSION}-{key}.npz", Sample, build)
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """Samples drawn by (seed, step): see `collate` for the tensors."""
@@ -249,9 +218,7 @@ class ParserObjective(Objective):
         names = list(self.shares)
         shares = np.array([self.shares[name] for name in names])
         name = names[int(rng.choice(len(names), p=shares / shares.sum()))]
-        samples: Sequence[Sample | TimelineSample] = self.timelines if name == "timelines" else self.samples[name]
-        size = self.batch_size if name == "factual" else max(1, self.batch_size // 3)
-        batch = self._collated(samples, size, rng)
+        batch = self._collated(name, rng)
         if name == "factual" and self.teachers is not None:
             exchange_words(batch, self.made_up, rng)
             batch["whole"], batch["whole_relation"] = batch["features"].clone(), batch["relation"].clone()
@@ -274,21 +241,15 @@ class ParserObjective(Objective):
         batch["relation"][torch.from_numpy(blind)] = 0
         return batch
 
-    def _collated(
-        self, samples: Sequence[Sample | TimelineSample], size: int, rng: np.random.Generator
-    ) -> dict[str, Tensor]:
-        """A batch of samples of about one length, for the sake of little padding."""
-        lengths = self._lengths.setdefault(
-            id(samples), np.array([len(s) if isinstance(s, Sample) else len(s.tokens) for s in samples])
-        )
-        pool = rng.choice(len(samples), size=min(len(samples), 12 * size), replace=False)
+    def _collated(self, source: str, rng: np.random.Generator) -> dict[str, Tensor]:
+        """A batch of a source's samples of about one length, for the sake of little padding."""
+        size = self.batch_size if source == "factual" else max(1, self.batch_size // 3)
+        lengths = self._lengths[source]
+        pool = rng.choice(len(lengths), size=min(len(lengths), 12 * size), replace=False)
         pool = pool[np.argsort(lengths[pool], kind="stable")]
         start = int(rng.integers(max(1, len(pool) - size + 1)))
-        picked = [samples[int(i)] for i in pool[start : start + size]]
-        parses = [sample for sample in picked if isinstance(sample, Sample)]
-        if parses:
-            return collate(parses, self.vocabulary)
-        return collate_timelines([sample for sample in picked if isinstance(sample, TimelineSample)])
+        picked = [self.samples[source][int(i)] for i in pool[start : start + size]]
+        return collate_timelines(picked) if source == "timelines" else collate(picked, self.vocabulary)
 
     def loss(
         self, module: torch.nn.Module, batch: dict[str, Tensor], generator: torch.Generator
@@ -302,13 +263,12 @@ class ParserObjective(Objective):
         result: dict[str, float] = {}
         if self.factual:
             predicted = [to_triples(graph) for graph in parser.parse_batch([c.text for c in self.factual])]
-            result |= {
-                f"factual_{k}": v for k, v in triple_figures(predicted, [c.triples for c in self.factual]).items()
-            }
+            factual = triple_figures(predicted, [caption.triples for caption in self.factual])
+            result |= {f"factual_{name}": value for name, value in factual.items()}
         for name, pairs in self.held.items():
             predicted_graphs = parser.parse_batch([text for text, _ in pairs])
-            for key, value in figures(predicted_graphs, [gold for _, gold in pairs]).items():
-                result[f"{name}_{key}"] = value
+            agreement = figures(predicted_graphs, [gold for _, gold in pairs])
+            result |= {f"{name}_{key}": value for key, value in agreement.items()}
         return result
 
     def _calibration(self, networks: Sequence[CompositionalSceneParser]) -> Calibration:
@@ -320,14 +280,9 @@ class ParserObjective(Objective):
         judged = judge(graphs, [caption.triples for caption in self.factual])
         return Calibration(*(fit_scaling(part.confidences, part.right) for part in judged))
 
-    def _partners(self) -> list[CompositionalSceneParser]:
-        """The networks that share the word with this run's own, once their runs have ended."""
-        wait_for(self._running)
-        return load_members(self.partner_folders, self.vocabulary) if self.partner_folders else []
-
     def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
         assert isinstance(module, CompositionalSceneParser)
-        networks = [module, *self._partners()]
+        networks = [module, *load_members(self.partner_folders, self.vocabulary)]
         save_parser(networks, self.vocabulary, directory, self._calibration(networks))
         (directory / "card.json").write_text(json.dumps(card, indent=2, default=str) + "\n", encoding="utf-8")
 

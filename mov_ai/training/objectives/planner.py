@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-import multiprocessing
 import re
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.nn import functional
 
@@ -28,6 +27,8 @@ from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
 from mov_ai.models.component import save_component
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig
 from mov_ai.models.planner_input import CHANNELS, PlannerInput, pad_inputs, read_graph, to_boxes, to_track
+from mov_ai.training.array_cache import cached_arrays
+from mov_ai.training.card import model_card
 from mov_ai.training.label_noise import blur_labels
 from mov_ai.training.objective import Objective, Progress
 from mov_ai.worlds.tabletop import lexicon
@@ -45,6 +46,15 @@ _SHORTEST = 0.18
 _SPIN_REPEATS = 6
 #: The error of the clean track is not scaled up below this share of noise.
 _SCALE_FLOOR = 0.1
+_ABOUT = """
+From a scene graph to the box tracks of 16 frames, see `mov_ai/models/planner.py`. Trained on {train} scenes of the
+`train` split of `tabletop`, each with {timings} timings.
+
+Shares are of graphs of the validation split ({validation}) and of the test split ({test}, with shape and colour pairs
+and clause orders held out of training), one plan each with seed 0 and 8 steps, judged by
+`mov_ai/worlds/tabletop/layout_rules.py`. `apart`: plans in which nothing touches; `faultless`: without any fault;
+milliseconds: median for one plan on the machine below, shared with other work.
+"""
 
 
 # -- the pool ----------------------------------------------------------------------------------------------------------
@@ -83,8 +93,8 @@ def retime(scene: Scene, caption: Caption, rng: np.random.Generator) -> tuple[Sc
     return replace(scene, actions=actions), SceneGraph(graph.caption, nodes, edges)
 
 
-def make_chunk(path: Path, split: str, chunk: int) -> None:
-    """Write the scenes from `chunk * CHUNK` on: graphs as lines of JSON, tracks in the order of `drawn_entities`."""
+def draw_chunk(split: str, chunk: int) -> dict[str, np.ndarray]:
+    """The scenes from `chunk * CHUNK` on: graphs as JSON, boxes in the order of `drawn_entities`, and their number."""
     graphs, tracks, counts = [], [], []
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
         scene, caption, layout = caption_and_layout(seed, split)
@@ -97,32 +107,11 @@ def make_chunk(path: Path, split: str, chunk: int) -> None:
         for graph, gold in tellings:
             if split == "train":
                 graph = with_seen_words(graph)
-            drawn = drawn_entities(graph)
-            for entity, instance in drawn:
-                track = gold.track(entity, instance)
-                assert track is not None
-                tracks.append(track.boxes)
-            counts.append(len(drawn))
+            gold_tracks = [gold.track(*instance) for instance in drawn_entities(graph)]
+            tracks += [track.boxes for track in gold_tracks if track is not None]
+            counts.append(len(gold_tracks))
             graphs.append(json.dumps(graph.to_dict()))
-    text = np.frombuffer("\n".join(graphs).encode(), dtype=np.uint8).copy()
-    tensors = {
-        "boxes": torch.from_numpy(np.stack(tracks)),
-        "counts": torch.tensor(counts),
-        "graphs": torch.from_numpy(text),
-    }
-    write_bytes(path, save(tensors, {"split": split}))
-
-
-def read_chunk(path: Path) -> Iterator[tuple[SceneGraph, Layout]]:
-    """The graphs and gold layouts of a file of the pool."""
-    tensors = load_file(path)
-    boxes, first = tensors["boxes"].numpy(), 0
-    texts = tensors["graphs"].numpy().tobytes().decode().split("\n")
-    for text, count in zip(texts, tensors["counts"].tolist(), strict=True):
-        graph = SceneGraph.from_dict(json.loads(text))
-        drawn = drawn_entities(graph)
-        yield graph, Layout(FRAMES, [Track(e, boxes[first + k], i) for k, (e, i) in enumerate(drawn)])
-        first += count
+    return {"boxes": np.stack(tracks), "counts": np.array(counts), "graphs": np.array(graphs)}
 
 
 class LabelTable:
@@ -171,7 +160,6 @@ class PlannerObjective(Objective):
             a verb that means nothing.
         blur: how often a label's vector is blurred, see `mov_ai.training.label_noise`.
         known_share: share of the samples in which some boxes are given.
-        workers: processes that draw scenes.
         model: sizes of the network.
     """
 
@@ -188,10 +176,9 @@ class PlannerObjective(Objective):
         drop_event: float = 0.06,
         blur: float = 0.5,
         known_share: float = 0.3,
-        workers: int = 1,
         model: PlannerConfig | None = None,
     ) -> None:
-        self.seed, self.batch_size, self.cache, self.workers = seed, batch_size, Path(cache), workers
+        self.seed, self.batch_size, self.cache = seed, batch_size, Path(cache)
         self.counts = {"train": scenes, "validation": validation_scenes, "test": test_scenes}
         self.drop_entity, self.drop_attribute, self.drop_event = drop_entity, drop_attribute, drop_event
         self.blur, self.known_share = blur, known_share
@@ -209,20 +196,27 @@ class PlannerObjective(Objective):
     def config(self) -> dict[str, Any]:
         return {**super().config(), "scenes": self.counts["train"], "known_share": self.known_share}
 
-    def _paths(self, split: str) -> list[Path]:
-        return [self.cache / f"{split}_{chunk:05d}.safetensors" for chunk in range(-(-self.counts[split] // CHUNK))]
+    def _chunks(self, split: str) -> list[Path]:
+        return [self.cache / f"{split}_{chunk:05d}.npz" for chunk in range(-(-self.counts[split] // CHUNK))]
+
+    def tellings(self, split: str) -> Iterator[tuple[SceneGraph, Layout]]:
+        """The graphs and gold layouts of a split of the pool; what is not in the cache is drawn."""
+        for chunk, path in enumerate(self._chunks(split)):
+            arrays = cached_arrays(path, partial(draw_chunk, split, chunk))
+            first = 0
+            for text, count in zip(arrays["graphs"].tolist(), arrays["counts"].tolist(), strict=True):
+                graph = SceneGraph.from_dict(json.loads(text))
+                boxes = arrays["boxes"][first : first + count]
+                drawn = zip(drawn_entities(graph), boxes, strict=True)
+                yield graph, Layout(FRAMES, [Track(entity, track, instance) for (entity, instance), track in drawn])
+                first += count
 
     def prepare(self, device: torch.device, progress: Progress) -> None:
-        every = [(path, split, i) for split in self.counts for i, path in enumerate(self._paths(split))]
-        missing = [job for job in every if not job[0].exists()]
-        if missing:
-            self.cache.mkdir(parents=True, exist_ok=True)
-            context = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(self.workers, mp_context=context) as pool:
-                jobs = [pool.submit(make_chunk, *job) for job in missing]
-                for done, job in enumerate(as_completed(jobs), len(every) - len(missing) + 1):
-                    job.result()
-                    progress(done, len(every), "drawing scenes")
+        every = [(path, split, chunk) for split in self.counts for chunk, path in enumerate(self._chunks(split))]
+        for done, (path, split, chunk) in enumerate(every, start=1):
+            if not path.exists():
+                cached_arrays(path, partial(draw_chunk, split, chunk))
+                progress(done, len(every), "drawing scenes")
         self._read_pool()
         tracks = torch.from_numpy(self._pool["tracks"][self._pool["mask"]])
         self._module.standardise(tracks)
@@ -232,19 +226,18 @@ class PlannerObjective(Objective):
 
     def _read_pool(self) -> None:
         inputs, tracks, spins = [], [], []
-        for path in self._paths("train"):
-            for graph, gold in read_chunk(path):
-                inputs.append(read_graph(graph, self._labels))
-                boxes = np.stack([track.boxes for track in gold.tracks])
-                tracks.append(np.pad(to_track(boxes), ((0, MAX_INSTANCES - len(boxes)), (0, 0), (0, 0))))
-                spinning = {
-                    entity
-                    for event in graph.of_type("event")
-                    if motion_of(event.label, event.direction) == "spin"
-                    for entity in movers(graph, event)
-                }
-                flags = [entity in spinning for entity, _ in drawn_entities(graph)]
-                spins.append(np.pad(np.array(flags), (0, MAX_INSTANCES - len(flags))))
+        for graph, gold in self.tellings("train"):
+            inputs.append(read_graph(graph, self._labels))
+            boxes = np.stack([track.boxes for track in gold.tracks])
+            tracks.append(np.pad(to_track(boxes), ((0, MAX_INSTANCES - len(boxes)), (0, 0), (0, 0))))
+            spinning = {
+                entity
+                for event in graph.of_type("event")
+                if motion_of(event.label, event.direction) == "spin"
+                for entity in movers(graph, event)
+            }
+            flags = [entity in spinning for entity, _ in drawn_entities(graph)]
+            spins.append(np.pad(np.array(flags), (0, MAX_INSTANCES - len(flags))))
         for label in (word for words in lexicon.SPATIAL.values() for word in words):
             self._labels.number("relation", label)
         self._mirrored = self._labels.mirrored()
@@ -344,8 +337,7 @@ class PlannerObjective(Objective):
         return {f"one_{name}": value for name, value in one.items()} | best
 
     def _graphs(self, split: str) -> list[SceneGraph]:
-        graphs = [graph for path in self._paths(split) for graph, _ in read_chunk(path)]
-        return graphs[: self.counts[split]]
+        return [graph for graph, _ in itertools.islice(self.tellings(split), self.counts[split])]
 
     def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
         assert isinstance(module, LayoutPlanner)
@@ -358,7 +350,10 @@ class PlannerObjective(Objective):
             "test, 1 candidate": one,
             "test, 8 candidates": best,
         }
-        (directory / "README.md").write_text(_card_text(card, columns, self.counts, module), encoding="utf-8")
+        about = _ABOUT.format(**self.counts, timings=1 + RETIMED)
+        command = "python -m mov_ai.train experiment=tiny/planner"
+        text = model_card("Layout planner", about, command, module, card, columns)
+        write_bytes(directory / "README.md", text.encode("utf-8"))
 
 
 def _relate_anew(drawn: dict[str, np.ndarray], labels: LabelTable, rng: np.random.Generator) -> None:
@@ -443,39 +438,3 @@ def _shares(reports: list[LayoutReport]) -> dict[str, float]:
         marks[f"motion_{motion}"] = [v.satisfied for v in events if v.kind == motion]
     # What no graph says has no share.
     return {name: round(float(np.mean(values)), 4) for name, values in marks.items() if values}
-
-
-def _card_text(
-    card: dict[str, Any], columns: dict[str, dict[str, float]], counts: dict[str, int], module: LayoutPlanner
-) -> str:
-    """The card: how the weights were made and what they do."""
-    parameters = sum(p.numel() for p in module.parameters())
-    lines = [
-        "# Planner of the `tiny` preset",
-        "",
-        "From a scene graph to the box tracks of 16 frames; see `mov_ai/models/planner.py`. Weights in half precision.",
-        "",
-        "| | |",
-        "|---|---|",
-        f"| parameters | {parameters:,} |",
-        f"| data | {counts['train']} scenes of the `train` split of `tabletop`, each with {1 + RETIMED} timings |",
-        f"| steps, samples | {card['steps']}, {card['samples']} |",
-        f"| seconds | {card['seconds']} |",
-        f"| hardware | {card['hardware']} |",
-        f"| precision, seed | {card['precision']}, {card['seed']} |",
-        "| made by | `python -m mov_ai.train experiment=tiny/planner` |",
-        "",
-        f"Graphs of the validation split ({counts['validation']}) and of the test split ({counts['test']}, with shape",
-        "and colour pairs and clause orders held out of training), one plan each with seed 0 and 8 steps, judged by",
-        "`mov_ai/worlds/tabletop/layout_rules.py`. `apart`: plans in which nothing touches; `faultless`: without any",
-        "fault; milliseconds: median for one plan on the machine above, shared with other work.",
-        "",
-        "| share of | " + " | ".join(columns) + " |",
-        "|---|" + "---|" * len(columns),
-    ]
-    names = sorted({name for figures in columns.values() for name in figures}, key=lambda n: (n[:7] == "motion_", n))
-    for name in names:
-        cells = [figures.get(name) for figures in columns.values()]
-        shown = ["" if c is None else f"{c:.0f}" if name == "milliseconds" else f"{c:.1%}" for c in cells]
-        lines.append(f"| {name.replace('motion_', 'motion: ')} | " + " | ".join(shown) + " |")
-    return "\n".join(lines) + "\n"

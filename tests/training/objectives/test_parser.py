@@ -7,7 +7,7 @@ import torch
 
 from mov_ai.captions.caption import HELD_OUT_PATTERNS, SPLITS
 from mov_ai.data.factual import FactualCaption
-from mov_ai.errors import MovAIError, UsageError
+from mov_ai.errors import UsageError
 from mov_ai.graph import Edge, Node, SceneGraph
 from mov_ai.parser.assembly import decode
 from mov_ai.parser.parser import SceneGraphParser
@@ -15,12 +15,12 @@ from mov_ai.parser.scoring import score
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.parser.token_graph import FEATURES, token_graph
 from mov_ai.parser.vocabulary import Vocabulary
+from mov_ai.training.array_cache import pack, unpack
 from mov_ai.training.factual_alignment import known_words
 from mov_ai.training.graph_alignment import make_sample
 from mov_ai.training.objectives.parser import ParserObjective
 from mov_ai.training.parser_figures import figures, triple_figures
-from mov_ai.training.parser_runs import start_missing, wait_for
-from mov_ai.training.parser_samples import Sample, collate, pack, unpack
+from mov_ai.training.parser_samples import Sample, collate
 from mov_ai.worlds.tabletop.world_captions import WorldCaptions
 from tests.parser.builders import certain_scores
 
@@ -119,7 +119,7 @@ def test_samples_survive_the_cache(factual):
 
 def test_packed_samples_are_the_same(told):
     samples = [sample for _, sample in told[:5]]
-    for one, other in zip(samples, unpack(pack(samples)), strict=True):
+    for one, other in zip(samples, unpack(pack(samples), Sample), strict=True):
         for name in ("features", "edges", "role", "attribute", "link", "pairs", "shares"):
             assert np.array_equal(getattr(one, name), getattr(other, name)), name
 
@@ -214,11 +214,10 @@ def test_students_of_other_seeds_start_from_other_teachers_and_share_the_word(fa
     assert np.allclose(mean.attribute, odds / (1 + odds), atol=1e-5)
 
 
-def test_a_run_that_fails_is_named_with_its_log(tmp_path):
-    started = start_missing([tmp_path / "run" / "export"], "parser/none", 0, "random")
-    with pytest.raises(MovAIError, match=r"output\.log"):
-        wait_for(started)
-    assert "parser/none" in (tmp_path / "run" / "output.log").read_text()
+@pytest.mark.parametrize("kind", ["teachers", "partners"])
+def test_a_parser_that_is_not_there_is_named_with_the_recipe(tmp_path, kind):
+    with pytest.raises(UsageError, match=r"run.export: .*recipes/parser\.sh"):
+        ParserObjective(**{kind: [str(tmp_path / "run" / "export")]})
 
 
 def test_known_words_are_those_seen_twice_that_are_no_slips():

@@ -19,7 +19,7 @@ from mov_ai.models.planner import LayoutPlanner, PlannerConfig
 from mov_ai.models.planner_input import CHANNELS, PlannerInput, read_graph, to_boxes
 from mov_ai.training.loop import Trainer
 from mov_ai.training.objectives import planner as objective_module
-from mov_ai.training.objectives.planner import LabelTable, PlannerObjective, read_chunk, retime
+from mov_ai.training.objectives.planner import LabelTable, PlannerObjective, retime
 from mov_ai.training.settings import TrainerConfig
 from mov_ai.worlds.tabletop import lexicon
 from mov_ai.worlds.tabletop.held_out import HELD_OUT_WORDS
@@ -27,7 +27,6 @@ from mov_ai.worlds.tabletop.layout_rules import relation_margin, score
 from mov_ai.worlds.tabletop.scene import FRAMES, simulate
 from mov_ai.worlds.tabletop.world import caption_and_layout, gold_layout
 from tests.models.builders import LABELS, ball_and_cube
-from tests.training.objectives.here_pool import HerePool
 
 SMALL = PlannerConfig(dim=16, layers=1, heads=2, expansion=1, labels=LABELS)
 SCENES = 20
@@ -38,8 +37,6 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder for the pool, twenty scenes to a file."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(objective_module, "CHUNK", SCENES)
-        patch.setattr(objective_module, "ProcessPoolExecutor", HerePool)
-        patch.setattr(objective_module, "as_completed", list)
         yield tmp_path_factory.mktemp("pool")
 
 
@@ -128,7 +125,7 @@ def test_held_out_words_never_reach_training(pool: Path) -> None:
     said = {text.lower() for _, text in objective._labels.numbers}
     assert {"ball", "cube"} & said
     assert not said & HELD_OUT_WORDS.keys()
-    graphs = [graph for path in objective._paths("train") for graph, _ in read_chunk(path)]
+    graphs = [graph for graph, _ in objective.tellings("train")]
     # Each scene is told with other times too.
     assert len(graphs) == 3 * SCENES
     for graph in graphs:

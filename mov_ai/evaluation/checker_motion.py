@@ -98,7 +98,8 @@ def measure(track: Track, interval: Interval, expected: np.ndarray) -> Measureme
     seen = float(track.seen[inside].mean()) if inside.any() else 0.0
     picked = np.flatnonzero(inside & track.seen)
     if len(picked) < 2:
-        return Measurement(None, *[float("nan")] * 9, before, after, seen)
+        nan = float("nan")
+        return Measurement(None, nan, nan, nan, nan, nan, nan, nan, nan, nan, before, after, seen)
     boxes = track.boxes
     first, last = _ends(boxes[picked], times[picked])
     base_of = _BASE[track.shape_name()]

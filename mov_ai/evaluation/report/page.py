@@ -60,9 +60,10 @@ def _bias_plots(results: Results) -> Iterator[tuple[str, dict[str, Any]]]:
     """Figure that is biased by the number of videos, and the places of its plot."""
     for name, figure in results.metrics.items():
         if len(figure.curve) > 1:
-            limit = results.metrics.get(f"{name}_infinity")
-            known = limit is not None and isinstance(limit.result, MetricResult)
-            yield name, bias_places(figure.curve, *(limit.result.value, limit.result.ci95) if known else (None, None))
+            infinity = results.metrics.get(f"{name}_infinity")
+            limit = None if infinity is None else infinity.result
+            known = (limit.value, limit.ci95) if isinstance(limit, MetricResult) else (None, None)
+            yield name, bias_places(figure.curve, *known)
 
 
 def _spread(rows: Sequence[VideoRow]) -> list[VideoRow]:

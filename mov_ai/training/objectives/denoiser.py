@@ -176,12 +176,14 @@ class DenoiserObjective(Objective):
         return self._pack(drawn, conditioning.drop(*drops[:, : len(conditioning)]))
 
     def _condition(self, drawn: LatentSample) -> Conditioning:
-        frames = drawn.latents.shape[1]
+        # A codec may join several frames in a latent frame.
+        frames = self._codec.whole_frames(drawn.latents.shape[1])
         items = []
         for graph, layout, features in zip(drawn.graphs, drawn.layouts, drawn.text, strict=True):
             if features is None or self._text_name is None:
                 features = self._features(graph.caption)
-            items.append(condition(graph, layout, self._labels, frames, features))
+            shown = frames if layout is None else layout.frames
+            items.append(condition(graph, layout, self._labels, shown, features, self._codec.latent_times(shown)))
         return collate(items)
 
     def _features(self, caption: str) -> Tensor | None:

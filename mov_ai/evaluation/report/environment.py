@@ -12,7 +12,7 @@ from typing import Any
 from mov_ai.hardware import machine
 
 _VERSIONS = (
-    *("mov_ai", "torch", "torch-geometric", "spacy", "numpy"),
+    *("mov_ai", "torch", "spacy", "numpy"),
     *("torchvision", "torchmetrics", "transformers", "lpips", "av", "scipy"),
 )
 

@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -193,14 +193,19 @@ class _Workers:
     def __init__(self, count: int, settings: ClipSettings, encoder: Callable[[], ClipEncoder] | None) -> None:
         self._count, self._setup = count, (settings, encoder)
         self._pool: ProcessPoolExecutor | None = None
+        self._others = set(active_children())
 
     def __enter__(self) -> _Workers:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        if self._pool is not None:
-            # What is still waiting is not wanted any more.
-            self._pool.shutdown(wait=True, cancel_futures=True)
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if self._pool is None:
+            return
+        if kind is not None:
+            # What they are working on is not wanted any more, and may take minutes.
+            for process in set(active_children()) - self._others:
+                process.terminate()
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
     def each(self, work: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[Any]:
         """The results of some tasks; few are under way at a time, so that memory does not grow with them."""

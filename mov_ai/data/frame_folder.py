@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mov_ai.data.video_decoding import DEFAULT_FPS, Timeline, reason
+from mov_ai.data.video_decoding import DEFAULT_FPS, Timeline
 from mov_ai.errors import MovAIError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class FrameFolder:
         self.name, self.files = name, frame_files(folder)
         if not self.files:
             raise MovAIError(f"{name}: holds no pictures ({', '.join(IMAGE_SUFFIXES)}); give a folder of frames")
-        self.damaged, self.damaged_at = 0, 0.0
+        self.damaged: set[float] = set()
         self._fps = fps or DEFAULT_FPS
         count = len(self.files)
         self.timeline = Timeline(np.arange(count) / self._fps, self._fps, count / self._fps, variable=False)
@@ -65,16 +65,11 @@ class FrameFolder:
         import av
 
         first = max(int((start or 0.0) * self._fps), 0)
-        if first == 0:
-            self.damaged = 0
         for number in range(min(first, len(self.files) - 1), len(self.files)):
             try:
                 yield number / self._fps, _picture(self.files[number])
-            except (av.FFmpegError, OSError, ValueError) as error:
-                if not self.damaged:
-                    self.damaged_at = number / self._fps
-                self.damaged += 1
-                self.last_reason = f"{self.files[number].name}: {reason(error)}"
+            except (av.FFmpegError, OSError, ValueError):
+                self.damaged.add(number / self._fps)
 
 
 def _picture(path: Path) -> av.VideoFrame:

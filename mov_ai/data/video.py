@@ -139,8 +139,8 @@ class VideoReader:
         """What of the video is damaged, as far as it was read; None if nothing."""
         decoder, parts = self._decoder, []
         if decoder.damaged:
-            many = f"{decoder.damaged} damaged frame{'s' * (decoder.damaged != 1)}"
-            parts.append(f"{many}, the first at {max(decoder.damaged_at - self._origin, 0):.2f} s")
+            many = f"{len(decoder.damaged)} damaged frame{'s' * (len(decoder.damaged) != 1)}"
+            parts.append(f"{many}, the first at {max(min(decoder.damaged) - self._origin, 0):.2f} s")
         if decoder.missing:
             parts.append(f"ends early, {decoder.missing} of its frames are missing")
         return "; ".join(parts) or None

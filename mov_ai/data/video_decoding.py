@@ -23,6 +23,8 @@ TOLERANCE = 1.5e-3
 UNTIMED = ("avi",)
 #: Containers that say where their frames are, so that a jump lands where it should.
 INDEXED = ("mov", "matroska", "avi", "asf")
+#: A clock that goes back by more seconds was set back, as where recordings are joined.
+CLOCK_SET_BACK = 1.0
 #: Without an index, a file's times are read from so much of it.
 SCANNED_BYTES = 64 * 2**20
 DEFAULT_FPS = 8.0
@@ -47,8 +49,7 @@ class Decoder:
 
     Attributes:
         name: of the file, for messages.
-        damaged: frames that the codec could not decode, or only in part.
-        damaged_at: seconds of the first of them.
+        damaged: seconds of frames that the codec could not decode, or only in part.
         missing: frames that the file's index promises and that are not there; known once the end was reached.
     """
 
@@ -59,8 +60,9 @@ class Decoder:
             MovAIError: if it is not a video.
         """
         self.source, self.name, self.threads = source, name, threads
-        self.damaged, self.damaged_at, self.missing = 0, 0.0, 0
-        self._fresh = False
+        self.damaged: set[float] = set()
+        self.missing = 0
+        self._fresh, self._calls = False, 0
         self.container: InputContainer
         self._open()
         self.timeline = self._read_timeline()
@@ -132,7 +134,9 @@ class Decoder:
     @property
     def indexed(self) -> bool:
         """Whether jumps are cheap and land where they should."""
-        return self.container_name in INDEXED
+        # After a jump in an AVI, nothing tells which of the reordered frames is the first.
+        reordered = self.container_name in UNTIMED and self.stream.codec_context.has_b_frames
+        return self.container_name in INDEXED and not reordered
 
     @property
     def aspect(self) -> float:
@@ -229,6 +233,7 @@ class Decoder:
         try:
             self._fresh = False
             self.container.seek(int(target / base), stream=self.stream)
+            self.codec.flush_buffers()
         except av.FFmpegError:
             return None
         frames = self._decode(whole=False)
@@ -251,44 +256,31 @@ class Decoder:
         import av
 
         self._fresh = False
-        if whole:
-            self.damaged = 0
-        container, interval, base = self.container, 1 / self.timeline.fps, float(self.stream.time_base or 0)
+        self._calls += 1
+        call, interval, base = self._calls, 1 / self.timeline.fps, float(self.stream.time_base or 0)
         order: deque[float] = deque()
         packets, shift = 0, 0.0
         time: float | None = None
-        stream_packets = container.demux(self.stream)
-        while True:
-            try:
-                packet = next(stream_packets, None)
-            except av.FFmpegError:
-                self._note_damage(time)
-                packet = None
-            if packet is None:
-                break
-            if not packet.size and packet.dts is not None:
-                # An empty place in an AVI: the frame before it is shown on.
-                continue
+        for packet in self._packets():
             packets += bool(packet.size)
-            if packet.dts is not None and packet.size and self.container_name in UNTIMED:
+            if packet.dts is not None and self.container_name in UNTIMED:
                 order.append(packet.dts * base)
             try:
                 frames = self.codec.decode(packet)
             except av.FFmpegError:
-                self._note_damage(time)
+                self.damaged.add(packet.pts * base if packet.pts is not None else time or 0.0)
                 continue
             for frame in frames:
                 stamp = order.popleft() if order else frame.time
                 if stamp is None:
                     stamp = (time + interval if time is not None else 0.0) - shift
-                elif time is not None and stamp + shift <= time:
-                    # A clock that was set back, as where recordings are joined.
+                elif time is not None and stamp + shift < time - CLOCK_SET_BACK:
                     shift = time + interval - stamp
-                time = stamp + shift
+                time = stamp + shift if time is None else max(stamp + shift, time)
                 if frame.is_corrupt:
-                    self._note_damage(time)
+                    self.damaged.add(time)
                 yield time, frame
-                if self.container is not container:
+                if call != self._calls:
                     return
         if whole:
             # A file of Matroska that was cut short still has its full length in its head.
@@ -296,10 +288,21 @@ class Decoder:
             late = int(unread / interval) if unread > 0.5 and self.timeline.times is not None else 0
             self.missing = max(self._promised - packets, late, 0)
 
-    def _note_damage(self, time: float | None) -> None:
-        if not self.damaged:
-            self.damaged_at = time or 0.0
-        self.damaged += 1
+    def _packets(self) -> Iterator[av.Packet]:
+        """Packets of the stream up to the one without content that ends it, or as far as the file can be read."""
+        import av
+
+        last = 0.0
+        try:
+            for packet in self.container.demux(self.stream):
+                if packet.dts is not None:
+                    last = float(packet.dts * (self.stream.time_base or 0))
+                    if not packet.size:
+                        # An empty place in an AVI: the frame before it is shown on.
+                        continue
+                yield packet
+        except av.FFmpegError:
+            self.damaged.add(last)
 
 
 def _holds_box(file: BinaryIO, kind: bytes) -> bool:

@@ -186,6 +186,7 @@ class Decoder:
 
         times: list[float] = []
         size = untimed = 0
+        latest, shift = 0.0, 0.0
         try:
             for packet in self.container.demux(self.stream):
                 if not size:
@@ -196,7 +197,12 @@ class Decoder:
                     return None
                 if packet.size and not packet.is_discard:
                     untimed += time is None
-                    times.append(len(times) / fps if time is None else time * base)
+                    seconds = len(times) / fps if time is None else time * base + shift
+                    if times and seconds < latest - CLOCK_SET_BACK:
+                        shift += latest + 1 / fps - seconds
+                        seconds = latest + 1 / fps
+                    times.append(seconds)
+                    latest = max(latest, seconds) if len(times) > 1 else seconds
         except av.FFmpegError:
             # Decoding reaches the same place, and says so.
             return None

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from mov_ai.errors import UsageError
 from mov_ai.evaluation.metrics.folders import (
+    NETWORK_PIXELS,
     Shape,
     Video,
     VideoFolder,
@@ -38,7 +39,7 @@ from mov_ai.evaluation.video_pass import Item, Values, measure, shown
 from mov_ai.graph.files import sha256_of
 
 #: Decoded, the videos that are in memory at a time take at most so many bytes, unless one alone takes more.
-BATCH_BYTES = 512 * 2**20
+BATCH_BYTES = 256 * 2**20
 #: Clips and sheets are made for so many videos; a folder may hold thousands.
 PICTURED = 64
 
@@ -129,7 +130,7 @@ def compare_folders(
     started = time.perf_counter()
     generated_folder, reference_folder, shape = folders.generated, folders.reference, folders.shape
     # Pairs are two videos each.
-    batch = max(1, min(batch, BATCH_BYTES // (2 * shape.frames * shape.height * shape.width * 3)))
+    batch = max(1, min(batch, BATCH_BYTES // (2 * shape.frames * 3 * max(shape.height * shape.width, NETWORK_PIXELS))))
     wanted = quantities(networks, folders.prompts)
     seconds: dict[str, float] = {}
     pictures: dict[str, tuple[str, str]] = {}

@@ -316,6 +316,16 @@ def test_a_file_that_was_cut_short_is_noticed(tmp_path: Path, suffix: str) -> No
         assert "ends early" in reader.damage
 
 
+def test_joined_recordings_follow_each_other(tmp_path: Path) -> None:
+    part = write(tmp_path / "a.ts", moving(20))
+    (tmp_path / "b.ts").write_bytes(part.read_bytes() * 2)
+    with VideoReader(tmp_path / "b.ts") as reader:
+        times = [seconds for seconds, _ in reader.frames()]
+        info = reader.info
+    assert (info.frames, info.variable_rate) == (40, False)
+    assert np.diff(times) == pytest.approx(0.1, abs=0.06)
+
+
 def test_what_is_no_video_is_named_once(tmp_path: Path) -> None:
     import PIL.Image
 

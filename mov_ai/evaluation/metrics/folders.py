@@ -23,8 +23,10 @@ from mov_ai.evaluation.metrics.result import Settings, shared_settings
 VIDEO_SUFFIXES = (*FILM_SUFFIXES, ".npz")
 #: Files of one kind that are left out are named one by one up to so many in a folder.
 NAMED_FILES = 3
-#: Decoded, one video takes at most so many bytes, unless the number of frames is given.
-VIDEO_BYTES = 256 * 2**20
+#: Decoded, one video takes at most so many bytes, unless the number of frames is given; networks take a few times that.
+VIDEO_BYTES = 128 * 2**20
+#: Networks enlarge smaller frames to about so many pixels.
+NETWORK_PIXELS = 224 * 224
 
 
 @dataclass(frozen=True)
@@ -225,7 +227,7 @@ def common_shape(*folders: VideoFolder, max_frames: int | None = None) -> Shape:
             f"different compression: {', '.join(sorted({f.codec for f in files}))}; nothing is done about it, and "
             "figures that depend on fine detail carry it"
         )
-    fitting = max(2, VIDEO_BYTES // (smallest.height * smallest.width * 3))
+    fitting = max(2, VIDEO_BYTES // (3 * max(smallest.height * smallest.width, NETWORK_PIXELS)))
     if max_frames is None and frames > fitting:
         notices.append(
             f"long videos: the first {fitting} of {frames} frames of each are measured, as many as memory is meant to "

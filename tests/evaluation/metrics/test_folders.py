@@ -234,7 +234,7 @@ def test_a_notice_names_its_file_once_and_many_files_together(folder: Path) -> N
 def test_long_videos_are_measured_as_far_as_memory_goes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mov_ai.evaluation.metrics import folders
 
-    monkeypatch.setattr(folders, "VIDEO_BYTES", 5 * 32 * 32 * 3)
+    monkeypatch.setattr(folders, "VIDEO_BYTES", 5 * folders.NETWORK_PIXELS * 3)
     shape = common_shape(scan(folder))
     assert shape.frames == 5
     assert "the first 5 of 12 frames of each are measured" in shape.notices[0]

@@ -13,7 +13,7 @@ from mov_ai.graph import SceneGraph
 
 if TYPE_CHECKING:
     from mov_ai.data.box_tracks import BoxTrack
-    from mov_ai.data.video import VideoReader  # type: ignore[attr-defined]
+    from mov_ai.data.video import VideoReader
 
 #: Examples that are named beside the number of problems of one kind.
 EXAMPLES = 3
@@ -28,7 +28,7 @@ class Clip:
             not the whole, as "videos/a.mp4" or "videos/a.mp4[2.500-7.000]".
         video: a video file, a folder of frames, or the tar file that holds the video.
         member: name of the video within the tar file.
-        captions: texts that say the same; empty only if there is a graph.
+        captions: one text or more that say the same; of what is annotated only, its graph in plain words.
         start, end: of the stretch, seconds from the video's first frame; None for the beginning and the end.
         graph: what was annotated, with intervals on [0, 1] of the stretch.
         tracks: annotated boxes, with their times in seconds from the video's first frame.
@@ -49,7 +49,7 @@ class Clip:
 
     def open(self) -> VideoReader:
         """A reader of the whole video. Raises UsageError or MovAIError as `VideoReader`."""
-        from mov_ai.data.video import VideoReader  # type: ignore[attr-defined]
+        from mov_ai.data.video import VideoReader
 
         if self.member is None:
             fps = self.metadata.get("fps")

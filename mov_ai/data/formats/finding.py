@@ -7,14 +7,10 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from mov_ai.data.frame_folder import IMAGE_SUFFIXES
+from mov_ai.data.video import VIDEO_SUFFIXES
 from mov_ai.errors import UsageError
 
-#: Containers that the reader takes; in the order in which a name without an ending is tried.
-VIDEO_SUFFIXES = (
-    *(".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v", ".gif", ".ts", ".mpg", ".mpeg", ".m2ts", ".mts", ".wmv"),
-    *(".flv", ".ogv", ".3gp", ".mxf", ".y4m"),
-)
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 #: Folders beside a list in which videos commonly lie.
 VIDEO_FOLDERS = ("videos", "video", "clips", "data", "train")
 
@@ -59,15 +55,20 @@ class Files:
             self._folders[folder] = dict(sorted(listed.items()))
         return self._folders[folder]
 
-    def walk(self, folder: Path | None = None) -> Iterator[tuple[Path, dict[str, bool]]]:
-        """A folder (the root) and all below it, sorted, less hidden ones, each with its `names`."""
-        folder = folder or self.root
-        names = self.names(folder)
-        yield folder, names
-        for name, is_folder in names.items():
-            # A link to a folder above would be walked for ever.
-            if is_folder and not name.startswith(".") and not (folder / name).is_symlink():
-                yield from self.walk(folder / name)
+    def walk(self) -> Iterator[tuple[Path, dict[str, bool]]]:
+        """The root and all folders below it, through links too, sorted, each once with its `names`; no hidden ones."""
+        waiting = [self.root]
+        seen = set()
+        while waiting:
+            folder = waiting.pop()
+            real = os.path.realpath(folder)
+            if real in seen:
+                continue
+            seen.add(real)
+            names = self.names(folder)
+            yield folder, names
+            below = [folder / name for name, is_folder in names.items() if is_folder and not name.startswith(".")]
+            waiting += reversed(below)
 
     def videos(self) -> Iterator[Path]:
         """All video files and folders of frames at and below the root."""

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from mov_ai.data.clips import Clip, Problem
 from mov_ai.data.formats import action_genome, boxed, lists, msrvtt, pairs, panda70m, tars, ucf101, vidvrd, webvid
-from mov_ai.data.formats.finding import VIDEO_SUFFIXES
 from mov_ai.data.formats.place import Place
 from mov_ai.data.formats.report import Report, distinct
 from mov_ai.data.formats.tables import Table
+from mov_ai.data.video import VIDEO_SUFFIXES
 from mov_ai.errors import UsageError
 
 

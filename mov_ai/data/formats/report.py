@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from mov_ai.data.clips import Clip, Problem
+from mov_ai.data.formats.wording import caption_of
 
 
 @dataclass
@@ -22,12 +23,14 @@ class Report:
 def distinct(clips: Iterator[Clip], report: Report) -> Iterator[Clip]:
     """The clips with unique keys, captions without blanks around them, and none that says nothing.
 
+    What is annotated without a caption is given one in plain words; the first caption is the graph's.
+
     Neighbours of one key become one clip with all their captions. A later clip of a known key that says something
     else goes on as KEY#2, KEY#3, ...; one that says the same is reported.
     """
     known: dict[str, set[int]] = {}
     for clip in _joined(clips, report):
-        content = hash((clip.captions, clip.graph is None))
+        content = hash(clip.captions)
         contents = known.setdefault(clip.key, set())
         if content in contents:
             report.add(clip.key, "listed more than once")
@@ -39,8 +42,13 @@ def distinct(clips: Iterator[Clip], report: Report) -> Iterator[Clip]:
 def _joined(clips: Iterator[Clip], report: Report) -> Iterator[Clip]:
     last: Clip | None = None
     for clip in clips:
-        clip = replace(clip, captions=tuple(" ".join(text.split()) for text in clip.captions if text.strip()))
-        if not clip.captions and clip.graph is None:
+        captions = tuple(" ".join(text.split()) for text in clip.captions if text.strip())
+        graph = clip.graph
+        if graph is not None:
+            captions = captions or (caption_of(graph),)
+            graph = replace(graph, caption=captions[0])
+        clip = replace(clip, captions=captions, graph=graph)
+        if not captions:
             report.add(clip.key, "no caption")
         elif last is not None and last.key == clip.key and last.captions != clip.captions and clip.graph is None:
             new = tuple(text for text in clip.captions if text not in last.captions)

@@ -68,7 +68,7 @@ def test_bbox_without_frames_ids_or_text(tmp_path: Path) -> None:
     write(tmp_path / "b.bbox", [{"label": "dog", "bbox": [1, 2, 3]}])
     assert find_format(tmp_path) == "bbox"
     (clip,), source = read(tmp_path)
-    assert clip.captions == ()
+    assert clip.captions == ("There are 2 dogs and a cat.",)
     assert clip.graph is not None
     layout = layout_at(clip.tracks, clip.graph, [0.0, 1.9])
     places = {(clip.graph.node(t.entity).label, round(float(t.boxes[1, 0]), 3)) for t in layout.tracks}
@@ -150,7 +150,8 @@ def test_mot_sequences(tmp_path: Path) -> None:
     assert find_format(tmp_path) == "mot"
     (clip,), source = read(tmp_path)
     assert source.problems == []
-    assert (clip.key, clip.captions, clip.metadata) == ("MOT17-02/img1", (), {"fps": 4.0})
+    assert (clip.key, clip.metadata) == ("MOT17-02/img1", {"fps": 4.0})
+    assert clip.captions == ("There is a pedestrian and a car.",)
     found = boxes(clip, np.arange(4) / 4)
     assert sorted(found) == [("car", 0), ("pedestrian", 0)]
     np.testing.assert_allclose(found["pedestrian", 0][:, 0], [0.2, 0.3, 0.4, 0.5], atol=1e-6)

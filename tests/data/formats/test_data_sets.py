@@ -13,7 +13,7 @@ from PIL import Image
 from mov_ai.data.formats import find_format, read_clips
 from mov_ai.data.formats.ucf101 import class_caption
 from mov_ai.errors import UsageError
-from tests.data.formats.builders import captions, read, reasons, videos, write
+from tests.data.formats.builders import captions, read, real_video, reasons, videos, write
 
 WEBVID = "videoid,name,page_idx,page_dir,duration,contentUrl\n"
 
@@ -182,3 +182,21 @@ def test_folders_of_frames(tmp_path: Path) -> None:
     # A list may name folders of frames as it names videos.
     write(tmp_path / "captions.csv", "file_name,caption\none,Listed.\nclips/three,Listed too.\n")
     assert captions(tmp_path, "metadata") == {"clips/one": ("Listed.",), "clips/three": ("Listed too.",)}
+
+
+def test_clips_of_tars_and_of_frames_are_opened(tmp_path: Path) -> None:
+    real_video(tmp_path / "made" / "a.mp4", frames=6, fps=3.0, height=32, width=64)
+    content = (tmp_path / "made" / "a.mp4").read_bytes()
+    tar(tmp_path / "tars" / "0.tar", {"a.txt": b"A.", "a.mp4": content, "b.txt": b"B.", "b.mp4": content})
+    for clip in read(tmp_path / "tars")[0]:
+        with clip.open() as reader:
+            assert (reader.info.frames, reader.info.fps, reader.info.height, reader.info.width) == (6, 3.0, 32, 64)
+            assert reader.frames_at([0.0, 1.9]).shape == (2, 32, 64, 3)
+    for i in range(4):
+        path = tmp_path / "frames" / "one" / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (16, 16)).save(path)
+    write(tmp_path / "frames" / "captions.csv", "path,text,fps\none,Grey.,2\n")
+    (clip,), _ = read(tmp_path / "frames")
+    with clip.open() as reader:
+        assert (reader.info.fps, reader.info.duration) == (2.0, 2.0)

@@ -146,6 +146,15 @@ def test_names_are_found_in_every_form_of_unicode(tmp_path: Path) -> None:
     assert clips[0].key == "caf\xe9.mp4"
 
 
+def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
+    videos(tmp_path / "elsewhere", "a.mp4")
+    write(tmp_path / "elsewhere" / "a.txt", "A dog.")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "videos").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "around").symlink_to(tmp_path / "set")
+    assert captions(tmp_path / "set", "pairs") == {"videos/a.mp4": ("A dog.",)}
+
+
 def test_lines_of_one_video_become_its_captions_and_repeated_ones_are_left_out(tmp_path: Path) -> None:
     videos(tmp_path, "a.mp4", "b.mp4")
     rows = ["a.mp4,One.", "a.mp4,Two.", "b.mp4,Three.", "a.mp4,Four.", "b.mp4,Three.", "b.mp4,"]

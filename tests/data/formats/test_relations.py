@@ -15,6 +15,7 @@ from mov_ai.data.formats import find_format
 from mov_ai.data.formats.annotations import Annotations
 from mov_ai.data.formats.predicates import Predicate, read_predicate
 from mov_ai.data.formats.vidvrd import annotated
+from mov_ai.data.formats.wording import caption_of
 from mov_ai.graph import MAX_NODES
 from mov_ai.graph.instances import MAX_INSTANCES
 from tests.data.formats.builders import read, reasons, videos, write
@@ -70,9 +71,14 @@ def test_relations_over_time_become_a_graph_and_a_layout(tmp_path: Path, annotat
     assert find_format(tmp_path) == "vidvrd"
     (clip,), source = read(tmp_path)
     assert source.problems == []
-    assert (clip.key, clip.captions) == (video, ())
+    assert clip.key == video
     graph = clip.graph
     assert graph is not None
+    assert clip.captions == (graph.caption,)
+    assert graph.caption == (
+        "A dog walks left of an adult. The adult watches the dog. The adult waves hand to the dog. "
+        "The dog is larger than the adult. The dog is in front of the adult. There is a ball."
+    )
     assert [(n.label, n.interval) for n in graph.of_type("event")] == [
         ("walk", (0.5, 0.875)),
         ("watch", (0.5, 0.875)),
@@ -171,6 +177,7 @@ def test_whatever_is_annotated_makes_a_valid_graph_and_layout(relations: list[An
     }
     graph, tracks = annotated(content).result()
     graph.validate()
+    assert caption_of(graph).endswith(".")
     layout = layout_at(tracks, graph, np.arange(12) / 6)
     assert layout.complete
     seen = {track.entity: track.boxes[:, 5].tolist() for track in layout.tracks}

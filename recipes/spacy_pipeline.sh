@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The English pipeline that the parser reads with, from UD English-EWT: 5,500 updates (conf/spacy/ewt.cfg), 23 minutes on
+# The English pipeline that the parser reads with, from UD English-EWT: 5,500 updates (tools/builders/spacy_pipeline.cfg), 23 minutes on
 # one core, the same weights every time. Writes into mov_ai/assets/spacy_ewt.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,6 +1,6 @@
 """Train, measure and document the embedded English pipeline on UD English-EWT: `recipes/spacy_pipeline.sh [options]`.
 
-It converts the treebank's CoNLL-U files, runs ``spacy train`` with ``conf/spacy/ewt.cfg``, measures the result on the
+It converts the treebank's CoNLL-U files, runs ``spacy train`` with `spacy_pipeline.cfg`, measures the result on the
 test split and writes the pipeline, its figures (``figures.json``) and its card (``README.md``) into
 ``mov_ai/assets/spacy_ewt``. One CPU core is enough. A second run with the same versions of spaCy, thinc and NumPy on
 the same kind of processor gives the same weights.
@@ -29,7 +29,6 @@ from mov_ai.data.downloads import data_folder
 from mov_ai.errors import UsageError, run_script
 from mov_ai.hardware import processor
 from mov_ai.parser.spacy_pipeline import EMBEDDED_PIPELINE
-from mov_ai.shipped_files import shipped
 from tools.builders.written_captions import written_captions
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CONFIG = shipped("conf/spacy/ewt.cfg")
+CONFIG = Path(__file__).with_suffix(".cfg")
 
 TREEBANK_TAG = "r2.15"
 SPLITS = ("train", "dev", "test")
@@ -348,7 +347,7 @@ the training split only:
 
 | | |
 |---|---|
-| configuration | `conf/spacy/ewt.cfg` |
+| configuration | `tools/builders/spacy_pipeline.cfg` |
 | seed | {provenance["seed"]} |
 | `spacy train` | {provenance["train_s"]} s, of which {provenance["train_cpu_s"]} s of processor time |
 | machine | {provenance["machine"]} |
@@ -417,7 +416,7 @@ def build_pipeline(
     figures_path = out / "figures.json"
     if not skip_training:
         if not config.is_file():
-            raise UsageError(f"{config} is missing; give conf/spacy/ewt.cfg with --config")
+            raise UsageError(f"{config} is missing; give tools/builders/spacy_pipeline.cfg with --config")
         with contextlib.ExitStack() as stack:
             if work is None:
                 work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mov_ai_ewt_")))

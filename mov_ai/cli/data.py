@@ -136,8 +136,8 @@ def prepare(
     device: str = typer.Option("cpu", help="Where codec and text encoder run."),
 ) -> None:
     """Decode, cut, resize, encode and parse a data set into shards; a run that was stopped goes on."""
-    from mov_ai.cli.clip_encoder import EncoderChoice
     from mov_ai.data.prepare import prepare as write_shards
+    from mov_ai.training.clip_encoder import EncoderChoice
 
     settings = _settings(frames, fps, stride, spread, windows, starts, seed, scenes, cut_threshold, size, fit, enlarge)
     count = workers or _cores()
@@ -160,7 +160,7 @@ def prepare(
 
 
 def _parse(clips: list[Clip], findings: Findings) -> None:
-    from mov_ai.cli.clip_encoder import Encoder, EncoderChoice
+    from mov_ai.training.clip_encoder import Encoder, EncoderChoice
 
     captions = [(clip.key, caption) for clip in clips if clip.graph is None for caption in clip.captions]
     encoder = Encoder(EncoderChoice("", ()))

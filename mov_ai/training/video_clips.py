@@ -70,41 +70,38 @@ class VideoClips(ClipSource):
 
     def draw(self, stage: int, batch_size: int, step: int, rng: np.random.Generator) -> LatentSample:
         chosen = self._train.batch_at(step, self._seed, batch_size)
-        return join([self._sample(self._train[int(i)], stage, rng) for i in chosen])
+        return join([latent_sample(self._train[int(i)], self._stages, stage, rng) for i in chosen])
 
     def validation(self, stage: int, most: int) -> LatentSample | None:
         rng = np.random.default_rng(stage)
         bucket = self._validation.bucket(0)
         numbers = [i for i in range(min(len(self._validation), 4 * most)) if self._validation.bucket(i) == bucket]
-        return join([self._sample(self._validation[i], stage, rng) for i in numbers[:most]])
+        return join([latent_sample(self._validation[i], self._stages, stage, rng) for i in numbers[:most]])
 
     def training_graphs(self, stage: int) -> Iterator[SceneGraph]:
         for i in range(len(self._train)):
             yield from self._train[i].graphs
 
-    def _sample(self, stored: ShardSample, stage: int, rng: np.random.Generator) -> LatentSample:
-        """One sample: whole at the first stage, a window of the first stage's size at a later one."""
-        size = self._stages[stage]
-        caption = int(rng.integers(len(stored.captions)))
-        latents = stored.latents[size].float()
-        low = stored.low[size].float() if size in stored.low else torch.zeros_like(latents)
-        height, width = stored.latents[self._stages[0]].shape[-2:]
-        high, wide = latents.shape[-2:]
-        # Even, so that the earlier stage's window falls on whole cells as well.
-        top, left = (2 * int(rng.integers((whole - part) // 2 + 1)) for whole, part in ((high, height), (wide, width)))
-        latents, low = (x[..., top : top + height, left : left + width] for x in (latents, low))
-        window = torch.tensor([[left / wide, top / high, width / wide, height / high]])
-        return LatentSample(
-            latents[None],
-            low[None],
-            window,
-            torch.tensor([stage]),
-            [stored.graphs[caption]],
-            # Boxes belong to the entities of the first caption's graph.
-            [stored.layout if caption == 0 else None],
-            _text(stored, caption),
-        )
 
-
-def _text(stored: ShardSample, caption: int) -> list[torch.Tensor | None]:
-    return [stored.text[caption][None].float() if stored.text else None]
+def latent_sample(stored: ShardSample, stages: tuple[int, ...], stage: int, rng: np.random.Generator) -> LatentSample:
+    """One sample with one of its captions: whole at the first stage, a window of the first's size at a later one."""
+    size = stages[stage]
+    caption = int(rng.integers(len(stored.captions)))
+    latents = stored.latents[size].float()
+    low = stored.low[size].float() if size in stored.low else torch.zeros_like(latents)
+    height, width = stored.latents[stages[0]].shape[-2:]
+    high, wide = latents.shape[-2:]
+    # Even, so that the earlier stage's window falls on whole cells as well.
+    top, left = (2 * int(rng.integers((whole - part) // 2 + 1)) for whole, part in ((high, height), (wide, width)))
+    latents, low = (x[..., top : top + height, left : left + width] for x in (latents, low))
+    window = torch.tensor([[left / wide, top / high, width / wide, height / high]])
+    return LatentSample(
+        latents[None],
+        low[None],
+        window,
+        torch.tensor([stage]),
+        [stored.graphs[caption]],
+        # Boxes belong to the entities of the first caption's graph.
+        [stored.layout if caption == 0 else None],
+        [stored.text[caption][None].float() if stored.text else None],
+    )

@@ -1,4 +1,4 @@
-"""The networks that `mov-ai data prepare` encodes clips with."""
+"""The networks that clips are encoded with, by `mov-ai data prepare` or while training."""
 
 from __future__ import annotations
 
@@ -99,9 +99,12 @@ class Encoder:
 
     @cached_property
     def _parser(self) -> SceneGraphParser:
-        from mov_ai.cli.inputs import load_parser
+        from mov_ai.parser.parser import SceneGraphParser
 
-        return load_parser(self.choice.parser)
+        if self.choice.parser is None:
+            return SceneGraphParser.from_pretrained()
+        folder = Path(self.choice.parser)
+        return SceneGraphParser.from_pretrained(folder / "parser" if (folder / "parser").is_dir() else folder)
 
     @cached_property
     def _text(self) -> Any:

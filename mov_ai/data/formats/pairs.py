@@ -30,7 +30,8 @@ def prompted_clips(place: Place, report: Report) -> Iterator[Clip]:
     files = _two_files(place)
     if files is None:
         raise UsageError(f"{place.path}: expected {PROMPT_FILES[0]} and {VIDEO_FILES[0]}; add them")
-    prompts, videos = (read_text(path).rstrip("\r\n").splitlines() for path in files)
+    # Not splitlines: a caption may hold a separator of another kind.
+    prompts, videos = (read_text(path).replace("\r\n", "\n").rstrip("\n").split("\n") for path in files)
     if len(prompts) != len(videos):
         raise UsageError(
             f"{place.path}: expected as many lines in {files[0].name} as in {files[1].name}; found {len(prompts)} and "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -26,9 +26,11 @@ class Place:
 
     Attributes:
         path: as given.
+        unreadable: what is wrong with files that may be lists, as far as `tables` has met them.
     """
 
     path: Path
+    unreadable: list[UsageError] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.path.exists():
@@ -83,9 +85,9 @@ class Place:
         for path in others if len(others) <= MAX_LISTS else ():
             try:
                 tables.append(open_table(path))
-            except UsageError:
-                # What it is nobody knows; if it is wanted, it can be given as the path.
-                continue
+            except UsageError as error:
+                # What it is nobody knows; if nothing else tells the format, this is why.
+                self.unreadable.append(error)
         return [table for table in tables if table is not None]
 
     def folders_for(self, file: Path) -> tuple[Path, ...]:

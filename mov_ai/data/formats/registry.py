@@ -142,6 +142,8 @@ def find_format(path: str | Path) -> str:
             return name
     if place.tables:
         raise lists.unknown_columns(place.tables)
+    if place.unreadable:
+        raise place.unreadable[0]
     if not place.first_videos:
         raise UsageError(
             f"{place.path}: holds no videos; expected files such as {', '.join(VIDEO_SUFFIXES[:6])}, or folders of "

@@ -205,9 +205,11 @@ def test_other_encodings_are_refused_with_the_way_to_convert_them(tmp_path: Path
     (tmp_path / "captions.csv").write_bytes(content.encode("latin1"))
     with pytest.raises(UsageError, match=r"line 3: expected UTF-8 text; byte 9 is not; .*iconv -f latin1"):
         list(read_clips(tmp_path))
-    (tmp_path / "captions.csv").write_bytes(content.encode("utf-16"))
-    with pytest.raises(UsageError, match="iconv -f utf-16"):
-        list(read_clips(tmp_path))
+    for name in ("captions.csv", "mine.csv"):
+        (tmp_path / "captions.csv").unlink(missing_ok=True)
+        (tmp_path / name).write_bytes(content.encode("utf-16"))
+        with pytest.raises(UsageError, match="iconv -f utf-16"):
+            list(read_clips(tmp_path))
 
 
 @pytest.mark.parametrize(

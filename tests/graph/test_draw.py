@@ -223,6 +223,22 @@ def test_labels_never_cover_nodes(graph: SceneGraph) -> None:
         assert wire.label is None or not any(wire.label.overlap(box) for box in drawing.boxes.values())
 
 
+def test_a_place_on_the_screen_is_written_beside_the_scene() -> None:
+    nodes = [
+        *(Node("scene", "scene", "scene"), Node("roll", "event", "roll")),
+        *(Node(f"ball{i}", "entity", "ball") for i in range(4)),
+    ]
+    edges = [Edge("scene", "roll", "contains"), Edge("roll", "ball0", "agent")]
+    edges += [Edge(f"ball{i}", "scene", "location", label="left") for i in range(4)]
+    drawing = arrange(SceneGraph("", nodes, edges))
+    labels = [wire.label for wire in drawing.wires if wire.label is not None]
+    assert len(labels) >= 4
+    for label in labels:
+        assert not any(label.overlap(box) for box in drawing.boxes.values())
+        assert 0 <= label.x <= label.x + label.width <= drawing.width
+    assert not any(a.overlap(b) for a, b in itertools.combinations(labels, 2))
+
+
 def test_events_stand_in_the_order_of_time() -> None:
     nodes = [Node("s", "scene", "x")] + [Node(f"e{i}", "event", "go", interval=(i / 5, 1.0)) for i in (3, 0, 2, 1)]
     boxes = arrange(SceneGraph("", nodes)).boxes

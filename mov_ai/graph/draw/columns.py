@@ -118,7 +118,9 @@ def arrange(graph: SceneGraph) -> Drawing:
             gutter = low if side[columns[low]] < 0 else low + 1
             gutters[gutter] = max(gutters[gutter], label_width + 60 + 14 * lanes[i])
         elif texts[i]:
-            gutters[high] = max(gutters[high], label_width + 60)
+            # A label stands where its edge arrives.
+            gutter = high if column_of[edge.target] == high else low + 1
+            gutters[gutter] = max(gutters[gutter], label_width + 60)
 
     x = 0.0
     column_x: list[tuple[float, float]] = []
@@ -134,7 +136,7 @@ def arrange(graph: SceneGraph) -> Drawing:
     drawing.height = max(box.y + box.height for box in drawing.boxes.values()) + MARGIN
 
     ports = _ports(graph, drawing.boxes, column_of, columns, side)
-    # The lane above a column that edges from the scene take when they pass over it.
+    # The lane above a column that edges from and to the scene take when they pass over it.
     lane = TOP - 14
     for i, edge in enumerate(graph.edges):
         if not is_drawn(graph, edge):
@@ -148,12 +150,13 @@ def arrange(graph: SceneGraph) -> Drawing:
             # A curve goes three quarters of the way to its control points.
             pull = direction * min(reach, room) / 0.75
             curves = [(start, (start[0] + pull, start[1]), (end[0] + pull, end[1]), end)]
-        elif b - a > 1:
-            left, width = column_x[a + 1]
-            far = column_x[b - 1][0] + column_x[b - 1][1]
-            near = (left - 6, lane)
-            flat: Curve = (near, (left + width / 3, lane), (far - width / 3, lane), (far + 6, lane))
-            curves = [_bend(start, near), flat, _bend((far + 6, lane), end)]
+        elif abs(b - a) > 1:
+            between = column_x[min(a, b) + 1 : max(a, b)]
+            edges_of_lane = (between[0][0] - 6, between[-1][0] + between[-1][1] + 6)
+            near, far = edges_of_lane if b > a else edges_of_lane[::-1]
+            third = (far - near) / 3
+            flat: Curve = ((near, lane), (near + third, lane), (far - third, lane), (far, lane))
+            curves = [_bend(start, (near, lane)), flat, _bend((far, lane), end)]
         else:
             curves = [_bend(start, end)]
         drawing.wires.append(Wire(edge, curves, texts[i]))

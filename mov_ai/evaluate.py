@@ -1,6 +1,6 @@
-"""Measure what is trained: `python -m mov_ai.evaluate suite=video [overrides]`.
+"""Measure what is trained: `python -m mov_ai.evaluate suite=video|prompts [overrides]`.
 
-This file only connects: Hydra's configuration and a suite of `mov_ai.evaluation`.
+This file only connects: Hydra's configuration and a suite of `mov_ai.evaluation` or of a study.
 """
 
 from __future__ import annotations

@@ -49,14 +49,16 @@ class EncoderChoice:
 
         parser_files = _network_files(Path(self.parser) if self.parser else EMBEDDED_PARSER)
         return {
-            "codec": {
-                "name": Path(self.codec).name,
-                "sha256": _digest(_codec_files(self.codec), f"codec: {self.codec}"),
-            },
+            "codec": codec_identity(self.codec),
             "stages": list(self.stages),
             "parser": _digest(parser_files, f"parser: {self.parser}") if self.parse else None,
             "text_encoder": self.text_encoder,
         }
+
+
+def codec_identity(codec: str) -> dict[str, str]:
+    """Name and digest of a codec's files: latents of another one are not the same. Raises UsageError if it has none."""
+    return {"name": Path(codec).name, "sha256": _digest(_codec_files(codec), f"codec: {codec}")}
 
 
 def _codec_files(codec: str) -> list[Path]:

@@ -14,6 +14,7 @@ from mov_ai.errors import UsageError
 from mov_ai.graph import SceneGraph
 from mov_ai.models.codec import AnyCodec
 from mov_ai.models.trained_on import TrainedOn
+from mov_ai.training.clip_encoder import codec_identity
 from mov_ai.training.clip_source import ClipSource, LatentSample, join
 from mov_ai.training.objective import Progress
 
@@ -46,6 +47,12 @@ class VideoClips(ClipSource):
     def bind(self, codec_source: str, codec: AnyCodec, stages: tuple[int, ...], frames: int, seed: int) -> None:
         self._stages, self._seed = stages, seed
         channels = codec.config.latent_channels
+        made_with = self._train.settings.get("codec")
+        if isinstance(made_with, dict) and made_with.get("sha256") != codec_identity(codec_source)["sha256"]:
+            raise UsageError(
+                f"{self._train.path}: prepared with the codec {made_with.get('name')}, whose weights are not those of "
+                f"{codec_source}; set codec to the one that they were prepared with, or prepare them again"
+            )
         for shards in {self._train.path: self._train, self._validation.path: self._validation}.values():
             if not len(shards):
                 raise UsageError(f"{shards.path}: holds no samples")

@@ -20,6 +20,7 @@ from mov_ai.graph.layout import Track
 from mov_ai.models.codec import CodecConfig, VideoCodec
 from mov_ai.models.component import load_component, save_component
 from mov_ai.models.denoiser import DenoiserConfig, TSAMDenoiser
+from mov_ai.training.clip_encoder import codec_identity
 from mov_ai.training.loop import Trainer
 from mov_ai.training.objectives.denoiser import DenoiserObjective
 from mov_ai.training.settings import TrainerConfig
@@ -50,8 +51,8 @@ def make_sample(number: int, boxes: bool) -> ShardSample:
     return ShardSample(f"{number:03d}", captions, graphs, shape, latents, {STAGES[1]: latents[STAGES[1]] + 1}, layout)
 
 
-def write(folder: Path, samples: int, boxes: bool = False) -> Path:
-    writer = ShardWriter(folder, {}, 4_000)
+def write(folder: Path, samples: int, boxes: bool = False, settings: dict[str, object] | None = None) -> Path:
+    writer = ShardWriter(folder, settings or {}, 4_000)
     for number in range(samples):
         writer.add(str(number), "digest", [pack(make_sample(number, boxes))])
     writer.finish()
@@ -179,5 +180,9 @@ def test_shards_that_do_not_fit_are_named_before_training(codec: Path, tmp_path:
     save_component(five, tmp_path / "other")
     with pytest.raises(UsageError, match=r"expected latents of 5 channels, as the codec .*; found 4"):
         make_objective(tmp_path / "other", shards, model=replace(MODEL, latent_channels=5))
+    with pytest.raises(UsageError, match=r"prepared with the codec taef2, whose weights are not those of"):
+        make_objective(codec, write(tmp_path / "others", 2, settings={"codec": {"name": "taef2", "sha256": "1"}}))
+    made_here = {"codec": codec_identity(str(codec))}
+    assert make_objective(codec, write(tmp_path / "own", 2, settings=made_here)).batch(0)
     with pytest.raises(UsageError, match=r"data.path: expected a folder of shards"):
         VideoClips("")

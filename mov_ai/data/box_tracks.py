@@ -74,9 +74,10 @@ class BoxTrack:
 def layout_at(tracks: Sequence[BoxTrack], graph: SceneGraph, times: Sequence[float]) -> Layout:
     """The annotated boxes of what is in a graph, at moments in seconds from the video's first frame.
 
-    A track belongs to the node that its `entity` names if that node has its label; else to the next instance, in graph
-    order, of an entity whose label is the track's or its last words ("ball" of "red ball"). Entities without a track
-    are left out of the layout, and so are tracks without an entity, and those that are absent at all the moments.
+    A track belongs to the node that its `entity` names if that node has its label; else to an instance of an entity
+    whose label is the track's or its last words ("ball" of "red ball"): of several to one that has the most of its
+    other words as attributes, and of those to the next in graph order. Entities without a track are left out of the
+    layout, and so are tracks without an entity, and those that are absent at all the moments.
     """
     free = drawn_entities(graph)
     labels = {node.id: _words(node.label) for node in graph.of_type("entity")}
@@ -89,12 +90,16 @@ def layout_at(tracks: Sequence[BoxTrack], graph: SceneGraph, times: Sequence[flo
             placed.append((track, slot))
         else:
             others.append(track)
-    for track in others:
-        words = _words(track.label)
-        match = next((slot for slot in free if _same_thing(labels[slot[0]], words)), None)
-        if match is not None:
-            free.remove(match)
-            placed.append((track, match))
+    pairs = [
+        (-_shared_attributes(graph, slot[0], _words(track.label)), number, place)
+        for number, track in enumerate(others)
+        for place, slot in enumerate(free)
+        if _same_thing(labels[slot[0]], _words(track.label))
+    ]
+    tracks_left, slots_left = dict(enumerate(others)), dict(enumerate(free))
+    for _, number, place in sorted(pairs):
+        if number in tracks_left and place in slots_left:
+            placed.append((tracks_left.pop(number), slots_left.pop(place)))
     rows = [(slot, track.label, track.at(times)) for track, slot in placed]
     seen = [
         Track(entity, boxes, instance, label)
@@ -147,6 +152,11 @@ def _within(interval: Interval, start: float, end: float) -> Interval | None:
 
 def _words(label: str) -> tuple[str, ...]:
     return tuple(label.lower().replace("_", " ").split())
+
+
+def _shared_attributes(graph: SceneGraph, entity: str, words: tuple[str, ...]) -> int:
+    """How many attributes of an entity are among the words."""
+    return sum(not node.negated and set(_words(node.label)) <= set(words) for node, _ in graph.attributes(entity))
 
 
 def _same_thing(one: tuple[str, ...], other: tuple[str, ...]) -> bool:

@@ -81,6 +81,14 @@ def test_tracks_go_to_their_own_nodes_or_to_those_of_their_label() -> None:
     assert layout.complete
     placed = [(t.entity, t.instance, t.label) for t in layout.tracks]
     assert placed == [("b", 0, "red ball"), ("b", 1, "ball"), ("d1", 0, "dog"), ("d2", 0, "dog")]
+    # What a track's label says beside the thing decides between things of one label.
+    balls = graph(("a", "ball", 1), ("b", "ball", 1))
+    red = [Node("r", "attribute", "red"), Node("u", "attribute", "blue")]
+    ties = [Edge("a", "u", "has_attribute"), Edge("b", "r", "has_attribute")]
+    balls = SceneGraph(balls.caption, [*balls.nodes, *red], [*balls.edges, *ties])
+    for names in (("red ball", "blue ball"), ("ball", "blue ball")):
+        placed = [(t.entity, t.label) for t in layout_at([track(n, boxes) for n in names], balls, [0.5]).tracks]
+        assert placed == [("a", "blue ball"), ("b", names[0])]
     # An id that another graph uses for something else does not count.
     other = graph(("d2", "cat", 1), ("b", "dog", 1))
     placed = [(t.entity, t.instance, t.label) for t in layout_at(tracks, other, [0.5]).tracks]

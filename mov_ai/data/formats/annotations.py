@@ -11,6 +11,7 @@ from mov_ai.data.box_tracks import BoxTrack
 from mov_ai.data.formats.predicates import Predicate
 from mov_ai.errors import UsageError
 from mov_ai.graph import MAX_NODES, Edge, Interval, Node, SceneGraph
+from mov_ai.graph.instances import MAX_INSTANCES
 
 #: Frames of one stretch that can be annotated: half a day at 24 frames a second.
 MAX_ANNOTATED = 1_000_000
@@ -32,7 +33,9 @@ class Annotations:
     `MAX_NODES`: things that take part in most and are there longest come first, then what lasts longest.
     """
 
-    def __init__(self, annotated: Sequence[int], frames: float, fps: float, first: int = 0) -> None:
+    def __init__(
+        self, annotated: Sequence[int], frames: float, fps: float, first: int = 0, moment: float | None = None
+    ) -> None:
         """Begin a stretch.
 
         Args:
@@ -40,6 +43,8 @@ class Annotations:
             frames: how many the stretch has, from `first` on.
             fps: frames a second.
             first: the stretch's first frame.
+            moment: of frame 0's boxes, in seconds from the video's first frame; in the middle of the time for which
+                it is shown if None, which is when a sample of it is taken.
 
         Raises:
             UsageError: for more than `MAX_ANNOTATED` frames.
@@ -47,6 +52,7 @@ class Annotations:
         if len(annotated) > MAX_ANNOTATED:
             raise UsageError(f"expected boxes of at most {MAX_ANNOTATED:,} frames; found {len(annotated):,}")
         self.annotated, self.frames, self.fps, self.first = list(annotated), frames, fps, first
+        self._moment = 0.5 / fps if moment is None else moment
         self._place = {frame: i for i, frame in enumerate(self.annotated)}
         self._labels: dict[Hashable, str] = {}
         self._boxes: dict[Hashable, dict[int, tuple[Box, float]]] = {}
@@ -99,6 +105,9 @@ class Annotations:
         order = sorted(self._labels, key=lambda key: (-min(part[key], 1), -len(self._boxes.get(key, ()))))
         # Half of the room is kept for what happens.
         order = order[: MAX_NODES // 2]
+        # What a layout has room for stays in the annotation's order, which alone may tell things of one label apart.
+        drawn = set(order[:MAX_INSTANCES])
+        order = [*(key for key in self._labels if key in drawn), *order[MAX_INSTANCES:]]
         ids = _node_ids((key, self._labels[key]) for key in order)
         nodes = [Node("scene", "scene", "scene")]
         nodes += [Node(ids[key], "entity", self._labels[key]) for key in order]
@@ -125,7 +134,7 @@ class Annotations:
             i = self._place[frame]
             boxes[i] = (left + right) / 2, (top + bottom) / 2, right - left, bottom - top
             visibility[i] = seen
-        times = np.array(self.annotated, dtype=np.float64) / self.fps
+        times = np.array(self.annotated, dtype=np.float64) / self.fps + self._moment
         return BoxTrack(self._labels[key], times, boxes, visibility, entity)
 
 

@@ -79,7 +79,7 @@ def lvd_clips(place: Place, report: Report) -> Iterator[Clip]:
             report.add(place.key(video), _UNOPENED)
             continue
         try:
-            prompt, annotations = next(iter(lvd.read_lvd(path, timing.seconds).items()))
+            prompt, annotations = next(iter(lvd.read_lvd(path, timing.seconds, 1 / timing.fps).items()))
         except UsageError:
             report.add(place.key(path), _UNREADABLE)
             continue

@@ -24,11 +24,12 @@ _FRAME = re.compile(r"Frame ([0-9]+)")
 _LINE = re.compile(r"^\s*Frame ([0-9]+):\s*(\[.*\])\s*$", re.MULTILINE)
 
 
-def read_lvd(path: Path, seconds: float | None = None) -> dict[str, Annotations]:
+def read_lvd(path: Path, seconds: float | None = None, shown: float = 0.0) -> dict[str, Annotations]:
     """Prompt -> annotations of each layout in a file.
 
     Args:
         seconds: how long the video plays; each frame of the layout is a second if None.
+        shown: for how long it shows each of its frames, in seconds.
 
     Raises:
         UsageError: if it is not such a file.
@@ -39,7 +40,7 @@ def read_lvd(path: Path, seconds: float | None = None) -> dict[str, Annotations]
         raise UsageError(
             f'{path}: expected an LVD layout: "Prompt", "Frame 1": [{{"id", "name", "box"}}], "Frame 2", ...'
         )
-    return {prompt: _annotations(frames, seconds, str(path)) for prompt, frames in layouts.items()}
+    return {prompt: _annotations(frames, seconds, shown, str(path)) for prompt, frames in layouts.items()}
 
 
 def _layouts(content: Any) -> dict[str, list[Any]]:
@@ -61,10 +62,11 @@ def _layouts(content: Any) -> dict[str, list[Any]]:
     return layouts
 
 
-def _annotations(frames: list[Any], seconds: float | None, source: str) -> Annotations:
-    # The last frame is shown when the video ends, so there is one step less than there are frames.
-    fps = max(len(frames) - 1, 1) / seconds if seconds else 1.0
-    annotations = Annotations(range(len(frames)), len(frames), fps)
+def _annotations(frames: list[Any], seconds: float | None, shown: float, source: str) -> Annotations:
+    # From the middle of the video's first frame to that of its last there is one step less than there are frames.
+    length = max(seconds - shown, shown) if seconds else 0.0
+    fps = max(len(frames) - 1, 1) / length if length else 1.0
+    annotations = Annotations(range(len(frames)), len(frames), fps, moment=shown / 2)
     for number, things in enumerate(frames):
         listed: list[Any] = things if isinstance(things, list) else [None]
         for thing in listed:

@@ -16,8 +16,8 @@ from mov_ai.errors import UsageError
 from mov_ai.graph import Node, SceneGraph
 from tests.data.formats.builders import read, real_video, reasons, write
 
-#: Of `real_video`: 8 frames at 4 a second.
-TIMES = np.arange(8) / 4
+#: Of `real_video`: the middles of 8 frames at 4 a second, which is when samples are taken.
+TIMES = (np.arange(8) + 0.5) / 4
 
 
 def boxes(clip: Clip, times: Any = TIMES, graph: SceneGraph | None = None) -> dict[tuple[str, int], np.ndarray]:
@@ -85,8 +85,9 @@ def test_bbox_beside_listed_videos_belong_to_what_the_caption_names(tmp_path: Pa
     assert clip.graph is None
     found = boxes(clip, graph=entities("dog", "cat"))
     assert list(found) == [("dog", 0)]
-    # Two frames are spread over the two seconds of the video.
-    np.testing.assert_allclose(found["dog", 0][:5, 0], [0.2, 0.3, 0.4, 0.5, 0.6], atol=1e-6)
+    # Two frames are spread over the two seconds of the video: each is shown for one, in whose middle its box is exact.
+    halves = boxes(clip, [0.5, 0.75, 1.0, 1.25, 1.5], entities("dog", "cat"))["dog", 0]
+    np.testing.assert_allclose(halves[:, 0], [0.2, 0.3, 0.4, 0.5, 0.6], atol=1e-6)
 
 
 def lvd(prompt: str = "A bear walks") -> dict[str, Any]:
@@ -109,7 +110,8 @@ def test_lvd_layouts_beside_videos(tmp_path: Path, name: str, text: str) -> None
     (clip,), source = read(tmp_path)
     assert source.problems == []
     assert clip.captions == (text or "A bear walks",)
-    found = boxes(clip, np.arange(6) * 2 / 5, entities("bear", "bird"))
+    # Six frames, from the first of the video to its last.
+    found = boxes(clip, 0.125 + np.arange(6) * 1.75 / 5, entities("bear", "bird"))
     np.testing.assert_allclose(found["bear", 0][:, 0], 0.1 * np.arange(6) + 0.1, atol=1e-6)
     np.testing.assert_allclose(found["bear", 0][:, 1:4], [[0.625, 0.2, 0.25]] * 6, atol=1e-6)
     assert found["bird", 0][:, 5].tolist() == [0, 1, 1, 0, 0, 0]
@@ -121,7 +123,9 @@ def test_lvd_answers_of_a_language_model(tmp_path: Path) -> None:
     write(tmp_path / "a.json", {"A bear walks": [f"Reasoning: it walks.\n\n{lines}\nBackground keyword: forest"]})
     (clip,), _ = read(tmp_path)
     assert clip.captions == ("A bear walks",)
-    assert boxes(clip, [0, 2], entities("bear"))["bear", 0][:, 0].tolist() == pytest.approx([135 / 512, 220 / 512])
+    assert boxes(clip, [0.125, 1.875], entities("bear"))["bear", 0][:, 0].tolist() == pytest.approx(
+        [135 / 512, 220 / 512]
+    )
     write(tmp_path / "a.json", {"Prompt": "x", "Frame 1": [{"id": 0, "name": "bear"}]})
     _, source = read(tmp_path, "lvd")
     assert reasons(source) == {"box files that cannot be read": ["a.json"]}
@@ -152,7 +156,7 @@ def test_mot_sequences(tmp_path: Path) -> None:
     assert source.problems == []
     assert (clip.key, clip.metadata) == ("MOT17-02/img1", {"fps": 4.0})
     assert clip.captions == ("There is a pedestrian and a car.",)
-    found = boxes(clip, np.arange(4) / 4)
+    found = boxes(clip, (np.arange(4) + 0.5) / 4)
     assert sorted(found) == [("car", 0), ("pedestrian", 0)]
     np.testing.assert_allclose(found["pedestrian", 0][:, 0], [0.2, 0.3, 0.4, 0.5], atol=1e-6)
     np.testing.assert_allclose(found["pedestrian", 0][:, 1:4], [[0.4, 0.2, 0.4]] * 4, atol=1e-6)

@@ -95,7 +95,7 @@ def test_relations_over_time_become_a_graph_and_a_layout(tmp_path: Path, annotat
         *((wave, "adult_1", "agent", None), (wave, "dog_1", "location", "to")),
     ]
     assert next(e.interval for e in graph.edges if e.type == "spatial") == (0.5, 0.75)
-    layout = layout_at(clip.tracks, graph, np.arange(FRAMES) / FPS)
+    layout = layout_at(clip.tracks, graph, (np.arange(FRAMES) + 0.5) / FPS)
     assert [track.entity for track in layout.tracks] == ["dog_1", "adult_1"]
     assert layout.complete
     dog, adult = (track.boxes for track in layout.tracks)
@@ -144,6 +144,19 @@ def test_predicates_in_the_graphs_words(text: str, expected: Predicate) -> None:
     assert read_predicate(text) == expected
 
 
+def test_things_of_one_label_stay_in_the_order_of_the_annotation() -> None:
+    annotations = Annotations(range(4), 4, 2.0)
+    for key, shown in (("first", 1), ("second", 4)):
+        annotations.thing(key, "ball")
+        for frame in range(shown):
+            annotations.box(key, frame, (0.1, 0.1, 0.2, 0.2))
+    graph, tracks = annotations.result()
+    assert [track.entity for track in tracks] == [node.id for node in graph.of_type("entity")] == ["ball_1", "ball_2"]
+    assert [track.visibility.sum() for track in tracks] == [1, 4]
+    # A box is exact in the middle of the time for which its frame is shown.
+    assert tracks[0].times.tolist() == [0.25, 0.75, 1.25, 1.75]
+
+
 def test_crowds_keep_within_the_graphs_room() -> None:
     annotations = Annotations(range(100), 100, 10.0)
     for key in range(80):
@@ -156,7 +169,7 @@ def test_crowds_keep_within_the_graphs_room() -> None:
     assert len(graph.nodes) == MAX_NODES
     # Those who do something come first, and what lasts longest.
     assert sum(node.label == "follow" for node in graph.of_type("event")) == 19
-    assert len(layout_at(tracks, graph, np.arange(100) / 10).tracks) == MAX_INSTANCES
+    assert len(layout_at(tracks, graph, (np.arange(100) + 0.5) / 10).tracks) == MAX_INSTANCES
 
 
 @settings(max_examples=40, deadline=None)
@@ -178,7 +191,7 @@ def test_whatever_is_annotated_makes_a_valid_graph_and_layout(relations: list[An
     graph, tracks = annotated(content).result()
     graph.validate()
     assert caption_of(graph).endswith(".")
-    layout = layout_at(tracks, graph, np.arange(12) / 6)
+    layout = layout_at(tracks, graph, (np.arange(12) + 0.5) / 6)
     assert layout.complete
     seen = {track.entity: track.boxes[:, 5].tolist() for track in layout.tracks}
     by_label = {"dog": [0], "domestic cat": [1, 2, 3, 4]}

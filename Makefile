@@ -12,7 +12,7 @@ export PROMPT SEED
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-real test lint format check-tiny check-synonyms check-labels eval check-metrics study train-tiny
-.PHONY: check-prepare train-metrics train-parser evaluate-parser check-wheel docs clean
+.PHONY: check-prepare study-exported train-metrics train-parser evaluate-parser check-wheel docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ check-metrics: install  ## can the figures be trusted: metrics on damaged videos
 
 study: install  ## train and compare the peers under one harness (hours): make study NAME=peers, or NAME=peers/unet3d
 	$(BIN)/python -m studies.peers.study $(NAME)
+
+study-exported: install  ## is a training on MP4s as good as one on what was rendered (a quarter of an hour)
+	$(BIN)/python -m studies.exported_clips.study
 
 train-parser: install  ## train the embedded spaCy pipeline, word vectors and scene-graph parser again (hours)
 	for name in spacy_pipeline word_vectors parser; do recipes/$$name.sh || exit; done

@@ -48,7 +48,7 @@ SOURCES = ("rendered", "exported")
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m studies.exported_clips.study", description=__doc__)
-    parser.add_argument("--clips", type=int, default=200, help="of the training split")
+    parser.add_argument("--clips", type=int, default=100, help="of the training split")
     parser.add_argument("--held-out", type=int, default=50, help="of the validation split, to judge on")
     parser.add_argument("--steps", type=int, default=150, help="of each training")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="one pair of trainings each")

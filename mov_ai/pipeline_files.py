@@ -16,7 +16,7 @@ from mov_ai.models.codec_registry import NAMES, load_codec, save_codec
 from mov_ai.models.component import config_from_dict, load_component, save_component
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig
 from mov_ai.models.presets import preset_names
-from mov_ai.models.registry import load_denoiser
+from mov_ai.models.registry import load_denoiser, save_denoiser
 from mov_ai.plugins import World, load_world
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def save_parts(
         if cascade.codec.name is None:
             save_codec(cascade.codec, folder / "codec")
         for part, denoiser in zip(denoiser_names(config), cascade.denoisers, strict=True):
-            save_component(denoiser, folder / part)
+            save_denoiser(denoiser, folder / part)
             if coverage is not None:
                 coverage.save(folder / part)
         if planner is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
@@ -19,29 +21,37 @@ class PretrainedText:
     learns a projection of the features (`TextProjection`).
 
     Args:
-        name: a folder that `save_pretrained` has written, or a name on the hub; UsageError if model or tokenizer
-            cannot be loaded; pickled weights never are.
+        name: a folder that `save_pretrained` has written, a text-to-image pipeline of diffusers, or a name on the hub;
+            UsageError if model or tokenizer cannot be loaded; pickled weights never are.
     """
 
     def __init__(self, name: str, device: torch.device | str = "cpu") -> None:
-        from transformers import AutoModel, AutoTokenizer
+        from transformers import AutoModel, AutoModelForTextEncoding, AutoTokenizer
 
+        in_pipeline = (Path(name) / "text_encoder").is_dir()
+        tokenizer_name, model_name = name, name
+        if in_pipeline:
+            tokenizer_name, model_name = str(Path(name) / "tokenizer"), str(Path(name) / "text_encoder")
+        # Of T5, a pipeline holds the encoder only.
+        kind = AutoModelForTextEncoding if in_pipeline else AutoModel
         try:
-            self.tokenizer = AutoTokenizer.from_pretrained(name)
-            model = AutoModel.from_pretrained(name, use_safetensors=True)
+            self.tokenizer = AutoTokenizer.from_pretrained(tokenizer_name)
+            model = kind.from_pretrained(model_name, use_safetensors=True)
         except (OSError, ValueError, ImportError, KeyError, SafetensorError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise UsageError(
                 f"text_encoder: {name}: cannot be loaded ({reason}); give a folder with config.json, safetensors "
                 "weights and a tokenizer, a name on the hub while online, or null"
             ) from None
-        if model.config.is_encoder_decoder:
+        if model.config.is_encoder_decoder and hasattr(model, "decoder"):
             model = model.get_encoder()
         elif hasattr(model, "vision_model"):
             model = model.text_model
         self.name = name
         self.encoder = model.to(device).eval().requires_grad_(False)
         self.device = torch.device(device)
+        # Stable Diffusion was trained to read what CLIP makes of the tokens that fill up a text.
+        self._fill_up = in_pipeline and model.config.model_type == "clip_text_model"
 
     @property
     def width(self) -> int:
@@ -52,8 +62,15 @@ class PretrainedText:
     def __call__(self, captions: list[str]) -> Tensor:
         """(B, T, width) float32 for T tokens of the longest of B captions; rows of zeros where there is no token.
 
-        Of each, the first `MAX_TOKENS` tokens count.
+        Of each, the first `MAX_TOKENS` tokens count; with CLIP of a text-to-image pipeline T is always as many as it
+        takes, and there are no zeros.
         """
+        if self._fill_up:
+            most = self.tokenizer.model_max_length
+            filled = self.tokenizer(
+                captions, padding="max_length", truncation=True, max_length=most, return_tensors="pt"
+            ).to(self.device)
+            return self.encoder(input_ids=filled["input_ids"]).last_hidden_state.float()
         batch = self.tokenizer(
             captions,
             padding=True,

@@ -8,7 +8,8 @@ from mov_ai.errors import UsageError
 from mov_ai.graph.files import read_json
 from mov_ai.models.codec import AnyCodec, CodecConfig, VideoCodec
 from mov_ai.models.component import CONFIG_FILE, load_component, save_component
-from mov_ai.models.diffusers_codec import CLASS_KEY, DiffusersCodec, load_diffusers_codec, save_diffusers_codec
+from mov_ai.models.diffusers_codec import DiffusersCodec, load_diffusers_codec, save_diffusers_codec
+from mov_ai.models.diffusers_files import CLASS_KEY
 from mov_ai.models.registry import channels_last
 from mov_ai.models.taef2 import TAEF2, TAEF2Config, load_taef2
 from mov_ai.models.taef2_files import NAME as TAEF2_NAME

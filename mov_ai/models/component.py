@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import torch
@@ -22,13 +24,16 @@ _PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
 Module = TypeVar("Module", bound=nn.Module)
 
 
-def save_component(module: nn.Module, directory: str | Path, dtype: torch.dtype = torch.float16) -> None:
-    """Write a network that has a dataclass `config`, its floating-point weights in `dtype`."""
+def save_component(
+    module: nn.Module, directory: str | Path, dtype: torch.dtype = torch.float16, apart: Collection[str] = ()
+) -> None:
+    """Write a network that has a dataclass `config`, its weights in `dtype`, less those named `apart`."""
     directory = Path(directory)
     config: Any = module.config
     tensors = {
         name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).detach().cpu().contiguous()
         for name, tensor in module.state_dict().items()
+        if name not in apart
     }
     header = {"schema": schema_of(type(module)), "network": type(module).__name__, "config": dataclasses.asdict(config)}
     write_bytes(directory / WEIGHTS_FILE, save(tensors))
@@ -40,8 +45,13 @@ def schema_of(network: type) -> int:
     return int(getattr(network, "SCHEMA", SCHEMA))
 
 
-def load_component(network: type[Module], config_type: type, directory: str | Path) -> Module:
-    """Read a network written by `save_component`, in float32 and evaluation mode.
+def load_component(
+    network: type[Module],
+    config_type: type,
+    directory: str | Path,
+    apart: Mapping[str, torch.Tensor] = MappingProxyType({}),
+) -> Module:
+    """Read a network written by `save_component`, in float32 and evaluation mode; weights left `apart` are given.
 
     Raises UsageError if the folder holds no such network, a pickle, another network or another schema; MovAIError if
     the weights are truncated or of another size.
@@ -74,7 +84,7 @@ def load_component(network: type[Module], config_type: type, directory: str | Pa
     except (TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"{directory / CONFIG_FILE}: config: no {network.__name__} can be built ({reason})") from None
-    tensors = load_weights(directory / WEIGHTS_FILE)
+    tensors = {**load_weights(directory / WEIGHTS_FILE), **apart}
     fit_weights(module, tensors, str(directory / WEIGHTS_FILE))
     # Buffers that are not stored were made on the meta device and hold nothing yet. A network without them, which the
     # largest one is, is not built a second time.

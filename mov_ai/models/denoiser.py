@@ -17,7 +17,6 @@ from mov_ai.labels.encoder import LabelEncoderConfig
 from mov_ai.models.attention import (
     CrossAttention,
     SelfAttention,
-    interval_bias,
     rotary,
     window_merge,
     window_partition,
@@ -25,7 +24,7 @@ from mov_ai.models.attention import (
 )
 from mov_ai.models.codec import ConvResidual
 from mov_ai.models.conditioning import Conditioning
-from mov_ai.models.graph_encoder import GraphEncoder, GraphEncoderConfig
+from mov_ai.models.graph_encoder import GraphEncoder, GraphEncoderConfig, node_bias
 from mov_ai.models.label_projection import LabelProjection
 from mov_ai.models.layout_painter import LayoutPainter
 from mov_ai.models.text_encoder import ABSENT, TextProjection
@@ -357,12 +356,8 @@ class TSAMDenoiser(AnyDenoiser):
             bias.append(words[:, None].expand(-1, frames, -1))
         if self.graph is not None and self.from_graph is not None:
             nodes = self.from_graph(self.graph(c))
-            hidden = (~c.node_mask | ~c.keep_graph[:, None]).float() * ABSENT
-            gates = torch.zeros(batch, frames, nodes.shape[1], device=nodes.device)
-            if self.config.interval_gating:
-                gates = interval_bias(c.node_interval, frames, self.config.softness)
             context.append(nodes)
-            bias.append(gates + hidden[:, None])
+            bias.append(node_bias(c, frames, self.config.softness if self.config.interval_gating else None))
         return torch.cat(context, 1), torch.cat(bias, -1)
 
     def _fitting(self, features: Tensor) -> Tensor:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +13,9 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from mov_ai.errors import MovAIError, UsageError
-from mov_ai.graph.files import read_json
 from mov_ai.models.codec import AnyCodec, require_multiple
 from mov_ai.models.component import CONFIG_FILE
-
-#: What `config.json` of a diffusers model names its class by.
-CLASS_KEY = "_class_name"
-WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
+from mov_ai.models.diffusers_files import first_line, load_diffusers_model
 
 
 @dataclass(frozen=True)
@@ -201,35 +195,7 @@ def load_diffusers_codec(folder: Path) -> DiffusersCodec:
         UsageError: if its class is none of `KINDS`, its weights are pickles only, or its config builds no network.
         MovAIError: if its weights are damaged or incomplete.
     """
-    header = read_json(folder / CONFIG_FILE)
-    name = header.get(CLASS_KEY) if isinstance(header, dict) else None
-    if name not in KINDS:
-        raise UsageError(f"{folder / CONFIG_FILE}: {CLASS_KEY}: expected one of {', '.join(KINDS)}; found {name!r}")
-    if not any(folder.glob("*.safetensors")):
-        raise UsageError(f"{folder}: expected {WEIGHTS_FILE}; pickles are never loaded, convert them to it")
-    import diffusers
-
-    network = getattr(diffusers, name, None)
-    if network is None:
-        raise UsageError(
-            f"{folder / CONFIG_FILE}: {name}: the installed diffusers has no such class; install a newer one"
-        )
-    try:
-        with _quiet():
-            model, report = network.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, output_loading_info=True
-            )
-    except (SafetensorError, OSError, RuntimeError) as error:
-        raise MovAIError(f"{folder}: its weights cannot be read ({_first_line(error)}); fetch them again") from None
-    except (TypeError, ValueError, KeyError) as error:
-        if "shape" in str(error):
-            raise MovAIError(f"{folder}: its weights do not fit {CONFIG_FILE} ({_first_line(error)})") from None
-        raise UsageError(f"{folder}: no {name} can be built ({_first_line(error)})") from None
-    for what in ("missing_keys", "unexpected_keys"):
-        if names := report.get(what):
-            shown = f"{what.partition('_')[0]} tensors: {len(names)}, the first {sorted(names)[0]}"
-            raise MovAIError(f"{folder}: {shown}; the file is of another network or size")
-    return DiffusersCodec(model.float().eval())
+    return DiffusersCodec(load_diffusers_model(folder, KINDS))
 
 
 def save_diffusers_codec(codec: DiffusersCodec, folder: Path) -> None:
@@ -237,22 +203,4 @@ def save_diffusers_codec(codec: DiffusersCodec, folder: Path) -> None:
     try:
         codec.model.save_pretrained(folder, safe_serialization=True)  # type: ignore[operator]
     except (OSError, SafetensorError) as error:
-        raise MovAIError(f"{folder}: cannot be written ({_first_line(error)}); choose another place") from None
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the warnings of diffusers about tensors, which are errors here."""
-    loggers = [logging.getLogger(name) for name in ("diffusers.models.modeling_utils", "diffusers.configuration_utils")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].partition(". ")[0]
+        raise MovAIError(f"{folder}: cannot be written ({first_line(error)}); choose another place") from None

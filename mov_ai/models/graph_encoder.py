@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from mov_ai.graph import NODE_TYPES
 from mov_ai.graph.instances import MAX_COUNT
 from mov_ai.labels.coverage import SCENE_FIELDS
+from mov_ai.models.attention import interval_bias
 from mov_ai.models.conditioning import EDGES, NODE_KINDS, Conditioning
 from mov_ai.models.graph_layer import GraphLayer, spread_links
 from mov_ai.models.label_projection import LabelProjection
+from mov_ai.models.text_encoder import ABSENT
 
 #: Channels of a link: of its type, and of its label in each direction.
 _TYPE, _LABEL = 8, 12
@@ -70,3 +72,16 @@ class GraphEncoder(nn.Module):
         further = self.edge_type(kind) * (kind > 0)[..., None]
         place = (row * nodes + column)[..., None].expand_as(further)
         return types.flatten(1, 2).scatter_add(1, place, further).view_as(types)
+
+
+def node_bias(c: Conditioning, frames: int, softness: float | None) -> Tensor:
+    """How strongly each node is attended to in each frame, (B, frames, N) logits; dropped and absent ones hardly.
+
+    Args:
+        softness: of the nodes' intervals, see `interval_bias`; None leaves the intervals out.
+    """
+    hidden = (~c.node_mask | ~c.keep_graph[:, None]).float() * ABSENT
+    gates = torch.zeros(*c.node_mask.shape, device=hidden.device)[:, None].expand(-1, frames, -1)
+    if softness is not None:
+        gates = interval_bias(c.node_interval, frames, softness)
+    return gates + hidden[:, None]

@@ -9,12 +9,18 @@ import torch
 from torch import nn
 
 from mov_ai.graph.files import read_json
-from mov_ai.models.component import CONFIG_FILE, load_component
+from mov_ai.models.component import CONFIG_FILE, load_component, save_component
 from mov_ai.models.denoiser import AnyConfig, AnyDenoiser, DenoiserConfig, TSAMDenoiser
+from mov_ai.models.image_video import ImageVideoConfig, ImageVideoDenoiser, load_image_video
 
 _Module = TypeVar("_Module", bound=nn.Module)
 
-_NETWORKS: dict[type, type[AnyDenoiser]] = {DenoiserConfig: TSAMDenoiser}
+_NETWORKS: dict[type, type[AnyDenoiser]] = {
+    DenoiserConfig: TSAMDenoiser,
+    ImageVideoConfig: ImageVideoDenoiser,
+}
+#: Designs whose config says which sources of conditioning they read.
+_SWITCHED = (DenoiserConfig, ImageVideoConfig)
 
 
 def register(config: type, network: type[AnyDenoiser]) -> None:
@@ -32,6 +38,8 @@ def load_denoiser(directory: str | Path) -> AnyDenoiser:
     path = Path(directory) / CONFIG_FILE
     header = read_json(path) if path.is_file() else None
     name = header.get("network") if isinstance(header, dict) else None
+    if name == ImageVideoDenoiser.__name__:
+        return load_image_video(directory)
     for config, network in _NETWORKS.items():
         if network.__name__ == name:
             return load_component(network, config, directory)
@@ -39,14 +47,22 @@ def load_denoiser(directory: str | Path) -> AnyDenoiser:
     return load_component(TSAMDenoiser, DenoiserConfig, directory)
 
 
+def save_denoiser(denoiser: nn.Module, directory: str | Path) -> None:
+    """Write what `load_denoiser` reads."""
+    if isinstance(denoiser, ImageVideoDenoiser):
+        denoiser.save(directory)
+    else:
+        save_component(denoiser, directory)
+
+
 def reads_graph(config: AnyConfig) -> bool:
     """Whether a denoiser reads the scene graph or the layout; if not, it reads the caption only."""
-    return isinstance(config, DenoiserConfig) and (config.graph or config.layout)
+    return isinstance(config, _SWITCHED) and (config.graph or config.layout)
 
 
 def sources(config: AnyConfig) -> list[str]:
     """What a denoiser is conditioned on, in words."""
-    if not isinstance(config, DenoiserConfig):
+    if not isinstance(config, _SWITCHED):
         return ["a text"]
     switches = {"a scene graph": config.graph, "a layout": config.layout, "a text": config.text}
     return [name for name, used in switches.items() if used]
@@ -54,6 +70,8 @@ def sources(config: AnyConfig) -> list[str]:
 
 def text_encoder_of(config: AnyConfig) -> str | None:
     """The pretrained text encoder that a denoiser asks for, see `DenoiserConfig.text_encoder`; None if none."""
+    if isinstance(config, ImageVideoConfig):
+        return config.text_source
     return config.text_encoder if isinstance(config, DenoiserConfig) else None
 
 

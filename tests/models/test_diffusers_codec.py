@@ -14,7 +14,8 @@ from torch.testing import assert_close
 
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.models.codec_registry import load_codec, save_codec
-from mov_ai.models.diffusers_codec import KINDS, WEIGHTS_FILE, DiffusersCodec
+from mov_ai.models.diffusers_codec import KINDS, DiffusersCodec
+from mov_ai.models.diffusers_files import WEIGHTS_FILE
 
 DOWN, UP = "DownEncoderBlock2D", "UpDecoderBlock2D"
 FOUR_EIGHTS = (8, 8, 8, 8)

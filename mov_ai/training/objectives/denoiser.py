@@ -25,7 +25,6 @@ from mov_ai.labels.pretrained import PretrainedText
 from mov_ai.models.cascade import CASCADE_FILE, CascadeConfig
 from mov_ai.models.codec import VideoCodec, to_bytes
 from mov_ai.models.codec_registry import load_codec
-from mov_ai.models.component import save_component
 from mov_ai.models.conditioning import Conditioning, collate, condition
 from mov_ai.models.denoiser import STAGES, DenoiserConfig, TSAMDenoiser
 from mov_ai.models.registry import (
@@ -33,6 +32,7 @@ from mov_ai.models.registry import (
     AnyDenoiser,
     build_denoiser,
     channels_last,
+    save_denoiser,
     sources,
     text_encoder_of,
 )
@@ -304,7 +304,7 @@ class DenoiserObjective(Objective):
         return coverage
 
     def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
-        save_component(module, directory)
+        save_denoiser(module, directory)
         self._coverage().save(directory)
         self.data.trained_on.save(directory)
         if self.cascade is not None:

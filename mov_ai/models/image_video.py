@@ -1,0 +1,304 @@
+"""A denoiser of videos from a frozen image model: only what follows time, graph and layout is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mov_ai.errors import UsageError
+from mov_ai.graph.files import read_json
+from mov_ai.labels.encoder import LabelEncoderConfig
+from mov_ai.labels.pretrained import PretrainedText
+from mov_ai.models.attention import CrossAttention, SelfAttention, rotary
+from mov_ai.models.component import CONFIG_FILE, load_component, save_component
+from mov_ai.models.conditioning import Conditioning
+from mov_ai.models.denoiser import AnyDenoiser
+from mov_ai.models.graph_encoder import GraphEncoder, GraphEncoderConfig, node_bias
+from mov_ai.models.image_model import load_image_model
+from mov_ai.models.layout_painter import LayoutPainter
+from mov_ai.models.lora import FOLDER, LoraSettings, add_adapters, load_adapters, save_adapters
+
+
+@dataclass(frozen=True)
+class ImageVideoConfig:
+    """The image model and what is trained around it.
+
+    Attributes:
+        image_model: folder of a text-to-image pipeline of diffusers, see `load_image_model`.
+        text_encoder: see `DenoiserConfig.text_encoder`; None for the pipeline's own.
+        graph, layout: False leaves a source of conditioning, and what would read it, out.
+        head_width: channels of a head of the attentions that are trained.
+        interval_gating, softness, backend: see `DenoiserConfig`.
+        graph_encoder: sizes of the graph encoder.
+        labels: the label encoder.
+        lora: adapters in the image model.
+        stages: the longer side in pixels of the videos; one, for an image model sees no smaller video.
+        frames: of the videos that it was trained on.
+        digest, latent_channels, side_multiple, null_tokens: of the image model and of the empty caption's features;
+            found out when the network is first built.
+    """
+
+    image_model: str = ""
+    text_encoder: str | None = None
+    graph: bool = True
+    layout: bool = True
+    head_width: int = 64
+    interval_gating: bool = True
+    softness: float = 0.03
+    backend: str = "auto"
+    graph_encoder: GraphEncoderConfig = field(default_factory=GraphEncoderConfig)
+    labels: LabelEncoderConfig = field(default_factory=LabelEncoderConfig)
+    lora: LoraSettings = field(default_factory=LoraSettings)
+    stages: tuple[int, ...] = (512,)
+    frames: int = 16
+    digest: str = ""
+    latent_channels: int = 0
+    side_multiple: int = 1
+    null_tokens: int = 0
+
+    #: An image model always reads the caption.
+    text = True
+
+    def __post_init__(self) -> None:
+        # Configuration files and JSON have lists only.
+        object.__setattr__(self, "stages", tuple(self.stages))
+        if len(self.stages) != 1:
+            raise ValueError(f"image_video: stages: expected one size, got {self.stages}")
+
+    @property
+    def text_source(self) -> str:
+        """Where the text encoder is."""
+        return self.text_encoder or self.image_model
+
+
+@dataclass
+class _Call:
+    """What all the layers of one call share.
+
+    Attributes:
+        frames: of each video.
+        cells: height and width of the grid that tokens lie on; None where layers see an image.
+        context: (batch, m, dim) null token and graph nodes. bias: (batch, frames, m). None without a graph.
+        painting: of a grid's height and width: (batch, frames, h w, channels). None without a layout.
+    """
+
+    frames: int
+    cells: tuple[int, int] | None
+    context: Tensor | None
+    bias: Tensor | None
+    painting: Callable[[int, int], Tensor] | None
+
+
+class VideoBlock(nn.Module):
+    """Layout, convolution over time, attention over time, attention to the graph: all add nothing at first.
+
+    It follows a layer of the image model as a hook (temporal blocks beside whole spatial ones: FusionFrames,
+    arXiv 2311.13073). Only last projections are zero, for an attention that is all zero gets no gradient.
+    """
+
+    def __init__(self, channels: int, config: ImageVideoConfig) -> None:
+        super().__init__()
+        if channels % config.head_width or config.head_width % 2:
+            raise ValueError(
+                f"image_video: head_width: expected an even divisor of the image model's {channels} channels, got "
+                f"{config.head_width}"
+            )
+        self.width = config.head_width
+        heads = channels // config.head_width
+        self.paint = nn.Linear(LayoutPainter.channels(), channels, bias=False) if config.layout else None
+        hidden = max(channels // 2, 1)
+        self.convolve = nn.Sequential(
+            nn.Conv1d(channels, hidden, 3, padding=1), nn.SiLU(), nn.Conv1d(hidden, channels, 3, padding=1)
+        )
+        self.temporal = SelfAttention(channels, heads, config.backend)
+        self.from_graph = nn.Linear(config.graph_encoder.dim, channels) if config.graph else None
+        self.cross = CrossAttention(channels, heads, config.backend) if config.graph else None
+        self.norms = nn.ModuleList(nn.LayerNorm(channels, eps=1e-6) for _ in range(3 if config.graph else 2))
+        #: Set for the time of a call.
+        self.call: _Call | None = None
+        for last in (self.paint, self.convolve[2], self.temporal.out, None if self.cross is None else self.cross.out):
+            for weights in () if last is None else last.parameters():
+                nn.init.zeros_(weights)
+
+    def hook(self, module: nn.Module, inputs: Any, output: Any) -> Any:
+        """What a layer of the image model gives, changed: an image (b f, c, h, w) or tokens (b f, n, c)."""
+        if isinstance(output, tuple):
+            return (self.hook(module, inputs, output[0]), *output[1:])
+        call = self.call
+        assert call is not None
+        height, width = output.shape[-2:] if call.cells is None else call.cells
+        order = "(b f) c h w -> b f (h w) c" if call.cells is None else "(b f) (h w) c -> b f (h w) c"
+        back = "b f (h w) c -> (b f) c h w" if call.cells is None else "b f (h w) c -> (b f) (h w) c"
+        x = self(rearrange(output, order, f=call.frames, h=height), call, (height, width))
+        return rearrange(x, back, h=height).to(output.dtype)
+
+    def forward(self, x: Tensor, call: _Call, cells: tuple[int, int]) -> Tensor:
+        """x: (batch, frames, n, channels) on a grid of `cells`; returns its shape."""
+        batch, frames, places, _ = x.shape
+        if self.paint is not None and call.painting is not None:
+            x = x + self.paint(call.painting(*cells))
+        lines = rearrange(self.norms[0](x), "b f n c -> (b n) c f")
+        x = x + rearrange(self.convolve(lines), "(b n) c f -> b f n c", b=batch)
+        lines = rearrange(self.norms[1](x), "b f n c -> (b n) f c")
+        angles = rotary(torch.arange(frames, device=x.device)[:, None], self.width)
+        x = x + rearrange(self.temporal(lines, angles), "(b n) f c -> b f n c", n=places)
+        if self.cross is not None and self.from_graph is not None and call.context is not None:
+            assert call.bias is not None
+            x = x + self.cross(self.norms[2](x), self.from_graph(call.context), call.bias)
+        return x
+
+
+class ImageVideoDenoiser(AnyDenoiser):
+    """Noisy latents, graph, layout and text in; clean latents out.
+
+    The image model works frame by frame, on its own noise levels and latents: the codec is its pipeline's own
+    autoencoder, whose standardised latents are those that diffusers scales. Before training, the video is what the
+    image model makes of each frame. Its weights are no part of this network's: they are not trained, not counted, and
+    a checkpoint names them by folder and digest.
+
+    Raises:
+        UsageError: if the image model is not there, is another than at training, or reads other text features.
+    """
+
+    config: ImageVideoConfig
+
+    def __init__(self, config: ImageVideoConfig) -> None:
+        super().__init__()
+        # Its weights are read whatever device this network is made on.
+        with torch.device("cpu"):
+            image = load_image_model(config.image_model)
+        if config.digest not in ("", image.digest):
+            raise UsageError(
+                f"image_model: {config.image_model}: another image model than the network was trained around: expected "
+                f"files of sha256 {config.digest[:16]}, found {image.digest[:16]}; put that one there"
+            )
+        null = None
+        if not config.digest:
+            null = PretrainedText(config.text_source)([""])
+            if null.shape[-1] != image.text_width:
+                raise UsageError(
+                    f"text_encoder: {config.text_source}: expected features of {image.text_width} channels, as the "
+                    f"image model reads; found {null.shape[-1]}"
+                )
+            config = replace(
+                config,
+                image_model=str(Path(config.image_model).resolve()),
+                digest=image.digest,
+                latent_channels=image.latent_channels,
+                side_multiple=image.side_multiple,
+                null_tokens=null.shape[1],
+            )
+        self.config = config
+        self.painter = LayoutPainter(config.labels.width) if config.layout else None
+        self.graph = GraphEncoder(config.graph_encoder, config.labels.width) if config.graph else None
+        self.null = nn.Parameter(torch.randn(1, 1, config.graph_encoder.dim) * 0.02) if config.graph else None
+        self.blocks = nn.ModuleList(VideoBlock(place.channels, config) for place in image.places)
+        for block, place in zip(self.blocks, image.places, strict=True):
+            place.module.register_forward_hook(block.hook)  # type: ignore[arg-type]
+        matrices = add_adapters(image.network, config.lora) if config.lora.rank else {}
+        # Names of modules have no dots.
+        self.adapters = nn.ModuleDict({name.replace(".", "/"): part for name, part in matrices.items()})
+        #: What the image model reads where there is no caption.
+        self.null_text: Tensor
+        self.register_buffer("null_text", torch.zeros(1, config.null_tokens, image.text_width))
+        if null is not None:
+            self.null_text.copy_(null)
+        self._image = image
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Any:
+        # The image model is no part of this module, but goes where it goes.
+        self._image.network._apply(fn)
+        return super()._apply(fn, recurse)
+
+    def forward(
+        self,
+        noisy: Tensor,
+        sigma: Tensor,
+        stage: Tensor,
+        low: Tensor,
+        window: Tensor,
+        condition: Conditioning,
+    ) -> Tensor:
+        """Clean latents, as noisy; see `TSAMDenoiser.forward`. `stage` and `low` are not looked at."""
+        frames, patch = noisy.shape[1], self._image.patch
+        text, seen = self._text(condition)
+        context = bias = painting = None
+        if self.graph is not None and self.null is not None:
+            context = torch.cat([self.null.expand(len(noisy), -1, -1), self.graph(condition)], 1)
+            gating = self.config.softness if self.config.interval_gating else None
+            bias = functional.pad(node_bias(condition, frames, gating), (1, 0))
+        if self.painter is not None:
+            painting = _Painting(self.painter, condition, window)
+        cells = None if patch is None else (noisy.shape[-2] // patch, noisy.shape[-1] // patch)
+        scaled, timestep, signal = self._image.schedule.scaled(noisy, sigma)
+        call = _Call(frames, cells, context, bias, painting)
+        for block in self.blocks:
+            block.call = call  # type: ignore[assignment]
+        try:
+            each = (tensor.repeat_interleave(frames, 0) for tensor in (timestep, text, seen))
+            output = self._image(scaled.flatten(0, 1), *each)
+        finally:
+            for block in self.blocks:
+                block.call = None  # type: ignore[assignment]
+        return self._image.schedule.clean(output.unflatten(0, noisy.shape[:2]), scaled, signal)
+
+    def _text(self, c: Conditioning) -> tuple[Tensor, Tensor]:
+        """Features (batch, tokens, width), the empty caption's where the text was dropped, and where there is any."""
+        features, null = c.text_features, self.null_text
+        if features.shape[-1] != null.shape[-1]:
+            raise ValueError(
+                f"image_video: expected text_features (batch, tokens, {null.shape[-1]}) from "
+                f"{self.config.text_source}, got {tuple(features.shape)}"
+            )
+        tokens = max(features.shape[1], null.shape[1])
+        features, null = (functional.pad(x, (0, 0, 0, tokens - x.shape[1])) for x in (features.to(null), null))
+        text = torch.where(c.keep_text[:, None, None], features, null)
+        return text, (text != 0).any(-1)
+
+    def save(self, directory: str | Path) -> None:
+        """Write what was trained; adapters go into a folder of peft's."""
+        apart = [name for name in self.state_dict() if name.startswith("adapters.")]
+        save_component(self, directory, apart=apart)
+        if apart:
+            matrices = {name.replace("/", "."): part for name, part in self.adapters.items()}
+            save_adapters(matrices, self.config.lora, self.config.image_model, Path(directory) / FOLDER)
+
+
+def load_image_video(directory: str | Path) -> ImageVideoDenoiser:
+    """Read what `ImageVideoDenoiser.save` wrote, with the image model that it names.
+
+    Raises:
+        UsageError: if that is not there or is another, and as `load_component`.
+    """
+    folder = Path(directory)
+    apart = {}
+    if (folder / FOLDER).is_dir():
+        apart = {f"adapters.{name.replace('.', '/')}.weight": t for name, t in load_adapters(folder / FOLDER).items()}
+    named = (read_json(folder / CONFIG_FILE).get("config") or {}).get("image_model")
+    if not Path(str(named)).is_dir():
+        raise UsageError(
+            f"{folder / CONFIG_FILE}: image_model: {named}: no such folder; put the image model that the network was "
+            "trained around there, or name its folder here"
+        )
+    return load_component(ImageVideoDenoiser, ImageVideoConfig, folder, apart)
+
+
+class _Painting:
+    """The layout on grids of several sizes, each painted once."""
+
+    def __init__(self, painter: LayoutPainter, condition: Conditioning, window: Tensor) -> None:
+        self._painter, self._condition, self._window = painter, condition, window
+        self._painted: dict[tuple[int, int], Tensor] = {}
+
+    def __call__(self, height: int, width: int) -> Tensor:
+        if (height, width) not in self._painted:
+            painted = self._painter(self._condition, height, width, self._window)
+            self._painted[height, width] = rearrange(painted, "b f c h w -> b f (h w) c")
+        return self._painted[height, width]

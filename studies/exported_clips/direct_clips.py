@@ -26,11 +26,14 @@ class DirectClips(TabletopClips):
         split: of the clips, train or validation.
         cache: see `TabletopClips`.
         clips: of the training split. validation_clips: of the validation split.
+        parsed: graphs and boxes are those of the shards, of which only the frames are left out.
     """
 
-    def __init__(self, shards: ShardSet, split: str, cache: str, clips: int, validation_clips: int) -> None:
+    def __init__(
+        self, shards: ShardSet, split: str, cache: str, clips: int, validation_clips: int, parsed: bool = False
+    ) -> None:
         super().__init__(cache, clips, 0.0, validation_clips, drop_assumed=1.0, workers=1)
-        self._shards, self._split = shards, split
+        self._shards, self._split, self._parsed = shards, split, parsed
 
     def bind(self, codec_source: str, codec: AnyCodec, stages: tuple[int, ...], frames: int, seed: int) -> None:
         super().bind(codec_source, codec, stages, frames, seed)
@@ -44,7 +47,11 @@ class DirectClips(TabletopClips):
         chosen = self._shards.batch_at(step, self._seed, batch_size)
         places = self._clips.index[stage]
         drawn = self._clips.get([places[clip_seed(self._shards.keys[int(i)])] for i in chosen])
-        drawn.layouts = [layout and as_annotated(layout) for layout in drawn.layouts]
+        if self._parsed:
+            samples = [self._shards[int(i)] for i in chosen]
+            drawn.graphs, drawn.layouts = [s.graph for s in samples], [s.layout for s in samples]
+        else:
+            drawn.layouts = [layout and as_annotated(layout) for layout in drawn.layouts]
         return drawn
 
     def varied(self, graphs: list[SceneGraph], rng: np.random.Generator) -> list[SceneGraph]:

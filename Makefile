@@ -30,7 +30,7 @@ demo: install  ## a video from a sentence: make demo PROMPT="..." SEED=0
 	@rm -rf $(DEMO)
 	$(BIN)/mov-ai generate "$$PROMPT" --seed "$$SEED" --out $(DEMO) --boxes
 
-demo-real: install  ## fifteen real videos, from a folder to a pipeline: MOV_AI_DATA=DIR make demo-real [SIZE=64] (hours; 64: 15 minutes)
+demo-real: install  ## fifteen real videos, from a folder to a pipeline: MOV_AI_DATA=DIR make demo-real [SIZE=64] (an hour)
 	@test -n "$$MOV_AI_DATA" || { echo "set MOV_AI_DATA to a folder with real_clips and taef2" >&2; exit 2; }
 	$(BIN)/python -m studies.real_clips.study --data "$$MOV_AI_DATA" --size $(SIZE)
 

@@ -27,7 +27,7 @@ from studies.real_clips.memory import RealClip, load_clips, nearest
 
 #: The shortest clip lasts 1.07 s.
 FRAMES, FPS = 16, 15.0
-#: Training steps by size; those of 128 take two cores up to three hours, those of 64 a quarter of an hour.
+#: Training steps by size; those of 128 take an hour of one core, those of 64 a sixth of it.
 STEPS = {64: 1000, 128: 1600}
 #: Captions that no clip has, each with the clip whose caption it was.
 EDITED = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -120,10 +120,38 @@ class VerbBlock(Lexicon):
     passive: bool = False
 
 
+class MeetingBlock(Lexicon):
+    """How a meeting of two things is worded.
+
+    Attributes:
+        weight: how often.
+        verbs: of its subject.
+        tails: what follows the verb: "B" is the other thing, "it" the subject, {side} and {other} where to and where
+            from, {where} "behind" or "in front of".
+        direction: what the tails say of it.
+        passive: whether the one to whom it is done is the subject.
+        role: of the other thing: patient, location (as the tail's first words say), or none: it is only related.
+        relation: of the subject to the other thing, or "B on it" for the other way round.
+    """
+
+    weight: float
+    verbs: Words
+    tails: Words
+    direction: str | None = None
+    passive: bool = False
+    role: Literal["patient", "location", "none"] = "patient"
+    relation: str | None = None
+
+
 class TabletopWords(Lexicon):
-    """`tabletop.yaml`: how the embedded world's motions and counts are worded."""
+    """`tabletop.yaml`: how the embedded world's motions, meetings, views and counts are worded."""
 
     motions: dict[str, tuple[tuple[VerbBlock, ...], ...]]
+    meetings: dict[str, tuple[MeetingBlock, ...]]
+    #: How one thing on top of another is worded; moves of the camera; changes of the light.
+    on_top: Words
+    camera: WordsByClass
+    light_changes: WordsByClass
     gradual_manners: Words
     sudden_manners: Words
     counts: dict[int, Words]

@@ -32,6 +32,7 @@ from mov_ai.worlds.tabletop.completion import gold_graph, without_assumed
 from mov_ai.worlds.tabletop.held_out import with_seen_words
 from mov_ai.worlds.tabletop.render import render
 from mov_ai.worlds.tabletop.scene import FRAMES, Scene, States, simulate
+from mov_ai.worlds.tabletop.variation import PLAIN, WorldVariation
 from mov_ai.worlds.tabletop.world import caption_and_layout, gold_layout
 
 CHUNK = 50
@@ -41,7 +42,13 @@ MARGIN = 16
 
 
 def make_sample(
-    codec: AnyCodec, seed: int, split: str, stage: int, stages: tuple[int, ...] = STAGES, frames: int = FRAMES
+    codec: AnyCodec,
+    seed: int,
+    split: str,
+    stage: int,
+    stages: tuple[int, ...] = STAGES,
+    frames: int = FRAMES,
+    variation: WorldVariation = PLAIN,
 ) -> LatentSample:
     """Render and encode clip `seed` at a stage: whole at the first, around a random object later on.
 
@@ -50,8 +57,9 @@ def make_sample(
         seed, split: of the clip.
         stage: index into `stages`, sides of the square videos in pixels.
         frames: of the video.
+        variation: of the world's clips.
     """
-    scene, caption, _ = caption_and_layout(seed, split)
+    scene, caption, _ = caption_and_layout(seed, split, variation)
     states = simulate(scene, frames)
     layout = gold_layout(scene, states, caption)
     rng = np.random.default_rng([seed, stage])
@@ -108,6 +116,7 @@ class LatentCache:
         late: share of the clips that also give a sample at each later stage.
         stages: sides of the stages' square videos in pixels, each a multiple of the one before.
         frames: of every video.
+        variation: of the world's clips.
     """
 
     def __init__(
@@ -120,13 +129,14 @@ class LatentCache:
         late: float,
         stages: tuple[int, ...] = STAGES,
         frames: int = FRAMES,
+        variation: WorldVariation = PLAIN,
     ) -> None:
         if any(large % small for small, large in itertools.pairwise(stages)) or stages[0] % factor:
             raise UsageError(
                 f"stages: expected sizes that are multiples of {factor} and of the size before; found {list(stages)}"
             )
         self.directory, self.codec, self.split, self.clips, self.late = directory, codec, split, clips, late
-        self.stages, self.frames = tuple(stages), frames
+        self.stages, self.frames, self.variation = tuple(stages), frames, variation
         self._open: dict[int, tuple[dict[str, Tensor], list[tuple[SceneGraph, Layout]]]] = {}
         #: (chunk, row) of every sample, by stage.
         self.index: list[list[tuple[int, int]]] = [[] for _ in self.stages]
@@ -184,7 +194,10 @@ def _make_chunk(cache: LatentCache, chunk: int) -> None:
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
         draws = np.random.default_rng([seed, 99]).random(len(later))
         stages = [0, *(stage for stage in later if draws[stage - 1] < cache.late)]
-        samples += [make_sample(codec, seed, cache.split, stage, cache.stages, cache.frames) for stage in stages]
+        samples += [
+            make_sample(codec, seed, cache.split, stage, cache.stages, cache.frames, cache.variation)
+            for stage in stages
+        ]
     write_chunk(cache.path(chunk), join(samples), cache.split, chunk)
 
 
@@ -209,6 +222,7 @@ class TabletopClips(ClipSource):
         validation_clips: clips of the validation split.
         drop_assumed: how often a graph is left as it was said, without what the world completes.
         workers: processes that encode clips.
+        variation: what clips may show beyond the plain ones; nothing if None.
     """
 
     about = """Trained on clips of the embedded world's training split, which this
@@ -223,7 +237,9 @@ repository renders and describes itself; no other data. It never saw the shape a
         validation_clips: int = 50,
         drop_assumed: float = 0.1,
         workers: int = 2,
+        variation: WorldVariation | None = None,
     ) -> None:
+        self.variation = variation or PLAIN
         self.cache, self.clips, self.late, self.validation_clips = cache, clips, late, validation_clips
         self.drop_assumed, self.workers = drop_assumed, workers
 
@@ -233,10 +249,14 @@ repository renders and describes itself; no other data. It never saw the shape a
         for _, weights in sorted(codec.state_dict().items()):
             digest.update(weights.numpy().tobytes())
         folder = Path(self.cache) / "-".join(
-            [f"{digest.hexdigest()[:12]}_{self.late:g}", *(str(n) for n in (*stages, frames))]
+            [
+                f"{digest.hexdigest()[:12]}_{self.late:g}",
+                *(str(n) for n in (*stages, frames)),
+                *([self.variation.name] if self.variation.name else []),
+            ]
         )
         self._train, self._validation = (
-            LatentCache(folder, codec_source, codec.factor, split, clips, self.late, stages, frames)
+            LatentCache(folder, codec_source, codec.factor, split, clips, self.late, stages, frames, self.variation)
             for split, clips in (("train", self.clips), ("validation", self.validation_clips))
         )
 

@@ -24,10 +24,10 @@ def describe(scene: Scene, rng: np.random.Generator, split: str) -> Caption:
     """
     if split not in SPLITS:
         raise ValueError(f"split: expected one of {', '.join(SPLITS)}; found {split!r}")
-    return _SceneTeller(scene, rng, split).write()
+    return SceneTeller(scene, rng, split).write()
 
 
-class _SceneTeller(SceneWords):
+class SceneTeller(SceneWords):
     """Tells one scene; `pieces` grows in the order of the text."""
 
     def __init__(self, scene: Scene, rng: np.random.Generator, split: str) -> None:
@@ -52,28 +52,28 @@ class _SceneTeller(SceneWords):
             opened += ready if self.chance(0.7) else ready[:1]
         opened = [opened[int(i)] for i in self.rng.permutation(len(opened))]
         in_opening = relation is not None and ends <= set(opened)
-        place, light_sentence = self._place_and_light()
+        place, light_sentence = self.place_and_light()
         late = bool(opened) and not in_opening and bool(self.steps)
         late = late and self.chance(0.12) and set(opened) == set(idle)
         if opened and not late:
             where = place if self.chance(0.85) or not self.steps else []
             place = [] if where else place
-            self._sentence(self._opening(opened, relation if in_opening else None, where))
+            self.sentence(self.opening(opened, relation if in_opening else None, where))
         elif relation is not None and not in_opening and self.chance(0.3) and not appearing & ends:
-            self._sentence(self._opening([relation[0], relation[2]], relation, place))
+            self.sentence(self.opening([relation[0], relation[2]], relation, place))
             place, in_opening = [], True
         if relation is not None and not in_opening:
             if self.mentioned:
-                self._sentence(self.related(relation, be(self.plural([relation[0]]))))
+                self.sentence(self.related(relation, be(self.plural([relation[0]]))))
             else:
                 self.open_relation = relation
         if self.steps:
-            self._tell(place)
+            self.tell(place)
         if late:
-            self._sentence([*say("there is also"), *self.listed(opened)])
+            self.sentence([*say("there is also"), *self.listed(opened)])
         if light_sentence:
-            self._sentence(light_sentence)
-        return self.caption(self.pieces, self._held_relations())
+            self.sentence(light_sentence)
+        return self.caption(self.pieces, self.held_relations())
 
     def _worded_relation(self) -> Relation | None:
         """The scene's relation, from either side."""
@@ -82,7 +82,7 @@ class _SceneTeller(SceneWords):
         i, label, j = self.scene.relations[0]
         return (j, INVERSE_SPATIAL[label], i) if self.chance(0.35) else (i, label, j)
 
-    def _held_relations(self) -> list[tuple[int, str, int, tuple[float, float]]]:
+    def held_relations(self) -> list[tuple[int, str, int, tuple[float, float]]]:
         """The relation that the text says, and until when it holds."""
         if self.relation is None:
             return []
@@ -91,12 +91,12 @@ class _SceneTeller(SceneWords):
         end = relation_end([move.interval for move in moves])
         return [(i, label, j, (0.0, end))]
 
-    def _sentence(self, pieces: list[Piece]) -> None:
+    def sentence(self, pieces: list[Piece]) -> None:
         self.pieces += [*say("." if self.pieces else ""), *pieces]
 
     # -- what there is -------------------------------------------------------------------------------------------------
 
-    def _place_and_light(self) -> tuple[list[Piece], list[Piece]]:
+    def place_and_light(self) -> tuple[list[Piece], list[Piece]]:
         """Words for place and light that go into a sentence, and a sentence about the light."""
         setting = self.scene.setting != "floor" or self.chance(0.15)
         light = self.scene.light != "left" or self.chance(0.15)
@@ -108,7 +108,7 @@ class _SceneTeller(SceneWords):
         lit = self.light_phrase()
         return [*place, *say("," if place and self.chance(0.5) else ""), *lit], []
 
-    def _opening(self, things: list[int], relation: Relation | None, place: list[Piece]) -> list[Piece]:
+    def opening(self, things: list[int], relation: Relation | None, place: list[Piece]) -> list[Piece]:
         """A sentence that says what there is, without an event."""
         past = self.tense == "past"
         see, scene_with = "we saw" if past else "we see", ("a scene with", "a video of")
@@ -150,7 +150,7 @@ class _SceneTeller(SceneWords):
 
     # -- what happens --------------------------------------------------------------------------------------------------
 
-    def _tell(self, place: list[Piece]) -> None:
+    def tell(self, place: list[Piece]) -> None:
         """All events in order; the place goes with the first sentence."""
         started = bool(self.pieces)
         pieces: list[Piece] = []
@@ -175,7 +175,7 @@ class _SceneTeller(SceneWords):
             step = 1
         if len(self.steps) == step:
             pieces, place = [*pieces, *place], []
-        self._sentence(pieces)
+        self.sentence(pieces)
         while step < len(self.steps):
             step, place = self._continue(step, numbered, place), []
 
@@ -300,10 +300,10 @@ class _SceneTeller(SceneWords):
             # "It then turns blue": the word stands between subject and verb.
             subjects = self.listed(events[0].subjects)
             word = self.pick(("then", "then", "finally" if last else "then"))
-            self._sentence([*subjects, *say(word), *self.verb_phrase(events[0], tense)])
+            self.sentence([*subjects, *say(word), *self.verb_phrase(events[0], tense)])
             self.salient = list(events[0].subjects)
         elif form == "bare":
-            self._sentence(self._step(step, tense))
+            self.sentence(self._step(step, tense))
         else:
             comma = self.chance(0.7)
-            self._sentence([*say(self.pick(words), "," if comma else ""), *self._step(step, tense)])
+            self.sentence([*say(self.pick(words), "," if comma else ""), *self._step(step, tense)])

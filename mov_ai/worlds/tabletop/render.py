@@ -6,7 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mov_ai.graph.time import frame_times
 from mov_ai.worlds.tabletop.scene import EXTENT, Scene, States, camera_axes, project, simulate
+from mov_ai.worlds.tabletop.soft_shadows import soft_light
+from mov_ai.worlds.tabletop.variation import VariedScene, frame_states, snapshot
 
 #: Direction towards the light (x right, y up, z away), by name.
 _LIGHT = {"left": (-0.55, 0.85, -0.50), "right": (0.55, 0.85, -0.50), "above": (0.05, 1.0, -0.12)}
@@ -39,6 +42,13 @@ def render(
     states = simulate(scene) if states is None else states
     picked = np.arange(states.radius.shape[0]) if frames is None else np.asarray(frames)
     top, left, rows, columns = crop or (0, 0, height, width)
+    if isinstance(scene, VariedScene) and not scene.still:
+        # A still scene of each frame: camera and light differ, and with them all that is worked out once for a clip.
+        times = frame_times(states.radius.shape[0])
+        stills = [
+            render(snapshot(scene, float(times[f])), height, width, crop, np.array([f]), device, states) for f in picked
+        ]
+        return torch.cat([video for video, _ in stills]), torch.cat([masks for _, masks in stills])
     caster = _Caster(scene, states, picked, (height, width), (top, left, rows, columns), torch.device(device))
     return caster.run()
 
@@ -56,13 +66,7 @@ class _Caster:
         device: torch.device,
     ) -> None:
         self.scene, self.size, self.window, self.device = scene, size, window, device
-        self.states = States(
-            states.position[picked],
-            states.radius[picked],
-            states.yaw[picked],
-            states.color[picked],
-            states.visible[picked],
-        )
+        self.states = frame_states(states, picked)
         self.frames = len(picked)
         origin, right, up, forward = camera_axes(scene.camera)
         self.origin = origin
@@ -94,10 +98,13 @@ class _Caster:
         # Soft floor: far rays fade into the background, which also hides the horizon.
         distance = nearest.clamp(max=40.0)
         point = torch.tensor(self.origin, dtype=torch.float32, device=self.device) + self.ray * distance[..., None]
-        lit = self._shadow(point, normal)
+        soft = isinstance(self.scene, VariedScene) and self.scene.soft_shadows
+        lit, unblocked = self._soft_light(point, normal, masks) if soft else (self._shadow(point, normal), None)
         light = torch.tensor(self.light, dtype=torch.float32, device=self.device)
         diffuse = (normal * light).sum(-1).clamp(min=0) * lit
         sky_share = 0.75 + 0.25 * normal[..., 1]
+        if unblocked is not None:
+            sky_share = sky_share * unblocked
         color = albedo * (ambient * sky_share + sun * diffuse)[..., None]
         half = light - self.ray
         half = half / half.norm(dim=-1, keepdim=True)
@@ -109,6 +116,8 @@ class _Caster:
         fade = ((distance - 7.5) / 7.0).clamp(0, 1)
         fade = (fade * fade * (3 - 2 * fade) * ~is_object)[..., None]
         color = color * (1 - fade) + torch.tensor(sky, device=self.device) * fade
+        if isinstance(self.scene, VariedScene) and self.scene.brightness != 1:
+            color = color * self.scene.brightness
         encoded = color.clamp(0, 1) ** (1 / 2.2)
         return (encoded * 255).round().to(torch.uint8), masks
 
@@ -150,6 +159,29 @@ class _Caster:
             distance, _ = self._intersect(k, start[:, rows, columns], toward, False)
             lit[:, rows, columns] *= (distance >= _FAR).float()
         return lit
+
+    def _soft_light(self, point: Tensor, normal: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+        """Shares of the lamp and of the sky that reach each point, 0 to 1; each (F, rows, columns)."""
+        lit, unblocked = (torch.ones(point.shape[:-1], device=self.device) for _ in range(2))
+        for k in range(len(self.scene.instances)):
+            corners = self._corners(k)
+            if not corners.size:
+                continue
+            middle = corners.mean(1, keepdims=True)
+            # Wider than the body: soft edges, and the floor around it that it keeps the sky from.
+            around = middle + (corners - middle) * [2.4, 1.0, 2.4]
+            around[..., 1] = np.maximum(around[..., 1], 0)
+            dropped = middle + (corners - middle) * 1.5
+            dropped = dropped - self.light * (dropped[..., 1:2] / self.light[1])
+            area = self._area(np.concatenate([around, around * [1, 0, 1], dropped], 1))
+            if area is None:
+                continue
+            rows, columns = area
+            near = [values[:, rows, columns] for values in (point, normal, masks)]
+            shade = soft_light(near[0], near[1], near[2], self.scene, self.states, k, self.light)
+            lit[:, rows, columns] *= shade[0]
+            unblocked[:, rows, columns] *= shade[1]
+        return lit, unblocked
 
     def _corners(self, k: int) -> np.ndarray:
         """Corners of the object's bounding box in every frame where it is visible; (F', 8, 3)."""

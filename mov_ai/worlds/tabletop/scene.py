@@ -233,22 +233,28 @@ EXTENT: dict[str, tuple[float, float]] = {
 _POINTS = {shape: _unit_points(shape) for shape in SHAPES}
 
 
+def outline_points(scene: Scene, states: States, k: int) -> np.ndarray:
+    """Points in the world whose projections span instance k's outline in every frame; (F, P, 3)."""
+    unit = _POINTS[scene.things[scene.instances[k].thing].shape]
+    frames = len(states.radius)
+    cos, sin = np.cos(states.yaw[:, k, None]), np.sin(states.yaw[:, k, None])
+    turned = np.stack(
+        [
+            cos * unit[:, 0] + sin * unit[:, 2],
+            np.broadcast_to(unit[:, 1], (frames, len(unit))),
+            -sin * unit[:, 0] + cos * unit[:, 2],
+        ],
+        -1,
+    )
+    return turned * states.radius[:, k, None, None] + states.position[:, k, None]
+
+
 def boxes(scene: Scene, states: States) -> np.ndarray:
     """The gold layout: (K, F, 6), columns as `mov_ai.graph.BOX_FIELDS`; visibility is 0 where the object is absent."""
     frames, count = states.radius.shape
     result = np.zeros((count, frames, 6), dtype=np.float32)
-    for k, instance in enumerate(scene.instances):
-        unit = _POINTS[scene.things[instance.thing].shape]
-        cos, sin = np.cos(states.yaw[:, k, None]), np.sin(states.yaw[:, k, None])
-        turned = np.stack(
-            [
-                cos * unit[:, 0] + sin * unit[:, 2],
-                np.broadcast_to(unit[:, 1], (frames, len(unit))),
-                -sin * unit[:, 0] + cos * unit[:, 2],
-            ],
-            -1,
-        )
-        world = turned * states.radius[:, k, None, None] + states.position[:, k, None]
+    for k in range(count):
+        world = outline_points(scene, states, k)
         flat, depth = project(world, scene.camera)
         low, high = flat.min(1), flat.max(1)
         inside = np.clip(high, 0, 1) - np.clip(low, 0, 1)
@@ -285,11 +291,7 @@ def _allowed(shape: str, color: str, split: str) -> bool:
 
 def _place(rng: np.random.Generator, things: tuple[Thing, ...], actions: tuple[Action, ...]) -> Scene:
     """Put the things somewhere, with a camera, a setting and a light; not yet checked."""
-    camera = Camera(
-        (float(rng.uniform(-0.25, 0.25)), 3.3 + float(rng.uniform(-0.12, 0.12)), -6.2), (0.0, 0.62, 0.0), 0.37
-    )
-    setting = str(rng.choice(list(SETTINGS), p=[0.7, 0.18, 0.12]))
-    light = str(rng.choice(list(LIGHTS), p=[0.76, 0.14, 0.10]))
+    camera, setting, light = _sample_camera(rng), *_sample_surroundings(rng)
     instances = []
     for index, thing in enumerate(things):
         vertical = next((a for a in actions if a.thing == index and a.motion in ("fall", "rise", "jump")), None)
@@ -297,8 +299,29 @@ def _place(rng: np.random.Generator, things: tuple[Thing, ...], actions: tuple[A
         yaw = float(rng.uniform(-0.6, 0.6)) + np.pi / 5
         for _ in range(thing.count):
             instances.append(Instance(index, float(rng.uniform(-1.8, 1.8)), float(rng.uniform(-1.9, 1.9)), height, yaw))
-    jitter = (float(rng.uniform(-0.12, 0.12)), float(rng.uniform(-0.08, 0.08)))
+    jitter = _sample_jitter(rng)
     return Scene(things, tuple(instances), actions, (), setting, light, camera, jitter)
+
+
+def sample_view(rng: np.random.Generator) -> tuple[str, str, Camera, tuple[float, float]]:
+    """A setting, a light, a camera, and how far the light is off its usual place."""
+    camera, surroundings = _sample_camera(rng), _sample_surroundings(rng)
+    return (*surroundings, camera, _sample_jitter(rng))
+
+
+def _sample_camera(rng: np.random.Generator) -> Camera:
+    eye = (float(rng.uniform(-0.25, 0.25)), 3.3 + float(rng.uniform(-0.12, 0.12)), -6.2)
+    return Camera(eye, (0.0, 0.62, 0.0), 0.37)
+
+
+def _sample_surroundings(rng: np.random.Generator) -> tuple[str, str]:
+    """Setting and light."""
+    setting = str(rng.choice(list(SETTINGS), p=[0.7, 0.18, 0.12]))
+    return setting, str(rng.choice(list(LIGHTS), p=[0.76, 0.14, 0.10]))
+
+
+def _sample_jitter(rng: np.random.Generator) -> tuple[float, float]:
+    return float(rng.uniform(-0.12, 0.12)), float(rng.uniform(-0.08, 0.08))
 
 
 def _propose_things(rng: np.random.Generator, split: str, number: int) -> tuple[Thing, ...]:

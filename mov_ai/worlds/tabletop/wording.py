@@ -53,7 +53,7 @@ def _wordings(groups: tuple[tuple[VerbBlock, ...], ...], motion: str) -> list[li
     ]
 
 
-_WORDINGS = {motion: _wordings(groups, motion) for motion, groups in WORDS.motions.items()}
+WORDINGS = {motion: _wordings(groups, motion) for motion, groups in WORDS.motions.items()}
 
 
 @dataclass
@@ -87,7 +87,7 @@ class SceneWords(Realiser):
         self.forms: list[str] = []
         for index in range(len(scene.things)):
             self.actors.append(self._actor(index))
-        self.steps = self._steps()
+        self.steps = self.group(scene.actions)
 
     @property
     def finite_tense(self) -> str:
@@ -119,10 +119,10 @@ class SceneWords(Realiser):
         pronoun = "plural" if thing.count > 1 else "thing"
         return Actor(noun, "thing", pronoun, thing.count, number, [(k, looks[k]) for k in order if k in looks])
 
-    def _steps(self) -> list[list[Motion]]:
+    def group(self, scene_actions: Sequence[Action]) -> list[list[Motion]]:
         """Steps in order; two things that do the same at the same time may share one clause."""
         steps: dict[tuple[float, float], list[Action]] = {}
-        for action in self.scene.actions:
+        for action in scene_actions:
             steps.setdefault(action.interval, []).append(action)
         result = []
         for interval in sorted(steps):
@@ -227,7 +227,7 @@ class SceneWords(Realiser):
     def choose_words(self, event: Event) -> None:
         """Choose the verb of a motion."""
         assert isinstance(event, Motion)
-        verb = self.pick(self.pick(_WORDINGS[event.motion]))
+        verb = self.pick(self.pick(WORDINGS[event.motion]))
         event.lemma, event.particle, event.direction, event.passive = (
             verb.lemma,
             verb.tail,

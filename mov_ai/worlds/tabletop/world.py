@@ -15,7 +15,9 @@ from mov_ai.graph import Layout, Track
 from mov_ai.graph.files import write_json
 from mov_ai.worlds.tabletop.grammar import describe
 from mov_ai.worlds.tabletop.render import render
-from mov_ai.worlds.tabletop.scene import FRAMES, Scene, States, boxes, sample_scene, simulate, split_seed
+from mov_ai.worlds.tabletop.scene import FRAMES, Scene, States, sample_scene, simulate, split_seed
+from mov_ai.worlds.tabletop.variation import PLAIN, WorldVariation, seen_boxes
+from mov_ai.worlds.tabletop.varied_clips import varied_scene
 
 FPS = 8
 #: Raise it with every change of what a seed shows: cached clips are then rendered again.
@@ -48,7 +50,7 @@ class Clip:
 def gold_layout(scene: Scene, states: States, caption: Caption) -> Layout:
     """The box tracks of a scene, one per instance, with the ids of the caption's entity nodes."""
     tracks, instances_seen = [], [0] * len(scene.things)
-    for instance, box in zip(scene.instances, boxes(scene, states), strict=True):
+    for instance, box in zip(scene.instances, seen_boxes(scene, states), strict=True):
         entity = caption.things[instance.thing]
         label = caption.graph.node(entity).label
         tracks.append(Track(entity, box, instances_seen[instance.thing], label))
@@ -56,11 +58,16 @@ def gold_layout(scene: Scene, states: States, caption: Caption) -> Layout:
     return Layout(states.radius.shape[0], tracks)
 
 
-def caption_and_layout(seed: int, split: str = "train") -> tuple[Scene, Caption, Layout]:
+def caption_and_layout(
+    seed: int, split: str = "train", variation: WorldVariation = PLAIN
+) -> tuple[Scene, Caption, Layout]:
     """Everything about a clip but its pixels, in a few milliseconds; the same as in `sample_clip`."""
-    rng = split_seed(split, seed)
-    scene = sample_scene(rng, split)
-    caption = describe(scene, rng, split)
+    if variation == PLAIN:
+        rng = split_seed(split, seed)
+        scene = sample_scene(rng, split)
+        caption = describe(scene, rng, split)
+    else:
+        scene, caption = varied_scene(seed, split, variation)
     return scene, caption, gold_layout(scene, simulate(scene), caption)
 
 
@@ -71,6 +78,7 @@ def sample_clip(
     crop: tuple[int, int, int, int] | None = None,
     frames: np.ndarray | None = None,
     device: torch.device | str = "cpu",
+    variation: WorldVariation = PLAIN,
 ) -> Clip:
     """Draw a clip; the same seed gives the same clip on every machine.
 
@@ -78,8 +86,9 @@ def sample_clip(
         size: height and width of a whole frame in pixels.
         crop: (top, left, height, width) in pixels: only this window is rendered.
         frames: indices of the frames to render; all if None. The layout always covers all of them.
+        variation: what the clip may show beyond the plain ones.
     """
-    scene, caption, layout = caption_and_layout(seed, split)
+    scene, caption, layout = caption_and_layout(seed, split, variation)
     states = simulate(scene)
     video, masks = render(scene, size, size, crop=crop, frames=frames, device=device, states=states)
     return Clip(seed, split, scene, states, caption, video, masks, layout)

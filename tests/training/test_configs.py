@@ -26,6 +26,7 @@ from mov_ai.training.losses import LossWeights
 from mov_ai.training.objective import Objective
 from mov_ai.training.objectives.debug import DebugObjective
 from mov_ai.training.settings import TrainerConfig
+from mov_ai.worlds.tabletop.variation import PLAIN
 from tests.models.preset_networks import load_preset
 
 CONF = config_directory()
@@ -117,6 +118,16 @@ def test_every_option_of_a_group_composes(group: str) -> None:
     for path in sorted((CONF / group).glob("*.yaml")):
         config = composed("experiment=tiny/denoiser", f"{group}={path.stem}")
         OmegaConf.to_container(config[group], resolve=True, throw_on_missing=True)
+
+
+def test_the_varied_world_differs_from_the_plain_one() -> None:
+    plain, varied = (
+        instantiate(composed("experiment=tiny/denoiser", f"data={name}").data)
+        for name in ("tabletop", "tabletop_varied")
+    )
+    assert plain.variation == PLAIN
+    assert varied.variation.interactions > 0
+    assert varied.variation.camera_moves == varied.variation.light_changes == 0
 
 
 def test_a_larger_denoiser_needs_a_codec_of_its_size() -> None:

@@ -48,7 +48,8 @@ class Buckets:
         """
 
         def distance(size: tuple[int, int]) -> float:
-            return abs(math.log((size[1] / size[0]) / (width / height)))
+            # Rounded, so that of two sizes that are equally near the first is taken: 4:3 lies between 1:1 and 16:9.
+            return round(abs(math.log((size[1] / size[0]) / (width / height))), 9)
 
         chosen = min(self.sizes, key=distance)
         times = max(chosen[0] / height, chosen[1] / width)

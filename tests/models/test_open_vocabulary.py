@@ -121,7 +121,6 @@ WORDS = {
 }
 #: Words of the world that stand in these files for another reason: as English directions, which every graph may hold.
 ALLOWED = {
-    "labels/relations.py": {"toward", "away"},
     "parser/lemmas.py": {"toward", "away"},
     "parser/network.py": {"toward", "away"},
 }

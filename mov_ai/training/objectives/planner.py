@@ -36,6 +36,7 @@ from mov_ai.worlds.tabletop.held_out import with_seen_words
 from mov_ai.worlds.tabletop.layout_rules import score, world_positions
 from mov_ai.worlds.tabletop.motions import motion_of, movers
 from mov_ai.worlds.tabletop.scene import FRAMES, MAX_INSTANCES, Scene, simulate
+from mov_ai.worlds.tabletop.variation import VariedScene, WorldVariation
 from mov_ai.worlds.tabletop.world import caption_and_layout, gold_layout
 
 #: Scenes in a file of the pool, and how often each training scene is told again with other intervals.
@@ -65,7 +66,9 @@ def retime(scene: Scene, caption: Caption, rng: np.random.Generator) -> tuple[Sc
 
     Time is stretched piecewise, so nothing collides that did not before. None if an interval would be too short.
     """
-    steps = sorted({action.interval for action in scene.actions})
+    meeting = scene.meeting if isinstance(scene, VariedScene) else None
+    met = meeting.actions if meeting else 0
+    steps = sorted({a.interval for a in scene.actions[met:]} | ({meeting.interval} if meeting else set()))
     cuts = np.sort(rng.uniform(0, 1, 2 * len(steps)))
     if rng.random() < 0.6:
         # One step begins where the one before ends; else there is a pause between them.
@@ -86,18 +89,27 @@ def retime(scene: Scene, caption: Caption, rng: np.random.Generator) -> tuple[Sc
         start, end = (t if t in (0, 1) else float(np.interp(t, *knots)) for t in interval)
         return start, max(end, start + 1e-3)
 
-    actions = tuple(replace(action, interval=new[action.interval]) for action in scene.actions)
+    actions = tuple(replace(action, interval=new[action.interval]) for action in scene.actions[met:])
+    if meeting is not None:
+        # What belongs to a meeting keeps its share of it: what is pushed starts at the contact.
+        told = [tuple(np.interp(a.interval, meeting.interval, new[meeting.interval])) for a in scene.actions[:met]]
+        parts = zip(scene.actions[:met], told, strict=True)
+        actions = (*(replace(a, interval=(float(start), float(end))) for a, (start, end) in parts), *actions)
     graph = caption.graph
     nodes = [replace(n, interval=moved(n.interval)) if n.type == "event" else n for n in graph.nodes]
     edges = [replace(e, interval=moved(e.interval)) if e.type == "spatial" else e for e in graph.edges]
     return replace(scene, actions=actions), SceneGraph(graph.caption, nodes, edges)
 
 
-def draw_chunk(split: str, chunk: int) -> dict[str, np.ndarray]:
-    """The scenes from `chunk * CHUNK` on: graphs as JSON, boxes in the order of `drawn_entities`, and their number."""
+def draw_chunk(split: str, chunk: int, interactions: float = 0.0) -> dict[str, np.ndarray]:
+    """The scenes from `chunk * CHUNK` on: graphs as JSON, boxes in the order of `drawn_entities`, and their number.
+
+    `interactions`: share of the scenes in which two things meet.
+    """
+    variation = WorldVariation(interactions=interactions)
     graphs, tracks, counts = [], [], []
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
-        scene, caption, layout = caption_and_layout(seed, split)
+        scene, caption, layout = caption_and_layout(seed, split, variation)
         rng = np.random.default_rng([seed, 7])
         tellings = [(caption.graph, layout)]
         while split == "train" and len(tellings) <= RETIMED:
@@ -160,6 +172,7 @@ class PlannerObjective(Objective):
             a verb that means nothing.
         blur: how often a label's vector is blurred, see `mov_ai.training.label_noise`.
         known_share: share of the samples in which some boxes are given.
+        interactions: share of the scenes in which two things meet; their pool lies beside that of the plain ones.
         model: sizes of the network.
     """
 
@@ -177,7 +190,10 @@ class PlannerObjective(Objective):
         blur: float = 0.5,
         known_share: float = 0.3,
         model: PlannerConfig | None = None,
+        interactions: float = 0.0,
     ) -> None:
+        # Refuses what is no share.
+        self.interactions = WorldVariation(interactions=interactions).interactions
         self.seed, self.batch_size, self.cache = seed, batch_size, Path(cache)
         self.counts = {"train": scenes, "validation": validation_scenes, "test": test_scenes}
         self.drop_entity, self.drop_attribute, self.drop_event = drop_entity, drop_attribute, drop_event
@@ -197,12 +213,13 @@ class PlannerObjective(Objective):
         return {**super().config(), "scenes": self.counts["train"], "known_share": self.known_share}
 
     def _chunks(self, split: str) -> list[Path]:
-        return [self.cache / f"{split}_{chunk:05d}.npz" for chunk in range(-(-self.counts[split] // CHUNK))]
+        folder = self.cache / f"interactions_{self.interactions:g}" if self.interactions else self.cache
+        return [folder / f"{split}_{chunk:05d}.npz" for chunk in range(-(-self.counts[split] // CHUNK))]
 
     def tellings(self, split: str) -> Iterator[tuple[SceneGraph, Layout]]:
         """The graphs and gold layouts of a split of the pool; what is not in the cache is drawn."""
         for chunk, path in enumerate(self._chunks(split)):
-            arrays = cached_arrays(path, partial(draw_chunk, split, chunk))
+            arrays = cached_arrays(path, partial(draw_chunk, split, chunk, self.interactions))
             first = 0
             for text, count in zip(arrays["graphs"].tolist(), arrays["counts"].tolist(), strict=True):
                 graph = SceneGraph.from_dict(json.loads(text))
@@ -215,7 +232,7 @@ class PlannerObjective(Objective):
         every = [(path, split, chunk) for split in self.counts for chunk, path in enumerate(self._chunks(split))]
         for done, (path, split, chunk) in enumerate(every, start=1):
             if not path.exists():
-                cached_arrays(path, partial(draw_chunk, split, chunk))
+                cached_arrays(path, partial(draw_chunk, split, chunk, self.interactions))
                 progress(done, len(every), "drawing scenes")
         self._read_pool()
         tracks = torch.from_numpy(self._pool["tracks"][self._pool["mask"]])
@@ -225,8 +242,9 @@ class PlannerObjective(Objective):
         self._weight = weight / weight.mean()
 
     def _read_pool(self) -> None:
-        inputs, tracks, spins = [], [], []
+        inputs, tracks, spins, meets = [], [], [], []
         for graph, gold in self.tellings("train"):
+            meets.append(_says_a_meeting(graph))
             inputs.append(read_graph(graph, self._labels))
             boxes = np.stack([track.boxes for track in gold.tracks])
             tracks.append(np.pad(to_track(boxes), ((0, MAX_INSTANCES - len(boxes)), (0, 0), (0, 0))))
@@ -249,7 +267,10 @@ class PlannerObjective(Objective):
             for name, array in batch.items()
             if name not in ("values", "given")
         }
-        self._pool |= {"tracks": np.stack(tracks), "spins": np.stack(spins)}
+        most = self._pool["mask"].shape[1]
+        self._pool |= {"tracks": np.stack(tracks)[:, :most], "spins": np.stack(spins)[:, :most]}
+        if self.interactions:
+            self._pool["meets"] = np.array(meets)
         number = self._pool["mask"].sum(1)
         # Spinning is rare, and shows only in how the width wobbles: it is seen more often, or it would not be learned.
         often = np.where(self._pool["spins"].any(1), _SPIN_REPEATS, 1)
@@ -356,6 +377,12 @@ class PlannerObjective(Objective):
         write_bytes(directory / "README.md", text.encode("utf-8"))
 
 
+def _says_a_meeting(graph: SceneGraph) -> bool:
+    """Whether a relation may be part of what happens: on a thing, or by it in depth until the end."""
+    kinds = ("on", "behind", "in front of")
+    return any(e.type == "spatial" and e.label in kinds and e.interval[1] == 1 for e in graph.edges)
+
+
 def _relate_anew(drawn: dict[str, np.ndarray], labels: LabelTable, rng: np.random.Generator) -> None:
     """Replace the relation by other true ones, or none, in most samples; only every third scene has one by itself.
 
@@ -377,6 +404,8 @@ def _relate_anew(drawn: dict[str, np.ndarray], labels: LabelTable, rng: np.rando
     }
     pairs = drawn["mask"][:, :, None] & drawn["mask"][:, None] & (drawn["siblings"] == 0) & ~np.eye(count, dtype=bool)
     kind = np.asarray(rng.random(batch))
+    # Without the relation of a meeting nothing would say what is on or behind what.
+    kind = np.where(drawn.pop("meets"), 0.0, kind) if "meets" in drawn else kind
     relations: list[list[tuple[int, list[int], float]]] = []
     for b in range(batch):
         numbers, ends, starts = (drawn[n][b].tolist() for n in ("relation", "relation_ends", "relation_start"))

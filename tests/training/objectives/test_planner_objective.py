@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+from mov_ai.errors import UsageError
 from mov_ai.graph import Edge, Node, SceneGraph
 from mov_ai.labels.encoder import load_label_encoder
 from mov_ai.models.component import load_component
@@ -25,6 +26,7 @@ from mov_ai.worlds.tabletop import lexicon
 from mov_ai.worlds.tabletop.held_out import HELD_OUT_WORDS
 from mov_ai.worlds.tabletop.layout_rules import relation_margin, score
 from mov_ai.worlds.tabletop.scene import FRAMES, simulate
+from mov_ai.worlds.tabletop.variation import VariedScene, WorldVariation
 from mov_ai.worlds.tabletop.world import caption_and_layout, gold_layout
 from tests.models.builders import LABELS, ball_and_cube
 
@@ -261,6 +263,41 @@ def test_a_scene_told_at_other_times_is_still_true() -> None:
         right = [np.mean([v.satisfied is not False for v in report.events] or [1.0]) for report in (before, after)]
         assert right[1] >= right[0]
     assert told > 4
+
+
+def test_a_meeting_told_at_other_times_is_still_one() -> None:
+    told = 0
+    for seed in range(40):
+        scene, caption, _ = caption_and_layout(seed, "train", WorldVariation(interactions=1.0))
+        assert isinstance(scene, VariedScene)
+        assert scene.meeting is not None
+        other = retime(scene, caption, np.random.default_rng(seed))
+        if other is None or scene.meeting.kind not in ("push", "carry", "pull"):
+            continue
+        told += 1
+        other[1].validate()
+        position = simulate(other[0], 64).position
+        apart = position[:, 1] - position[:, 0]
+        # From the first contact on they go together.
+        start = next(a.interval[0] for a in other[0].actions if a.thing == 1)
+        later = (np.arange(64) + 0.5) / 64 > start
+        np.testing.assert_allclose(apart[later] - apart[-1], 0, atol=1e-6)
+    assert told > 6
+
+
+def test_scenes_with_meetings_have_a_pool_of_their_own_and_keep_their_relations(pool: Path) -> None:
+    plain, met = _plain(pool), _plain(pool, interactions=1.0)
+    graphs = [[graph for graph, _ in objective.tellings("train")] for objective in (plain, met)]
+    ends = [sum(edge.type in ("patient", "location") for g in some for edge in g.edges) for some in graphs]
+    assert ends[1] > ends[0] + 10
+    on_top = 0
+    for step in range(4):
+        batch = met.batch(step)
+        assert "meets" not in batch
+        on_top += int((batch["relation"].abs().sum(-1) > 0).sum())
+    assert on_top > 5
+    with pytest.raises(UsageError, match="interactions: expected a share"):
+        _plain(pool, interactions=2.0)
 
 
 # -- training ----------------------------------------------------------------------------------------------------------

@@ -25,6 +25,9 @@ def sample(
     seed: int = typer.Option(0, min=0, max=2**31 - 1, help="The same seed gives the same clip on every machine."),
     split: Split = typer.Option(Split.train, help="Which part of the world."),
     size: int = typer.Option(128, min=16, max=2048, help="Height and width in pixels; an even number."),
+    varied: bool = typer.Option(
+        False, "--varied", help="Things that meet, crowds, soft shadows, moving cameras and changing lights as well."
+    ),
     out: Path | None = typer.Option(
         None, help="Folder to write into.", show_default="outputs/tabletop-SPLIT-SEED, with -2, -3 ... if it is there"
     ),
@@ -34,12 +37,14 @@ def sample(
 
     if size % 2:
         raise UsageError(f"--size: expected an even number, as H.264 needs; found {size}")
-    folder = free_folder(f"tabletop-{split.value}-{seed}") if out is None else asked_folder(out, "clip.json")
+    name = f"tabletop-{split.value}-{seed}{'-varied' if varied else ''}"
+    folder = free_folder(name) if out is None else asked_folder(out, "clip.json")
 
     from mov_ai.graph.files import staged_folder
+    from mov_ai.worlds.tabletop.variation import EVERYTHING, PLAIN
     from mov_ai.worlds.tabletop.world import sample_clip, save_clip
 
-    clip = sample_clip(seed, split.value, size)
+    clip = sample_clip(seed, split.value, size, variation=EVERYTHING if varied else PLAIN)
     with staged_folder(folder) as staging:
         save_clip(clip, staging)
     typer.echo(f"{folder}: {clip.caption.text}")

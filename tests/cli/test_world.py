@@ -7,6 +7,7 @@ import pytest
 
 from mov_ai.data.video import read_video
 from mov_ai.graph import Layout, SceneGraph
+from mov_ai.worlds.tabletop.variation import EVERYTHING
 from mov_ai.worlds.tabletop.world import sample_clip
 from tests.cli.conftest import Command
 
@@ -25,6 +26,15 @@ def test_clip_is_written_with_all_gold_data(command: Command) -> None:
     assert (frames.shape, fps) == ((16, 32, 32, 3), 8.0)
     # H.264 loses a little.
     assert np.abs(frames.astype(int) - clip.video.numpy()).mean() < 8
+
+
+def test_varied_clips_show_more_than_plain_ones(command: Command) -> None:
+    result = command("world", "sample", "--varied", "--size", "32", "--seed", "4")
+    assert (result.code, result.err) == (0, "")
+    clip = sample_clip(4, "train", 32, variation=EVERYTHING)
+    assert result.out == f"outputs/tabletop-train-4-varied: {clip.caption.text}\n"
+    assert clip.caption.text != sample_clip(4, "train", 32).caption.text
+    assert SceneGraph.load("outputs/tabletop-train-4-varied/graph.json") == clip.caption.graph
 
 
 def test_older_results_stay(command: Command) -> None:

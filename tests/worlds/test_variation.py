@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mov_ai.errors import UsageError
+from mov_ai.worlds.tabletop.lexicon import HELD_OUT_PAIRS
 from mov_ai.worlds.tabletop.render import render
 from mov_ai.worlds.tabletop.scene import simulate
 from mov_ai.worlds.tabletop.variation import PLAIN, VariedScene, WorldVariation
@@ -110,3 +111,16 @@ def test_boxes_contain_the_pixels_of_their_objects(seed):
             assert columns.max() + 0.5 <= (x + w / 2) * size + 1.5
             assert rows.min() + 0.5 >= (y - h / 2) * size - 1.5
             assert rows.max() + 0.5 <= (y + h / 2) * size + 1.5
+
+
+@pytest.mark.parametrize("variation", [WorldVariation(interactions=1.0), WorldVariation(crowds=1.0)])
+def test_held_out_pairs_are_in_every_varied_test_scene_and_in_no_other(variation):
+    for seed in range(10):
+        for split in SPLITS:
+            scene, _, _ = caption_and_layout(seed, split, variation)
+            shown = {(thing.shape, thing.color) for thing in scene.things}
+            turned = {(scene.things[a.thing].shape, a.value) for a in scene.actions if a.motion == "turn"}
+            if split == "test":
+                assert shown & HELD_OUT_PAIRS
+            else:
+                assert not (shown | turned) & HELD_OUT_PAIRS

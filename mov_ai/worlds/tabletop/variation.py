@@ -53,6 +53,8 @@ class WorldVariation:
 
 #: Clips as they always were.
 PLAIN = WorldVariation()
+#: Clips of every kind, to look at.
+EVERYTHING = WorldVariation(interactions=0.5, crowds=0.2, soft_shadows=True, camera_moves=0.25, light_changes=0.2)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ class Mention:
     Attributes:
         span: character range [start, end) of the head word(s).
         node: id of the node in the caption's graph.
-        kind: "node" where the node's own span is, "coref" for every later mention ("it", "the ball").
+        kind: "node" where the node's own span is, "coref" for every later mention ("it", "the ball"). Of words that
+            name no node: "number" and "denial" of the node that they belong to; "camera", "style" and "place" (on the
+            screen) of the scene.
     """
 
     span: tuple[int, int]

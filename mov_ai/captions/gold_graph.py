@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from mov_ai.captions.caption import Caption, Mention
 from mov_ai.captions.english import PRONOUNS
-from mov_ai.captions.plot import Actor, Event
+from mov_ai.captions.plot import Actor, Event, Facts
 from mov_ai.captions.text import Key, Span
 from mov_ai.graph import Edge, Interval, Node, SceneGraph, allen
-from mov_ai.graph.time import change_time
+from mov_ai.graph.time import FULL, change_time
 
 _PRONOUNS = {word for forms in PRONOUNS.values() for word in forms[:2]}
 
@@ -23,6 +24,7 @@ def gold_caption(
     relations: Sequence[tuple[int, str, int, Interval]] = (),
     meets: Collection[tuple[int, int]] = (),
     pattern: str = "plain",
+    facts: Facts | None = None,
 ) -> Caption:
     """The caption with its graph and mentions.
 
@@ -31,9 +33,12 @@ def gold_caption(
         events: in the order of their keys.
         relations: (actor, label, actor, interval) of the spatial relations that the text says.
         meets: ids of pairs of events of which the second is said to begin because the first ends.
+        facts: what else the text says.
     """
+    facts = facts or Facts()
     places: dict[Key, list[Span]] = {}
-    for span, key in spans:
+    marks = [(span, key) for span, key in spans if key[0] == "mark"]
+    for span, key in (pair for pair in spans if pair[1][0] != "mark"):
         places.setdefault(key, []).append(span)
     scene = {
         str(key[0]): text[slice(*places.pop(key)[0])].lower() for key in (("setting",), ("light",)) if key in places
@@ -44,14 +49,28 @@ def gold_caption(
     }
     ids = {key: f"n{number}" for number, key in enumerate(sorted(named, key=lambda key: named[key]), start=1)}
     nodes = [Node("n0", "scene", "scene", setting=scene.get("setting"), light=scene.get("light"))]
-    nodes += [_node(key, node_id, named[key], text, actors, events) for key, node_id in ids.items()]
-    edges = [Edge("n0", node_id, "contains") for key, node_id in ids.items() if key[0] != "attribute"]
-    edges += _roles(events, ids) + _attributes(events, ids)
+    nodes[0] = replace(nodes[0], camera=tuple(facts.camera), style=tuple(dict.fromkeys(facts.style)))
+    for key, node_id in ids.items():
+        node = _node(key, node_id, named[key], text, actors, events)
+        nodes.append(
+            replace(node, label=facts.labels.get(key, node.label), negated=node.negated or key in facts.denied)
+        )
+    edges = [
+        Edge("n0", node_id, "contains", interval=facts.times.get(key, FULL))
+        for key, node_id in ids.items()
+        if key[0] != "attribute"
+    ]
+    edges += _roles(events, ids) + _attributes(events, ids, facts)
+    both = {**ids, ("scene",): "n0"}
+    edges += [Edge(both[a], both[b], kind, label, when) for a, kind, label, b, when in facts.links]
     edges += [Edge(ids["entity", i], ids["entity", j], "spatial", label, when) for i, label, j, when in relations]
     edges += _order(events, ids, meets)
     mentions = tuple(
         Mention(span, ids[key], "node" if span == named[key] else "coref") for span, key in sorted(spans) if key in ids
     )
+    if marks:
+        marked = [Mention(span, ids.get(key[2:], "n0"), str(key[1])) for span, key in marks]
+        mentions = tuple(sorted((*mentions, *marked), key=lambda mention: mention.span))
     things = tuple(ids["entity", index] for index in range(len(actors)) if ("entity", index) in ids)
     return Caption(text, SceneGraph(text, nodes, edges), mentions, things, pattern)
 
@@ -86,7 +105,7 @@ def _roles(events: Sequence[Event], ids: dict[Key, str]) -> list[Edge]:
     return edges
 
 
-def _attributes(events: Sequence[Event], ids: dict[Key, str]) -> list[Edge]:
+def _attributes(events: Sequence[Event], ids: dict[Key, str], facts: Facts) -> list[Edge]:
     """A value holds from the event that brings it about to the one that ends it."""
     changes = {change: event for event in events for change in event.changes}
 
@@ -102,6 +121,7 @@ def _attributes(events: Sequence[Event], ids: dict[Key, str]) -> list[Edge]:
         # Actors that change together share one attribute node: the caption names their new value once.
         for actor, kind, position in changes[value].changes if value in changes else [value]:
             interval = (time(actor, kind, position, 0.0), time(actor, kind, position + 1, 1.0))
+            interval = facts.times.get(key, interval)
             edges.append(Edge(ids["entity", actor], node_id, "has_attribute", interval=interval))
     return edges
 

@@ -86,6 +86,35 @@ class StoryWords(Lexicon):
     patterns: Patterns
 
 
+class PromptWords(Lexicon):
+    """`prompts.yaml`: prompts as people write them, kind by kind."""
+
+    held_out: frozenset[str]
+    shares: dict[str, float]
+    templates: dict[str, str]
+    fronts: str
+    backs: str
+    nouns: WordsByClass
+    names: WordsByClass
+    stories: WordsByClass
+    alike: dict[str, str]
+    mass: Words
+    plural_only: Words
+    modifiers: Words
+    looks: WordsByClass
+    adjectives: WordsByClass
+    changes: dict[str, tuple[tuple[str, str], ...]]
+    acts: WordsByClass
+    does: dict[str, WordsByClass]
+    numbers: dict[int, Words]
+    wordings: WordsByClass
+    ways: WordsByClass
+    lists: WordsByClass
+    texts: Words
+    small_words: Words
+    typos: WordsByClass
+
+
 class OtherWords(Lexicon):
     """`other_words.yaml`: words that take the place of a world's own."""
 

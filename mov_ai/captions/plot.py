@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mov_ai.captions.text import Key
+from mov_ai.graph import CameraMove
 from mov_ai.graph.time import FULL, Interval
 
 
@@ -86,3 +88,23 @@ class Event:
     def patient(self) -> int | None:
         """The only one to whom it is done."""
         return self.patients[0] if self.patients else None
+
+
+@dataclass
+class Facts:
+    """What a text tells that its actors and events do not hold.
+
+    Attributes:
+        camera, style: of the scene.
+        denied: nodes that are said not to be.
+        labels: of nodes whose words in the text are not their label.
+        times: of attributes, and of entities that are there for a part of the video only.
+        links: (source, type, label, target, interval) of edges; ("scene",) is the scene.
+    """
+
+    camera: list[CameraMove] = field(default_factory=list)
+    style: list[str] = field(default_factory=list)
+    denied: set[Key] = field(default_factory=set)
+    labels: dict[Key, str] = field(default_factory=dict)
+    times: dict[Key, Interval] = field(default_factory=dict)
+    links: list[tuple[Key, str, str | None, Key, Interval]] = field(default_factory=list)

@@ -13,7 +13,7 @@ from mov_ai.captions.choices import Choices
 from mov_ai.captions.english import negated, verb_chain
 from mov_ai.captions.gold_graph import gold_caption
 from mov_ai.captions.lexicon import Patterns
-from mov_ai.captions.plot import Actor, Event
+from mov_ai.captions.plot import Actor, Event, Facts
 from mov_ai.captions.text import Piece, joined, say
 from mov_ai.graph import Interval
 from mov_ai.graph.inflection import inflect
@@ -47,6 +47,7 @@ class Realiser(Choices, ABC):
         #: The last subjects: a pronoun would be understood as one of them.
         self.salient: list[int] = []
         self.meets: set[tuple[int, int]] = set()
+        self.facts = Facts()
         self.pattern = "plain"
         self.lower, self.full_stop = False, True
 
@@ -181,4 +182,4 @@ class Realiser(Choices, ABC):
     def caption(self, pieces: Sequence[Piece], relations: Sequence[tuple[int, str, int, Interval]] = ()) -> Caption:
         """The text of the pieces with its graph."""
         text, spans = joined(pieces, self.lower, self.full_stop)
-        return gold_caption(text, spans, self.actors, self.events, relations, self.meets, self.pattern)
+        return gold_caption(text, spans, self.actors, self.events, relations, self.meets, self.pattern, self.facts)

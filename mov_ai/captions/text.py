@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 Span = tuple[int, int]
 #: What a word speaks of: ("entity", actor), ("attribute", actor, kind, which of its values), ("event", number in the
-#: order of the telling), ("setting",) or ("light",).
+#: order of the telling), ("setting",) or ("light",); ("mark", kind, *key) for words that name no node of their own.
 Key = tuple[str | int, ...]
 Piece = tuple[str, Key | None]
 
@@ -29,7 +29,7 @@ def joined(pieces: Sequence[Piece], lower: bool, full_stop: bool) -> tuple[str, 
     text, spans = "", []
     start_of_sentence = True
     for words, key in pieces:
-        if text and words[0] not in ",.;":
+        if text and words[0] not in ",.;:" and words != "'s":
             text += " "
         start = len(text)
         text += words[0].upper() + words[1:] if start_of_sentence and not lower else words

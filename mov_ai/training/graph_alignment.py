@@ -34,7 +34,11 @@ class _Alignment:
         #: Node id -> head tokens of its mentions, in the order of the text; and their character ranges.
         self.heads: dict[str, list[int]] = {}
         self.spans: dict[str, list[tuple[int, int]]] = {}
+        # The network has no role yet for what is written on things, and none for camera, style and place on the screen.
+        unread = {node.id for node in graph.nodes if node.type == "scene" or node.kind == "text"}
         for mention in mentions:
+            if mention.kind not in ("node", "coref") or mention.node in unread:
+                continue
             self.heads.setdefault(mention.node, []).append(self._head(mention.span))
             self.spans.setdefault(mention.node, []).append(mention.span)
 
@@ -86,6 +90,8 @@ class _Alignment:
 
     def _arguments(self) -> None:
         for edge in self.graph.edges:
+            if edge.target not in self.heads:
+                continue
             event = self.heads[edge.source][0] if edge.source in self.heads else 0
             if edge.type in ("instrument", "location"):
                 after = [head for head in self.heads[edge.target] if head > event]
@@ -100,7 +106,7 @@ class _Alignment:
 
     def _attributes(self) -> None:
         for edge in self.graph.edges:
-            if edge.type != "has_attribute":
+            if edge.type != "has_attribute" or edge.target not in self.heads:
                 continue
             for head in self.heads[edge.target]:
                 self._link(self._nearest(edge.source, head), head, "has_attribute")

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mov_ai.captions.caption import CaptionSource
+from mov_ai.captions.prompts import PromptCaptions
 from mov_ai.captions.stories import TemporalCaptions
 from mov_ai.data.downloads import data_folder
 from mov_ai.data.factual import read_factual
@@ -56,7 +57,7 @@ _CACHE_VERSION = 7
 _SAMPLED = 1500
 #: A word seen n times is hidden, but for its spelling and meaning, with the chance share / (1 + n / often).
 _SELDOM_SHARE, _OFTEN = 0.4, 10.0
-SOURCES = ("factual", "world", "temporal", "timelines")
+SOURCES = ("factual", "world", "temporal", "prompts", "timelines")
 
 
 class ParserObjective(Objective):
@@ -70,7 +71,8 @@ class ParserObjective(Objective):
         batch_size: captions per batch of FACTUAL's; the longer ones of the other sources come in fewer.
         split: FACTUAL's split, "random" or "length".
         captions: distinct training captions of each other source.
-        shares: source -> share of the steps: factual, world, temporal, timelines (StoryBench, UDS-Time).
+        shares: source -> share of the steps: factual, world, temporal, prompts (none as shipped), timelines
+            (StoryBench, UDS-Time).
         substituted: share of the world's captions with words that the world does not know.
         validation: captions of each of the splits "validation" and "test" of the world that figures are measured on.
         hidden_words: share of tokens whose word features are hidden in training.
@@ -186,7 +188,7 @@ class ParserObjective(Objective):
 
     def _other_texts(self) -> Iterator[str]:
         """Some texts of the other sources; of both grammars, whichever of them a run trains on."""
-        for name in ("world", "temporal"):
+        for name in ("world", "temporal", *(["prompts"] if "prompts" in self.shares else [])):
             source = self._source(name)
             yield from (source.caption(i)[0] for i in range(min(_SAMPLED, self.captions)))
         if "timelines" in self.shares:
@@ -195,6 +197,8 @@ class ParserObjective(Objective):
     def _source(self, name: str) -> CaptionSource:
         if name == "world":
             return WorldCaptions("train", self.substituted)
+        if name == "prompts":
+            return PromptCaptions("train")
         return TemporalCaptions("train", every_pattern=True)
 
     def _cached(self, name: str, nlp: Language, progress: Progress) -> list[Sample]:

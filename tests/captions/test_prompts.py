@@ -1,0 +1,210 @@
+import math
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from mov_ai.captions.english import PRONOUNS
+from mov_ai.captions.lexicon import PromptWords, load
+from mov_ai.captions.prompt_plot import NOUNS
+from mov_ai.captions.prompt_wording import PromptWording
+from mov_ai.captions.prompts import TEMPLATES, PromptCaptions, content_hash
+from mov_ai.graph.inflection import VERB_FORMS, inflect, pluralize
+from mov_ai.parser.spacy_pipeline import load_spacy
+from mov_ai.parser.spelling import Corrected
+from mov_ai.parser.token_graph import token_graphs
+from mov_ai.parser.vocabulary import Vocabulary
+from mov_ai.training.graph_alignment import make_sample
+from studies.parser.prompt_gold import gold_prompts
+
+WORDS = load("prompts", PromptWords)
+SOURCE = PromptCaptions()
+
+
+@pytest.fixture(scope="module")
+def prompts():
+    return [SOURCE.prompt(i) for i in range(3000)]
+
+
+@pytest.fixture(scope="module")
+def many(prompts):
+    return [prompt.text for prompt in prompts] + [SOURCE.prompt(i).text for i in range(3000, 20_000)]
+
+
+def told(template, seed=0):
+    teller = PromptWording(np.random.default_rng(seed))
+    teller.tense, teller.bare, teller.article, teller.lower = "present", False, "a", True
+    return teller.prompt(teller.told(template), "plain")
+
+
+def test_every_template_gives_valid_graphs():
+    for kind, templates in TEMPLATES.items():
+        for template in templates:
+            for seed in range(4):
+                teller = PromptWording(np.random.default_rng(seed))
+                prompt = teller.prompt(teller.told(template), kind)
+                prompt.graph.validate(template)
+                assert not set("<>{}|$") & set(prompt.text), prompt.text
+
+
+def test_graphs_are_valid_and_of_some_sentences(prompts):
+    for prompt in prompts:
+        prompt.graph.validate(prompt.text)
+        assert prompt.text.strip()
+        assert "  " not in prompt.text
+    assert max(prompt.text.count(". ") for prompt in prompts) >= 4
+
+
+def test_every_mention_carries_its_label(prompts):
+    pronouns = {word for forms in PRONOUNS.values() for word in forms} | {"one", "another"}
+    for prompt in prompts:
+        nodes = {node.id: node for node in prompt.graph.nodes}
+        mentioned = {m.node for m in prompt.mentions if m.kind == "node"}
+        assert mentioned == set(nodes) - {"n0"}, prompt.text
+        for mention in prompt.mentions:
+            node, words = nodes[mention.node], prompt.text[slice(*mention.span)].lower()
+            if mention.kind not in ("node", "coref"):
+                continue
+            if node.type == "entity":
+                label = node.label.lower()
+                spoken = words in (label, pluralize(label)) or words in pronouns or words.startswith("the ")
+                assert spoken, (prompt.text, words, node)
+                assert mention.kind == "coref" or words in (label, pluralize(label)), (prompt.text, words, node)
+            elif node.type == "event":
+                forms = {inflect(node.label, form, plural) for form in VERB_FORMS for plural in (False, True)}
+                assert words in forms, (prompt.text, words, node)
+            else:
+                assert words.strip('"') == node.label.lower(), (prompt.text, words, node)
+
+
+def test_words_without_a_node_are_marked(prompts):
+    for prompt in prompts:
+        scene = prompt.graph.node("n0")
+        kinds = Counter(mention.kind for mention in prompt.mentions)
+        assert kinds["camera"] == len(scene.camera)
+        assert kinds["style"] >= len(scene.style)
+        for mention in prompt.mentions:
+            words = prompt.text[slice(*mention.span)].lower()
+            if mention.kind == "style":
+                assert words in scene.style
+            elif mention.kind == "denial":
+                assert prompt.graph.node(mention.node).negated, prompt.text
+
+
+def test_kinds_come_as_often_as_their_shares_say(prompts):
+    counts, total = Counter(prompt.pattern for prompt in prompts), sum(WORDS.shares.values())
+    assert set(counts) == set(WORDS.shares) == set(TEMPLATES)
+    for kind, share in WORDS.shares.items():
+        expected = share / total
+        spread = math.sqrt(expected * (1 - expected) / len(prompts))
+        assert abs(counts[kind] / len(prompts) - expected) < 4 * spread, kind
+
+
+def test_one_index_gives_one_caption_and_splits_share_none():
+    other = PromptCaptions("test")
+    for i in range(50):
+        assert SOURCE.caption(i)[0] == PromptCaptions().caption(i)[0]
+        assert SOURCE.prompt(i).graph.to_dict() == PromptCaptions().prompt(i).graph.to_dict()
+    assert not {SOURCE.caption(i)[0] for i in range(50)} & {other.caption(i)[0] for i in range(50)}
+    with pytest.raises(ValueError, match="expected one of train"):
+        PromptCaptions("dev")
+
+
+def _plain(text):
+    return " ".join(re.findall(r"[a-z0-9]+", text.lower()))
+
+
+def _content(text):
+    return frozenset(_plain(text).split()) - frozenset(WORDS.small_words)
+
+
+def test_no_held_out_prompt_is_a_caption_nor_are_its_words(many):
+    held_out = [prompt.text for prompt in gold_prompts("held_out")]
+    assert WORDS.held_out == {content_hash(text) for text in held_out}
+    assert not {_plain(text) for text in many} & {_plain(text) for text in held_out}
+    assert not {_content(text) for text in many} & {_content(text) for text in held_out}
+
+
+def test_no_template_is_a_prompt_with_gold(many):
+    long = {_plain(prompt.text) for prompt in gold_prompts() if len(_content(prompt.text)) > 2}
+    assert not {_plain(text) for text in many} & long
+
+
+def test_captions_are_varied(many):
+    assert len(set(many)) > 0.97 * len(many)
+    assert len({noun for nouns in NOUNS.values() for noun in nouns}) > 1200
+    assert len({word for text in many for word in _plain(text).split()}) > 2000
+
+
+def test_counts_belong_to_their_nouns():
+    for seed in range(20):
+        graph = told("a: thing*3 plain; b: food*5 plain :: <a> and <b>", seed).graph
+        for node in graph.of_type("entity"):
+            assert node.count == (3 if node.id == "n1" else 5) or node.label in WORDS.mass
+
+
+@pytest.mark.parametrize(
+    ("template", "negated"),
+    [
+        ("a: furniture plain; !b: thing*s plain :: <a> <b deny:without>", {"entity"}),
+        ("a: animal*s plain; ~e= act(a) :: <deny:none of e> <a the> <e go>", {"event"}),
+        ("a: animal plain; !e= act(a) :: <e>", {"event"}),
+        ("a: thing plain; x/ a !color :: <a> that is <deny:not x> <x>", {"attribute"}),
+    ],
+)
+def test_what_is_denied_is_negated(template, negated):
+    for seed in range(10):
+        prompt = told(template, seed)
+        assert {node.type for node in prompt.graph.nodes if node.negated} == negated, prompt.text
+
+
+def test_a_change_has_an_old_value_until_the_new_one():
+    prompt = told("a: thing plain; x>y/ a material @1; e= morph(a) @1 :: <e> from <x> to <y>")
+    (old, before), (new, after) = prompt.graph.attributes("n1")
+    assert re.search(f"morphs from {old.label} to {new.label}$", prompt.text)
+    assert (before.interval, after.interval, old.kind) == ((0.0, 0.5), (0.5, 1.0), "material")
+
+
+def test_two_told_of_together_are_two_with_their_own():
+    prompt = told("a+b: animal; e= act(a); f= act(b) :: <a> : <a say:one> <e go> , <b say:the other> <f go>")
+    first, second = prompt.graph.of_type("entity")
+    assert (first.label, first.count, first.span) == (second.label, second.count, second.span)
+    assert {edge.target for edge in prompt.graph.edges if edge.type == "agent"} == {first.id, second.id}
+    later = [prompt.text[slice(*m.span)] for m in prompt.mentions if m.kind == "coref"]
+    assert later == ["one", "the other"]
+
+
+def test_camera_and_style_are_the_scenes():
+    prompt = told(
+        "a: animal; e= act(a) @1; f= act(a) @2 :: <e>, then <f go>; the camera <camera moves present @2>, <style tags>"
+    )
+    scene = prompt.graph.node("n0")
+    assert scene.camera[0].interval == (0.5, 1.0)
+    assert len(scene.style) == 1
+    assert {node.type for node in prompt.graph.nodes} <= {"scene", "entity", "event", "attribute"}
+    assert len(prompt.graph.of_type("entity")) == 1
+
+
+def test_receivers_owners_and_places_on_the_screen():
+    graph = told("a: person plain; r: animal plain; b: thing plain; e= give(a, b, r) :: <e>").graph
+    (event,) = graph.of_type("event")
+    label = {edge.type: graph.node(edge.target).label for edge in graph.edges_from(event.id)}
+    assert label["receiver"] in NOUNS["animal"]
+    assert label["agent"] in NOUNS["person"]
+    graph = told("f: person plain; h: 'hat' plain; h 's f; a: person; e= hold(a, h) :: <e>").graph
+    (owned,) = (edge for edge in graph.edges if edge.type == "relation")
+    assert (graph.node(owned.source).label, owned.label) == ("hat", "of")
+    graph = told("a: animal; s[ a lower_left @1; t[ e top @2; e= move(a) @2 :: <a> at the <s> <e go> to the <t>").graph
+    places = [(edge.label, edge.interval) for edge in graph.edges if edge.type == "location" and edge.target == "n0"]
+    assert places == [("lower left", (0.0, 0.5)), ("top", (0.5, 1.0))]
+
+
+def test_captions_become_samples(prompts):
+    some = prompts[:80]
+    graphs = token_graphs([Corrected(prompt.text) for prompt in some], load_spacy())
+    for tokens, prompt in zip(graphs, some, strict=True):
+        sample = make_sample(tokens, prompt.graph, prompt.mentions, Vocabulary())
+        assert len(sample) == len(tokens)
+        # Two that are told of together share one word.
+        assert (sample.role > 0).sum() > 0 or not prompt.graph.of_type("entity")

@@ -21,8 +21,8 @@ class Mention:
         span: character range [start, end) of the head word(s).
         node: id of the node in the caption's graph.
         kind: "node" where the node's own span is, "coref" for every later mention ("it", "the ball"). Of words that
-            name no node: "number" and "denial" of the node that they belong to; "camera", "style" and "place" (on the
-            screen) of the scene.
+            name no node: "number" and "denial" of the node that they belong to, "relation" of the one that they lead
+            to; "camera", "style" and "place" (on the screen) of the scene.
     """
 
     span: tuple[int, int]

@@ -10,7 +10,8 @@ A template, a line of `lexicons/prompts.yaml`, is statements with `;` between, `
                               step, `~manner`, `passive`, `to` (the receiver follows). `!e=` is denied by its verb,
                               `~e=` by other words
     x/ a color|!size          a value of an actor; `x>y/ a color @1` a change in a step; `>y/`: only its end is said
-    r- a+b on|in c            a relation; `b 's a` an owner; `s[ a left @1` a place on the screen; `t@ a @2` its time
+    r- a+b on|in c            a relation, of an event its place; `b 's a` an owner; `s[ a left @1` a place on the
+                              screen; `t@ a @2` when it is there
 `$name` stands for one of a list of the file.
 """
 
@@ -185,7 +186,7 @@ class PromptPlot(Choices):
             self.ways[id(event)] = words
         if place := re.search(r"\[(\S+) (\w)\]", tail):
             label = self._draw(self.listed(place[1], spaces=True))
-            self.places[id(event)] = (self._wording(label), self.who[place[2]])
+            self.places[id(event)] = (self.pick(WORDS.wordings.get(label, (label,))), self.who[place[2]])
             self.links.append((event, "location", label, ("entity", self.who[place[2]]), FULL))
         for receiver in receivers:
             self.receivers[id(event)] = (receiver, tail.endswith(" to") or " to " in tail)
@@ -267,17 +268,17 @@ class PromptPlot(Choices):
     def _relation(self, mark: str, name: str, rest: str) -> None:
         sources, labels, targets, *step = rest.split()
         label = self._draw(self.listed(labels, spaces=True))
-        self.wordings[name] = self._wording(label)
+        self.wordings[name] = self.pick(WORDS.wordings.get(label, (label,)))
         kind = "relation" if label in _POSSESSION or label.endswith((" than", " as")) or " as " in label else "spatial"
         when = self.at(step[0][1:]) if step else FULL
-        self.marks[name] = ("mark", "relation", "entity", self.who[sources[0]])
+        self.marks[name] = ("mark", "relation", "entity", self.who[targets[0]])
         for source in sources.split("+"):
             for target in targets.split("+"):
-                ends: tuple[Key, Key] = ("entity", self.who[source]), ("entity", self.who[target])
-                self.links.append((ends[0], kind, label, ends[1], when))
-
-    def _wording(self, label: str) -> str:
-        return self.pick(WORDS.wordings.get(label, (label,)))
+                end: Key = ("entity", self.who[target])
+                if source in self.events:
+                    self.links.append((self.events[source], "location", label, end, when))
+                else:
+                    self.links.append((("entity", self.who[source]), kind, label, end, when))
 
     def _screen(self, mark: str, name: str, rest: str) -> None:
         letter, labels, *step = rest.split()
@@ -293,8 +294,6 @@ class PromptPlot(Choices):
         start, end = self.at(step[1:])
         # What is there from a step on stays, whatever other sentences tell.
         self.facts.times["entity", self.who[letter]] = (0.0 if step == "@1" else start, end if step == "@1" else 1.0)
-
-    # -- parts -----------------------------------------------------------------------------------------------------
 
     def at(self, step: str) -> Interval:
         """The interval of a step ("2") or of several ("1-2"); of none, all of it."""

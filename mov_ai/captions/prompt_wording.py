@@ -39,14 +39,13 @@ class PromptWording(Realiser):
     """Words plots, one after the other; some choices are made once for the whole prompt."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        actors: list[Actor] = []
-        super().__init__(rng, actors, {})
+        super().__init__(rng, [], {})
         self.used: set[str] = set()
         self.tense = self.weighted(_TENSES)
         self.bare = self.chance(0.1)
         self.article = self.weighted({"a": 75, "the": 12, "mixed": 13})
         self.lower, self.full_stop = self.chance(0.45), self.chance(0.35)
-        self.plot = PromptPlot(rng, actors, self.facts, self.used)
+        self.plot = PromptPlot(rng, self.actors, self.facts, self.used)
         #: The last word so far.
         self._before = ""
 
@@ -146,12 +145,10 @@ class PromptWording(Realiser):
             tense = "present"
         if how == "headline":
             self.bare, self.tense = self.chance(0.85), "present"
-        if how in ("go", "ing", "present") and self._is_named(event):
-            return self.verb_phrase(event, tense)
-        return self.clause(event, tense)
-
-    def _is_named(self, event: Event) -> bool:
-        return all(subject in self.mentioned for subject in event.subjects)
+        if how == "go" and self._before == "before":
+            tense = "gerund"
+        is_named = all(subject in self.mentioned for subject in event.subjects)
+        return self.clause(event, tense, subject=not (is_named and how in ("go", "ing", "present")))
 
     # -- what the realiser asks for --------------------------------------------------------------------------------
 

@@ -1,8 +1,9 @@
 """VidVRD and VidOR: JSON with trajectories and relation instances over time, one file a video.
 
-Keys: video_id, frame_count, fps, width, height, subject/objects[] (tid, category), trajectories[frame][] (tid, bbox
-xmin ymin xmax ymax, generated), relation_instances[] (subject_tid, predicate, object_tid, begin_fid, and end_fid, which
-is excluded); VidOR has video_path too. Boxes that were generated between two labelled ones count as labelled.
+Keys: video_id, frame_count, fps, width, height, subject/objects[] (tid, category), trajectories (a list for each frame:
+tid, bbox xmin ymin xmax ymax, generated), relation_instances[] (subject_tid, predicate, object_tid, begin_fid, and
+end_fid, which is excluded); VidOR has video_path too. Boxes that were generated between two labelled ones count as
+labelled.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from mov_ai.data.clip_windows import ClipSettings, choose_windows, clip_digest, open_clip, without_path
+from mov_ai.data.clip_windows import ClipSettings, choose_windows, open_clip, without_path
 from mov_ai.data.sampling import Dropped, Window
-from mov_ai.data.shard_sample import PackedSample, ShardSample, bucket_name, pack
+from mov_ai.data.shard_sample import ShardSample, bucket_name
 from mov_ai.errors import MovAIError
 from mov_ai.graph import Layout, Node, SceneGraph, VideoShape
 
@@ -47,14 +47,15 @@ class EncodedClip:
     """What became of a clip.
 
     Attributes:
-        clip, content, samples, dropped: see `mov_ai.data.shard_writing.ClipRecord`.
+        clip: its key.
+        samples: one of each window that can be used.
+        dropped: reason and detail, for the clip or each part of it that gives no sample.
         notices: what is amiss with it though it is used.
         seconds: spent on each of `PARTS`.
     """
 
     clip: str
-    content: str = ""
-    samples: list[PackedSample] = field(default_factory=list)
+    samples: list[ShardSample] = field(default_factory=list)
     dropped: list[tuple[str, str]] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
@@ -102,8 +103,6 @@ def encode_clips(
 def _plan(clip: Clip, settings: ClipSettings) -> _Plan:
     plan = _Plan(clip, EncodedClip(clip.key))
     try:
-        with plan.result.timed("other"):
-            plan.result.content = clip_digest(clip)
         with plan.result.timed("decode"), _reading(clip), open_clip(clip) as reader:
             plan.size, plan.windows, dropped = choose_windows(clip, reader, settings)
         plan.result.dropped = [(part.reason, part.detail) for part in dropped]
@@ -193,7 +192,7 @@ def _encode(plan: _Plan, settings: ClipSettings, encoder: ClipEncoder) -> None:
                         },
                     )
                     layout = _layout(plan, sample.graph, window, reader, settings)
-                    result.samples.append(pack(replace(sample, layout=layout)))
+                    result.samples.append(replace(sample, layout=layout))
             result.notices += reader.notices
     except Dropped as error:
         result.dropped.append((error.reason, error.detail))

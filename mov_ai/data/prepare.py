@@ -21,6 +21,7 @@ from mov_ai.data.checking import CheckedClip, check_clip
 from mov_ai.data.clip_encoding import PARTS, ClipEncoder, EncodedClip, encode_clips
 from mov_ai.data.clip_windows import ClipSettings, clip_digest
 from mov_ai.data.sampling import Dropped
+from mov_ai.data.shard_sample import PackedSample, pack
 from mov_ai.data.shard_writing import ShardWriter
 from mov_ai.errors import MovAIError, UsageError
 
@@ -132,8 +133,8 @@ def check_clips(
 def _encode(clips: Sequence[Clip], writer: ShardWriter, pool: _Workers, summary: Summary, progress: Progress) -> None:
     tasks = [clips[start : start + TASK] for start in range(0, len(clips), TASK)]
     for results in pool.each(_encode_task, tasks):
-        for result in results:
-            writer.add(result.clip, result.content, result.samples, result.dropped)
+        for result, content, packed in results:
+            writer.add(result.clip, content, packed, result.dropped)
             for part, seconds in result.seconds.items():
                 summary.seconds[part] += seconds
             progress(result, len(writer.records), summary.clips)
@@ -269,8 +270,31 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _encode_task(clips: Sequence[Clip]) -> list[EncodedClip]:
-    return encode_clips(clips, _process.settings, _process.get)
+def _encode_task(clips: Sequence[Clip]) -> list[tuple[EncodedClip, str, list[PackedSample]]]:
+    """What became of each clip, the digest of its content, and its samples as they are written.
+
+    The samples leave the process as bytes alone.
+    """
+    began = time.perf_counter()
+    digests: dict[str, str] = {}
+    results: dict[str, EncodedClip] = {}
+    for clip in clips:
+        try:
+            digests[clip.key] = clip_digest(clip)
+        except Dropped as error:
+            results[clip.key] = EncodedClip(clip.key, dropped=[(error.reason, error.detail)])
+    share = (time.perf_counter() - began) / len(clips)
+    readable = [clip for clip in clips if clip.key in digests]
+    results |= {result.clip: result for result in encode_clips(readable, _process.settings, _process.get)}
+    written = []
+    for clip in clips:
+        result = results[clip.key]
+        result.seconds["other"] += share
+        with result.timed("other"):
+            packed = [pack(sample) for sample in result.samples]
+        result.samples.clear()
+        written.append((result, digests.get(clip.key, ""), packed))
+    return written
 
 
 def _check_task(whole: bool, clips: Sequence[Clip]) -> list[CheckedClip]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -22,7 +23,7 @@ class AnyCodecConfig(Protocol):
     def latent_channels(self) -> int: ...
 
 
-class AnyCodec(nn.Module):
+class AnyCodec(nn.Module, abc.ABC):
     """A codec of any design; `mov_ai.models.codec_registry` knows which there are.
 
     Attributes:
@@ -50,6 +51,7 @@ class AnyCodec(nn.Module):
         edges = np.minimum([0, *last], frames)
         return (edges[:-1] + edges[1:]) / 2 / frames
 
+    @abc.abstractmethod
     def encode(self, video: Tensor) -> Tensor:
         """Frames to latents.
 
@@ -63,8 +65,8 @@ class AnyCodec(nn.Module):
         Raises:
             ValueError: if a size is not a multiple of `factor`.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def decode(self, latents: Tensor, frames: int | None = None) -> Tensor:
         """Latents to frames.
 
@@ -75,7 +77,6 @@ class AnyCodec(nn.Module):
         Returns:
             (batch, frames, 3, height, width), about [-1, 1], not clamped.
         """
-        raise NotImplementedError
 
 
 def nearest_sides(height: float, width: float, multiple: int) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import multiprocessing
@@ -26,6 +25,7 @@ from mov_ai.models.codec import AnyCodec, to_unit
 from mov_ai.models.codec_registry import load_codec
 from mov_ai.models.denoiser import STAGES
 from mov_ai.models.trained_on import TrainedOn
+from mov_ai.training.clip_encoder import codec_identity
 from mov_ai.training.clip_source import ClipSource, LatentSample, join
 from mov_ai.training.objective import Progress
 from mov_ai.worlds.tabletop.completion import gold_graph, without_assumed
@@ -245,12 +245,10 @@ repository renders and describes itself; no other data. It never saw the shape a
 
     def bind(self, codec_source: str, codec: AnyCodec, stages: tuple[int, ...], frames: int, seed: int) -> None:
         self.trained_on = TrainedOn(VideoShape(frames, height=stages[-1], width=stages[-1]), "tabletop")
-        digest = hashlib.sha256()
-        for _, weights in sorted(codec.state_dict().items()):
-            digest.update(weights.numpy().tobytes())
+        digest = codec_identity(codec_source)["sha256"]
         folder = Path(self.cache) / "-".join(
             [
-                f"{digest.hexdigest()[:12]}_{self.late:g}",
+                f"{digest[:12]}_{self.late:g}",
                 *(str(n) for n in (*stages, frames)),
                 *([self.variation.name] if self.variation.name else []),
             ]

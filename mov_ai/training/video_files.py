@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from mov_ai.data.clip_encoding import encode_clips
 from mov_ai.data.clip_windows import ClipSettings
 from mov_ai.data.formats import read_clips
 from mov_ai.data.sampling import Sampling
-from mov_ai.data.shard_sample import ShardSample, unpack
+from mov_ai.data.shard_sample import ShardSample
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph import SceneGraph
 from mov_ai.graph.video_shape import VideoShape, parse_size
@@ -88,13 +89,14 @@ class VideoFiles(ClipSource):
 
     def validation(self, stage: int, most: int) -> LatentSample | None:
         rng = np.random.default_rng(stage)
-        samples = []
-        for clip in self._validation[:most]:
-            encoded = encode_clips([clip], self._settings, lambda: self._encoder)[0]
-            samples += [
-                latent_sample(unpack(packed.members, clip.key), self._stages, stage, rng) for packed in encoded.samples
-            ]
+        samples = [latent_sample(stored, self._stages, stage, rng) for stored in self._held_out[:most]]
         return join(samples) if samples else None
+
+    @cached_property
+    def _held_out(self) -> list[ShardSample]:
+        """A window of each validation clip that can be used; the same at every validation."""
+        encoded = encode_clips(self._validation, self._settings, lambda: self._encoder)
+        return [sample for clip in encoded for sample in clip.samples]
 
     def training_graphs(self, stage: int) -> Iterator[SceneGraph]:
         for clip in self._clips:
@@ -114,7 +116,7 @@ class VideoFiles(ClipSource):
             clip = self._clips[order[(number + later) % len(order)]]
             encoded = encode_clips([clip], settings, lambda: self._encoder)[0]
             if encoded.samples:
-                return unpack(encoded.samples[0].members, clip.key)
+                return encoded.samples[0]
             reason, detail = encoded.dropped[0]
             if clip.key not in self._dropped:
                 self._dropped[clip.key] = reason

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from mov_ai.graph import SceneGraph
 from studies.check import labels, synonyms, tiny
 from studies.check.synonyms import synonym_prompts
+from tests.cli.conftest import Command, Outcome
 
 GREY = np.full((16, 128, 128, 3), 140, dtype=np.uint8)
 
@@ -29,18 +29,6 @@ class GreyPipeline:
     def __call__(self, prompt: str | SceneGraph, seed: int, stages: int) -> GreyPipeline:
         self.asked.append((prompt, seed, stages))
         return self
-
-
-@dataclass
-class Outcome:
-    """What a run of a check left."""
-
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Outcome]
 
 
 @pytest.fixture

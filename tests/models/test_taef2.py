@@ -10,15 +10,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.nn import functional
 from torch.testing import assert_close
 
-from mov_ai.data.video import read_video
 from mov_ai.errors import MovAIError, UsageError
-from mov_ai.models.codec import to_unit
 from mov_ai.models.codec_registry import load_codec, save_codec
 from mov_ai.models.taef2 import TAEF2, VALUES_SHA256, TAEF2Config, values_sha256
 from mov_ai.models.taef2_files import FILE, PART_FILES, PARTS
+from studies.real_clips.codec import CLIPS, natural_clip
 
 DATA = Path(os.environ.get("MOV_AI_DATA", "nowhere"))
 
@@ -98,9 +96,8 @@ def test_natural_clips_come_back_and_latents_are_standardised() -> None:
     codec, figures, latents = load_codec(DATA / "taef2"), [], []
     assert isinstance(codec, TAEF2)
     assert values_sha256(codec) == VALUES_SHA256
-    for name in ("man_surfing", "wolf", "rabbit_watermelon", "mallard_water"):
-        frames, _ = read_video(DATA / "real_clips" / f"{name}.mp4", 1)
-        video = natural(frames)
+    for name in CLIPS:
+        video = natural_clip(DATA, name, 1)
         with torch.no_grad():
             latents.append(codec.encode(video))
             error = (codec.decode(latents[-1]).clamp(-1, 1) - video).square().mean().item() / 4
@@ -109,8 +106,3 @@ def test_natural_clips_come_back_and_latents_are_standardised() -> None:
     spread = torch.cat(latents)
     assert abs(spread.mean().item()) < 0.15
     assert 0.85 < spread.std().item() < 1.2
-
-
-def natural(frames: np.ndarray) -> Tensor:
-    """Square frames (f, h, w, 3) as (1, f, 3, 256, 256)."""
-    return functional.interpolate(to_unit(torch.from_numpy(frames)), size=256, mode="bilinear", antialias=True)[None]

@@ -14,7 +14,6 @@ from mov_ai.graph import Edge, Layout, Node, SceneGraph, Track
 from mov_ai.graph.instances import MAX_COUNT, MAX_INSTANCES, drawn_entities
 from mov_ai.graph.time import frame_times
 from mov_ai.labels.coverage import SCENE_FIELDS
-from mov_ai.models.codec import AnyCodec
 from mov_ai.models.conditioning import (
     EDGES,
     MAX_ATTRIBUTES,
@@ -24,6 +23,7 @@ from mov_ai.models.conditioning import (
     word_vectors,
 )
 from tests.models.builders import CAPTION, ENCODER, LABELS, ball_and_cube, dogs_and_frisbees, given, tracks_from_boxes
+from tests.models.test_codec import small_codec
 from tests.strategies import scene_graphs
 
 # -- graph -> tensors --------------------------------------------------------------------------------------------------
@@ -51,7 +51,7 @@ def test_any_valid_graph_can_be_conditioned_on(graph: SceneGraph, frames: int) -
 
 def test_where_a_codec_compresses_time_boxes_and_intervals_are_as_they_are_then() -> None:
     """Nine frames in three latent frames: the first alone, then four each, in whose middle the latent frame lies."""
-    graph, codec = ball_and_cube(), AnyCodec()
+    graph, codec = ball_and_cube(), small_codec()
     codec.frame_factor = 4
     times = codec.latent_times(9)
     assert times * 9 == pytest.approx([0.5, 3, 7])
@@ -70,7 +70,7 @@ def test_where_a_codec_compresses_time_boxes_and_intervals_are_as_they_are_then(
 
 @supposing(st.integers(1, 8), st.integers(1, 60))
 def test_latent_frames_follow_the_frames_in_order(frame_factor: int, frames: int) -> None:
-    codec = AnyCodec()
+    codec = small_codec()
     codec.frame_factor = frame_factor
     latent_frames, times = codec.latent_frames(frames), codec.latent_times(frames)
     assert codec.whole_frames(latent_frames - 1) < frames <= codec.whole_frames(latent_frames)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 
 import torch
 from einops import rearrange
 from torch import Tensor
 from torch.nn import functional
 
+from mov_ai.errors import UsageError
 from mov_ai.models.codec import VideoCodec
 from mov_ai.models.conditioning import Conditioning
 from mov_ai.models.layout_painter import box_coordinates
@@ -27,6 +29,13 @@ class LossWeights:
     semantic: float = 0.5
     perceptual: float = 0.1
     objects: float = 4.0
+
+    def __post_init__(self) -> None:
+        """Check ranges. Raises UsageError: a term with a negative weight would be learnt to be as large as possible."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+                raise UsageError(f"loss.{field.name}: expected a weight from 0 up, 0 for off; found {value!r}")
 
 
 def object_weight(condition: Conditioning, height: int, width: int, window: Tensor, extra: float) -> Tensor:

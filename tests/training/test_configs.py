@@ -83,6 +83,12 @@ def test_groups_choose_model_and_loss() -> None:
     assert composed("experiment=tiny/codec", "model=base").objective.model.latent_channels == 16
 
 
+def test_a_negative_weight_of_the_loss_is_one_line() -> None:
+    config = composed("experiment=tiny/denoiser", "loss.temporal=-0.5")
+    with pytest.raises(UsageError, match=r"^loss\.temporal: expected a weight from 0 up, 0 for off; found -0\.5$"):
+        build_objective(config.objective, 0)
+
+
 @pytest.mark.parametrize("name", preset_names())
 @pytest.mark.parametrize("part", ["codec", "planner", "denoiser"])
 def test_the_chosen_model_is_what_an_experiment_trains(name: str, part: str, tmp_path: Path) -> None:

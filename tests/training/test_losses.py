@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+from mov_ai.errors import UsageError
 from mov_ai.models.conditioning import Conditioning, collate, condition
 from mov_ai.training.losses import (
+    LossWeights,
     denoise_loss,
     object_weight,
     perceptual_loss,
@@ -128,3 +130,12 @@ def test_the_perceptual_term_looks_at_the_chosen_frames_only() -> None:
     other[:, 1] += 1
     assert perceptual_loss(other, clean, CODEC, torch.tensor([0, 3])) == 0
     assert perceptual_loss(other, clean, CODEC, torch.tensor([1])) > 0
+
+
+@pytest.mark.parametrize("name", ["temporal", "semantic", "perceptual", "objects"])
+@pytest.mark.parametrize("value", [-1.0, -1e-9, float("nan"), float("inf"), "0.5"])
+def test_weights_that_mean_nothing_are_refused(name: str, value: object) -> None:
+    with pytest.raises(UsageError) as refused:
+        LossWeights(**{name: value})  # type: ignore[arg-type]
+    assert str(refused.value) == f"loss.{name}: expected a weight from 0 up, 0 for off; found {value!r}"
+    assert getattr(LossWeights(**{name: 0}), name) == 0

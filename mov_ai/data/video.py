@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from mov_ai.data.frame_folder import FrameFolder, natural_order
-from mov_ai.data.video_decoding import TOLERANCE, Decoder, Timeline, timeline_of
+from mov_ai.data.video_decoding import TOLERANCE, Decoder, Timeline, check_pixels, timeline_of
 from mov_ai.data.video_pixels import Converter, Timed, deinterlaced
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import write_bytes
@@ -100,6 +100,9 @@ class VideoReader:
             first = next(self._begun, None)
             if first is None:
                 raise MovAIError(f"{self.name}: holds no frames; the file is damaged or not a video")
+            self._pixels = Converter(first[1], self._decoder.aspect, background)
+            # With square pixels a frame may be ten times as large as it is stored.
+            check_pixels(self.name, self._pixels.height, self._pixels.width)
         except MovAIError:
             self.close()
             raise
@@ -107,7 +110,6 @@ class VideoReader:
         self._origin = first[0]
         self._stored = (first[1].height, first[1].width)
         self._transfer = first[1].color_trc
-        self._pixels = Converter(first[1], self._decoder.aspect, background)
         self.info = self._info(self._decoder.timeline)
 
     def _info(self, timeline: Timeline) -> VideoInfo:

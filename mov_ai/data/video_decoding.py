@@ -28,6 +28,8 @@ CLOCK_SET_BACK = 1.0
 #: Without an index, a file's times are read from so much of it.
 SCANNED_BYTES = 64 * 2**20
 DEFAULT_FPS = 8.0
+#: Frames of more pixels than 8K are not read: one would take hundreds of megabytes.
+MAX_PIXELS = 7680 * 4320
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,9 @@ class Decoder:
         chosen = next((stream for stream in videos if stream.disposition & Disposition.default), videos[0])
         if chosen.codec_context is None:
             raise MovAIError(f"{self.name}: is in a codec that FFmpeg does not decode; give another file")
+        check_pixels(self.name, chosen.codec_context.height, chosen.codec_context.width)
+        # The size may also grow within the stream.
+        chosen.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         for stream in self.container.streams:
             if stream.index != chosen.index:
                 stream.discard = Discard.all
@@ -309,6 +314,12 @@ class Decoder:
                 yield packet
         except av.FFmpegError:
             self.damaged.add(last)
+
+
+def check_pixels(name: str, height: int, width: int) -> None:
+    """Raises MovAIError if frames of a file are larger than is read."""
+    if height * width > MAX_PIXELS:
+        raise MovAIError(f"{name}: frames of {width}x{height}, expected at most {MAX_PIXELS} pixels; make it smaller")
 
 
 def _holds_box(file: BinaryIO, kind: bytes) -> bool:

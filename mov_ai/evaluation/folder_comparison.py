@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from mov_ai.evaluation.video_metrics import (
     pair_quantities,
     quantities,
 )
-from mov_ai.evaluation.video_pass import Item, Values, measure, shown
+from mov_ai.evaluation.video_pass import Values, alone, measure, shown
 from mov_ai.graph.files import sha256_of
 
 #: Decoded, the videos that are in memory at a time take at most so many bytes, unless one alone takes more.
@@ -135,18 +135,17 @@ def compare_folders(
     seconds: dict[str, float] = {}
     pictures: dict[str, tuple[str, str]] = {}
 
-    def pictured(videos: Iterable[Video]) -> Iterator[Item]:
-        for video in videos:
-            if len(pictures) < PICTURED:
-                pictures[video.name] = write_pictures(output, video.name, video.frames, video.fps)
-            yield (video,)
+    def pictured(video: Video) -> Video:
+        if len(pictures) < PICTURED:
+            pictures[video.name] = write_pictures(output, video.name, video.frames, video.fps)
+        return video
 
     stream = shown(read(generated_folder, shape), "generated videos", console, len(generated_folder.files))
-    generated = measure(pictured(stream), wanted, measured_settings(generated_folder, shape), batch)
+    generated = measure(alone(map(pictured, stream)), wanted, measured_settings(generated_folder, shape), batch)
     seconds["generated videos"] = time.perf_counter() - started
     mark = time.perf_counter()
     stream = shown(read(reference_folder, shape), "reference videos", console, len(reference_folder.files))
-    reference = measure(((video,) for video in stream), wanted, measured_settings(reference_folder, shape), batch)
+    reference = measure(alone(stream), wanted, measured_settings(reference_folder, shape), batch)
     seconds["reference videos"] = time.perf_counter() - mark
     mark = time.perf_counter()
     name = f"{reference_folder.folder.name} (sha256 {sha256_of(file.path for file in reference_folder.files)[:16]})"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
 from mov_ai.errors import MovAIError
 from mov_ai.evaluation.metrics.folders import Video
@@ -105,7 +105,18 @@ def measure(items: Iterable[Item], quantities: Sequence[Quantity], settings: Set
             for name, value in zip(names, measured, strict=True):
                 if value is not None:
                     values.of[quantity.name][name] = np.asarray(value)
+        # Before the next are read: videos are the largest thing in memory.
+        del chunk
     return values
+
+
+def alone(videos: Iterable[Video]) -> Iterator[Item]:
+    """Each video as an item of its own; none is held here while the next is read."""
+    return map(_alone, videos)
+
+
+def _alone(video: Video) -> Item:
+    return (video,)
 
 
 def because(error: MovAIError) -> Absent:
@@ -114,6 +125,16 @@ def because(error: MovAIError) -> Absent:
     return Absent(reason or remedy, remedy if reason else "give other videos")
 
 
-def shown(stream: Iterable[_Thing], title: str, console: Console, total: int | None = None) -> Iterable[_Thing]:
+def shown(stream: Iterable[_Thing], title: str, console: Console, total: int | None = None) -> Iterator[_Thing]:
     """The stream, on a terminal with a bar that is gone when it ends; `total` is its length if not given."""
-    return track(stream, title, total=total, console=console, transient=True, disable=not console.is_terminal)
+    if total is None and isinstance(stream, Sized):
+        total = len(stream)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task, things = progress.add_task(title, total=total), iter(stream)
+        while True:
+            # Never in a variable: it would hold a video while the next is read.
+            try:
+                yield next(things)
+            except StopIteration:
+                return
+            progress.advance(task)

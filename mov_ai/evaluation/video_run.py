@@ -29,7 +29,7 @@ from mov_ai.evaluation.video_metrics import (
     pair_quantities,
     quantities,
 )
-from mov_ai.evaluation.video_pass import Quantity, Values, measure, shown
+from mov_ai.evaluation.video_pass import Quantity, Values, alone, measure, shown
 from mov_ai.evaluation.video_store import Recipe, VideoStore, make_missing
 from mov_ai.evaluation.video_values import kept_values, short_digest
 from mov_ai.graph import Layout, SceneGraph
@@ -230,7 +230,7 @@ class VideoRun:
 
     def _measure(self, files: VideoFolder, wanted: Sequence[Quantity]) -> Values:
         stream = self._bar(read(files), f"measuring {files.folder.name}", len(files.files))
-        return measure(((video,) for video in stream), wanted, files.settings, self.suite.batch)
+        return measure(alone(stream), wanted, files.settings, self.suite.batch)
 
     def _real(self, wanted: Sequence[Quantity]) -> tuple[ReferenceValues, Values]:
         """The reference's features, and everything on the truth."""

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import time
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from mov_ai.errors import MovAIError
 from mov_ai.evaluation.metrics.folders import VideoFolder, scan
+from mov_ai.evaluation.metrics.npz_video import BROKEN_ARCHIVE
 from mov_ai.graph.files import write_bytes
 
 
@@ -78,7 +78,7 @@ class VideoStore:
         try:
             with np.load(self._path(name), allow_pickle=False) as archive:
                 frames: np.ndarray = archive["video"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except BROKEN_ARCHIVE as error:
             raise MovAIError(f"{self._path(name)}: cannot be read ({error}); run again to make it again") from None
         return frames
 
@@ -91,7 +91,7 @@ class VideoStore:
                 if not {"video", "fps", "settings"} <= set(archive.files):
                     return None
                 settings = json.loads(str(archive["settings"]))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except BROKEN_ARCHIVE:
             return None
         return settings if isinstance(settings, dict) else None
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from rich.console import Console
 
 from mov_ai.data.video import write_video
+from mov_ai.evaluation.metrics.folders import Video
+from mov_ai.evaluation.metrics.result import Settings
+from mov_ai.evaluation.video_pass import Quantity, alone, each, measure, shown
 from tests.evaluation.metrics.videos import FPS, sprites
 
 FEW, MANY = 10, 200
@@ -75,3 +83,24 @@ def test_200_videos_take_no_more_memory_than_10(folders: tuple[Path, Path]) -> N
     told = json.loads(result.stdout)
     assert told["count"] == MANY
     assert told["grown"] < BOUND, f"{told['grown'] / 2**20:.0f} MiB more"
+
+
+def test_a_video_is_let_go_before_the_next_is_read() -> None:
+    size = 8 * 2**20
+
+    def videos() -> Iterator[Video]:
+        for number in range(4):
+            yield Video(str(number), np.zeros((2, size // 6, 1, 3), np.uint8), 8.0, "none")
+
+    def total(video: Video) -> float:
+        return float(video.frames[:, ::64].sum())
+
+    shape = Settings(2, 8.0, "1x1", "none")
+    tracemalloc.start()
+    try:
+        stream = shown(videos(), "videos", Console(file=io.StringIO()))
+        measure(alone(stream), [Quantity("total", each(total))], shape, batch=1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * size

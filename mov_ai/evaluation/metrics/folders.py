@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-import zipfile
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,17 +15,21 @@ from torch.nn import functional as F
 from mov_ai.data.frame_folder import IMAGE_SUFFIXES
 from mov_ai.data.video import VIDEO_SUFFIXES as FILM_SUFFIXES
 from mov_ai.data.video import VideoReader, files_below, video_key
-from mov_ai.data.video_decoding import reason
 from mov_ai.errors import MovAIError, UsageError
+from mov_ai.evaluation.metrics.npz_video import NpzVideo
 from mov_ai.evaluation.metrics.result import Settings, shared_settings
 
 VIDEO_SUFFIXES = (*FILM_SUFFIXES, ".npz")
 #: Files of one kind that are left out are named one by one up to so many in a folder.
 NAMED_FILES = 3
-#: Decoded, one video takes at most so many bytes, unless the number of frames is given; networks take a few times that.
+#: Decoded, one video takes at most so many bytes; networks take a few times that.
 VIDEO_BYTES = 128 * 2**20
-#: Networks enlarge smaller frames to about so many pixels.
-NETWORK_PIXELS = 224 * 224
+#: With `--max-frames` it may take so many.
+MOST_VIDEO_BYTES = 2 * VIDEO_BYTES
+#: What a network makes of a small frame takes about as much as a frame of so many pixels.
+NETWORK_PIXELS = 448 * 448
+#: Larger frames are measured at about this size.
+FRAME_PIXELS = 1920 * 1080
 
 
 @dataclass(frozen=True)
@@ -149,8 +152,9 @@ def printable(name: str) -> str:
 def _probe(path: Path, folder: Path) -> tuple[VideoFile, list[str]]:
     name = printable(video_key(path, folder))
     if path.suffix.lower() == ".npz":
-        frames, fps = _read_npz(path)
-        return VideoFile(path, name, len(frames), fps, frames.shape[1], frames.shape[2], "none"), []
+        video = NpzVideo(path)
+        deque(video, maxlen=0)
+        return VideoFile(path, name, video.frames, video.fps, video.height, video.width, "none"), []
     with VideoReader(path) as reader:
         info, times = reader.read_through()
         if reader.damage is not None:
@@ -164,30 +168,16 @@ def _frames(count: int) -> str:
     return f"{count} frame{'s' * (count != 1)}"
 
 
-def _read_npz(path: Path) -> tuple[np.ndarray, float]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            frames, fps = archive["video"], float(archive["fps"])
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise MovAIError(f"{path}: expected arrays `video` and `fps` ({reason(error)})") from None
-    good = frames.dtype == np.uint8 and frames.ndim == 4 and frames.shape[-1] == 3 and frames.size and 0 < fps < np.inf
-    if not good:
-        raise MovAIError(
-            f"{path}: expected `video` uint8 (frames, height, width, 3) and `fps` above 0, got "
-            f"{frames.dtype} {frames.shape}, {fps:g}"
-        )
-    return frames, fps
-
-
 def common_shape(*folders: VideoFolder, max_frames: int | None = None) -> Shape:
     """The shape to which all videos of the folders are brought, and one notice for each thing that differs.
 
     The lowest frame rate (faster videos are thinned by taking the nearest frames), the fewest frames that any video has
     then (longer ones are cut at the end), the smallest size (larger ones are resized). Nothing is invented: no frames
-    or pixels are added. Videos that would not fit into memory are cut too.
+    or pixels are added. Videos that would not fit into memory are cut too, and brought to about `FRAME_PIXELS`.
 
     Raises:
-        UsageError: if no folder is given, or a video is too short to have 2 frames at the common rate.
+        UsageError: if no folder is given, a video is too short to have 2 frames at the common rate, or `max_frames` are
+            more than fit into memory.
     """
     files = [file for folder in folders for file in folder.files]
     if not files:
@@ -227,14 +217,32 @@ def common_shape(*folders: VideoFolder, max_frames: int | None = None) -> Shape:
             f"different compression: {', '.join(sorted({f.codec for f in files}))}; nothing is done about it, and "
             "figures that depend on fine detail carry it"
         )
-    fitting = max(2, VIDEO_BYTES // (3 * max(smallest.height * smallest.width, NETWORK_PIXELS)))
+    height, width = smallest.height, smallest.width
+    if height * width > FRAME_PIXELS:
+        height, width = _at_most(height, width, FRAME_PIXELS)
+        notices.append(
+            f"large frames: {smallest.path} is {smallest.width}x{smallest.height}; all are resized to {width}x{height}"
+        )
+    bytes_of_frame = 3 * max(height * width, NETWORK_PIXELS)
+    fitting, most = VIDEO_BYTES // bytes_of_frame, MOST_VIDEO_BYTES // bytes_of_frame
+    if max_frames is not None and frames > most:
+        raise UsageError(
+            f"{shortest.path}: {frames} frames of {width}x{height} do not fit into memory; give at most "
+            f"--max-frames {most}"
+        )
     if max_frames is None and frames > fitting:
         notices.append(
             f"long videos: the first {fitting} of {frames} frames of each are measured, as many as memory is meant to "
-            "hold; say how many with --max-frames"
+            f"hold; say how many with --max-frames, {most} at most"
         )
         frames = fitting
-    return Shape(frames, fps, smallest.height, smallest.width, tuple(notices))
+    return Shape(frames, fps, height, width, tuple(notices))
+
+
+def _at_most(height: int, width: int, pixels: int) -> tuple[int, int]:
+    """The sides made shorter alike, so that there are at most so many pixels."""
+    scale = (pixels / (height * width)) ** 0.5
+    return max(1, int(height * scale)), max(1, int(width * scale))
 
 
 def _count_notices(folders: tuple[VideoFolder, ...]) -> list[str]:
@@ -302,7 +310,7 @@ def _read(file: VideoFile, shape: Shape | None) -> Video:
 
 def _stream(file: VideoFile) -> Iterator[np.ndarray]:
     if file.path.suffix.lower() == ".npz":
-        yield from _read_npz(file.path)[0]
+        yield from NpzVideo(file.path)
         return
     with VideoReader(file.path) as reader:
         yield from (frame for _, frame in reader.frames())
@@ -319,9 +327,12 @@ def _chosen(file: VideoFile, shape: Shape) -> np.ndarray:
 
 
 def _resized(frame: np.ndarray, height: int, width: int) -> np.ndarray:
-    image = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float()
-    small = F.interpolate(image, (height, width), mode="bilinear", align_corners=False, antialias=True)
-    result: np.ndarray = small[0].round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+    result = np.empty((height, width, 3), np.uint8)
+    # One colour at a time: of the largest frames, floating point takes four times the memory.
+    for colour in range(3):
+        plane = torch.from_numpy(np.ascontiguousarray(frame[..., colour]))[None, None].float()
+        small = F.interpolate(plane, (height, width), mode="bilinear", align_corners=False, antialias=True)
+        result[..., colour] = small[0, 0].round().clamp(0, 255).byte().numpy()
     return result
 
 

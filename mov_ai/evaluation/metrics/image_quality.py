@@ -24,7 +24,8 @@ PSNR_LIMIT = 100.0
 SSIM_WINDOW = 11
 #: The smallest side that all three backbones take.
 LPIPS_MIN_SIDE = 32
-_FRAMES_AT_ONCE = 16
+#: The networks take so many frames at a time, fewer if they hold more than so many pixels.
+_FRAMES_AT_ONCE, _PIXELS_AT_ONCE = 16, 2**20
 
 #: Frames (B, 3, H, W) in [-1, 1] -> features of some layers, each (B, C, h, w).
 FeatureMaps = Callable[[Tensor], Sequence[Tensor]]
@@ -164,8 +165,8 @@ def to_reference_frames(video: np.ndarray, reference: np.ndarray, distance: Fram
 def _distances(first: np.ndarray, second: np.ndarray, distance: FrameDistance) -> np.ndarray:
     if min(first.shape[1:3]) < LPIPS_MIN_SIDE:
         raise UsageError(f"LPIPS: expected frames of at least 32×32 pixels, got {first.shape[1]}×{first.shape[2]}")
+    many = min(_FRAMES_AT_ONCE, max(1, _PIXELS_AT_ONCE // (first.shape[1] * first.shape[2])))
     distances = [
-        distance(to_network(first[i : i + _FRAMES_AT_ONCE]), to_network(second[i : i + _FRAMES_AT_ONCE]))
-        for i in range(0, len(first), _FRAMES_AT_ONCE)
+        distance(to_network(first[i : i + many]), to_network(second[i : i + many])) for i in range(0, len(first), many)
     ]
     return torch.cat([part.reshape(-1).double().cpu() for part in distances]).numpy()

@@ -19,7 +19,8 @@ from mov_ai.errors import UsageError
 from mov_ai.evaluation.metrics.optical_flow import OpticalFlow, visible, warp
 from mov_ai.models.metric_networks.pixels import check_video
 
-_PAIRS_AT_ONCE = 8
+#: Flow is measured on so many pairs at a time, fewer if their frames hold more than so many pixels.
+_PAIRS_AT_ONCE, _PIXELS_AT_ONCE = 8, 8 * 512 * 512
 #: The smallest side that a flow can be measured on.
 FLOW_MIN_SIDE = 16
 
@@ -43,8 +44,9 @@ def motion_smoothness(video: np.ndarray, flow: OpticalFlow) -> float:
     _check(video, 3)
     middles = np.arange(1, len(video) - 1, 2)
     total = 0.0
-    for start in range(0, len(middles), _PAIRS_AT_ONCE):
-        chosen = middles[start : start + _PAIRS_AT_ONCE]
+    many = _pairs_at_once(video)
+    for start in range(0, len(middles), many):
+        chosen = middles[start : start + many]
         before, middle, after = (_unit(video[chosen + offset]) for offset in (-1, 0, 1))
         guess = (warp(before, flow(after, before) / 2) + warp(after, flow(before, after) / 2)) / 2
         total += float((guess - middle).abs().mean((1, 2, 3)).sum())
@@ -132,6 +134,11 @@ def _unit(frames: np.ndarray) -> Tensor:
 
 
 def _pairs(video: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
-    for start in range(0, len(video) - 1, _PAIRS_AT_ONCE):
-        part = _unit(video[start : start + _PAIRS_AT_ONCE + 1])
+    many = _pairs_at_once(video)
+    for start in range(0, len(video) - 1, many):
+        part = _unit(video[start : start + many + 1])
         yield part[:-1], part[1:]
+
+
+def _pairs_at_once(video: np.ndarray) -> int:
+    return min(_PAIRS_AT_ONCE, max(1, _PIXELS_AT_ONCE // (video.shape[1] * video.shape[2])))

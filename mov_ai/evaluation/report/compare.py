@@ -14,7 +14,7 @@ from mov_ai.errors import UsageError
 from mov_ai.evaluation.metrics.result import Absent, dependencies, differences
 from mov_ai.evaluation.report.definitions import definition
 from mov_ai.evaluation.report.results import metric_from_json, read_results
-from mov_ai.evaluation.report.wording import interval, number, percent
+from mov_ai.evaluation.report.wording import interval, number, percent, plain
 
 #: A figure in words and what it depends on; or only a word, where there is none.
 _Cell = str | tuple[str, Mapping[str, Any]]
@@ -98,12 +98,13 @@ def comparison_table(rows: Sequence[Row], files: Sequence[str | Path]) -> tuple[
     """The rows as a table for the terminal, and its footnotes.
 
     Returns:
-        The table, and a line for each reason why a cell is empty, with its number in the table.
+        The table, and a line for each reason why a cell is empty, with its number in the table. Nothing of the files
+        steers the terminal.
     """
     table = Table(title="Results side by side", caption="95 % intervals in brackets")
     table.add_column("metric", overflow="fold")
     for path in files:
-        table.add_column(escape(str(path)), justify="right", overflow="fold")
+        table.add_column(escape(plain(path)), justify="right", overflow="fold")
     footnotes: dict[str, int] = {}
     for row in rows:
         pending = iter(row.reasons)
@@ -114,5 +115,5 @@ def comparison_table(rows: Sequence[Row], files: Sequence[str | Path]) -> tuple[
                 cells.append(f"({place})")
             else:
                 cells.append(escape(cell))
-        table.add_row(escape(row.title), *cells)
-    return table, [f"({place}) {reason}" for reason, place in footnotes.items()]
+        table.add_row(escape(plain(row.title)), *cells)
+    return table, [plain(f"({place}) {reason}") for reason, place in footnotes.items()]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from mov_ai.errors import UsageError
 from mov_ai.evaluation.metrics.result import Absent, MetricResult
@@ -158,26 +159,48 @@ def figure_to_json(name: str, figure: Figure) -> dict[str, Any]:
     return entry
 
 
+class _AbsentEntry(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+    absent: str
+
+
+class _Document(BaseModel):
+    """What must hold of a results.json before any of it is used; metrics themselves are checked one by one."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+    metrics: dict[str, dict[str, Any]]
+    compositional: dict[str, CategoryScore | _AbsentEntry] = {}
+    compositional_depends_on: dict[str, Any] = {}
+
+
 def read_results(path: str | Path) -> dict[str, Any]:
     """A results.json that an evaluation wrote; UsageError if it is none."""
     document = read_json(path)
-    if (
-        not isinstance(document, dict)
-        or document.get("schema") != SCHEMA
-        or not isinstance(document.get("metrics"), dict)
-    ):
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if isinstance(schema, bool) or schema != SCHEMA:
         raise UsageError(f"{path}: expected a results.json of `mov-ai eval` or `make eval` (schema {SCHEMA})")
-    return document
+    try:
+        _Document.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        raise UsageError(f"{path}: {_first_fault(error)}; measure again") from None
+    return document  # type: ignore[no-any-return]
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    return f"{place}: {fault['msg'].replace('Input should be', 'expected')}, found {fault['input']!r:.40}"
 
 
 def metric_from_json(name: str, entry: Mapping[str, Any], source: str) -> MetricResult | Absent:
     """An entry of `metrics` as what it was written from; UsageError, naming the source, if it is no such entry."""
-    if "absent" in entry:
-        return Absent(*(part.strip() for part in (str(entry["absent"]).rpartition("; ")[::2])))
+    if isinstance(entry.get("absent"), str):
+        return Absent(*(part.strip() for part in entry["absent"].rpartition("; ")[::2]))
     try:
         provenance = {key: entry[key] for key in ("network", "weights", "settings", "reference")}
         own = {key: entry[key] for key in ("value", "ci95", "n", "higher_is_better", "parameters", "notes")}
-        return _RESULT.validate_python({"name": name, "provenance": provenance, **own})
+        # As JSON, which knows no tuples: only there can pydantic be strict about everything else.
+        return _RESULT.validate_json(json.dumps({"name": name, "provenance": provenance, **own}), strict=True)
     except (KeyError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = _first_fault(error) if isinstance(error, ValidationError) else f"{error} is not there"
         raise UsageError(f"{source}: metrics.{name}: not what an evaluation writes ({reason}); measure again") from None

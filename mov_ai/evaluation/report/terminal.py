@@ -10,7 +10,7 @@ from rich.table import Table
 from mov_ai.evaluation.metrics.result import MetricResult
 from mov_ai.evaluation.report.definitions import definition
 from mov_ai.evaluation.report.results import Results
-from mov_ai.evaluation.report.wording import categories, interval, measured, number
+from mov_ai.evaluation.report.wording import categories, interval, measured, number, plain
 
 
 def tables(results: Results) -> Iterator[Table]:
@@ -22,7 +22,7 @@ def tables(results: Results) -> Iterator[Table]:
 
 def _metrics(results: Results) -> Table:
     signs = "↑ higher is better, ↓ lower, ≈ as real clips"
-    table = Table(title=escape(results.title), caption=escape(f"real: {results.real}; {signs}"))
+    table = Table(title=escape(plain(results.title)), caption=escape(plain(f"real: {results.real}; {signs}")))
     table.add_column("metric", overflow="fold")
     for name in ("value", "95 % interval", "real", "n", ""):
         table.add_column(name, justify="right", no_wrap=True)
@@ -35,7 +35,7 @@ def _metrics(results: Results) -> Table:
             real = "" if figure.real is None else number(figure.real.value)
             words = definition(name)
             table.add_row(
-                f"  {escape(words.title)}",
+                f"  {escape(plain(words.title))}",
                 number(result.value),
                 escape(interval(result.ci95)),
                 real,

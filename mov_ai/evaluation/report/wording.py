@@ -54,8 +54,8 @@ def absent(results: Results) -> dict[str, list[str]]:
 
 
 def absences(results: Results) -> list[str]:
-    """`absent`, one line for each reason."""
-    return [f"absent: {', '.join(names)}: {reason}" for reason, names in absent(results).items()]
+    """`absent`, one line for each reason, as a terminal may show it."""
+    return [plain(f"absent: {', '.join(names)}: {reason}") for reason, names in absent(results).items()]
 
 
 def categories(results: Results) -> Iterator[tuple[str, str, str, str, str]]:

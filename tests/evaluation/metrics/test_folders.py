@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import tracemalloc
 import unicodedata
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mov_ai.data.video import VideoReader, read_video, write_video
 from mov_ai.errors import MovAIError, UsageError
@@ -239,3 +242,69 @@ def test_long_videos_are_measured_as_far_as_memory_goes(folder: Path, monkeypatc
     assert shape.frames == 5
     assert "the first 5 of 12 frames of each are measured" in shape.notices[0]
     assert common_shape(scan(folder), max_frames=8).frames == 8
+
+
+def test_more_frames_than_memory_is_meant_to_hold_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mov_ai.evaluation.metrics import folders
+
+    monkeypatch.setattr(folders, "MOST_VIDEO_BYTES", 9 * folders.NETWORK_PIXELS * 3)
+    with pytest.raises(UsageError, match=r"clip0\.mp4: 10 frames of 32x32 .* --max-frames 9"):
+        common_shape(scan(folder), max_frames=10)
+
+
+def test_large_frames_are_measured_smaller(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mov_ai.evaluation.metrics import folders
+
+    monkeypatch.setattr(folders, "FRAME_PIXELS", 20 * 20)
+    found = scan(folder)
+    shape = common_shape(found)
+    assert (shape.height, shape.width) == (20, 20)
+    assert "large frames" in shape.notices[0]
+    assert {video.frames.shape for video in read(found, shape)} == {(12, 20, 20, 3)}
+
+
+def test_frames_larger_than_8k_are_left_out_before_they_are_decoded(folder: Path) -> None:
+    np.savez_compressed(folder / "huge.npz", video=np.zeros((2, 7000, 7000, 3), np.uint8), fps=8)
+    notices = scan(folder).notices
+    assert len(notices) == 1
+    assert "huge.npz: broken, frames of 7000x7000" in notices[0]
+
+
+@pytest.mark.parametrize("kind", ["deflated", "stored"])
+def test_a_flipped_byte_in_an_archive_leaves_only_that_one_out(folder: Path, kind: str) -> None:
+    save = np.savez_compressed if kind == "deflated" else np.savez
+    save(folder / "x.npz", video=sprites(4), fps=8)
+    content = bytearray((folder / "x.npz").read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    (folder / "x.npz").write_bytes(content)
+    found = scan(folder)
+    assert [file.name for file in found.files] == ["clip0", "clip1", "clip2"]
+    assert found.notices[0].startswith(f"{folder / 'x.npz'}: broken, ")
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_damaged_archive_stops_the_others(tmp_path: Path, data: st.DataObject) -> None:
+    np.savez_compressed(tmp_path / "good.npz", video=sprites(1), fps=8)
+    content = bytearray((tmp_path / "good.npz").read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    (tmp_path / "damaged.npz").write_bytes(content[: data.draw(st.integers(1, len(content)))])
+    found = scan(tmp_path)
+    assert "good" in {file.name for file in found.files}
+    for video in read(found):
+        assert (video.frames == sprites(1)).all() or video.name == "damaged"
+
+
+def test_arrays_are_read_a_frame_at_a_time(tmp_path: Path) -> None:
+    """A file of half a megabyte that unpacks to five hundred."""
+    video = np.lib.stride_tricks.as_strided(np.zeros(1, np.uint8), (400, 640, 640, 3), (0, 0, 0, 0))
+    np.savez_compressed(tmp_path / "x.npz", video=video, fps=8)
+    tracemalloc.start()
+    try:
+        found = scan(tmp_path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.files[0].frames == 400
+    assert peak < 20 * 2**20

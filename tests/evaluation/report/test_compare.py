@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -123,3 +124,53 @@ def test_values_that_cannot_be_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="measure again"):
         metric_from_json("embedded_fvd", entry, "x.json")
     assert isinstance(metric_from_json("embedded_fvd", {**entry, "n": 2}, "x.json"), MetricResult)
+
+
+def with_true(document: dict, *path: str) -> dict:
+    """The document with the value at a path replaced by true."""
+    copy = json.loads(json.dumps(document))
+    place = copy
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = True
+    return copy
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("schema",),
+        ("metrics",),
+        ("metrics", "embedded_fvd"),
+        ("metrics", "embedded_fvd", "value"),
+        ("metrics", "embedded_fvd", "n"),
+        ("metrics", "embedded_fvd", "ci95"),
+        ("metrics", "embedded_fvd", "settings"),
+        ("metrics", "fvd", "absent"),
+        ("compositional",),
+        ("compositional", "motion"),
+        ("compositional", "motion", "ci95"),
+        ("compositional_depends_on",),
+    ],
+)
+def test_a_document_of_other_types_is_refused_in_one_line(tmp_path: Path, place: tuple[str, ...]) -> None:
+    whole = save(tmp_path / "a.json", results())
+    write_json(tmp_path / "b.json", with_true(json.loads(whole.read_text(encoding="utf-8")), *place))
+    with pytest.raises(UsageError, match=r"b\.json: ") as caught:
+        compare([whole, tmp_path / "b.json"])
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_of_a_file_steers_the_terminal(tmp_path: Path) -> None:
+    made = results().to_json()
+    made["metrics"]["\x1b]0;owned\x07\x1b[31m"] = made["metrics"]["embedded_fvd"]
+    write_json(tmp_path / "a.json", made)
+    made["metrics"]["embedded_fvd"] = {**made["metrics"]["embedded_fvd"], "network": "\x1b[2J\x9b31m"}
+    write_json(tmp_path / "b.json", made)
+    files = [tmp_path / "a.json", tmp_path / "b.json"]
+    table, footnotes = comparison_table(compare(files), files)
+    console = Console(file=io.StringIO(), force_terminal=False, width=120)
+    console.print(table)
+    shown = console.file.getvalue() + "\n".join(footnotes)  # type: ignore[attr-defined]
+    assert footnotes
+    assert not {"\x1b", "\x07", "\x9b"} & set(shown)

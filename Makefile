@@ -12,7 +12,7 @@ export PROMPT SEED
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-real test lint format check-tiny check-synonyms check-labels eval check-metrics study train-tiny
-.PHONY: check-prepare study-exported train-metrics train-parser evaluate-parser check-wheel docs clean
+.PHONY: fuzz check-prepare study-exported train-metrics train-parser evaluate-parser check-wheel docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ check-tiny: install  ## how good the embedded weights are: prints the table of t
 
 check-prepare: install  ## is any of 10,000 clips lost or doubled when their preparing is killed: a quarter of an hour
 	$(BIN)/python -m tools.many_clips
+
+fuzz: install  ## 10,000 damaged inputs: is each refused in one line or read as it is meant (20 minutes): make fuzz [SEED=0]
+	$(BIN)/python -m tools.fuzz --cases 10000 --seed "$$SEED"
 
 check-synonyms: install  ## are words that training never said drawn as their kin
 	$(BIN)/python -m studies.check.synonyms --out experiments/labels/synonyms.json

@@ -18,6 +18,16 @@ class UsageError(MovAIError):
     exit_code = 2
 
 
+def shown(value: object, most: int = 60) -> str:
+    """A value as a message shows it: in one line, cut off after so many characters."""
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):
+        # A whole number of thousands of digits has no text either.
+        text = f"{type(value).__name__}, too large to show"
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
 def run_script(name: str, work: Callable[[], object], interrupted: str = "stopped") -> int:
     """Do a script's work.
 

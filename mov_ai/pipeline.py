@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mov_ai.diffusion.sampling import Guidance
-from mov_ai.errors import UsageError
+from mov_ai.errors import UsageError, shown
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.instances import drawn_entities
 from mov_ai.graph.layout_report import LayoutReport
@@ -411,8 +411,10 @@ def check_layout(graph: SceneGraph, layout: Layout | None) -> None:
     for i, track in enumerate(layout.tracks if layout is not None else []):
         if (track.entity, track.instance) not in drawn:
             names = ", ".join(f"{entity}/{instance}" for entity, instance in drawn) or "none"
-            shown = f"{track.entity!r} (instance {track.instance})"
-            raise UsageError(f"layout: tracks[{i}]: expected an entity instance of the graph ({names}); found {shown}")
+            track_name = f"{shown(track.entity)} (instance {shown(track.instance)})"
+            raise UsageError(
+                f"layout: tracks[{i}]: expected an entity instance of the graph ({names}); found {track_name}"
+            )
 
 
 def _silent(part: str, done: int, total: int) -> None:

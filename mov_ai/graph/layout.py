@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mov_ai.errors import UsageError
+from mov_ai.errors import UsageError, shown
 from mov_ai.graph.files import parse_json, read_json, write_json
 from mov_ai.graph.instances import MAX_COUNT
 from mov_ai.graph.schema import MAX_NODES
@@ -150,17 +150,17 @@ class Layout:
             raise UsageError(f"{source}: expected an object with 'version', 'frames' and 'tracks'")
         version = value.get("version")
         if version not in READABLE or isinstance(version, bool):
-            raise UsageError(f"{source}: version: expected {' or '.join(map(str, READABLE))}; found {version!r}")
+            raise UsageError(f"{source}: version: expected {' or '.join(map(str, READABLE))}; found {shown(version)}")
         keys = ("version", "frames", *(_SIZE if version != 1 else ()), "fields", "tracks")
         for key in value:
             if key not in keys:
-                raise UsageError(f"{source}: expected only the keys {', '.join(keys)}; found {key!r}")
+                raise UsageError(f"{source}: expected only the keys {', '.join(keys)}; found {shown(key)}")
         frames = value.get("frames")
         if not isinstance(frames, int) or isinstance(frames, bool) or not 1 <= frames <= MAX_FRAMES:
-            raise UsageError(f"{source}: frames: expected a whole number from 1 to {MAX_FRAMES}; found {frames!r}")
+            raise UsageError(f"{source}: frames: expected a whole number from 1 to {MAX_FRAMES}; found {shown(frames)}")
         shape = _shape_from_dict(value, frames, source)
         if value.get("fields", list(BOX_FIELDS)) != list(BOX_FIELDS):
-            raise UsageError(f"{source}: fields: expected {list(BOX_FIELDS)}; found {value['fields']!r}")
+            raise UsageError(f"{source}: fields: expected {list(BOX_FIELDS)}; found {shown(value['fields'])}")
         if len(value["tracks"]) > MAX_TRACKS:
             raise UsageError(f"{source}: tracks: expected at most {MAX_TRACKS}; found {len(value['tracks'])}")
         tracks = [_track_from_dict(raw, frames, f"{source}: tracks[{i}]") for i, raw in enumerate(value["tracks"])]
@@ -168,7 +168,9 @@ class Layout:
         for track in tracks:
             instance = (track.entity, track.instance)
             if instance in instances:
-                raise UsageError(f"{source}: tracks: expected one track per entity instance; found {instance} twice")
+                raise UsageError(
+                    f"{source}: tracks: expected one track per entity instance; found {shown(instance)} twice"
+                )
             instances.add(instance)
         return cls(frames, tracks, shape)
 
@@ -200,15 +202,15 @@ def _track_from_dict(raw: Any, frames: int, path: str) -> Track:
         raise UsageError(f"{path}: expected an object with 'entity' (a node id) and 'boxes'")
     for key in raw:
         if key not in ("entity", "instance", "label", "boxes"):
-            raise UsageError(f"{path}: expected only the keys entity, instance, label, boxes; found {key!r}")
+            raise UsageError(f"{path}: expected only the keys entity, instance, label, boxes; found {shown(key)}")
     instance, label, rows = raw.get("instance", 0), raw.get("label", ""), raw.get("boxes")
     if not isinstance(instance, int) or isinstance(instance, bool) or instance < 0:
-        raise UsageError(f"{path}.instance: expected a whole number from 0; found {instance!r}")
+        raise UsageError(f"{path}.instance: expected a whole number from 0; found {shown(instance)}")
     if not isinstance(label, str):
-        raise UsageError(f"{path}.label: expected a string; found {label!r}")
+        raise UsageError(f"{path}.label: expected a string; found {shown(label)}")
     if not isinstance(rows, list) or len(rows) != frames:
-        shown = f"{len(rows)} entries" if isinstance(rows, list) else repr(rows)
-        raise UsageError(f"{path}.boxes: expected {frames} entries, one a frame (null where not given); found {shown}")
+        what = f"{len(rows)} entries" if isinstance(rows, list) else shown(rows)
+        raise UsageError(f"{path}.boxes: expected {frames} entries, one a frame (null where not given); found {what}")
     boxes = np.full((frames, len(BOX_FIELDS)), np.nan, dtype=np.float32)
     for f, row in enumerate(rows):
         if row is not None:
@@ -218,10 +220,12 @@ def _track_from_dict(raw: Any, frames: int, path: str) -> Track:
 
 def _box_from_list(row: Any, path: str) -> list[float]:
     if not isinstance(row, list) or len(row) != len(BOX_FIELDS):
-        raise UsageError(f"{path}: expected {len(BOX_FIELDS)} numbers [{', '.join(BOX_FIELDS)}] or null; found {row!r}")
+        raise UsageError(
+            f"{path}: expected {len(BOX_FIELDS)} numbers [{', '.join(BOX_FIELDS)}] or null; found {shown(row)}"
+        )
     for name, value in zip(BOX_FIELDS, row, strict=True):
         low, high = _RANGES[name]
         # NaN fails the comparison, and so do numbers of any size (math.isfinite would overflow on a huge whole number).
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not low <= value <= high:
-            raise UsageError(f"{path}.{name}: expected a number from {low:g} to {high:g}; found {value!r}")
+            raise UsageError(f"{path}.{name}: expected a number from {low:g} to {high:g}; found {shown(value)}")
     return [float(v) for v in row]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from mov_ai.errors import UsageError
+from mov_ai.errors import UsageError, shown
 from mov_ai.graph.files import parse_json, read_json, write_json
 from mov_ai.graph.time import ALLEN_RELATIONS, FULL, Interval
 
@@ -289,12 +289,7 @@ class SceneGraph:
 
 def _expect(condition: bool, path: str, expected: str, value: Any) -> None:
     if not condition:
-        try:
-            shown = repr(value)
-        except RecursionError:
-            shown = "deeply nested brackets"
-        shown = shown if len(shown) <= 60 else shown[:57] + "..."
-        raise UsageError(f"{path}: expected {expected}; found {shown}")
+        raise UsageError(f"{path}: expected {expected}; found {shown(value)}")
 
 
 def _only_keys(value: dict[str, Any], allowed: tuple[str, ...], path: str) -> None:

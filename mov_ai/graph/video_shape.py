@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from mov_ai.errors import UsageError
+from mov_ai.errors import UsageError, shown
 
 MAX_FRAMES, MAX_FPS = 1024, 240.0
 MIN_SIDE, MAX_SIDE = 16, 4096
@@ -32,7 +32,7 @@ class VideoShape:
         number = isinstance(self.fps, (int, float)) and not isinstance(self.fps, bool)
         # NaN fails the comparison.
         if not number or not 0 < self.fps <= MAX_FPS:
-            raise UsageError(f"fps: expected a number above 0 and up to {MAX_FPS:g}; found {self.fps!r}")
+            raise UsageError(f"fps: expected a number above 0 and up to {MAX_FPS:g}; found {shown(self.fps)}")
         _check_whole("height", self.height, MIN_SIDE, MAX_SIDE)
         _check_whole("width", self.width, MIN_SIDE, MAX_SIDE)
 
@@ -69,4 +69,4 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def _check_whole(name: str, value: Any, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise UsageError(f"{name}: expected a whole number from {low} to {high}; found {value!r}")
+        raise UsageError(f"{name}: expected a whole number from {low} to {high}; found {shown(value)}")

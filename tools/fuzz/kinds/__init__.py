@@ -1,0 +1,1 @@
+"""The kinds of inputs, one file each: a module here with a `KIND` is found by itself."""

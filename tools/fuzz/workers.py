@@ -1,0 +1,204 @@
+"""Cases in worker processes: one that takes too long is ended with its worker, which a new one replaces."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import resource
+import shutil
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from mov_ai.errors import MovAIError
+from tools.fuzz.case import Case, Kind
+from tools.fuzz.forbidden import watched
+
+#: Seconds of computing that a case may take.
+LIMIT = 10.0
+#: Seconds without an answer until a worker is ended, on a machine that may be busy; at the first case of a kind there
+#: is more to load.
+PATIENCE, FIRST_PATIENCE = 30.0, 240.0
+#: Bytes of memory that a worker may have.
+MEMORY = 6 * 2**30
+#: Characters of a refusal: one line that a person can read.
+_LONGEST = 1000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a case.
+
+    Attributes:
+        kind, number: which case.
+        outcome: one of `OUTCOMES`.
+        about: how the input was damaged. detail: what was said or went wrong.
+        seconds: of computing.
+    """
+
+    kind: str
+    number: int
+    outcome: str
+    about: str
+    detail: str
+    seconds: float
+
+
+def try_case(kind: Kind, seed: int, number: int) -> Outcome:
+    """Make one case and run it here."""
+    folder = Path(tempfile.mkdtemp(prefix="mov-ai-fuzz-"))
+    try:
+        case = kind.case(seed, number, folder)
+        began = time.process_time()
+        with watched() as acts, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            outcome, detail = _tried(case)
+        if acts:
+            outcome, detail = "forbidden", f"{acts[0]}: {detail}"
+        seconds = time.process_time() - began
+        return Outcome(kind.name, number, "hang" if seconds > LIMIT else outcome, case.about, detail, seconds)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tried(case: Case) -> tuple[str, str]:
+    try:
+        result = case.run()
+    except MovAIError as error:
+        message = str(error)
+        if case.refusal == "never":
+            return "wrong refusal", message
+        if not message or len(message) > _LONGEST or any(not c.isprintable() for c in message):
+            return "wrong refusal", f"not one printable line of up to {_LONGEST} characters: {message[:200]!r}"
+        return "refused cleanly", message
+    except BaseException as error:
+        return "traceback", _place_of(error)
+    if case.refusal == "must":
+        return "wrong success", f"should have been refused; gave {str(result)[:200]!r}"
+    try:
+        wrong = case.wrong(result)
+    except BaseException as error:
+        return "traceback", f"in what follows: {_place_of(error)}"
+    return ("accepted and right", "") if wrong is None else ("wrong success", wrong)
+
+
+def _place_of(error: BaseException) -> str:
+    """The error, and where in our files it came from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "/mov_ai/" in frame.filename] or frames
+    last = ours[-1]
+    place = f"{last.filename.rpartition('/mov_ai/')[2]}:{last.lineno}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]!r} at {place}"
+
+
+def _serve(connection: Connection, kinds: Mapping[str, Kind], seed: int) -> None:
+    """A worker's life: a case's kind and number in, its outcome out."""
+    import torch
+
+    torch.set_num_threads(1)
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    while True:
+        message = connection.recv()
+        if message is None:
+            return
+        name, number = message
+        outcome = try_case(kinds[name], seed, number)
+        connection.send((outcome.kind, number, outcome.outcome, outcome.about, outcome.detail, outcome.seconds))
+
+
+class _Worker:
+    def __init__(self, kinds: Mapping[str, Kind], seed: int) -> None:
+        # Not a fork: PyTorch's threads do not come along.
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, kinds, seed), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.seen: set[str] = set()
+        self.case: tuple[str, int] | None = None
+        self.deadline = 0.0
+
+    def give(self, case: tuple[str, int], limit: float, first_limit: float) -> None:
+        self.case = case
+        self.deadline = time.monotonic() + (limit if case[0] in self.seen else first_limit)
+        self.seen.add(case[0])
+        self.connection.send(case)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
+def in_workers(
+    cases: Iterable[tuple[str, int]],
+    kinds: Mapping[str, Kind],
+    seed: int,
+    workers: int,
+    until: Callable[[], bool] = lambda: False,
+    patience: tuple[float, float] = (PATIENCE, FIRST_PATIENCE),
+) -> Iterator[Outcome]:
+    """Outcomes of cases (kind, number), as they come; no more are begun once `until` says so.
+
+    Args:
+        kinds: by name, with all those of the cases; their `make` must be a module's own function.
+        patience: seconds until a worker is ended, and those for its first case of a kind.
+    """
+    waiting = iter(cases)
+    crew = [_Worker(kinds, seed) for _ in range(workers)]
+
+    def next_for(worker: _Worker) -> None:
+        worker.case = None
+        case = None if until() else next(waiting, None)
+        if case is not None:
+            worker.give(case, *patience)
+
+    try:
+        for worker in crew:
+            next_for(worker)
+        while busy := [worker for worker in crew if worker.case is not None]:
+            ready = wait([worker.connection for worker in busy], timeout=0.5)
+            for place, worker in enumerate(crew):
+                if worker.case is None:
+                    continue
+                outcome = None
+                if worker.connection in ready:
+                    outcome = _received(worker)
+                elif time.monotonic() > worker.deadline:
+                    outcome = Outcome(*worker.case, "hang", "", "no answer in time", patience[0])
+                if outcome is None:
+                    continue
+                yield outcome
+                if outcome.outcome == "hang" or not worker.process.is_alive():
+                    worker.end()
+                    worker = crew[place] = _Worker(kinds, seed)
+                next_for(worker)
+    finally:
+        for worker in crew:
+            worker.end()
+
+
+def _received(worker: _Worker) -> Outcome:
+    assert worker.case is not None
+    try:
+        fields: Any = worker.connection.recv()
+        return Outcome(*fields)
+    except EOFError:
+        worker.process.join()
+        return Outcome(*worker.case, "traceback", "", f"the process ended with code {worker.process.exitcode}", 0.0)
+
+
+def shuffled_cases(kinds: Mapping[str, Kind], count: int, seed: int) -> list[tuple[str, int]]:
+    """At least `count` cases, of each kind its share and no fewer than ten, mixed, so that a part is like the whole."""
+    total = sum(kind.share for kind in kinds.values())
+    cases = [
+        (name, number) for name, kind in kinds.items() for number in range(max(10, -int(-count * kind.share // total)))
+    ]
+    random.Random(seed).shuffle(cases)
+    return cases

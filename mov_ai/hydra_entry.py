@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -89,6 +91,19 @@ def stop(command: str, error: MovAIError) -> NoReturn:
     sys.exit(error.exit_code)
 
 
+#: Errors of the file system that come without the name of a file.
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def _file_error(error: BaseException | None) -> OSError | None:
+    """The error of the file system behind an error, such as logging's when it cannot open the run's log."""
+    while error is not None:
+        if isinstance(error, OSError) and (error.filename is not None or error.errno in _UNWRITABLE):
+            return error
+        error = error.__cause__
+    return None
+
+
 def run_command(command: str, group: str, task: Callable[[DictConfig], Any], interrupted: str) -> None:
     """Compose the configuration and run the task. Expected errors are one line on stderr and their exit code.
 
@@ -100,6 +115,8 @@ def run_command(command: str, group: str, task: Callable[[DictConfig], Any], int
     """
     # With this, Hydra hands exceptions on instead of printing them its own way.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    # A log that cannot be written, as on a full disk, is no reason for a traceback at each of its lines.
+    logging.raiseExceptions = False
     try:
         directory = config_directory()
         check_choice(sys.argv[1:], directory, group)
@@ -108,10 +125,12 @@ def run_command(command: str, group: str, task: Callable[[DictConfig], Any], int
         stop(command, error)
     except (HydraException, OmegaConfBaseException) as error:
         stop(command, UsageError(" ".join(str(error).split())))
-    except OSError as error:
-        if error.filename is None:
+    except (OSError, ValueError) as error:
+        cause = _file_error(error)
+        if cause is None:
             raise
-        stop(command, MovAIError(f"{error.filename}: {error.strerror}; choose another place or free disk space"))
+        place = cause.filename or "the run's folder"
+        stop(command, MovAIError(f"{place}: {cause.strerror}; choose another place or free disk space"))
     except KeyboardInterrupt:
         sys.stderr.write(f"{command}: {interrupted}\n")
         sys.exit(130)

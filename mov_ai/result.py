@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Of latents files; changes when they can no longer be read.
 LATENTS_SCHEMA = 2
+#: Characters of a label that a sheet shows: more would not fit, and drawing takes time for each.
+SHEET_LABEL = 40
 
 
 @dataclass
@@ -60,7 +62,9 @@ class VideoResult:
                     x, y, w, h, _, visible = track.boxes[f] * [wide, high, wide, high, 1, 1]
                     if visible > 0:
                         draw.rectangle((x - w / 2, y - h / 2, x + w / 2, y + h / 2), outline=(255, 0, 90))
-                        draw.text((x - w / 2, y - h / 2 - 11), track.label or track.entity, fill=(255, 0, 90))
+                        draw.text(
+                            (x - w / 2, y - h / 2 - 11), (track.label or track.entity)[:SHEET_LABEL], fill=(255, 0, 90)
+                        )
             sheet.paste(picture, (f % 8 * wide, f // 8 * high))
         return sheet
 
@@ -68,7 +72,8 @@ class VideoResult:
         """Write video.mp4, the earlier stages, graph.json, layout.json, sheet.png and run.json.
 
         Everything is written beside the folder first and moved into place at the end: a failure leaves nothing behind.
-        Other files already in the folder stay.
+        Of an older result in the folder, run.json goes first, and the new one comes last: what is there without it was
+        not finished. Other files stay.
 
         Args:
             directory: made if absent.
@@ -79,7 +84,7 @@ class VideoResult:
             MovAIError: if it cannot be written.
         """
         directory = Path(directory)
-        with staged_folder(directory) as folder:
+        with staged_folder(directory, "run.json", ("stages/*.mp4", "latents.safetensors")) as folder:
             last = max(self.stages)
             for size, frames in self.stages.items():
                 name = "video.mp4" if size == last else f"stages/{size}.mp4"

@@ -60,7 +60,11 @@ def evaluate(
 
     from mov_ai.cli.outputs import asked_folder, free_folder, slug
 
-    folder = free_folder(f"eval-{slug(generated.resolve().name)}") if out is None else asked_folder(out, RESULTS)
+    folder = (
+        free_folder(f"eval-{slug(generated.resolve().name)}")
+        if out is None
+        else asked_folder(out, RESULTS, ("schema", "metrics"))
+    )
     folders = _look(generated, reference, prompts, max_frames)
     for notice in folders.notices:
         say(f"warning: {notice}")
@@ -76,7 +80,7 @@ def evaluate(
     from mov_ai.hardware import choose_device
 
     networks = load_networks(clip, lpips, flow, str(choose_device(device)))
-    with staged_folder(folder) as staging:
+    with staged_folder(folder, RESULTS, ("clips/*.mp4", "sheets/*.jpg")) as staging:
         results = compare_folders(folders, networks, staging, Console(stderr=True), seed, batch)
         write_report(results, staging)
     console = Console()

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mov_ai.result import SavedLatents, VideoResult
 
 MAX_SEED = 2**31 - 1
+#: What makes a folder an older result: this file, with these keys.
+RECORD, RECORD_KEYS = "run.json", ("prompt", "seed", "pipeline", "versions")
 
 
 class Precision(str, Enum):
@@ -131,7 +133,7 @@ def generate(
                 video=request.video,
                 callback=progress.report,
             )
-        _save(result, folder, boxes, save_latents)
+        result.save(folder, boxes=boxes, latents=save_latents)
         # What holds for the prompt is said once, however many videos there are.
         _tell(result, folder, first=index == 0)
 
@@ -207,10 +209,10 @@ def _choose_folders(out: Path | None, request: _Request, num_videos: int) -> lis
     if num_videos == 1:
         if out is None:
             return [free_folder(f"{slug(request.caption)}-{request.seed}")]
-        return [asked_folder(out, "run.json")]
+        return [asked_folder(out, RECORD, RECORD_KEYS)]
     last = request.seed + num_videos - 1
     parent = free_folder(f"{slug(request.caption)}-{request.seed}-to-{last}") if out is None else out
-    return [asked_folder(parent / f"seed-{request.seed + i}", "run.json") for i in range(num_videos)]
+    return [asked_folder(parent / f"seed-{request.seed + i}", RECORD, RECORD_KEYS) for i in range(num_videos)]
 
 
 def _stages_to_run(
@@ -228,15 +230,6 @@ def _stages_to_run(
         return sizes[-1:]
     known = request.resume.latents if request.resume is not None else {}
     return [size for size in sizes if size not in known and size >= min(known, default=0)]
-
-
-def _save(result: VideoResult, folder: Path, boxes: bool, latents: bool) -> None:
-    result.save(folder, boxes=boxes, latents=latents)
-    # An older result in the same folder may have had more stages; beside this video they would be taken for its own.
-    shown = sorted(result.stages)[:-1]
-    for path in (folder / "stages").glob("*.mp4"):
-        if path.stem.isdecimal() and int(path.stem) not in shown:
-            path.unlink()
 
 
 def _tell(result: VideoResult, folder: Path, first: bool) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 from mov_ai.errors import UsageError
-from mov_ai.graph.files import check_writable
+from mov_ai.graph.files import check_writable, is_unfinished, read_json
 
 #: Results go here unless the user says otherwise.
 DEFAULT_PLACE = Path("outputs")
@@ -34,14 +35,25 @@ def free_folder(name: str) -> Path:
     return folder
 
 
-def asked_folder(folder: Path, marker: str) -> Path:
-    """The folder the user named, if writing there replaces nothing but an older result, which holds the file `marker`.
+def asked_folder(folder: Path, record: str, keys: Sequence[str]) -> Path:
+    """The folder the user named, if writing there replaces nothing but an older result.
+
+    That holds the file `record`, a JSON object with these keys; or it is one whose writing was cut short.
 
     Raises UsageError if it holds something else, MovAIError if it cannot be written.
     """
     check_writable(folder)
-    if folder.is_dir() and not (folder / marker).is_file() and any(folder.iterdir()):
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return folder
+    if (folder / record).is_file():
+        content = read_json(folder / record)
+        if not isinstance(content, dict) or any(key not in content for key in keys):
+            raise UsageError(
+                f"--out: {folder}: its {record} is of something else (expected the keys {', '.join(keys)}); choose a "
+                "new or an empty folder"
+            )
+    elif not is_unfinished(folder):
         raise UsageError(
-            f"--out: {folder}: holds files but no {marker}, so it is no older result; choose a new or an empty folder"
+            f"--out: {folder}: holds files but no {record}, so it is no older result; choose a new or an empty folder"
         )
     return folder

@@ -38,13 +38,13 @@ def sample(
     if size % 2:
         raise UsageError(f"--size: expected an even number, as H.264 needs; found {size}")
     name = f"tabletop-{split.value}-{seed}{'-varied' if varied else ''}"
-    folder = free_folder(name) if out is None else asked_folder(out, "clip.json")
+    folder = free_folder(name) if out is None else asked_folder(out, "clip.json", ("seed", "split", "scene"))
 
     from mov_ai.graph.files import staged_folder
     from mov_ai.worlds.tabletop.variation import EVERYTHING, PLAIN
     from mov_ai.worlds.tabletop.world import sample_clip, save_clip
 
     clip = sample_clip(seed, split.value, size, variation=EVERYTHING if varied else PLAIN)
-    with staged_folder(folder) as staging:
+    with staged_folder(folder, "clip.json") as staging:
         save_clip(clip, staging)
     typer.echo(f"{folder}: {clip.caption.text}")

@@ -6,23 +6,45 @@ import contextlib
 import hashlib
 import json
 import os
+import platform
+import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from mov_ai.errors import MovAIError, UsageError
 
+#: Temporary folders begin so.
+_STAGING = ".mov-ai-"
+#: No JSON file is read beyond so many bytes.
+MAX_JSON_BYTES = 256 * 2**20
+
+
+class _Refused(Exception):
+    """What a user is told of JSON that Python would take."""
+
 
 def _reject_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a number that JSON allows")
+    raise _Refused(f"{name} is not a number that JSON allows; expected JSON with finite numbers")
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        repeated = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise _Refused(f"the key {repeated[:40]!r} is given twice in one object; keep one of them")
+    return value
 
 
 def parse_json(text: str, source: str) -> Any:
-    """Parse JSON text, refusing NaN and Infinity. Raises UsageError with `source`, line and column."""
+    """Parse JSON text, refusing NaN, Infinity and repeated keys. Raises UsageError with `source`, line and column."""
     try:
-        return json.loads(text, parse_constant=_reject_constant)
+        return json.loads(text, parse_constant=_reject_constant, object_pairs_hook=_each_key_once)
+    except _Refused as error:
+        raise UsageError(f"{source}: {error}") from None
     except json.JSONDecodeError as error:
         raise UsageError(f"{source}: line {error.lineno}, column {error.colno}: {error.msg}; expected JSON") from None
     except RecursionError:
@@ -32,9 +54,13 @@ def parse_json(text: str, source: str) -> Any:
 
 
 def read_json(path: str | Path) -> Any:
-    """Read a JSON file (UTF-8). Raises UsageError if it cannot be read or does not hold JSON."""
+    """Read a JSON file (UTF-8). Raises UsageError if it cannot be read, is too large or does not hold JSON."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_JSON_BYTES + 1)
+        if len(content) > MAX_JSON_BYTES:
+            raise UsageError(f"{path}: expected at most {MAX_JSON_BYTES // 2**20} MiB of JSON; give a smaller file")
+        text = content.decode("utf-8")
     except UnicodeDecodeError:
         raise UsageError(f"{path}: expected a UTF-8 JSON file, found other bytes") from None
     except OSError as error:
@@ -75,10 +101,17 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 @contextlib.contextmanager
-def staged_folder(directory: str | Path) -> Iterator[Path]:
+def staged_folder(directory: str | Path, record: str | None = None, replaces: Sequence[str] = ()) -> Iterator[Path]:
     """A temporary folder that becomes `directory` at the end, or is removed if anything fails (MovAIError).
 
-    If `directory` exists, the files are moved into it one by one, and other files in it stay.
+    If `directory` exists, the files are moved into it one by one, and other files in it stay. What a killed process
+    left of such folders is removed.
+
+    Args:
+        directory: the folder to write.
+        record: the file that says what the others are. Of an older result it goes first, and the new one comes last, so
+            that it never stands beside files of another.
+        replaces: patterns of an older result's files; those that are not written again go with its record.
     """
     directory = Path(directory)
     try:
@@ -88,14 +121,12 @@ def staged_folder(directory: str | Path) -> Iterator[Path]:
         # Renaming works within one disk only: what exists may be a link to another disk, or a disk itself.
         place = directory if exists else directory.parent
         with _folder_made(place):
-            staging = Path(tempfile.mkdtemp(dir=place, prefix=".mov-ai-"))
+            _remove_stale(place)
+            staging = Path(tempfile.mkdtemp(dir=place, prefix=_staging_prefix()))
             try:
                 yield staging
                 if exists:
-                    for path in sorted(p for p in staging.rglob("*") if p.is_file()):
-                        target = directory / path.relative_to(staging)
-                        target.parent.mkdir(parents=True, exist_ok=True)
-                        os.replace(path, target)
+                    _move_into(directory, staging, record, replaces)
                 else:
                     # `mkdtemp` makes folders that only the owner may enter.
                     os.chmod(staging, 0o755)
@@ -104,6 +135,53 @@ def staged_folder(directory: str | Path) -> Iterator[Path]:
                 shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
         raise _unwritable(directory, error) from None
+
+
+def _move_into(directory: Path, staging: Path, record: str | None, replaces: Sequence[str]) -> None:
+    paths = {path.relative_to(staging): path for path in sorted(staging.rglob("*")) if path.is_file()}
+    if record is not None:
+        (directory / record).unlink(missing_ok=True)
+    for old in [path for pattern in replaces for path in directory.glob(pattern)]:
+        if old.relative_to(directory) not in paths:
+            old.unlink()
+    for relative, path in sorted(paths.items(), key=lambda item: item[0] == Path(record or "")):
+        target = directory / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, target)
+
+
+def is_unfinished(directory: Path) -> bool:
+    """Whether a process that is no more was killed while it wrote into a folder."""
+    return any(_is_stale(entry) for entry in directory.glob(f"{_STAGING}*"))
+
+
+def _staging_prefix() -> str:
+    """The names of temporary folders say whose they are: a machine and a process."""
+    machine = re.sub(r"[^A-Za-z0-9]", "_", platform.node())[:40]
+    return f"{_STAGING}{machine}-{os.getpid()}-"
+
+
+def _is_stale(entry: Path) -> bool:
+    """Whether a temporary folder is one of this machine and user, and of a process that is no more."""
+    name = re.fullmatch(rf"{re.escape(_STAGING)}([A-Za-z0-9_]*)-(\d+)-\w+", entry.name)
+    # On Windows, signal 0 would end the process that is asked for.
+    if name is None or os.name != "posix" or not _staging_prefix().startswith(f"{_STAGING}{name[1]}-"):
+        return False
+    try:
+        if entry.is_symlink() or entry.stat().st_uid != os.getuid():
+            return False
+        os.kill(int(name[2]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+def _remove_stale(place: Path) -> None:
+    for entry in place.glob(f"{_STAGING}*"):
+        if _is_stale(entry):
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 def sha256_of(paths: Iterable[Path]) -> str:
@@ -127,7 +205,7 @@ def check_writable(directory: str | Path) -> None:
         if not existing.is_dir():
             raise MovAIError(f"{existing}: is a file; choose a folder for the results")
         # A folder, as that is what will be made: some places (/proc) take neither, and say so only when asked.
-        os.rmdir(tempfile.mkdtemp(dir=existing, prefix=".mov-ai-"))
+        os.rmdir(tempfile.mkdtemp(dir=existing, prefix=_staging_prefix()))
     except OSError as error:
         raise _unwritable(directory, error) from None
 

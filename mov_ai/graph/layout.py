@@ -11,7 +11,7 @@ import numpy as np
 from mov_ai.errors import UsageError, shown
 from mov_ai.graph.files import parse_json, read_json, write_json
 from mov_ai.graph.instances import MAX_COUNT
-from mov_ai.graph.schema import MAX_NODES
+from mov_ai.graph.schema import MAX_NODES, MAX_WORD, is_text
 from mov_ai.graph.time import frame_times
 from mov_ai.graph.video_shape import MAX_FRAMES, VideoShape
 
@@ -198,7 +198,8 @@ def _shape_from_dict(value: dict[str, Any], frames: int, source: str) -> VideoSh
 
 
 def _track_from_dict(raw: Any, frames: int, path: str) -> Track:
-    if not isinstance(raw, dict) or not isinstance(raw.get("entity"), str) or not raw["entity"]:
+    entity = raw.get("entity") if isinstance(raw, dict) else None
+    if not isinstance(raw, dict) or not is_text(entity) or not 0 < len(entity) <= MAX_WORD:
         raise UsageError(f"{path}: expected an object with 'entity' (a node id) and 'boxes'")
     for key in raw:
         if key not in ("entity", "instance", "label", "boxes"):
@@ -206,8 +207,10 @@ def _track_from_dict(raw: Any, frames: int, path: str) -> Track:
     instance, label, rows = raw.get("instance", 0), raw.get("label", ""), raw.get("boxes")
     if not isinstance(instance, int) or isinstance(instance, bool) or instance < 0:
         raise UsageError(f"{path}.instance: expected a whole number from 0; found {shown(instance)}")
-    if not isinstance(label, str):
-        raise UsageError(f"{path}.label: expected a string; found {shown(label)}")
+    if not is_text(label) or len(label) > MAX_WORD:
+        raise UsageError(
+            f"{path}.label: expected a string of at most {MAX_WORD} whole Unicode characters; found {shown(label)}"
+        )
     if not isinstance(rows, list) or len(rows) != frames:
         what = f"{len(rows)} entries" if isinstance(rows, list) else shown(rows)
         raise UsageError(f"{path}.boxes: expected {frames} entries, one a frame (null where not given); found {what}")
@@ -215,7 +218,7 @@ def _track_from_dict(raw: Any, frames: int, path: str) -> Track:
     for f, row in enumerate(rows):
         if row is not None:
             boxes[f] = _box_from_list(row, f"{path}.boxes[{f}]")
-    return Track(raw["entity"], boxes, instance, label)
+    return Track(entity, boxes, instance, label)
 
 
 def _box_from_list(row: Any, path: str) -> list[float]:

@@ -16,6 +16,8 @@ from mov_ai.graph.time import ALLEN_RELATIONS, FULL, Interval
 #: The version that is written, and those that are read; version 1 has no `assumed`.
 VERSION, READABLE = 2, (1, 2)
 MAX_NODES = 64
+#: Characters of an id, a label or another word of a graph or a layout: as many as the longest prompt has.
+MAX_WORD = 20_000
 NODE_TYPES = ("scene", "event", "entity", "attribute")
 #: "text" is what is written on a thing, word for word.
 ATTRIBUTE_KINDS = ("color", "size", "material", "shape", "texture", "state", "other", "text")
@@ -195,7 +197,7 @@ class SceneGraph:
 
     def _validate_nodes(self, source: str) -> dict[str, str]:
         """Check each node by itself; returns id -> type."""
-        _expect(_is_text(self.caption), f"{source}: caption", "a string of whole Unicode characters", self.caption)
+        _expect(is_text(self.caption), f"{source}: caption", "a string of whole Unicode characters", self.caption)
         if len(self.nodes) > MAX_NODES:
             raise UsageError(f"{source}: nodes: expected at most {MAX_NODES}, found {len(self.nodes)}; split the text")
         types: dict[str, str] = {}
@@ -268,6 +270,11 @@ class SceneGraph:
         for i, edge in enumerate(edges):
             _validate_edge(edge, f"{source}: edges[{i}]", types)
         if "scene" not in types.values():
+            if len(nodes) == MAX_NODES:
+                raise UsageError(
+                    f"{source}: nodes: expected at most {MAX_NODES - 1} beside the scene, which is added where none is "
+                    f"given; found {len(nodes)}"
+                )
             names = ("scene", *(f"scene{i}" for i in range(len(nodes))))
             scene_id = next(name for name in names if name not in types)
             nodes.insert(0, Node(scene_id, "scene", "scene"))
@@ -304,13 +311,14 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_text(value: Any) -> bool:
-    # Half of a surrogate pair is a Python string that no UTF-8 file can hold.
+def is_text(value: Any) -> bool:
+    """Whether it is a string that a UTF-8 file can hold, as half of a surrogate pair is not."""
     return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def _is_word(value: Any) -> bool:
-    return _is_text(value) and value.strip() != ""
+def is_word(value: Any) -> bool:
+    """Whether it is such a string with something to read, of at most `MAX_WORD` characters."""
+    return isinstance(value, str) and len(value) <= MAX_WORD and is_text(value) and value.strip() != ""
 
 
 def _validate_interval(interval: Any, path: str) -> None:
@@ -324,9 +332,11 @@ def _validate_interval(interval: Any, path: str) -> None:
 
 
 def _validate_node(node: Node, path: str, caption_length: int) -> None:
-    _expect(_is_text(node.id) and node.id != "", f"{path}.id", "a non-empty string", node.id)
+    short_id = is_text(node.id) and 0 < len(node.id) <= MAX_WORD
+    _expect(short_id, f"{path}.id", f"a non-empty string of at most {MAX_WORD} characters", node.id)
     _expect(node.type in NODE_TYPES, f"{path}.type", f"one of {', '.join(NODE_TYPES)}", node.type)
-    _expect(_is_word(node.label), f"{path}.label", "a non-empty string", node.label)
+    expected = f"a non-empty string of at most {MAX_WORD} characters"
+    _expect(is_word(node.label), f"{path}.label", expected, node.label)
     if node.span is not None:
         good = (
             isinstance(node.span, (tuple, list))
@@ -343,12 +353,12 @@ def _validate_node(node: Node, path: str, caption_length: int) -> None:
     _expect(node.kind in ATTRIBUTE_KINDS, f"{path}.kind", f"one of {', '.join(ATTRIBUTE_KINDS)}", node.kind)
     for name in ("direction", "manner", "setting", "light"):
         value = getattr(node, name)
-        _expect(value is None or _is_word(value), f"{path}.{name}", "a word or null", value)
-    good_style = isinstance(node.style, tuple) and all(_is_word(word) for word in node.style)
+        _expect(value is None or is_word(value), f"{path}.{name}", "a word or null", value)
+    good_style = isinstance(node.style, tuple) and all(is_word(word) for word in node.style)
     _expect(good_style, f"{path}.style", "a word, a list of words or null", node.style)
     good_camera = isinstance(node.camera, tuple) and all(isinstance(m, CameraMove) for m in node.camera)
     expected = "a word, null, or a list of words and of objects with 'label' and 'interval'"
-    _expect(good_camera and all(_is_word(m.label) for m in node.camera), f"{path}.camera", expected, node.camera)
+    _expect(good_camera and all(is_word(m.label) for m in node.camera), f"{path}.camera", expected, node.camera)
     for i, move in enumerate(node.camera):
         _validate_interval(move.interval, f"{path}.camera[{i}]")
     _validate_interval(node.interval, path)
@@ -375,7 +385,7 @@ def _validate_edge(edge: Edge, path: str, types: dict[str, str]) -> None:
     # "Two zebras next to each other" are one entity.
     if edge.type not in ("spatial", "relation"):
         _expect(edge.source != edge.target, f"{path}.target", "a node other than the source", edge.target)
-    _expect(edge.label is None or _is_word(edge.label), f"{path}.label", "a word or null", edge.label)
+    _expect(edge.label is None or is_word(edge.label), f"{path}.label", "a word or null", edge.label)
     if edge.type in LABELLED_EDGES:
         _expect(edge.label is not None, f"{path}.label", f"a label, as edges of type {edge.type!r} have", edge.label)
     if edge.type == "temporal":

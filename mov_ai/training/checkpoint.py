@@ -5,7 +5,7 @@
 - `model.safetensors`: the module's parameters and buffers by name;
 - `optimizer.safetensors`: the optimiser's state as `<parameter>/exp_avg`, `<parameter>/exp_avg_sq`, `<parameter>/step`;
 - `ema.safetensors`: the averaged parameters by name, if averaging is on;
-- `state.json`: a `TrainingState`.
+- `state.json`: a `TrainingState`, size and CRC-32 of each of the files above, and a CRC-32 of all that itself.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import base64
 import contextlib
 import dataclasses
 import json
+import logging
 import math
 import os
 import random
@@ -34,9 +35,15 @@ import torch
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import read_json
 
+log = logging.getLogger(__name__)
+
 FORMAT = 1
 TENSOR_FILES = ("model", "optimizer", "ema")
 _STEP_FOLDER = re.compile(r"step_(\d{8,})")
+#: What damaged checkpoints are renamed to begin with.
+_DAMAGED = "damaged_"
+#: What a checkpoint ends with while another one of its step takes its place.
+_REPLACED = ".replaced.tmp"
 
 
 class DamagedCheckpoint(MovAIError):
@@ -202,6 +209,12 @@ def _checksum(path: Path) -> dict[str, int]:
     return {"bytes": size, "crc32": crc}
 
 
+def _state_checksum(state: Mapping[str, Any]) -> int:
+    """CRC-32 of everything that `state.json` says, however it is laid out."""
+    content = {name: value for name, value in state.items() if name != "checksum"}
+    return zlib.crc32(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
+
+
 def _portable(name: str, value: Any) -> torch.Tensor:
     if not isinstance(value, torch.Tensor):
         raise MovAIError(f"{name} is a {type(value).__name__}; a checkpoint holds tensors only, make it a buffer")
@@ -232,14 +245,17 @@ def save_checkpoint(root: Path, checkpoint: Checkpoint, keep: int = 2) -> Path:
                 _sync(path)
                 files[path.name] = _checksum(path)
         state = {"format": FORMAT, **dataclasses.asdict(checkpoint.state), "files": files}
+        state["checksum"] = _state_checksum(json.loads(json.dumps(state)))
         path = temporary / "state.json"
         path.write_text(json.dumps(state, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         _sync(path)
         _sync(temporary)
+        replaced = root / f".{folder.name}.{os.getpid()}{_REPLACED}"
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.rename(replaced)
         temporary.rename(folder)
         _sync(root)
+        shutil.rmtree(replaced, ignore_errors=True)
         for step in checkpoint_steps(root)[:-keep]:
             # Renamed first: a removal that is cut short must not leave a folder that looks like a checkpoint.
             doomed = root / f".step_{step:08d}.{os.getpid()}.old.tmp"
@@ -257,8 +273,12 @@ def save_checkpoint(root: Path, checkpoint: Checkpoint, keep: int = 2) -> Path:
 
 
 def remove_leftovers(root: Path) -> None:
-    """Remove temporary folders that a killed run left behind."""
+    """Remove temporary folders that a killed run left behind; a checkpoint that was being replaced comes back."""
     if root.is_dir():
+        for entry in root.glob(f".step_*{_REPLACED}"):
+            folder = root / entry.name.split(".")[1]
+            if not folder.exists():
+                entry.rename(folder)
         for entry in root.glob(".step_*.tmp"):
             shutil.rmtree(entry, ignore_errors=True)
 
@@ -289,6 +309,13 @@ def _read_state(folder: Path) -> tuple[TrainingState, dict[str, Any]]:
     files = content.get("files")
     if not isinstance(files, dict) or not {"model.safetensors", "optimizer.safetensors"} <= files.keys():
         raise DamagedCheckpoint(f"{folder}/state.json: files: expected model.safetensors and optimizer.safetensors")
+    if "checksum" not in content:
+        log.warning("%s/state.json: has no checksum, as older versions wrote it; changes would not be noticed", folder)
+    elif content["checksum"] != _state_checksum(content):
+        raise DamagedCheckpoint(f"{folder}/state.json: does not match its checksum; it is altered")
+    named = _STEP_FOLDER.fullmatch(folder.name)
+    if named is not None and int(named[1]) != state.step:
+        raise DamagedCheckpoint(f"{folder}/state.json: step: expected {int(named[1])}, found {state.step}")
     return state, files
 
 
@@ -336,7 +363,7 @@ def load_newest(root: Path, warn: Callable[[str], None]) -> tuple[Path, Checkpoi
     A damaged one is renamed to `damaged_step_...` with a warning, and the one before it is tried.
 
     Raises:
-        MovAIError: if there are checkpoints and all are damaged.
+        MovAIError: if there are checkpoints and all are damaged, now or when they were tried before.
         UsageError: as `load_checkpoint`.
     """
     steps = checkpoint_steps(root)
@@ -346,10 +373,11 @@ def load_newest(root: Path, warn: Callable[[str], None]) -> tuple[Path, Checkpoi
             return folder, load_checkpoint(folder)
         except DamagedCheckpoint as error:
             warn(f"{error}; going back to the checkpoint before it")
-            aside = root / f"damaged_{folder.name}"
+            aside = root / f"{_DAMAGED}{folder.name}"
             with contextlib.suppress(OSError):
                 shutil.rmtree(aside, ignore_errors=True)
                 folder.rename(aside)
-    if steps:
+    # Also those that an earlier try renamed: the same command again must not begin anew without a word.
+    if steps or any(root.glob(f"{_DAMAGED}step_*")):
         raise MovAIError(f"{root}: every checkpoint is damaged; start again with trainer.resume=never")
     return None

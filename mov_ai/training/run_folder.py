@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import safetensors
 
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import write_bytes
@@ -79,9 +80,10 @@ class RunFolder:
         """Around whatever writes into the folder: errors of the file system become a `MovAIError`."""
         try:
             yield
-        except OSError as error:
+        except (OSError, safetensors.SafetensorError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
             raise MovAIError(
-                f"{self.directory}: cannot be written ({error.strerror}); free disk space or choose another folder"
+                f"{self.directory}: cannot be written ({reason}); free disk space or choose another folder"
             ) from None
 
     def add_metrics(self, row: dict[str, Any]) -> None:

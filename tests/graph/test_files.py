@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from mov_ai.errors import MovAIError, UsageError
-from mov_ai.graph.files import parse_json, read_json, write_bytes, write_json
+from mov_ai.graph import files
+from mov_ai.graph.files import parse_json, read_json, staged_folder, write_bytes, write_json
 
 
 def test_written_json_reads_back_and_can_be_read_by_others(tmp_path: Path) -> None:
@@ -75,3 +80,79 @@ def test_values_that_json_cannot_hold_are_not_written(tmp_path: Path, value: obj
     with pytest.raises(MovAIError, match="not written"):
         write_json(tmp_path / "value.json", value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_given_twice_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"note: the key 'b' is given twice in one object"):
+        parse_json('{"a": {"b": 1, "c": 2, "b": 1}}', "note")
+
+
+def test_no_more_is_read_than_is_meant_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_JSON_BYTES", 2**20)
+    (tmp_path / "x.json").write_bytes(b" " * (2**20 + 1))
+    with pytest.raises(UsageError, match=r"x\.json: expected at most 1 MiB"):
+        read_json(tmp_path / "x.json")
+    with pytest.raises(UsageError, match="expected at most 1 MiB"):
+        read_json("/dev/zero")
+
+
+def write_result(folder: Path, seed: str, names: Sequence[str]) -> None:
+    with staged_folder(folder, "run.json", ("stages/*.mp4",)) as staging:
+        for name in (*names, "run.json"):
+            (staging / name).parent.mkdir(exist_ok=True)
+            (staging / name).write_text(seed)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_text() for path in paths}
+
+
+def test_an_older_result_is_replaced_and_other_files_stay(tmp_path: Path) -> None:
+    write_result(tmp_path / "out", "1", ["video.mp4", "stages/128.mp4", "stages/256.mp4"])
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    write_result(tmp_path / "out", "2", ["video.mp4", "stages/128.mp4"])
+    expected = {"notes.txt": "mine", "run.json": "2", "stages/128.mp4": "2", "video.mp4": "2"}
+    assert contents(tmp_path / "out") == expected
+
+
+@pytest.mark.parametrize("moves", range(5))
+def test_wherever_writing_is_cut_short_no_record_stands_beside_files_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moves: int
+) -> None:
+    names = ["a.txt", "stages/128.mp4", "video.mp4"]
+    write_result(tmp_path / "out", "1", names)
+    replace, left = os.replace, iter(range(moves))
+
+    def cut_short(source: Path, target: Path) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", cut_short)
+    with contextlib.suppress(KeyboardInterrupt):
+        write_result(tmp_path / "out", "2", names)
+    found = contents(tmp_path / "out")
+    assert "run.json" not in found or found == dict.fromkeys([*names, "run.json"], "2")
+
+
+def test_what_a_killed_process_left_is_cleared_and_what_is_alive_or_foreign_stays(tmp_path: Path) -> None:
+    script = (
+        "import os, sys, time; from mov_ai.graph.files import staged_folder\n"
+        "with staged_folder(sys.argv[1]) as folder:\n"
+        "    (folder / 'half').write_text('x'); print('ready', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "out")], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    (tmp_path / ".mov-ai-other").mkdir()
+    (tmp_path / f".mov-ai-elsewhere-{process.pid}-abc").mkdir()
+    write_result(tmp_path / "first", "1", [])
+    assert len(list(tmp_path.glob(".mov-ai-*"))) == 3
+    assert not files.is_unfinished(tmp_path)
+    process.kill()
+    process.wait()
+    assert files.is_unfinished(tmp_path)
+    write_result(tmp_path / "second", "1", [])
+    names = {entry.name for entry in tmp_path.iterdir()}
+    assert names == {".mov-ai-other", f".mov-ai-elsewhere-{process.pid}-abc", "first", "second"}

@@ -91,6 +91,7 @@ BAD = {
     "unknown node type": (with_node(2, type="thing"), "nodes[2].type", "one of scene, event, entity, attribute"),
     "node type an object": (with_node(2, type={}), "nodes[2].type", "one of scene"),
     "label blank": (with_node(2, label="  "), "nodes[2].label", "a non-empty string"),
+    "label of 20,001": (with_node(2, label="x" * 20_001), "nodes[2].label", "at most 20000 characters"),
     "label with half a pair": (with_node(2, label="\udc00"), "nodes[2].label", "a non-empty string"),
     "span outside the caption": (with_node(2, span=[6, 17]), "nodes[2].span", "within the caption's 16 characters"),
     "span reversed": (with_node(2, span=[10, 6]), "nodes[2].span", "within the caption"),

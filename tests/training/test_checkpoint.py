@@ -197,3 +197,66 @@ def test_the_newest_good_checkpoint_is_found(tmp_path: Path) -> None:
     (tmp_path / "step_00000001" / "state.json").unlink()
     with pytest.raises(MovAIError, match="every checkpoint is damaged"):
         load_newest(tmp_path, warnings.append)
+    # The same command again must not begin anew as if there had been nothing.
+    with pytest.raises(MovAIError, match=r"every checkpoint is damaged.*trainer.resume=never"):
+        load_newest(tmp_path, warnings.append)
+    save_checkpoint(tmp_path, make(3))
+    assert load_newest(tmp_path, warnings.append) is not None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"step": 4}, {"seconds": 0.0}, {"validation": {}}, {"files": None}, {"checksum": 1}, {"more": 1}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_state_that_was_changed_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+    folder = save_checkpoint(tmp_path, make())
+    if changes == {"files": None}:
+        files = json.loads((folder / "state.json").read_text())["files"]
+        files["model.safetensors"]["crc32"] += 1
+        changes = {"files": files}
+    rewrite_state(folder, **changes)
+    with pytest.raises(DamagedCheckpoint, match="does not match its checksum"):
+        load_checkpoint(folder)
+
+
+def test_a_state_may_be_laid_out_anew(tmp_path: Path) -> None:
+    folder = save_checkpoint(tmp_path, make())
+    rewrite_state(folder)
+    assert load_checkpoint(folder).state == make().state
+
+
+def test_older_checkpoints_without_a_checksum_are_read_with_a_notice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = save_checkpoint(tmp_path, make())
+    content = json.loads((folder / "state.json").read_text())
+    del content["checksum"]
+    (folder / "state.json").write_text(json.dumps(content))
+    assert load_checkpoint(folder).state == make().state
+    assert "has no checksum" in caplog.text
+    (folder / "state.json").write_text(json.dumps({**content, "step": 4}))
+    with pytest.raises(DamagedCheckpoint, match="step: expected 3, found 4"):
+        load_checkpoint(folder)
+
+
+def test_a_kill_while_a_checkpoint_is_replaced_loses_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_checkpoint(tmp_path, make())
+    rename, done = Path.rename, []
+
+    def killed(self: Path, target: Path) -> Path:
+        if done:
+            raise KeyboardInterrupt
+        done.append(target)
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            save_checkpoint(tmp_path, make())
+    assert checkpoint_steps(tmp_path) == []
+    remove_leftovers(tmp_path)
+    assert checkpoint_steps(tmp_path) == [3]
+    assert load_checkpoint(tmp_path / "step_00000003").state == make().state
+    save_checkpoint(tmp_path, make())
+    assert [path.name for path in tmp_path.iterdir()] == ["step_00000003"]

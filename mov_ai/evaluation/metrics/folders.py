@@ -29,7 +29,7 @@ MOST_VIDEO_BYTES = 2 * VIDEO_BYTES
 #: What a network makes of a small frame takes about as much as a frame of so many pixels.
 NETWORK_PIXELS = 448 * 448
 #: Larger frames are measured at about this size.
-FRAME_PIXELS = 1920 * 1080
+FRAME_PIXELS = 1600 * 900
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ RESULTS = "results.json"
 
 
 def write_report(results: Results, folder: Path) -> None:
-    """Write report.html, report.md, results.csv and, last, results.json: where that is, all of them are.
+    """Write report.html, report.md, results.csv and, last, results.json: where that is, all of them are, and are its.
 
     Raises:
         MovAIError: if they cannot be written.
     """
+    (folder / RESULTS).unlink(missing_ok=True)
     write_bytes(folder / "report.html", page(results).encode("utf-8"))
     write_bytes(folder / "report.md", markdown(results).encode("utf-8"))
     write_bytes(folder / "results.csv", results.to_csv().encode("utf-8"))

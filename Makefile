@@ -4,15 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROMPT ?= A small red ball rolls to the left, then turns blue, while a large yellow cube spins.
 SEED ?= 0
+KILLS ?= 20
 NAME ?= peers
 SIZE ?= 128
 DEMO := demo
 # Through the environment, so that quotes in a prompt reach the command as they are.
-export PROMPT SEED
+export PROMPT SEED KILLS
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-real test lint format check-tiny check-synonyms check-labels eval check-metrics study train-tiny
-.PHONY: fuzz check-prepare study-exported train-metrics train-parser evaluate-parser check-wheel docs clean
+.PHONY: fuzz chaos soak check-prepare study-exported train-metrics train-parser evaluate-parser check-wheel docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +65,12 @@ check-prepare: install  ## is any of 10,000 clips lost or doubled when their pre
 
 fuzz: install  ## 10,000 damaged inputs: is each refused in one line or read as it is meant (20 minutes): make fuzz [SEED=0]
 	$(BIN)/python -m tools.fuzz --cases 10000 --seed "$$SEED"
+
+chaos: install  ## 20 kills of each command that trains or writes: is anything lost (hours on a CPU): make chaos [SEED=0] [KILLS=20]
+	$(BIN)/python -m tools.chaos --kills "$$KILLS" --seed "$$SEED"
+
+soak: install  ## 1,000 requests of one pipeline in one process: does memory or the number of open files grow
+	$(BIN)/python -m tools.chaos.soak --seed "$$SEED"
 
 check-synonyms: install  ## are words that training never said drawn as their kin
 	$(BIN)/python -m studies.check.synonyms --out experiments/labels/synonyms.json

@@ -199,7 +199,7 @@ def _shape_from_dict(value: dict[str, Any], frames: int, source: str) -> VideoSh
 
 def _track_from_dict(raw: Any, frames: int, path: str) -> Track:
     entity = raw.get("entity") if isinstance(raw, dict) else None
-    if not isinstance(raw, dict) or not is_text(entity) or not 0 < len(entity) <= MAX_WORD:
+    if not isinstance(entity, str) or not is_text(entity) or not 0 < len(entity) <= MAX_WORD:
         raise UsageError(f"{path}: expected an object with 'entity' (a node id) and 'boxes'")
     for key in raw:
         if key not in ("entity", "instance", "label", "boxes"):

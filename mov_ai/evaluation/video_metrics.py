@@ -50,9 +50,15 @@ _PERMUTED = "_permuted"
 PER_VIDEOS = 64
 _CURVE_POINTS, _CURVE_DRAWS = 8, 4
 
+
+def _fvd(generated: np.ndarray, reference: np.ndarray, provenance: Provenance, name: str, *, seed: int) -> MetricResult:
+    """As the other distances are called; nothing is drawn for this one."""
+    return frechet_video_distance(generated, reference, provenance, name)
+
+
 #: Figure -> (from generated and reference features).
 _DISTANCES: dict[str, Callable[..., MetricResult]] = {
-    "fvd": frechet_video_distance,
+    "fvd": _fvd,
     "fvd_infinity": frechet_video_distance_infinity,
     "kvd": kernel_video_distance,
     # Not "jedi": that is on V-JEPA's features.
@@ -269,7 +275,7 @@ class _Maker:
             return compute(values.stack(quantity), others, provenance, name, seed=self.seed)
 
         curve: tuple[tuple[int, float], ...] = ()
-        if compute is frechet_video_distance:
+        if compute is _fvd:
             curve = _curve(self.generated.stack(quantity), others, self.seed)
         figure = self._figure(of, quantity)
         # The distance of a set to itself is not reported.

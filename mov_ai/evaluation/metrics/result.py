@@ -59,7 +59,7 @@ class MetricResult:
     """One figure of a report.
 
     Attributes:
-        ci95: 95 % bootstrap interval; None if there are too few samples for one (`notes` says so).
+        ci95: 95 % interval; None if there are too few samples for one (`notes` says so).
         n: how many videos it was measured on.
         parameters: of the metric itself (kernel, splits, ...), plain values.
         notes: what a reader of the figure must know.

@@ -11,6 +11,7 @@ from mov_ai.evaluation.metrics.frechet import (
     extrapolate,
     frechet_distance,
     frechet_distance_from_moments,
+    frechet_error,
     frechet_video_distance,
     frechet_video_distance_infinity,
 )
@@ -65,7 +66,7 @@ def test_identical_sets_give_0(n: int, dim: int) -> None:
     x = 100 + np.random.default_rng(0).normal(size=(n, dim)) * np.exp(np.linspace(-5, 5, dim))
     assert frechet_distance(x, x) == 0
     assert frechet_distance(x, x[::-1]) == pytest.approx(0, abs=1e-12 * n)
-    result = frechet_video_distance(x, x, PROVENANCE, resamples=10)
+    result = frechet_video_distance(x, x, PROVENANCE)
     assert result.value == 0
     assert result.ci95 is not None
     assert result.ci95[0] == 0
@@ -93,7 +94,7 @@ def test_extrapolation_removes_most_of_the_bias_of_small_sets() -> None:
 def test_results_carry_interval_and_warn_of_few_videos() -> None:
     rng = np.random.default_rng(5)
     x, y = rng.normal(size=(30, 40)), rng.normal(size=(60, 40)) + 1
-    result = frechet_video_distance(x, y, PROVENANCE, resamples=40)
+    result = frechet_video_distance(x, y, PROVENANCE)
     assert result.ci95 is not None
     assert result.ci95[0] < result.value < result.ci95[1]
     assert result.value == frechet_distance(x, y)
@@ -104,6 +105,42 @@ def test_results_carry_interval_and_warn_of_few_videos() -> None:
     infinite = frechet_video_distance_infinity(x, y, PROVENANCE, resamples=10)
     assert infinite.name == "fvd_inf"
     assert infinite.value < result.value
+
+
+@pytest.mark.parametrize(("n", "m", "dim"), [(60, 80, 5), (24, 30, 70), (20, 90, 40)])
+def test_the_error_is_the_jackknifes_for_more_and_for_fewer_samples_than_features(n: int, m: int, dim: int) -> None:
+    rng = np.random.default_rng(6)
+    sets = rng.normal(size=(n, dim)) * 1.4, rng.normal(size=(m, dim)) + 0.5
+    variance = 0.0
+    for place, members in enumerate(sets):
+        left_out = []
+        for i in range(len(members)):
+            parts = list(sets)
+            parts[place] = np.delete(members, i, 0)
+            left_out.append(frechet_distance(*parts))
+        variance += (len(members) - 1) ** 2 / len(members) * float(np.var(left_out, ddof=1))
+    assert frechet_error(*sets) == pytest.approx(variance**0.5, rel=0.12)
+
+
+@pytest.mark.parametrize(("n", "m", "dim"), [(128, 256, 6), (40, 80, 60)])
+def test_intervals_of_gaussians_hold_the_mean_of_other_samples_in_about_95_of_100_cases(
+    n: int, m: int, dim: int
+) -> None:
+    """Within the binomial error of 200 cases; and they are hardly wider than the values' own spread asks for."""
+    rng = np.random.default_rng(7)
+
+    def draw() -> tuple[np.ndarray, np.ndarray]:
+        return rng.normal(size=(n, dim)) * 1.3 + 0.3, rng.normal(size=(m, dim))
+
+    values = np.array([frechet_distance(*draw()) for _ in range(400)])
+    covered, widths = [], []
+    for _ in range(200):
+        sets = draw()
+        spread = 1.96 * frechet_error(*sets)
+        covered.append(abs(frechet_distance(*sets) - values.mean()) <= spread)
+        widths.append(2 * spread)
+    assert 0.91 <= np.mean(covered) <= 0.99
+    assert 0.9 <= np.mean(widths) / (3.92 * values.std()) <= 1.4
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Do the intervals of distances between sets hold what they promise?"""

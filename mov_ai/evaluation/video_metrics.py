@@ -29,6 +29,7 @@ from mov_ai.evaluation.metrics.image_quality import (
 from mov_ai.evaluation.metrics.inception_score import inception_score_result
 from mov_ai.evaluation.metrics.kernel_distance import jedi, kernel_video_distance
 from mov_ai.evaluation.metrics.preprocess import I3D_NETWORK, i3d_features
+from mov_ai.evaluation.metrics.refinement import edge_gradient, object_psnr
 from mov_ai.evaluation.metrics.result import Absent, MetricResult, Provenance, Reference, mean_over_videos
 from mov_ai.evaluation.metrics.temporal import (
     dynamic_degree,
@@ -78,6 +79,10 @@ MEANS: dict[str, bool] = {
 }
 #: The same for pairs.
 PAIR_MEANS: dict[str, bool] = {"lpips_truth": False, "embedded_lpips_truth": False, "psnr": True, "ssim": True}
+#: The same for pairs of which it is known where in the truth the objects are. The second has a target, 1.
+OBJECT_MEANS: dict[str, bool] = {"object_psnr": True, "edge_gradient": True}
+#: The name of a video -> masks (T, H, W) of its truth: 0 background, another number each instance.
+Masks = Callable[[str], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -151,8 +156,8 @@ def quantities(networks: MetricNetworks, prompts: Mapping[str, str] | None = Non
     return result
 
 
-def pair_quantities(networks: MetricNetworks) -> list[Quantity]:
-    """What is measured on each pair of a video and its truth, frame by frame."""
+def pair_quantities(networks: MetricNetworks, masks: Masks | None = None) -> list[Quantity]:
+    """What is measured on each pair of a video and its truth, frame by frame; on its objects if `masks` shows them."""
     recognition = networks.recognition
     result = [
         Quantity("psnr", each(lambda a, b: float(psnr(a.frames, b.frames).mean()))),
@@ -166,6 +171,11 @@ def pair_quantities(networks: MetricNetworks) -> list[Quantity]:
     ]
     if not isinstance(networks.lpips, Absent):
         result.append(Quantity("lpips_truth", each(_to_truth(networks.lpips)), **_lpips_source(networks)))
+    if masks is not None:
+        result += [
+            Quantity("object_psnr", each(lambda a, b: object_psnr(a.frames, b.frames, masks(a.name)))),
+            Quantity("edge_gradient", each(lambda a, b: edge_gradient(a.frames, b.frames, masks(a.name)))),
+        ]
     return result
 
 
@@ -241,12 +251,19 @@ def pair_figures(
     reference: Reference | None = None,
     parameters: Mapping[str, Any] | None = None,
     seed: int = 0,
+    objects: bool = False,
 ) -> dict[str, Figure]:
-    """Metrics of pairs, from a pass with `pair_quantities(networks)`; `reference` says what the truths are."""
+    """Metrics of pairs, from a pass with `pair_quantities(networks)`.
+
+    Args:
+        reference: what the truths are.
+        objects: whether the pass had masks.
+    """
+    means = PAIR_MEANS | (OBJECT_MEANS if objects else {})
     if isinstance(pairs, Absent):
-        return dict.fromkeys(PAIR_MEANS, Figure(pairs))
+        return dict.fromkeys(means, Figure(pairs))
     maker = _Maker(networks, pairs, None, None, dict(parameters or {}), seed)
-    return {name: maker.mean(name, better, reference) for name, better in PAIR_MEANS.items()}
+    return {name: maker.mean(name, better, reference) for name, better in means.items()}
 
 
 @dataclass(frozen=True)
@@ -349,7 +366,7 @@ class _Maker:
 
 def _sources(networks: MetricNetworks) -> dict[str, tuple[str | None, str | None]]:
     """Quantity -> network, weights."""
-    all_quantities = [*quantities(networks, {"": ""}), *pair_quantities(networks)]
+    all_quantities = [*quantities(networks, {"": ""}), *pair_quantities(networks, lambda _: np.empty(0))]
     return {quantity.name: (quantity.network, quantity.weights) for quantity in all_quantities}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,7 +19,9 @@ from mov_ai.evaluation.metrics.result import Absent, Reference
 from mov_ai.evaluation.networks import MetricNetworks
 from mov_ai.evaluation.report.environment import environment
 from mov_ai.evaluation.report.pictures import write_pictures
-from mov_ai.evaluation.report.results import CategoryScore, Results, VideoRow
+from mov_ai.evaluation.report.results import CategoryScore, Results, StandingRow, VideoRow
+from mov_ai.evaluation.standing import Judge, Make, standing_rows
+from mov_ai.evaluation.variants import Variant, variants
 from mov_ai.evaluation.video_metrics import (
     FEATURES,
     I3D,
@@ -66,6 +69,7 @@ class Parts:
         digest: of everything that decides its videos.
         load_pipeline: called only if a video is not there yet.
         real_clip: (seed, size) -> frames of a clip of the world.
+        load_variant: the pipeline of a row beside the score; UsageError if it has no such thing to leave out.
     """
 
     checkpoint: str
@@ -74,6 +78,7 @@ class Parts:
     benchmark: Benchmark
     networks: MetricNetworks
     real_clip: Callable[[int, int], np.ndarray]
+    load_variant: Callable[[Variant], Pipeline]
     fps: float = 8.0
 
 
@@ -142,8 +147,9 @@ class VideoRun:
             clips = self.truth.files(pairs.names)
             to = Reference(f"the prompts' own clips, world {WORLD_VERSION}", len(clips.files), clips.settings)
         made_from = {**named, "made from": "gold layout"}
-        metrics |= pair_figures(parts.networks, pairs, to, made_from, suite.seed)
+        metrics |= pair_figures(parts.networks, pairs, to, made_from, suite.seed, objects=True)
         verdicts, compositional = self._timed("checking", self._check)
+        standing = self._timed("rows beside the score", lambda: self._standing(verdicts))
         rows = self._timed("pictures", lambda: self._rows(verdicts, generated))
         self.seconds["in all"] = time.perf_counter() - started
         return Results(
@@ -153,6 +159,7 @@ class VideoRun:
             seed=suite.seed,
             metrics=metrics,
             compositional=compositional,
+            standing=standing,
             checked={**named, "checker": parts.benchmark.checker, "stage": suite.stage},
             videos=tuple(rows),
             seconds=self.seconds,
@@ -247,7 +254,14 @@ class VideoRun:
         names = [job.name for job in self.layout_jobs]
         generated, truth = self.from_layout.files(names), self.truth.files(names)
         pairs = self._bar(zip(read(generated), read(truth), strict=True), "measuring pairs", len(names))
-        return measure(pairs, pair_quantities(self.parts.networks), generated.settings, self.suite.batch)
+        prompts = {job.name: job.prompt for job in self.layout_jobs}
+
+        @lru_cache(self.suite.batch)
+        def masks(name: str) -> np.ndarray:
+            return self.parts.benchmark.truth(prompts[name], self.suite.stage).masks
+
+        wanted = pair_quantities(self.parts.networks, masks)
+        return measure(pairs, wanted, generated.settings, self.suite.batch)
 
     def _check(self) -> tuple[dict[str, Verdict], dict[str, CategoryScore | Absent]]:
         benchmark = self.parts.benchmark
@@ -269,6 +283,36 @@ class VideoRun:
                     score.share, (score.low, score.high), score.n, ceiling.share, (ceiling.low, ceiling.high)
                 )
         return {name: verdict for name, (_, verdict) in own.items()}, categories
+
+    def _standing(self, verdicts: Mapping[str, Verdict]) -> tuple[StandingRow, ...]:
+        suite, jobs = self.suite, {job.name: job for job in self.jobs[: self.suite.row_videos]}
+
+        def recipe(name: str, variant: Variant) -> Recipe:
+            whole = self._recipe(jobs[name], "text")
+            guidance = whole.settings["guidance"] if variant.guidance is None else list(variant.guidance)
+            return Recipe(name, {**whole.settings, **variant.settings, "guidance": guidance})
+
+        def load(variant: Variant) -> Make:
+            pipeline = self.parts.load_variant(variant)
+
+            def make(recipe: Recipe) -> tuple[np.ndarray, float]:
+                job = jobs[recipe.name]
+                return pipeline(job.prompt.text, seed=job.seed).frames, self.parts.fps
+
+            return make
+
+        judge = Judge(
+            {name: job.prompt for name, job in jobs.items()},
+            {name: float(verdicts[name].score) for name in jobs},
+            recipe,
+            load,
+            self.parts.benchmark.check,
+            self.output / "rows",
+            self._bar,
+            self._say,
+        )
+        guidance = (suite.guidance_text, suite.guidance_graph)
+        return standing_rows(judge, variants(suite.rows, suite.guidances), guidance)
 
     # -- the report ----------------------------------------------------------------------------------------------------
 

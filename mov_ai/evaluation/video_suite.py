@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from mov_ai.evaluation.report.files import write_report
 from mov_ai.evaluation.report.results import Results
 from mov_ai.evaluation.report.terminal import tables
 from mov_ai.evaluation.report.wording import absences
+from mov_ai.evaluation.variants import VariantPipeline, variants
 from mov_ai.evaluation.video_run import Frames, Parts, Pipeline, VideoRun
 from mov_ai.evaluation.video_store import weights_digest
 from mov_ai.graph import Layout, SceneGraph
@@ -32,6 +34,9 @@ class VideoSuite:
         layout_videos: for how many of them a second video is generated from the gold layout, and compared with the
             rendered truth frame by frame.
         reference_videos: clips of the world that distances are taken to, from seeds of their own.
+        rows: what is left out in the rows beside the score, keys of `mov_ai.evaluation.variants.ROWS`.
+        row_videos: prompts, the first ones, that each row is generated for and judged on.
+        guidances: strengths by text and by graph that are rows as well, of which the best is named.
         stage: size of the videos: 128, 256 or 512.
         steps: of the first stage; the checkpoint's own if None.
         guidance_text, guidance_graph: strengths of the guidances; 1 is none.
@@ -46,6 +51,9 @@ class VideoSuite:
     num_videos: int = 128
     layout_videos: int = 32
     reference_videos: int = 256
+    rows: tuple[str, ...] = ()
+    row_videos: int = 32
+    guidances: tuple[tuple[float, float], ...] = ()
     stage: int = 128
     steps: int | None = None
     guidance_text: float = 1.0
@@ -61,7 +69,19 @@ class VideoSuite:
     cache: str = "cache/evaluate"
 
     def __post_init__(self) -> None:
-        least = {"num_videos": 1, "layout_videos": 0, "reference_videos": 2, "batch": 1, "seed": 0, "steps": 1}
+        # Configuration files have lists only.
+        for name in ("rows", "guidances"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        variants(self.rows, self.guidances)
+        least = {
+            "num_videos": 1,
+            "row_videos": 1,
+            "layout_videos": 0,
+            "reference_videos": 2,
+            "batch": 1,
+            "seed": 0,
+            "steps": 1,
+        }
         for name, value in ((name, getattr(self, name)) for name in least):
             if value is None and name == "steps":
                 continue
@@ -94,20 +114,22 @@ class VideoSuite:
 
         device = str(choose_device(self.device))
         name = self.checkpoint or "tiny"
+        settings = {
+            "steps": self.steps,
+            "guidance_text": self.guidance_text,
+            "guidance_graph": self.guidance_graph,
+            "stages": self.stage,
+        }
+
+        @cache
+        def loaded() -> MovAIPipeline:
+            return MovAIPipeline.from_pretrained(name, device, self.dtype)
 
         def load() -> Pipeline:
-            pipeline = MovAIPipeline.from_pretrained(name, device, self.dtype)
+            pipeline = loaded()
 
             def run(prompt: str | SceneGraph, /, *, seed: int, layout: Layout | None = None) -> Frames:
-                return pipeline(
-                    prompt,
-                    seed=seed,
-                    layout=layout,
-                    steps=self.steps,
-                    guidance_text=self.guidance_text,
-                    guidance_graph=self.guidance_graph,
-                    stages=self.stage,
-                )
+                return pipeline(prompt, seed=seed, layout=layout, **settings)  # type: ignore[arg-type]
 
             return run
 
@@ -118,6 +140,7 @@ class VideoSuite:
             benchmark=Benchmark.from_pretrained(self.prompts),
             networks=load_networks(self.clip, self.lpips, self.flow, device),
             real_clip=lambda seed, size: sample_clip(seed, "test", size).video.numpy(),
+            load_variant=lambda variant: VariantPipeline(loaded(), variant, settings),
             fps=float(read_pipeline_file(pipeline_folder(name))["shape"]["fps"]),
         )
 

@@ -127,6 +127,8 @@ class Study:
         # Peers without a layout have nothing to be compared frame by frame with, so none is.
         place = [f"checkpoint={self.assemble(peer)}", f"output={self.folder(peer) / 'evaluation'}"]
         fixed = ["suite=video", "eval.stage=128", "eval.layout_videos=0", "eval.device=cpu"]
+        # What is left out of a peer is its own study.
+        fixed += ["eval.rows=[]", "eval.guidances=[]"]
         self._command("studies.peers.evaluate", [*fixed, *place, *settings], f"evaluating {peer}")
 
     def entrant(self, peer: str) -> Entrant | None:

@@ -86,6 +86,13 @@ class StandInClip:
     graph: SceneGraph
     layout: Layout
 
+    @property
+    def masks(self) -> np.ndarray:
+        """One object, in the middle of every frame."""
+        masks = np.zeros(self.frames.shape[:3], np.uint8)
+        masks[:, 8:24, 8:24] = 1
+        return masks
+
 
 @dataclass(frozen=True)
 class StandInVerdict:
@@ -154,4 +161,5 @@ def parts(pipeline: StandInPipeline, benchmark: StandInBenchmark | None = None, 
         benchmark or StandInBenchmark(),
         networks(),
         lambda seed, size: sprites(seed),
+        load_variant=lambda variant: pipeline,
     )

@@ -17,16 +17,29 @@ from mov_ai.data.video import read_video
 from mov_ai.errors import UsageError
 from mov_ai.evaluation.metrics.result import Absent, MetricResult
 from mov_ai.evaluation.report.results import CategoryScore, Results
+from mov_ai.evaluation.report.terminal import tables
+from mov_ai.evaluation.variants import Variant
 from mov_ai.evaluation.video_run import jobs
 from mov_ai.evaluation.video_suite import VideoSuite
-from tests.evaluation.stand_ins import CATEGORIES, StandInBenchmark, StandInPipeline, networks, parts
+from mov_ai.graph import Layout, SceneGraph
+from tests.evaluation.metrics.videos import sprites
+from tests.evaluation.stand_ins import (
+    CATEGORIES,
+    StandInBenchmark,
+    StandInClip,
+    StandInPipeline,
+    networks,
+    parts,
+)
 
 METRICS = {
     *(prefix + name for prefix in ("", "embedded_") for name in ("fvd", "fvd_infinity", "kvd", "jedi_style_mmd")),
     *("lpips", "embedded_lpips", "lpips_truth", "embedded_lpips_truth", "psnr", "ssim", "clipsim", "embedded_clipsim"),
     *("is", "embedded_is", "temporal_flickering", "motion_smoothness", "warping_error", "dynamic_degree"),
     "embedded_subject_consistency",
+    *("object_psnr", "edge_gradient"),
 }
+PAIRS = {"psnr", "ssim", "embedded_lpips_truth", "object_psnr", "edge_gradient"}
 NEEDS_WEIGHTS = {"fvd", "fvd_infinity", "kvd", "jedi_style_mmd", "lpips", "lpips_truth", "clipsim", "is"}
 
 
@@ -59,10 +72,10 @@ def test_results_hold_every_metric_or_why_it_is_absent(whole: tuple[Path, StandI
         entry = found["metrics"][name]
         assert {"value", "ci95", "n", "higher_is_better", "network", "weights", "settings", "notes"} <= set(entry), name
         assert {"definition", "range", "better", "seconds_per_64_videos", "parameters", "reference"} <= set(entry)
-        assert entry["n"] == (2 if name in ("psnr", "ssim", "embedded_lpips_truth") else 4)
+        assert entry["n"] == (2 if name in PAIRS else 4)
         assert entry["settings"] == {"frames": 12, "fps": 8.0, "resolution": "32x32", "codec": "none"}
         assert entry["parameters"]["prompts"] == found["compositional_depends_on"]["prompts"]
-        assert name in ("psnr", "ssim", "embedded_lpips_truth") or "real" in entry
+        assert name in PAIRS or "real" in entry
     assert "expected at least 20 videos" in found["metrics"]["embedded_fvd_infinity"]["absent"]
     assert found["metrics"]["embedded_fvd"]["reference"]["n"] == 24
     assert "4 generated videos for 25 features" in found["metrics"]["embedded_fvd"]["notes"][0]
@@ -81,6 +94,11 @@ def test_good_videos_look_better_than_bad_ones(whole: tuple[Path, StandInPipelin
     psnr, flicker = metrics["psnr"].result, metrics["temporal_flickering"]
     assert isinstance(psnr, MetricResult)
     assert 32 < psnr.value < 36  # noise of 5 grey levels is 34 dB
+    objects, edges = metrics["object_psnr"].result, metrics["edge_gradient"].result
+    assert isinstance(objects, MetricResult)
+    assert 32 < objects.value < 36
+    assert isinstance(edges, MetricResult)
+    assert edges.value > 1  # noise has gradients too
     assert isinstance(flicker.result, MetricResult)
     assert flicker.real is not None
     assert flicker.result.value < flicker.real.value
@@ -204,9 +222,54 @@ def test_tables_are_printed(whole: tuple[Path, StandInPipeline, Results], monkey
     assert "report.html" in printed
 
 
+def test_rows_beside_the_score_are_made_once_and_differ_by_what_is_left_out(tmp_path: Path) -> None:
+    class FromTruth(StandInPipeline):
+        """What the gold layout would give, whatever it is given."""
+
+        def __call__(self, prompt: str | SceneGraph, /, *, seed: int, layout: Layout | None = None) -> StandInClip:
+            self.made.append((str(prompt), seed))
+            return StandInClip(sprites(seed), SceneGraph(str(prompt), [], []), Layout(12))
+
+    def load(variant: Variant) -> StandInPipeline:
+        if variant.name == "no_cross":
+            raise UsageError("no network has the part 'cross'; leave it out")
+        return good if variant.name == "no_gating" else bad
+
+    good, bad = FromTruth(), StandInPipeline()
+    given = replace(parts(StandInPipeline()), load_variant=load)
+    asked = {"rows": ["no_gating", "no_cross"], "guidances": [[2.0, 1.0]], "row_videos": 3}
+    rows = suite(tmp_path, **asked, reference_videos=2)
+    results = rows.evaluate(given, tmp_path / "run", quiet())
+    assert [(row.title, row.score, row.n) for row in results.standing] == [
+        ("as measured above", 0, 3),
+        ("interval gating off", 1, 3),
+        ("guidance text 2, graph 1", 0, 3),
+    ]
+    assert results.standing[1].difference == 1
+    assert results.standing[2].guidance == (2.0, 1.0)
+    assert "row no_cross is left out: no network has the part 'cross'; leave it out" in results.notices
+    assert len(good.made) == len(bad.made) == 3
+    document = json.loads((tmp_path / "run/results.json").read_text(encoding="utf-8"))
+    assert document["standing"] == json.loads(json.dumps([row.to_json() for row in results.standing]))
+    for file in ("report.md", "report.html"):
+        text = (tmp_path / "run" / file).read_text(encoding="utf-8")
+        assert "interval gating off" in text
+        assert "Best guidance of 2" in text
+    assert rows.evaluate(given, tmp_path / "run", quiet()).standing == results.standing
+    assert len(good.made) == len(bad.made) == 3
+    printed = quiet()
+    for table in tables(results):
+        printed.print(table)
+    assert "With one thing left out" in printed.file.getvalue()  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     "settings",
     [
+        {"rows": ["no_attention"]},
+        {"guidances": [[1.0]]},
+        {"guidances": [[1.0, 31.0]]},
+        {"row_videos": 0},
         {"num_videos": 0},
         {"num_videos": 2.5},
         {"layout_videos": -1},

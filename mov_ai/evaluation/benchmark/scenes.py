@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from mov_ai.captions.caption import Caption
 from mov_ai.errors import UsageError
 from mov_ai.graph import Layout, SceneGraph
+from mov_ai.worlds.tabletop.render import render
 from mov_ai.worlds.tabletop.scene import FRAMES, Scene, simulate
 from mov_ai.worlds.tabletop.world import gold_layout
 
@@ -24,11 +25,13 @@ class ReferenceClip:
 
     Attributes:
         frames: uint8 (16, size, size, 3), sRGB.
+        masks: uint8 (16, size, size), 0 background, k + 1 instance k.
         layout: its box tracks; `Track.entity` is an id in the prompt's graph.
         graph: the prompt's graph.
     """
 
     frames: np.ndarray
+    masks: np.ndarray
     layout: Layout
     graph: SceneGraph
 
@@ -36,14 +39,13 @@ class ReferenceClip:
 def reference_clip(prompt: BenchmarkPrompt, size: int = 128) -> ReferenceClip:
     """Render the clip that a prompt describes, in frames of `size` by `size`: what a perfect generator would show."""
     caption = Caption(prompt.text, prompt.graph, (), prompt.things)
-    layout = gold_layout(prompt.scene, simulate(prompt.scene), caption)
-    return ReferenceClip(rendered(prompt.scene, size), layout, prompt.graph)
+    states = simulate(prompt.scene)
+    video, masks = render(prompt.scene, size, size, states=states)
+    return ReferenceClip(video.numpy(), masks.numpy(), gold_layout(prompt.scene, states, caption), prompt.graph)
 
 
 def rendered(scene: Scene, size: int = 128, frames: int = FRAMES) -> np.ndarray:
     """The frames of a scene, uint8 (frames, size, size, 3)."""
-    from mov_ai.worlds.tabletop.render import render
-
     video, _ = render(scene, size, size, states=simulate(scene, frames))
     return video.numpy()
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from mov_ai.evaluation.metrics.result import MetricResult
 from mov_ai.evaluation.report.definitions import definition
 from mov_ai.evaluation.report.results import Results
-from mov_ai.evaluation.report.wording import absences, categories, interval, measured, number, plain, shortened
+from mov_ai.evaluation.report.wording import (
+    absences,
+    categories,
+    interval,
+    measured,
+    number,
+    plain,
+    shortened,
+    standing,
+    standing_note,
+)
 
 
 def markdown(results: Results) -> str:
@@ -23,6 +33,11 @@ def markdown(results: Results) -> str:
         lines += ["|---|---:|---:|---:|---:|"]
         lines += [f"| {_text(name)} | {' | '.join(cells)} |" for name, *cells in categories(results)]
         lines += ["", "Ceiling: the checker's score on the real clips of the same prompts.", ""]
+    if results.standing:
+        lines += ["## With one thing left out", "", "| left out | score | difference | 95 % interval | n |"]
+        lines += ["|---|---:|---:|---:|---:|"]
+        lines += [f"| {_text(title)} | {' | '.join(cells)} |" for title, *cells in standing(results)]
+        lines += ["", _text(standing_note(results)), ""]
     for group, figures in measured(results):
         lines += [f"## {group}", "", "| metric | value | 95 % interval | real clips | n | better | network | weights |"]
         lines += ["|---|---:|---:|---:|---:|---|---|---|"]

@@ -14,7 +14,18 @@ from mov_ai.evaluation.metrics.result import MetricResult
 from mov_ai.evaluation.report.definitions import definition
 from mov_ai.evaluation.report.plots import bias_places
 from mov_ai.evaluation.report.results import Results, VideoRow
-from mov_ai.evaluation.report.wording import absent, categories, interval, measured, number, percent, plain, shortened
+from mov_ai.evaluation.report.wording import (
+    absent,
+    categories,
+    interval,
+    measured,
+    number,
+    percent,
+    plain,
+    shortened,
+    standing,
+    standing_note,
+)
 
 #: Sheets that stand open on the page; all others are in their rows.
 _SHOWN_SHEETS = 8
@@ -47,6 +58,8 @@ def page(results: Results) -> str:
         results=results,
         settings={**settings, "seed": results.seed},
         categories=list(categories(results)),
+        standing=list(standing(results)),
+        standing_note=standing_note(results),
         measured=measured(results),
         bias_plots=list(_bias_plots(results)),
         absences=absent(results),

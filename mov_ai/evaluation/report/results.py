@@ -45,6 +45,31 @@ class CategoryScore:
 
 
 @dataclass(frozen=True)
+class StandingRow:
+    """What the benchmark gives with one thing left out, over the first n prompts of all categories together.
+
+    Attributes:
+        title: what is left out.
+        score, ci95: mean share of checks passed, in [0, 1].
+        difference, difference_ci95: to the whole pipeline on the same prompts and seeds; None for one prompt, and for
+            the whole itself.
+        guidance: strengths by text and graph, where they are what is other; the run's own for the whole.
+    """
+
+    title: str
+    score: float
+    ci95: tuple[float, float]
+    difference: float
+    difference_ci95: tuple[float, float] | None
+    n: int
+    guidance: tuple[float, float] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry of `standing` in results.json."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
 class VideoRow:
     """One video of the report.
 
@@ -77,6 +102,7 @@ class Results:
         settings: what decided the figures, plain values, the first ones being the most telling.
         seed: of generation and bootstrap.
         compositional: category -> score; absent where no prompt of this run belongs to it. Empty without a benchmark.
+        standing: the whole pipeline, and what it scores with one thing left out; empty if that was not asked for.
         checked: what the compositional scores depend on; two results that differ in it do not compare.
         seconds: part of the run -> wall seconds.
         notices: what was left out or changed, one line each.
@@ -89,6 +115,7 @@ class Results:
     seed: int
     metrics: Mapping[str, Figure]
     compositional: Mapping[str, CategoryScore | Absent] = field(default_factory=dict)
+    standing: tuple[StandingRow, ...] = ()
     checked: Mapping[str, Any] = field(default_factory=dict)
     videos: tuple[VideoRow, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -106,6 +133,7 @@ class Results:
             "real": self.real,
             "metrics": {name: figure_to_json(name, figure) for name, figure in self.metrics.items()},
             "compositional": {name: score.to_json() for name, score in self.compositional.items()},
+            "standing": [row.to_json() for row in self.standing],
             "compositional_depends_on": dict(self.checked),
             "seconds": {name: round(value, 2) for name, value in self.seconds.items()},
             "notices": list(self.notices),

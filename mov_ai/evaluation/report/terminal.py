@@ -10,14 +10,24 @@ from rich.table import Table
 from mov_ai.evaluation.metrics.result import MetricResult
 from mov_ai.evaluation.report.definitions import definition
 from mov_ai.evaluation.report.results import Results
-from mov_ai.evaluation.report.wording import categories, interval, measured, number, plain
+from mov_ai.evaluation.report.wording import (
+    categories,
+    interval,
+    measured,
+    number,
+    plain,
+    standing,
+    standing_note,
+)
 
 
 def tables(results: Results) -> Iterator[Table]:
-    """Metrics, and the compositional benchmark if it was measured."""
+    """Metrics, the compositional benchmark if it was measured, and the rows beside it."""
     yield _metrics(results)
     if results.compositional:
         yield _categories(results)
+    if results.standing:
+        yield _standing(results)
 
 
 def _metrics(results: Results) -> Table:
@@ -52,4 +62,14 @@ def _categories(results: Results) -> Table:
         table.add_column(name, justify="right")
     for name, *cells in categories(results):
         table.add_row(escape(name), *cells)
+    return table
+
+
+def _standing(results: Results) -> Table:
+    table = Table(title="With one thing left out", caption=escape(plain(standing_note(results))))
+    table.add_column("", overflow="fold")
+    for name in ("score", "difference", "95 % interval", "n"):
+        table.add_column(name, justify="right")
+    for title, *cells in standing(results):
+        table.add_row(escape(plain(title)), *cells)
     return table

@@ -68,6 +68,26 @@ def categories(results: Results) -> Iterator[tuple[str, str, str, str, str]]:
             yield name, percent(score.score), f"{low}-{high}", percent(score.ceiling), str(score.n)
 
 
+def standing(results: Results) -> Iterator[tuple[str, str, str, str, str]]:
+    """Rows beside the score: what is left out, score, difference in points, its 95 % interval, n."""
+    for row in results.standing:
+        low_high = row.difference_ci95
+        interval_ = "" if low_high is None else " to ".join(f"{100 * end:+.1f}" for end in low_high)
+        yield row.title, percent(row.score), f"{100 * row.difference:+.1f}", interval_, str(row.n)
+
+
+def standing_note(results: Results) -> str:
+    """What a reader of those rows must know."""
+    guided = [row for row in results.standing if row.guidance is not None]
+    note = "All categories together; differences in points to the whole pipeline on the same prompts and seeds. "
+    note += "The planner chooses among its candidates by rules of the world that the checker asks for as well."
+    if len(guided) > 1:
+        best = max(guided, key=lambda row: row.score)
+        text, graph = best.guidance or (1.0, 1.0)
+        note += f" Best guidance of {len(guided)}: text {text:g}, graph {graph:g} ({percent(best.score)})."
+    return note
+
+
 def shortened(weights: str | None) -> str:
     """Weights with their SHA-256 cut to 12 digits, for tables."""
     return re.sub(r"([0-9a-f]{12})[0-9a-f]{52}", r"\1…", weights or "")

@@ -28,7 +28,7 @@ from mov_ai.models.codec import to_bytes, to_unit
 from mov_ai.models.conditioning import Conditioning, collate, condition
 from mov_ai.models.planner import LayoutPlanner
 from mov_ai.models.registry import channels_last, reads_graph, text_encoder_of
-from mov_ai.pipeline_files import load_parts, pipeline_folder, save_parts
+from mov_ai.pipeline_files import ASSETS, load_parts, pipeline_folder, save_parts
 from mov_ai.plugins import World
 from mov_ai.result import SavedLatents, VideoResult
 from mov_ai.run_record import Clock, graph_warnings, run_record, size_warnings
@@ -115,6 +115,8 @@ class MovAIPipeline:
         self.labels = load_label_encoder(cascade.denoiser(cascade.config.first_stage).config.labels)
         self._parser = parser
         self._text: PretrainedText | None = None
+        #: The name or the folder that it was loaded from; None for one that was put together.
+        self.checkpoint: str | None = None
 
     @classmethod
     def from_pretrained(cls, name: str | Path = "tiny", device: str = "auto", dtype: str = "float32") -> MovAIPipeline:
@@ -130,7 +132,11 @@ class MovAIPipeline:
             MovAIError: if its files are truncated or of another size.
         """
         choose_device(device)
-        return cls(**load_parts(pipeline_folder(name)), device=device, dtype=dtype)
+        folder = pipeline_folder(name)
+        pipeline = cls(**load_parts(folder), device=device, dtype=dtype)
+        # An embedded one has no place of its own that a run could name on another machine.
+        pipeline.checkpoint = folder.name if folder.parent == ASSETS else str(folder.resolve())
+        return pipeline
 
     def save_pretrained(self, directory: str | Path, parser: bool = True) -> None:
         """Write a folder that `from_pretrained` reads: a folder per network and pipeline.json.
@@ -232,6 +238,7 @@ class MovAIPipeline:
             result,
             seed=seed,
             pipeline=self.name,
+            checkpoint=self.checkpoint,
             device=str(self.device),
             dtype=self.dtype,
             config={

@@ -38,6 +38,7 @@ def run_record(
     *,
     seed: int,
     pipeline: str,
+    checkpoint: str | None,
     device: str,
     dtype: str,
     config: dict[str, Any],
@@ -51,6 +52,7 @@ def run_record(
     Args:
         result: the video and what it was made from.
         seed, pipeline, device, dtype, config: how.
+        checkpoint: the name or the folder that the pipeline was loaded from; None if it was put together.
         distant_labels: words that the denoiser was not trained on or near to.
         verdict: the world's on the layout, if there is one.
         messages: warnings, in order.
@@ -60,6 +62,7 @@ def run_record(
         "prompt": result.graph.caption,
         "seed": seed,
         "pipeline": pipeline,
+        "checkpoint": checkpoint,
         "device": device,
         "dtype": dtype,
         "config": config,

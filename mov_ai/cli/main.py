@@ -18,6 +18,7 @@ from mov_ai.cli.assemble import assemble
 from mov_ai.cli.data import data
 from mov_ai.cli.eval import evaluate
 from mov_ai.cli.generate import generate
+from mov_ai.cli.inspect import inspect
 from mov_ai.cli.messages import say
 from mov_ai.cli.parse import parse
 from mov_ai.cli.plan import plan
@@ -41,6 +42,7 @@ app.command()(plan)
 app.command()(generate)
 app.command("eval")(evaluate)
 app.command()(assemble)
+app.add_typer(inspect, name="inspect")
 app.add_typer(world, name="world")
 app.add_typer(data, name="data")
 app.add_typer(weights, name="weights")

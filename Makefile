@@ -13,7 +13,7 @@ export PROMPT SEED KILLS
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-real test lint format check-tiny check-synonyms check-labels eval check-metrics study train-tiny
-.PHONY: fuzz chaos soak check-prepare study-exported train-metrics train-parser evaluate-parser check-wheel docs clean
+.PHONY: gallery fuzz chaos soak check-prepare study-exported train-metrics train-parser evaluate-parser check-wheel docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ check-synonyms: install  ## are words that training never said drawn as their ki
 
 check-labels: install  ## is a label nearer to its kin than to the rest of its class
 	$(BIN)/python -m studies.check.labels
+
+gallery: install  ## eight sentences that no training has seen, with graph, boxes and video: experiments/gallery
+	$(BIN)/python -m studies.gallery
 
 eval: install  ## how good a checkpoint is: make eval [EVAL="checkpoint=DIR eval.num_videos=512"]
 	$(BIN)/python -m mov_ai.evaluate suite=video $(EVAL)

@@ -12,6 +12,7 @@ from mov_ai.errors import UsageError
 
 if TYPE_CHECKING:
     from mov_ai.evaluation.inspection.attention import Share
+    from mov_ai.evaluation.inspection.stages import StageFigures
 
 inspect = typer.Typer(help="Look into a video that was made.", rich_markup_mode=None)
 
@@ -66,6 +67,33 @@ def attention(
     typer.echo(f"wrote {page} and {page.with_suffix('.npz').name}")
 
 
+@inspect.command()
+def stages(
+    run: Path = _RUN,
+    out: Path | None = typer.Option(None, help="Page to write.", show_default="RUN/stages.html"),
+    as_json: bool = typer.Option(False, "--json", help="Print the figures as JSON."),
+) -> None:
+    """The stages of a run side by side, and what each of them costs and adds."""
+    page = _page_to_write(run, out, "stages.html")
+
+    from mov_ai.evaluation.inspection.run_folder import read_run
+
+    made = read_run(run)
+    videos = {size: made.video(size) for size in made.stages}
+
+    from mov_ai.evaluation.inspection.stages import stage_figures
+    from mov_ai.evaluation.inspection.stages_page import stages_page
+    from mov_ai.graph.files import write_bytes
+
+    figures = stage_figures(made, videos)
+    write_bytes(page, stages_page(made, videos, figures))
+    if as_json:
+        typer.echo(json.dumps([stage.to_dict() for stage in figures], indent=2))
+        return
+    _print_stages(figures)
+    typer.echo(f"wrote {page}")
+
+
 def _page_to_write(run: Path, out: Path | None, name: str) -> Path:
     """Where the page goes. Raises UsageError if it is no page's name, MovAIError if it cannot be written there."""
     from mov_ai.graph.files import check_writable
@@ -106,3 +134,22 @@ def _print_shares(figures: list[Share]) -> None:
 
 def _beside(share: float | None, chance: float | None) -> str:
     return "" if share is None or chance is None else f"{100 * share:.0f} % ({100 * chance:.0f} %)"
+
+
+def _print_stages(figures: list[StageFigures]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(caption="On the saved MP4s. Gradient energy: 1 is as soft as the first stage, enlarged.")
+    titles = ("stage", "s", "gradient energy", "floor flicker, levels", "PSNR to the stage before, dB")
+    for name in titles:
+        table.add_column(name, justify="right")
+    for stage in figures:
+        table.add_row(
+            str(stage.size),
+            "" if stage.seconds is None else f"{stage.seconds:.1f}",
+            f"{stage.sharpness:.2f}",
+            "absent" if stage.floor_flicker is None else f"{stage.floor_flicker:.2f}",
+            "" if stage.to_previous is None else f"{stage.to_previous:.2f}",
+        )
+    Console().print(table)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from mov_ai.data.video import read_video, write_video
 from mov_ai.graph import SceneGraph
 from mov_ai.pipeline import MovAIPipeline
 from mov_ai.worlds.tabletop.world import caption_and_layout
@@ -122,6 +123,44 @@ class _Blind:
         @staticmethod
         def denoiser(_: int) -> torch.nn.Module:
             return torch.nn.Identity()
+
+
+@pytest.fixture
+def two_stages(run: Path) -> Path:
+    """The run as if a stage of 256 had followed, which only enlarges."""
+    frames, fps = read_video(run / "video.mp4")
+    write_video(run / "stages" / "128.mp4", frames, fps)
+    write_video(run / "video.mp4", frames.repeat(2, 1).repeat(2, 2), fps)
+    record = json.loads((run / "run.json").read_text())
+    seconds = {**record["seconds"], "256": 2.5}
+    (run / "run.json").write_text(json.dumps({**record, "stages": [128, 256], "seconds": seconds}))
+    return run
+
+
+def test_stages_become_a_page(command: Command, two_stages: Path) -> None:
+    result = command("inspect", "stages", two_stages)
+    assert result.code == 0, result.err
+    assert result.out.splitlines()[-1] == f"wrote {two_stages / 'stages.html'}"
+    page = (two_stages / "stages.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "256x256" in page
+    # A cut-out and four frames of both stages, and one difference.
+    assert page.count("data:image/jpeg;base64,") == 2 * 5 + 1
+    rows = json.loads(command("inspect", "stages", two_stages, "--json", "--out", "page.html").out)
+    assert [(row["size"], row["height"], row["to_previous"] is None) for row in rows] == [
+        (128, 128, True),
+        (256, 256, False),
+    ]
+    assert rows[1]["seconds"] == 2.5
+    assert rows[1]["sharpness"] > 1
+    assert Path("page.html").is_file()
+
+
+def test_a_missing_stage_is_one_line(command: Command, two_stages: Path) -> None:
+    (two_stages / "stages" / "128.mp4").unlink()
+    result = command("inspect", "stages", two_stages)
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert "128.mp4" in result.err
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from mov_ai.graph import Edge, Node, SceneGraph
-from mov_ai.worlds.tabletop.held_out import HELD_OUT_WORDS, with_seen_words
+from mov_ai.worlds.tabletop.held_out import HELD_OUT_WORDS, unseen_in_training, with_seen_words
 from mov_ai.worlds.tabletop.world import caption_and_layout
 from tests.strategies import scene_graphs
 
@@ -56,3 +56,23 @@ def test_clips_of_the_world_say_them_and_training_does_not() -> None:
     for graph in map(with_seen_words, graphs):
         assert not {node.label.lower() for node in graph.nodes} & HELD_OUT_WORDS.keys()
         assert not set(re.findall(r"\w+", graph.caption.lower())) & HELD_OUT_WORDS.keys()
+
+
+def test_what_training_never_shows_is_named() -> None:
+    assert any(unseen_in_training(caption_and_layout(seed, "test")[1].graph) for seed in range(9))
+    for seed in range(200):
+        assert unseen_in_training(with_seen_words(caption_and_layout(seed, "train")[1].graph)) == []
+    nodes = [
+        Node("s", "scene", "scene"),
+        Node("a", "entity", "Box"),
+        Node("b", "entity", "orb"),
+        Node("said", "attribute", "violet", kind="color"),
+        Node("assumed", "attribute", "orange", kind="color", assumed=("label",)),
+    ]
+    edges = [Edge("s", "a", "contains"), Edge("s", "b", "contains")]
+    edges += [Edge("a", "said", "has_attribute"), Edge("b", "assumed", "has_attribute")]
+    assert unseen_in_training(SceneGraph("a violet box and an orb", nodes, edges)) == [
+        '"orb"',
+        '"violet"',
+        "violet Box",
+    ]

@@ -65,7 +65,7 @@ def edge_gradient(video: np.ndarray, reference: np.ndarray, masks: np.ndarray, r
     """
     same_shape(video, reference)
     band = object_edges(_checked(masks, video), reach)
-    own, true = (float(_gradient_length(frames)[band].sum()) for frames in (video, reference))
+    own, true = (float(gradient_length(frames)[band].sum()) for frames in (video, reference))
     if true == 0:
         raise UsageError("edge gradient: the reference is flat around every object; give masks that fit the video")
     return own / true
@@ -103,14 +103,14 @@ def flicker(video: np.ndarray, where: np.ndarray) -> float:
     return float(np.abs(np.diff(video[:, where].astype(np.int16), axis=0)).mean())
 
 
+def gradient_length(video: np.ndarray) -> np.ndarray:
+    """The length of luma's Sobel gradient, float64 (T, H, W), of a uint8 video (T, H, W, 3)."""
+    luma = video @ _LUMA
+    down, across = (ndimage.sobel(luma, axis, mode="nearest") for axis in (1, 2))
+    return np.hypot(down, across)
+
+
 def _checked(masks: np.ndarray, video: np.ndarray) -> np.ndarray:
     if masks.shape != video.shape[:3]:
         raise UsageError(f"masks: expected (frames, height, width) {video.shape[:3]} as the video, got {masks.shape}")
     return masks
-
-
-def _gradient_length(video: np.ndarray) -> np.ndarray:
-    """(T, H, W): the length of luma's Sobel gradient."""
-    luma = video @ _LUMA
-    down, across = (ndimage.sobel(luma, axis, mode="nearest") for axis in (1, 2))
-    return np.hypot(down, across)

@@ -1,4 +1,4 @@
-"""Synonyms that the generator's training never shows, to measure what words it has not seen are drawn as."""
+"""What the generator's training never shows: synonyms, and shapes in some colours; to measure what is made of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from mov_ai.graph import SceneGraph
+from mov_ai.worlds.tabletop.lexicon import HELD_OUT_PAIRS, concept
 
 #: Word -> a word of the same meaning that takes its place in training.
 HELD_OUT_WORDS: dict[str, str] = {
@@ -40,3 +41,17 @@ def with_seen_words(graph: SceneGraph) -> SceneGraph:
     nodes = [replace(node, label=HELD_OUT_WORDS.get(node.label.lower(), node.label), span=None) for node in graph.nodes]
     caption = _FORM.sub(lambda match: _BY_STEM[match.group(1).lower()], graph.caption)
     return SceneGraph(caption, nodes, graph.edges)
+
+
+def unseen_in_training(graph: SceneGraph) -> list[str]:
+    """What a graph says that no training clip shows, in words: held-out synonyms, and shapes in held-out colours.
+
+    What was assumed is not looked at.
+    """
+    unseen = [f'"{node.label}"' for node in graph.nodes if node.label.lower() in HELD_OUT_WORDS]
+    for entity in graph.of_type("entity"):
+        for attribute, _ in graph.attributes(entity.id):
+            pair = (concept("shape", entity.label), concept("color", attribute.label))
+            if pair in HELD_OUT_PAIRS and not attribute.assumed:
+                unseen.append(f"{attribute.label} {entity.label}")
+    return list(dict.fromkeys(unseen))

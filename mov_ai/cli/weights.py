@@ -186,7 +186,7 @@ def _pull_taef2(progress: Progress) -> tuple[Path, str]:
     Raises MovAIError if it cannot be fetched or holds another network.
     """
     from mov_ai.data.streamed_download import download
-    from mov_ai.models.taef2_files import FILE, NAME, URL, located_taef2
+    from mov_ai.models.taef2_files import FILE, NAME, SIZE, URL, located_taef2
     from mov_ai.weight_places import places
 
     files = located_taef2()
@@ -201,7 +201,7 @@ def _pull_taef2(progress: Progress) -> tuple[Path, str]:
                 reason = str(error).partition(": ")[2]
                 raise MovAIError(f"{URL} now gives another file ({reason}); not kept: {remedy}") from None
 
-        download(URL, files[0], None, remedy, progress=progress, check=check)
+        download(URL, files[0], None, remedy, progress=progress, check=check, most=4 * SIZE)
     return files[0], _verdict(files)
 
 

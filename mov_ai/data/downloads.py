@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from mov_ai.data.streamed_download import download
+from mov_ai.data.streamed_download import LARGEST, download
 from mov_ai.errors import MovAIError
 from mov_ai.graph.files import write_bytes
 
@@ -115,6 +115,9 @@ def fetch(name: str, target: Path) -> None:
 
 def _archived(url: str, member: str) -> bytes:
     with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
-        archive = io.BytesIO(response.read())
+        content = response.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise OSError(f"it sends more than {LARGEST} bytes")
+        archive = io.BytesIO(content)
     with zipfile.ZipFile(archive) as files:
         return files.read(member)

@@ -15,6 +15,8 @@ from mov_ai.graph.files import staged_folder
 #: Called with the bytes that are here, and those of the whole file; None where the server does not say.
 Progress = Callable[[int, int | None], None]
 
+#: Where nothing tells how large a file may be, no more bytes than this are taken.
+LARGEST = 4 * 2**30
 _TIMEOUT_S = 60
 _BLOCK = 1 << 18
 
@@ -27,6 +29,7 @@ def download(
     size: int | None = None,
     progress: Progress | None = None,
     check: Callable[[Path], object] | None = None,
+    most: int = LARGEST,
 ) -> None:
     """Fetch a file to `target`, replacing what is there; memory of one block.
 
@@ -40,13 +43,14 @@ def download(
         size: of the file in bytes, if known; what sends more is cut off there.
         progress: called before the first block and after each.
         check: called with the file at the end; if it raises, the file is not kept.
+        most: bytes that are taken; more is another file, or a server without end.
 
     Raises MovAIError if the file cannot be fetched or written, or is not the one with this SHA-256 and size.
     """
     target, digest = Path(target), hashlib.sha256()
     with staged_folder(target.parent) as staging:
         with (staging / target.name).open("wb") as file:
-            for block in _blocks(url, remedy, size, progress):
+            for block in _blocks(url, remedy, size, most, progress):
                 file.write(block)
                 digest.update(block)
         actual_sha256 = digest.hexdigest()
@@ -58,13 +62,15 @@ def download(
             check(staging / target.name)
 
 
-def _blocks(url: str, remedy: str, size: int | None, progress: Progress | None) -> Iterator[bytes]:
+def _blocks(url: str, remedy: str, size: int | None, most: int, progress: Progress | None) -> Iterator[bytes]:
     """The file's content; network errors become one line here, so that they are not taken for disk errors."""
     done, whole = 0, size
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
             announced = response.headers.get("Content-Length", "")
             whole = int(announced) if announced.isdigit() else size
+            if whole is not None and whole > most:
+                raise _failure(url, f"it announces {whole} bytes, expected at most {most}", remedy)
             while True:
                 if progress is not None:
                     progress(done, whole)
@@ -74,6 +80,8 @@ def _blocks(url: str, remedy: str, size: int | None, progress: Progress | None) 
                 done += len(block)
                 if size is not None and done > size:
                     raise _failure(url, f"it sends more than the {size} bytes of the published file", remedy)
+                if done > most:
+                    raise _failure(url, f"it sends more than {most} bytes", remedy)
                 yield block
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise _failure(url, _reason(error), remedy) from None

@@ -129,3 +129,15 @@ def test_a_file_in_the_place_of_the_folder_is_named(server: FileServer, tmp_path
     with pytest.raises(MovAIError, match="place: is a file"):
         download(server.publish("/a", CONTENT), tmp_path / "place" / "a.bin", SHA256, REMEDY)
     assert contents(tmp_path) == {"place": b"mine"}
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_server_without_end_is_left(server: FileServer, target: Path, tmp_path: Path, announced: bool) -> None:
+    before = contents(tmp_path)
+    url = server.publish("/a", CONTENT)
+    if not announced:
+        server.announced["/a"] = None
+    words = f"announces {len(CONTENT)} bytes, expected at most" if announced else "sends more than"
+    with pytest.raises(MovAIError, match=words):
+        download(url, target, None, REMEDY, most=len(CONTENT) // 2)
+    assert contents(tmp_path) == before

@@ -86,6 +86,6 @@ def pull_weights(name: str, progress: Progress | None = None) -> Path:
     if isinstance(stored, Path):
         return stored
     remedy = f"fetch it by hand, put it at {target} and run `mov-ai weights verify {name}`"
-    # The size is for people to read: which file it is, its SHA-256 alone decides.
-    download(weights.url, target, weights.sha256, remedy, progress=progress)
+    # Which file it is, its SHA-256 alone decides; the size says when to stop listening.
+    download(weights.url, target, weights.sha256, remedy, progress=progress, most=2 * weights.size)
     return target

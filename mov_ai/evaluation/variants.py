@@ -8,13 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from mov_ai.errors import UsageError
+from mov_ai.evaluation.enlarging import enlarged
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.models.ablation import without
-from mov_ai.models.cascade import resize
-from mov_ai.models.codec import to_bytes, to_unit
 
 if TYPE_CHECKING:
     from mov_ai.pipeline import MovAIPipeline
@@ -111,7 +109,9 @@ class VariantPipeline:
         with self._changed():
             frames = pipeline(prompt, seed=seed, layout=layout, **settings).frames
         if self._row == "first_stage_enlarged":
-            frames = enlarged(frames, self._settings["stages"])
+            longest = max(frames.shape[1:3])
+            height, width = (round(side * self._settings["stages"] / longest) for side in frames.shape[1:3])
+            frames = enlarged(frames, height, width)
         return Video(frames)
 
     def _changed(self) -> contextlib.AbstractContextManager[None]:
@@ -129,11 +129,3 @@ class VariantPipeline:
         planned, _ = pipeline.planner.plan(graph, seed, layout, frames=shape.frames, aspect=shape.aspect)
         planned.shape = replace(shape, frames=planned.frames)
         return graph, planned
-
-
-def enlarged(frames: np.ndarray, size: int) -> np.ndarray:
-    """A video, uint8 (F, h, w, 3), bilinearly brought to a longer side of `size` pixels."""
-    height, width = (round(side * size / max(frames.shape[1:3])) for side in frames.shape[1:3])
-    unit = to_unit(torch.from_numpy(frames))[None]
-    result: np.ndarray = to_bytes(resize(unit, height, width))[0].numpy()
-    return result

@@ -19,9 +19,9 @@ from rich.progress import track
 from rich.table import Table
 
 from mov_ai.errors import UsageError, run_script
+from mov_ai.evaluation.enlarging import enlarged
 from mov_ai.graph.files import write_json
 from mov_ai.hardware import machine
-from mov_ai.models.cascade import resize
 from mov_ai.models.codec import AnyCodec, to_bytes, to_unit
 from mov_ai.pipeline import MovAIPipeline
 from studies.stages.clips import GoldClip, gold_clips
@@ -53,12 +53,6 @@ class Measured:
 
 
 @torch.no_grad()
-def enlarged(video: np.ndarray, size: int) -> np.ndarray:
-    """A square video, uint8 (F, h, h, 3), at another size, bilinearly."""
-    return to_bytes(resize(to_unit(torch.from_numpy(video))[None], size, size))[0].numpy()
-
-
-@torch.no_grad()
 def through_codec(codec: AnyCodec, video: np.ndarray, device: torch.device) -> np.ndarray:
     """A video, uint8 (F, H, W, 3), encoded and decoded."""
     unit = to_unit(torch.from_numpy(video))[None].to(device)
@@ -74,7 +68,7 @@ def measure_clip(pipeline: MovAIPipeline, clip: GoldClip, stage: int | None, mea
         truth = clip.render(size)
         measured.add(size, STAGE, video, truth)
         if size > first:
-            measured.add(size, ENLARGED, enlarged(result.stages[first], size), truth)
+            measured.add(size, ENLARGED, enlarged(result.stages[first], size, size), truth)
         measured.add(size, CODEC, through_codec(pipeline.cascade.codec, truth[0], pipeline.device), truth)
         measured.seconds.setdefault(str(size), []).append(result.run["seconds"][str(size)])
     measured.seconds.setdefault("whole run", []).append(sum(result.run["seconds"].values()))

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from mov_ai.errors import UsageError
-from mov_ai.evaluation.variants import ROWS, VariantPipeline, enlarged, variants
+from mov_ai.evaluation.enlarging import enlarged
+from mov_ai.evaluation.variants import ROWS, VariantPipeline, variants
 from mov_ai.graph import Edge, Node, SceneGraph
 from mov_ai.pipeline import MovAIPipeline
 
@@ -62,7 +63,7 @@ def test_the_first_stage_is_enlarged_to_the_runs_size(pipe: MovAIPipeline) -> No
     variant = variants(("first_stage_enlarged",), ())[0]
     frames = VariantPipeline(pipe, variant, SETTINGS)(GRAPH, seed=3).frames
     first = pipe(GRAPH, seed=3, **{**SETTINGS, "stages": 128}).frames
-    assert np.array_equal(frames, enlarged(first, 256))
+    assert np.array_equal(frames, enlarged(first, 256, 256))
     with pytest.raises(UsageError, match="128 px is the first stage"):
         VariantPipeline(pipe, variant, {**SETTINGS, "stages": 128})
 

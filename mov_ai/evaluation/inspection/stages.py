@@ -7,13 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
+from mov_ai.evaluation.enlarging import enlarged
 from mov_ai.evaluation.inspection.run_folder import RunFolder
 from mov_ai.evaluation.metrics.image_quality import psnr
 from mov_ai.evaluation.metrics.refinement import flicker, gradient_length
-from mov_ai.models.cascade import resize
-from mov_ai.models.codec import to_bytes, to_unit
 
 #: How far around a box things and their shadows may be seen, as a share of its sides.
 MARGIN = 0.5
@@ -45,12 +43,6 @@ class StageFigures:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()}
-
-
-@torch.no_grad()
-def enlarged(video: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A video, uint8 (frames, h, w, 3), at another size, bilinearly."""
-    return to_bytes(resize(to_unit(torch.from_numpy(video))[None], height, width))[0].numpy()
 
 
 def gradient_energy(video: np.ndarray) -> float:

@@ -9,10 +9,11 @@ from itertools import pairwise
 import numpy as np
 import PIL.Image
 
+from mov_ai.evaluation.enlarging import enlarged
 from mov_ai.evaluation.inspection.page import page
 from mov_ai.evaluation.inspection.pictures import as_jpeg, chosen_frames, data_address
 from mov_ai.evaluation.inspection.run_folder import RunFolder
-from mov_ai.evaluation.inspection.stages import MARGIN, StageFigures, enlarged
+from mov_ai.evaluation.inspection.stages import MARGIN, StageFigures
 
 #: Frames that are shown, and the longest side of a picture in pixels.
 _FRAMES, _SIDE = 4, 512

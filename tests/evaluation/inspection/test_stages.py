@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mov_ai.evaluation.enlarging import enlarged
 from mov_ai.evaluation.inspection.run_folder import Record, RunFolder, Settings
-from mov_ai.evaluation.inspection.stages import enlarged, stage_figures, still_floor_of
+from mov_ai.evaluation.inspection.stages import stage_figures, still_floor_of
 from mov_ai.graph import SceneGraph, VideoShape
 from tests.models.builders import ball_and_cube, still_layout
 

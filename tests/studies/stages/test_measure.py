@@ -12,12 +12,13 @@ import torch
 from rich.console import Console
 
 from mov_ai.errors import UsageError
+from mov_ai.evaluation.enlarging import enlarged
 from mov_ai.worlds.tabletop.variation import PLAIN
 from mov_ai.worlds.tabletop.world import sample_clip
 from studies.stages import measure
 from studies.stages.clips import gold_clips, named_variation
 from studies.stages.figures import Figures, figures, means
-from studies.stages.measure import CODEC, ENLARGED, STAGE, enlarged, summary
+from studies.stages.measure import CODEC, ENLARGED, STAGE, summary
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +50,7 @@ def test_figures_of_the_truth_are_perfect_and_an_enlarged_video_is_soft() -> Non
     small, large = clip.render(64), clip.render(128)
     perfect = figures(large[0], *large)
     assert perfect == Figures(object_psnr=100.0, frame_psnr=100.0, edge_gradient=1.0, flicker=0.0)
-    soft = figures(enlarged(small[0], 128), *large)
+    soft = figures(enlarged(small[0], 128, 128), *large)
     assert soft.object_psnr < soft.frame_psnr < 60
     assert soft.edge_gradient < 0.9
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mov_ai.diffusion.sampling import Guidance
-from mov_ai.errors import UsageError, shown
+from mov_ai.errors import MovAIError, UsageError, shown
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.instances import drawn_entities
 from mov_ai.graph.layout_report import LayoutReport
@@ -201,6 +201,7 @@ class MovAIPipeline:
 
         Raises:
             UsageError: if an argument is out of range or layout and graph do not fit.
+            MovAIError: if latents or frames are not finite.
         """
         clock, report = Clock(), callback or _silent
         request = self._check(seed, layout, shape, steps, (guidance_text, guidance_graph), stages, resume, video)
@@ -221,9 +222,11 @@ class MovAIPipeline:
         for number, stage in enumerate(to_run):
             with clock.part(str(stage.size)), self._precision():
                 latents = self._make_stage(stage, request, conditioning, previous, resume, report)
+            _require_finite(latents, f"stage {stage.size}: latents", self.dtype)
             with clock.part("decode"):
                 report("decode", number, len(to_run))
                 previous = request.cascade.decode(latents, request.shape.frames)
+                _require_finite(previous, f"stage {stage.size}: frames", "float32")
                 result.latents[stage.size] = latents.cpu()
                 result.stages[stage.size] = to_bytes(previous)[0].cpu().numpy()
         last = request.stages[-1]
@@ -422,6 +425,13 @@ def check_layout(graph: SceneGraph, layout: Layout | None) -> None:
             raise UsageError(
                 f"layout: tracks[{i}]: expected an entity instance of the graph ({names}); found {track_name}"
             )
+
+
+def _require_finite(values: Tensor, what: str, dtype: str) -> None:
+    """Raises MovAIError rather than make a black video of numbers that are none."""
+    if not values.isfinite().all():
+        remedy = "train or fetch the checkpoint again" if dtype == "float32" else "try dtype float32"
+        raise MovAIError(f"{what}: expected finite numbers, found NaN or infinity (computed in {dtype}); {remedy}")
 
 
 def _silent(part: str, done: int, total: int) -> None:

@@ -102,7 +102,7 @@ def save_latents(path: Path, result: VideoResult) -> None:
     """Write every stage's latents as safetensors, with graph and layout, so that the file alone can be resumed from."""
     import json
 
-    from safetensors.torch import save
+    from mov_ai.weight_files import tensor_bytes
 
     tensors = {f"stage_{size}": latents.contiguous() for size, latents in result.latents.items()}
     about = {
@@ -112,7 +112,7 @@ def save_latents(path: Path, result: VideoResult) -> None:
         "graph": result.graph.to_json(None),
         "layout": json.dumps(result.layout.to_dict()),
     }
-    write_bytes(path, save(tensors, about))
+    write_bytes(path, tensor_bytes(tensors, about))
 
 
 @dataclass

@@ -15,10 +15,13 @@ _BELOW_TRAINING = {
     *("result", "pipeline", "worlds", "captions", "models", "parser", "diffusion", "labels", "data", "graph"),
     *("pipeline_files", "plugins", "hardware", "weight_places"),
 }
-#: Part of the package -> the parts it may import besides itself; `errors` and `shipped_files` are open to all.
+_OPEN = ("errors", "shipped_files", "checked_config", "weight_files")
+#: Part of the package -> the parts it may import besides itself; those in `_OPEN` are open to all.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "shipped_files": set(),
+    "checked_config": set(),
+    "weight_files": set(),
     "graph": set(),
     "hardware": set(),
     "weight_places": set(),
@@ -93,7 +96,7 @@ def part_of(module: str, taken: str | None) -> str:
 
 def upward(source: str, name: str, is_package: bool = False) -> list[str]:
     own = part_of(name, None)
-    allowed = MAY_IMPORT.get(own, set()) | {own, "errors", "shipped_files"}
+    allowed = MAY_IMPORT.get(own, set()) | {own, *_OPEN}
     return [
         f"line {line}: {name} imports {part_of(module, taken) or 'mov_ai'}"
         for line, module, taken in imports(source, name, is_package)

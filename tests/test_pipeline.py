@@ -361,3 +361,24 @@ def test_world_shape_and_labels_are_saved_with_the_pipeline(pipe: MovAIPipeline,
     copy = MovAIPipeline.from_pretrained(tmp_path / "copy", device="cpu")
     assert (copy.world, copy.coverage, copy.shape, copy.name) == (pipe.world, coverage, shape, "named")
     assert copy(GRAPH).frames.shape == (4, 96, 160, 3)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_latents_and_frames_that_are_not_finite_stop_the_run(
+    tiny_pipeline_dir: Path, monkeypatch: pytest.MonkeyPatch, value: float
+) -> None:
+    broken = MovAIPipeline.from_pretrained(tiny_pipeline_dir, device="cpu")
+    denoiser = broken.cascade.denoisers[0]
+    forward = denoiser.forward
+    monkeypatch.setattr(denoiser, "forward", lambda *inputs: forward(*inputs) * value)
+    with pytest.raises(MovAIError, match=r"stage 128: latents: expected finite numbers.*; train or fetch") as caught:
+        broken(GRAPH, stages=128)
+    assert "\n" not in str(caught.value)
+    monkeypatch.undo()
+    if value == float("inf"):
+        # Frames are clamped.
+        return
+    decode = broken.cascade.codec.decode
+    monkeypatch.setattr(broken.cascade.codec, "decode", lambda *inputs: decode(*inputs) * value)
+    with pytest.raises(MovAIError, match="stage 128: frames: expected finite numbers"):
+        broken(GRAPH, stages=128)

@@ -107,6 +107,7 @@ def generate(
         raise UsageError(f"--seed, --num-videos: the last seed would be above {MAX_SEED}; begin with a smaller one")
     folders = _choose_folders(out, request, num_videos)
 
+    from mov_ai.cli.claims import claimed
     from mov_ai.cli.progress import StageProgress
     from mov_ai.pipeline import MovAIPipeline
 
@@ -117,25 +118,26 @@ def generate(
     shape = None
     if frames is not None or fps is not None or size is not None:
         shape = chosen_shape(frames, fps, size, request.shape or pipe.shape)
-    for index, folder in enumerate(folders):
-        name = f"{index + 1}/{num_videos}" if num_videos > 1 else ""
-        with StageProgress(_stages_to_run(pipe, request, shape, chosen_stages), name) as progress:
-            result = pipe(
-                request.prompt,
-                seed=request.seed + index,
-                layout=request.layout,
-                shape=shape,
-                steps=chosen_steps,
-                guidance_text=guidance_text,
-                guidance_graph=guidance_graph,
-                stages=chosen_stages,
-                resume=request.resume,
-                video=request.video,
-                callback=progress.report,
-            )
-        result.save(folder, boxes=boxes, latents=save_latents)
-        # What holds for the prompt is said once, however many videos there are.
-        _tell(result, folder, first=index == 0)
+    with claimed(folders):
+        for index, folder in enumerate(folders):
+            name = f"{index + 1}/{num_videos}" if num_videos > 1 else ""
+            with StageProgress(_stages_to_run(pipe, request, shape, chosen_stages), name) as progress:
+                result = pipe(
+                    request.prompt,
+                    seed=request.seed + index,
+                    layout=request.layout,
+                    shape=shape,
+                    steps=chosen_steps,
+                    guidance_text=guidance_text,
+                    guidance_graph=guidance_graph,
+                    stages=chosen_stages,
+                    resume=request.resume,
+                    video=request.video,
+                    callback=progress.report,
+                )
+            result.save(folder, boxes=boxes, latents=save_latents)
+            # What holds for the prompt is said once, however many videos there are.
+            _tell(result, folder, first=index == 0)
 
 
 def _parse_steps(steps: str | None) -> int | tuple[int, ...] | None:

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
+from mov_ai.cli.claims import is_claimed
 from mov_ai.errors import UsageError
 from mov_ai.graph.files import check_writable, is_unfinished, read_json
 
@@ -28,9 +29,9 @@ def slug(text: str) -> str:
 
 
 def free_folder(name: str) -> Path:
-    """A writable folder under `outputs` that is not there yet: name, name-2, name-3, ..."""
+    """A writable folder under `outputs` that is not there yet and that no other run has claimed: name, name-2, ..."""
     numbered = (DEFAULT_PLACE / (name if i == 1 else f"{name}-{i}") for i in itertools.count(1))
-    folder = next(place for place in numbered if not place.exists())
+    folder = next(place for place in numbered if not place.exists() and not is_claimed(place))
     check_writable(folder)
     return folder
 

@@ -10,6 +10,7 @@ import torch
 
 from mov_ai.errors import UsageError
 from mov_ai.graph.files import sha256_of
+from mov_ai.labels.transformers_files import LOCAL, load_network
 from mov_ai.models.metric_networks.pixels import check_video
 
 _FRAMES_AT_ONCE = 32
@@ -39,20 +40,20 @@ class ClipSimilarity:
         from transformers import AutoModel, AutoProcessor
 
         try:
-            model = AutoModel.from_pretrained(folder, local_files_only=True)
-            processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+            model = load_network(AutoModel, folder)
+            processor = AutoProcessor.from_pretrained(folder, **LOCAL)
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
             raise UsageError(
                 f"clip: {folder}: transformers cannot load it ({reason}); give the folder of a CLIP checkpoint with "
-                "its weights, config, tokenizer and preprocessor_config.json"
+                "its weights (safetensors), config, tokenizer and preprocessor_config.json"
             ) from None
         if not (hasattr(model, "get_text_features") and hasattr(model, "get_image_features")):
             raise UsageError(
                 f"clip: {folder}: expected a network of text and image such as CLIP, found {type(model).__name__}; "
                 "give another folder"
             )
-        files = sorted(p for p in folder.iterdir() if p.suffix in (".safetensors", ".bin"))
+        files = sorted(p for p in folder.iterdir() if p.suffix == ".safetensors")
         weights = ", ".join(f"{path.name} (sha256 {sha256_of([path])})" for path in files)
         return cls(model, processor, f"{type(model).__name__}, transformers", weights)
 

@@ -254,7 +254,7 @@ class SceneGraph:
         _expect(isinstance(value, dict), source, "an object with 'version', 'nodes' and 'edges'", value)
         _only_keys(value, ("version", "caption", "nodes", "edges"), source)
         version = value.get("version")
-        is_readable = version in READABLE and not isinstance(version, bool)
+        is_readable = type(version) is int and version in READABLE
         _expect(is_readable, f"{source}: version", f"{' or '.join(map(str, READABLE))}, as the schema's", version)
         caption = value.get("caption", "")
         _expect(isinstance(caption, str), f"{source}: caption", "a string", caption)

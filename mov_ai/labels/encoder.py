@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mov_ai.checked_config import Channels, Name
 from mov_ai.errors import UsageError
 from mov_ai.labels.features import ROLES, LabelFeatures, Weights, clean
 from mov_ai.labels.meanings import load_meanings
@@ -31,8 +32,8 @@ class LabelEncoderConfig:
         version: of the rules that make embedded vectors.
     """
 
-    name: str = EMBEDDED
-    width: int = 512
+    name: Name = EMBEDDED
+    width: Channels = 512
     version: int = VERSION
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from mov_ai.errors import UsageError
+from mov_ai.errors import UsageError, shown
+from mov_ai.labels.transformers_files import LOCAL, load_network, local_folder
 
 #: Tokens of a text that count.
 MAX_TOKENS = 64
@@ -21,27 +20,34 @@ class PretrainedText:
     learns a projection of the features (`TextProjection`).
 
     Args:
-        name: a folder that `save_pretrained` has written, a text-to-image pipeline of diffusers, or a name on the hub;
-            UsageError if model or tokenizer cannot be loaded; pickled weights never are.
+        name: a folder that `save_pretrained` has written, a text-to-image pipeline of diffusers, or a name on the hub
+            that was fetched before: nothing is fetched here, and no code that a checkpoint brings is run; UsageError if
+            model or tokenizer cannot be loaded; pickled weights never are.
     """
 
     def __init__(self, name: str, device: torch.device | str = "cpu") -> None:
         from transformers import AutoModel, AutoModelForTextEncoding, AutoTokenizer
 
-        in_pipeline = (Path(name) / "text_encoder").is_dir()
-        tokenizer_name, model_name = name, name
+        folder = local_folder(name)
+        if folder is None:
+            raise UsageError(
+                f"text_encoder: {shown(name, 200)}: cannot be loaded: it is no folder, and was not fetched before; "
+                "nothing is fetched by itself: give a folder, or run `hf download` with that name if you trust it"
+            )
+        in_pipeline = (folder / "text_encoder").is_dir()
+        tokenizer_folder, model_folder = folder, folder
         if in_pipeline:
-            tokenizer_name, model_name = str(Path(name) / "tokenizer"), str(Path(name) / "text_encoder")
+            tokenizer_folder, model_folder = folder / "tokenizer", folder / "text_encoder"
         # Of T5, a pipeline holds the encoder only.
         kind = AutoModelForTextEncoding if in_pipeline else AutoModel
         try:
-            self.tokenizer = AutoTokenizer.from_pretrained(tokenizer_name)
-            model = kind.from_pretrained(model_name, use_safetensors=True)
+            self.tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder, **LOCAL)
+            model = load_network(kind, model_folder)
         except (OSError, ValueError, ImportError, KeyError, SafetensorError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise UsageError(
-                f"text_encoder: {name}: cannot be loaded ({reason}); give a folder with config.json, safetensors "
-                "weights and a tokenizer, a name on the hub while online, or null"
+                f"text_encoder: {shown(name, 200)}: cannot be loaded ({shown(reason, 200)}); give a folder with "
+                "config.json, safetensors weights and a tokenizer, or null"
             ) from None
         if model.config.is_encoder_decoder and hasattr(model, "decoder"):
             model = model.get_encoder()

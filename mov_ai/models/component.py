@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import nn
 
-from mov_ai.errors import MovAIError, UsageError
+from mov_ai.checked_config import config_from_dict
+from mov_ai.errors import UsageError, shown
 from mov_ai.graph.files import read_json, write_bytes, write_json
+from mov_ai.weight_files import PICKLES, fit_weights, load_weights
 
 #: Version of the files; a network whose weights changed their meaning has its own, later `SCHEMA`.
 SCHEMA = 1
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
-_PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
 Module = TypeVar("Module", bound=nn.Module)
 
 
@@ -59,7 +58,7 @@ def load_component(
     directory = Path(directory)
     inside = directory.iterdir() if directory.is_dir() and not (directory / WEIGHTS_FILE).exists() else ()
     for path in (directory, *inside):
-        if path.suffix in _PICKLES:
+        if path.suffix in PICKLES:
             raise UsageError(f"{path}: a pickle, and pickles are never loaded; convert it to {WEIGHTS_FILE}")
     if not (directory / CONFIG_FILE).exists():
         raise UsageError(
@@ -69,13 +68,13 @@ def load_component(
     # First of all which network it is: each has a schema of its own.
     if isinstance(header, dict) and header.get("network") != network.__name__:
         raise UsageError(
-            f"{directory / CONFIG_FILE}: network: expected {network.__name__}, found {header.get('network')!r}"
+            f"{directory / CONFIG_FILE}: network: expected {network.__name__}, found {shown(header.get('network'))}"
         )
     schema = header.get("schema") if isinstance(header, dict) else None
-    if not isinstance(header, dict) or schema != schema_of(network) or isinstance(schema, bool):
+    if not isinstance(header, dict) or type(schema) is not int or schema != schema_of(network):
         # An earlier schema is of the first version of mov_ai, whose numbers meant other things.
         raise UsageError(
-            f"{directory / CONFIG_FILE}: schema: expected {schema_of(network)}, found {schema!r}; train it anew"
+            f"{directory / CONFIG_FILE}: schema: expected {schema_of(network)}, found {shown(schema)}; train it anew"
         )
     config = config_from_dict(config_type, header.get("config"), str(directory / CONFIG_FILE))
     try:
@@ -96,65 +95,3 @@ def load_component(
             owner, _, leaf = name.rpartition(".")
             setattr(module.get_submodule(owner), leaf, buffers[name])
     return module.eval()
-
-
-def load_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Tensors of a safetensors file. Raises UsageError if it is not there or a pickle, MovAIError if it is damaged."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(2)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}); give a checkpoint that exists") from None
-    if head in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
-        raise UsageError(f"{path}: a pickle in disguise, and pickles are never loaded; convert it to safetensors")
-    try:
-        return load_file(path)
-    except (SafetensorError, ValueError, json.JSONDecodeError) as error:
-        raise MovAIError(f"{path}: not a whole safetensors file ({error}); fetch or train it again") from None
-
-
-def fit_weights(module: nn.Module, tensors: dict[str, torch.Tensor], source: str) -> None:
-    """Put tensors into a module, as float32 where floating point.
-
-    Raises MovAIError, naming the first tensor that is missing, left over or of another shape.
-    """
-    expected = module.state_dict()
-    for name in expected:
-        if name not in tensors:
-            raise MovAIError(f"{source}: the tensor {name!r} is missing; the file is of another network or size")
-        if tensors[name].shape != expected[name].shape:
-            shapes = f"expected {tuple(expected[name].shape)}, found {tuple(tensors[name].shape)}"
-            raise MovAIError(f"{source}: {name}: {shapes}; the file is of another size")
-    for name in tensors:
-        if name not in expected:
-            raise MovAIError(
-                f"{source}: the tensor {name!r} is not part of the network; the file is of another network"
-            )
-    floats = {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
-    module.load_state_dict(floats, assign=True)
-    for parameter in module.parameters():
-        parameter.requires_grad_(True)
-
-
-def config_from_dict(config_type: type, value: Any, source: str) -> Any:
-    """A config dataclass (nested ones too) from parsed JSON. Raises UsageError, naming an unknown or a missing key."""
-    if not isinstance(value, dict):
-        raise UsageError(f"{source}: config: expected an object, found {value!r}")
-    fields_by_name = {f.name: f for f in dataclasses.fields(config_type)}
-    hints = get_type_hints(config_type)
-    for key in value:
-        if key not in fields_by_name:
-            raise UsageError(f"{source}: config: {key!r} is not a setting of {config_type.__name__}")
-    values: dict[str, Any] = {}
-    for key, entry in value.items():
-        hint = hints[key]
-        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-            values[key] = config_from_dict(hint, entry, source)
-        elif get_origin(hint) is tuple or tuple in [get_origin(a) for a in get_args(hint)]:
-            values[key] = tuple(entry) if isinstance(entry, list) else entry
-        else:
-            values[key] = entry
-    try:
-        return config_type(**values)
-    except (TypeError, ValueError, UsageError) as error:
-        raise UsageError(f"{source}: config: {error}") from None

@@ -10,9 +10,10 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from mov_ai.errors import MovAIError, UsageError
+from mov_ai.errors import MovAIError, UsageError, shown
 from mov_ai.graph.files import read_json
 from mov_ai.models.component import CONFIG_FILE
+from mov_ai.weight_files import require_finite
 
 #: What `config.json` of a diffusers model names its class by.
 CLASS_KEY = "_class_name"
@@ -27,12 +28,14 @@ def load_diffusers_model(folder: Path, classes: Collection[str]) -> Any:
 
     Raises:
         UsageError: if its class is none of them, its weights are pickles only, or its config builds no network.
-        MovAIError: if its weights are damaged or incomplete.
+        MovAIError: if its weights are damaged, incomplete or not finite.
     """
     header = read_json(folder / CONFIG_FILE)
     name = header.get(CLASS_KEY) if isinstance(header, dict) else None
     if name not in classes:
-        raise UsageError(f"{folder / CONFIG_FILE}: {CLASS_KEY}: expected one of {', '.join(classes)}; found {name!r}")
+        raise UsageError(
+            f"{folder / CONFIG_FILE}: {CLASS_KEY}: expected one of {', '.join(classes)}; found {shown(name)}"
+        )
     if not any(folder.glob("*.safetensors")):
         raise UsageError(f"{folder}: expected {WEIGHTS_FILE}; pickles are never loaded, convert them to it")
     import diffusers
@@ -55,8 +58,9 @@ def load_diffusers_model(folder: Path, classes: Collection[str]) -> Any:
         raise UsageError(f"{folder}: no {name} can be built ({first_line(error)})") from None
     for what in ("missing_keys", "unexpected_keys"):
         if names := report.get(what):
-            shown = f"{what.partition('_')[0]} tensors: {len(names)}, the first {sorted(names)[0]}"
-            raise MovAIError(f"{folder}: {shown}; the file is of another network or size")
+            which = f"{what.partition('_')[0]} tensors: {len(names)}, the first {sorted(names)[0]}"
+            raise MovAIError(f"{folder}: {which}; the file is of another network or size")
+    require_finite(model.state_dict(), str(folder))
     return model.float().eval()
 
 

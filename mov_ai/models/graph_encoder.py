@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from mov_ai.checked_config import Channels, Heads, Layers
 from mov_ai.graph import NODE_TYPES
 from mov_ai.graph.instances import MAX_COUNT
 from mov_ai.labels.coverage import SCENE_FIELDS
@@ -26,9 +27,9 @@ _RANK = 32
 class GraphEncoderConfig:
     """Sizes of the graph encoder: width, layers, heads."""
 
-    dim: int = 192
-    layers: int = 2
-    heads: int = 4
+    dim: Channels = 192
+    layers: Layers = 2
+    heads: Heads = 4
 
 
 class GraphEncoder(nn.Module):

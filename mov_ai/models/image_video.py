@@ -12,6 +12,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mov_ai.checked_config import Channels, ChannelsOrNone, Frames, Name, NameOrNone, Share, Side
 from mov_ai.errors import UsageError
 from mov_ai.graph.files import read_json
 from mov_ai.labels.encoder import LabelEncoderConfig
@@ -45,23 +46,23 @@ class ImageVideoConfig:
             found out when the network is first built.
     """
 
-    image_model: str = ""
-    text_encoder: str | None = None
+    image_model: NameOrNone = ""
+    text_encoder: Name | None = None
     graph: bool = True
     layout: bool = True
-    head_width: int = 64
+    head_width: Channels = 64
     interval_gating: bool = True
-    softness: float = 0.03
+    softness: Share = 0.03
     backend: str = "auto"
     graph_encoder: GraphEncoderConfig = field(default_factory=GraphEncoderConfig)
     labels: LabelEncoderConfig = field(default_factory=LabelEncoderConfig)
     lora: LoraSettings = field(default_factory=LoraSettings)
-    stages: tuple[int, ...] = (512,)
-    frames: int = 16
-    digest: str = ""
-    latent_channels: int = 0
-    side_multiple: int = 1
-    null_tokens: int = 0
+    stages: tuple[Side, ...] = (512,)
+    frames: Frames = 16
+    digest: NameOrNone = ""
+    latent_channels: ChannelsOrNone = 0
+    side_multiple: Side = 1
+    null_tokens: ChannelsOrNone = 0
 
     #: An image model always reads the caption.
     text = True

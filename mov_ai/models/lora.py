@@ -9,9 +9,10 @@ from pathlib import Path
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from mov_ai.checked_config import ChannelsOrNone, Name, Positive
 from mov_ai.errors import UsageError
 from mov_ai.graph.files import write_bytes
-from mov_ai.models.component import load_weights
+from mov_ai.weight_files import load_weights
 
 #: The folder that holds them, as `save_pretrained` of peft fills it.
 FOLDER, _WEIGHTS = "lora", "adapter_model.safetensors"
@@ -29,9 +30,9 @@ class LoraSettings:
         targets: the ends of the names of the layers that they are added to.
     """
 
-    rank: int = 0
-    alpha: float = 8.0
-    targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")
+    rank: ChannelsOrNone = 0
+    alpha: Positive = 8.0
+    targets: tuple[Name, ...] = ("to_q", "to_k", "to_v", "to_out.0")
 
     def __post_init__(self) -> None:
         # Configuration files and JSON have lists only.

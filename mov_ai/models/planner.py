@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mov_ai.checked_config import Channels, Frames, Heads, Layers
 from mov_ai.diffusion.process import input_scale, to_clean
 from mov_ai.diffusion.sampling import sample
 from mov_ai.errors import UsageError
@@ -59,12 +60,12 @@ class PlannerConfig:
         frames: points in time at which the network sees and makes tracks; videos may have any number.
     """
 
-    dim: int = 128
-    layers: int = 6
-    heads: int = 4
-    expansion: int = 3
+    dim: Channels = 128
+    layers: Layers = 6
+    heads: Heads = 4
+    expansion: Layers = 3
     labels: LabelEncoderConfig = field(default_factory=LabelEncoderConfig)
-    frames: int = 16
+    frames: Frames = 16
 
 
 def cosine_basis(coefficients: int, times: Tensor) -> Tensor:

@@ -12,9 +12,10 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mov_ai.checked_config import Channels, Finite, Positive
 from mov_ai.models.codec import AnyCodec, require_multiple
-from mov_ai.models.component import fit_weights, load_weights
 from mov_ai.models.taef2_files import PART_FILES, PARTS
+from mov_ai.weight_files import fit_weights, load_weights
 
 #: Of all tensors in half precision, see `values_sha256`: what mov_ai's figures were measured with.
 VALUES_SHA256 = "eeba61c5054772d6291eef74c1056c08ad796abb48659e825d7c03a9f9ddf50a"
@@ -32,10 +33,10 @@ class TAEF2Config:
         mean, std: of all latents of natural clips; latents are standardised with them.
     """
 
-    latent_channels: int = 32
-    width: int = 64
-    mean: float = 0.0
-    std: float = 0.83
+    latent_channels: Channels = 32
+    width: Channels = 64
+    mean: Finite = 0.0
+    std: Positive = 0.83
 
 
 class _Block(nn.Module):

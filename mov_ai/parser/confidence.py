@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mov_ai.checked_config import Finite
 from mov_ai.graph import SceneGraph
 from mov_ai.graph.convert import Triple, name_in_caption, to_triples
 
@@ -22,8 +23,8 @@ class Calibration:
         node, edge: (slope, offset); (1, 0) changes nothing.
     """
 
-    node: tuple[float, float] = (1.0, 0.0)
-    edge: tuple[float, float] = (1.0, 0.0)
+    node: tuple[Finite, Finite] = (1.0, 0.0)
+    edge: tuple[Finite, Finite] = (1.0, 0.0)
 
     def apply(self, graph: SceneGraph) -> SceneGraph:
         """The graph with calibrated confidences; the scene and `contains` edges are certain and stay so."""

@@ -3,53 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import safetensors.torch
 import torch
 from torch import Tensor
 
-from mov_ai.errors import UsageError
+from mov_ai.checked_config import Layers, Name, config_from_dict
+from mov_ai.errors import UsageError, shown
 from mov_ai.graph.files import read_json, write_bytes, write_json
 from mov_ai.parser.confidence import UNCHANGED, Calibration
 from mov_ai.parser.network import CompositionalSceneParser, ParserConfig
 from mov_ai.parser.vocabulary import Vocabulary
+from mov_ai.weight_files import fit_weights, load_weights
 
 #: Version of the folder that `save_parser` writes.
 SCHEMA = 3
 
 
-def load_networks(folder: Path) -> tuple[list[CompositionalSceneParser], Vocabulary, dict[str, Any]]:
-    """A parser's networks, their vocabulary and its whole config.json. Raises UsageError if there is none."""
-    config = read_json(folder / "config.json")
+@dataclass(frozen=True)
+class ParserFile:
+    """A parser's config.json.
+
+    Attributes:
+        schema: `SCHEMA`.
+        networks: how many stand in the weights. network: their sizes.
+        spacy_model: an installed pipeline of spaCy's; None for the embedded one.
+        calibration, vocabulary: see there.
+    """
+
+    schema: int
+    networks: Layers
+    network: ParserConfig
+    vocabulary: Vocabulary
+    spacy_model: Name | None = None
+    calibration: Calibration = UNCHANGED
+
+    def __post_init__(self) -> None:
+        for name in ("forms", "labels", "endings"):
+            words, outputs = len(getattr(self.vocabulary, name)), getattr(self.network, name)
+            if words != outputs:
+                raise UsageError(f"vocabulary: {name}: expected {outputs}, as the network has; found {words}")
+
+
+def load_networks(folder: Path) -> tuple[list[CompositionalSceneParser], ParserFile]:
+    """A parser's networks and its config.json.
+
+    Raises:
+        UsageError: if there is none, or a setting is not what it should be. MovAIError: if its weights are damaged.
+    """
+    source = str(folder / "config.json")
+    config = read_json(source)
     weights = folder / "model.safetensors"
     if not weights.is_file():
         raise UsageError(f"{folder}: no model.safetensors there; give the folder of a trained parser")
-    if not isinstance(config, dict) or config.get("schema") != SCHEMA:
-        schema = config.get("schema") if isinstance(config, dict) else config
+    schema = config.get("schema") if isinstance(config, dict) else config
+    if not isinstance(config, dict) or type(schema) is not int or schema != SCHEMA:
         raise UsageError(
-            f"{folder}: config.json: expected a parser of schema {SCHEMA}, found {schema!r}; it comes from another "
-            "version of mov_ai: train it again with `python -m mov_ai.train experiment=parser/factual`"
+            f"{source}: expected a parser of schema {SCHEMA}, found {shown(schema)}; it comes from another version of "
+            "mov_ai: train it again with `python -m mov_ai.train experiment=parser/factual`"
         )
-    try:
-        vocabulary = Vocabulary.from_dict(config["vocabulary"])
-        tensors = _unpacked(safetensors.torch.load_file(weights))
-        networks = []
-        for number in range(config["networks"]):
-            network = CompositionalSceneParser(ParserConfig(**config["network"]))
-            start = f"{number}."
-            own = {name[len(start) :]: tensor for name, tensor in tensors.items() if name.startswith(start)}
-            network.load_state_dict(own)
-            networks.append(network)
-    except (KeyError, TypeError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
-        # PyTorch says in the second line which tensor does not fit.
-        reason = " ".join(str(error).split())[:200]
-        raise UsageError(
-            f"{folder}: config.json and model.safetensors are not a parser's ({reason}); train or fetch it again"
-        ) from None
-    return networks, vocabulary, config
+    about = config_from_dict(ParserFile, config, source)
+    tensors = _unpacked(load_weights(weights))
+    networks = []
+    for number in range(about.networks):
+        start = f"{number}."
+        own = {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+        try:
+            # Its sizes are only claimed yet: nothing is made of them before the weights have them too.
+            with torch.device("meta"):
+                network = CompositionalSceneParser(about.network)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise UsageError(f"{source}: no parser can be built ({shown(str(error), 200)})") from None
+        fit_weights(network, own, str(weights))
+        networks.append(network)
+    return networks, about
 
 
 def save_parser(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from mov_ai.checked_config import Channels, Heads, Layers, Share
 from mov_ai.parser.lexicon import load_lexicon
 from mov_ai.parser.timeline import TimelineHead, TimelineLogits
 from mov_ai.parser.token_graph import FEATURES, RELATIONS
@@ -49,16 +50,16 @@ class ParserConfig:
         endings: what may follow a verb in a predicate, `Vocabulary.endings`.
     """
 
-    dim: int = 192
-    layers: int = 12
-    heads: int = 6
-    embedding: int = 48
-    hidden: int = 512
-    pair_dim: int = 96
-    dropout: float = 0.15
-    forms: int = 3
-    labels: int = 1
-    endings: int = 1
+    dim: Channels = 192
+    layers: Layers = 12
+    heads: Heads = 6
+    embedding: Channels = 48
+    hidden: Channels = 512
+    pair_dim: Channels = 96
+    dropout: Share = 0.15
+    forms: Channels = 3
+    labels: Channels = 1
+    endings: Channels = 1
 
     def __post_init__(self) -> None:
         if self.dim % self.heads:

@@ -54,9 +54,8 @@ class SceneGraphParser:
         from mov_ai.parser.spacy_pipeline import load_spacy
 
         folder = Path(path) if path is not None else EMBEDDED_PARSER
-        networks, vocabulary, config = load_networks(folder)
-        scaling = {name: tuple(pair) for name, pair in config.get("calibration", {}).items()}
-        return cls(networks, load_spacy(config.get("spacy_model")), vocabulary, Calibration(**scaling))
+        networks, about = load_networks(folder)
+        return cls(networks, load_spacy(about.spacy_model), about.vocabulary, about.calibration)
 
     def save_pretrained(self, path: str | Path) -> None:
         """Write config.json and model.safetensors into a folder, made if need be."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 EMBEDDED_PIPELINE = Path(__file__).resolve().parents[1] / "assets" / "spacy_ewt"
 """Folder of the pipeline that ships with mov_ai (trained by `recipes/spacy_pipeline.sh`)."""
+
+_PIPELINES = "spacy_models"
+"""The group of entry points in which spaCy's pipeline packages name themselves."""
 
 UNUSED_COMPONENTS = (
     "ner",
@@ -34,7 +38,8 @@ def load_spacy(name: str | Path | None = None) -> Language:
     use ClearNLP labels (`prep`, `pobj`, `dobj`) instead. Every call reads the disk again, so keep the result.
 
     Args:
-        name: None for the embedded pipeline, the name of an installed pipeline package, or the path of a folder.
+        name: None for the embedded pipeline, the name of an installed pipeline package, or the path of a folder. A
+            string may stand in a checkpoint, and so names nothing but packages that say they are pipelines.
 
     Raises UsageError if spaCy is not installed, the pipeline cannot be found or read, or it has no parser.
     """
@@ -47,6 +52,8 @@ def load_spacy(name: str | Path | None = None) -> Language:
     target = EMBEDDED_PIPELINE if name is None else name
     remedy = "or leave the name out to use the embedded pipeline"
     try:
+        if isinstance(name, str) and name not in {entry.name for entry in entry_points(group=_PIPELINES)}:
+            raise OSError(f"no package of the group {_PIPELINES}")
         nlp = spacy.load(target, exclude=list(UNUSED_COMPONENTS))
     except (OSError, ImportError, ValueError) as error:
         if name is None:
@@ -57,7 +64,7 @@ def load_spacy(name: str | Path | None = None) -> Language:
         # E050 (no such package or folder) and a folder without config.cfg both arrive as OSError; else it needs a
         # package that is absent (spacy-transformers, for one), or another version of spaCy.
         reason = (
-            "was not found: it is neither an installed package nor a pipeline folder. Install it with "
+            "was not found: it is neither an installed pipeline package nor a folder. Install it with "
             f"`python -m spacy download {name}`"
             if isinstance(error, OSError)
             else f"cannot be loaded here: {error}. Install what it needs"

@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from mov_ai.checked_config import ChannelsOrNone
 from mov_ai.errors import UsageError
 from mov_ai.parser.lemmas import noun_lemma, verb_lemma
 from mov_ai.parser.spelling import Spelling
@@ -64,8 +65,8 @@ class Vocabulary:
     labels: tuple[str, ...] = ("",)
     verbs: tuple[str, ...] = ("",)
     endings: tuple[str, ...] = ("",)
-    free_labels: tuple[int, ...] = (0,)
-    free_endings: tuple[int, ...] = (0,)
+    free_labels: tuple[ChannelsOrNone, ...] = (0,)
+    free_endings: tuple[ChannelsOrNone, ...] = (0,)
     words: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -73,6 +74,12 @@ class Vocabulary:
             raise UsageError(
                 f"vocabulary: {len(self.labels)} labels, but {len(self.verbs)} verbs; train the parser again"
             )
+        for name, numbers, words in (
+            ("free_labels", self.free_labels, self.labels),
+            ("free_endings", self.free_endings, self.endings),
+        ):
+            if any(number >= len(words) for number in numbers):
+                raise UsageError(f"vocabulary: {name}: expected numbers below {len(words)}; found {max(numbers)}")
 
     @cached_property
     def known(self) -> frozenset[str] | None:
@@ -100,11 +107,6 @@ class Vocabulary:
     @cached_property
     def _ending_words(self) -> _Index:
         return _by_first_word(self.endings)
-
-    @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> Vocabulary:
-        """What `to_dict` gave, read from JSON."""
-        return cls(**{name: tuple(value[name]) for name in _LISTS})
 
     def to_dict(self) -> dict[str, list[str] | list[int]]:
         """As lists of strings and numbers, for JSON."""

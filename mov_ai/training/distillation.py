@@ -46,9 +46,9 @@ def load_members(folders: Sequence[Path], vocabulary: Vocabulary) -> list[Compos
     """
     members: list[CompositionalSceneParser] = []
     for folder in folders:
-        networks, member_vocabulary, _ = load_networks(folder)
+        networks, about = load_networks(folder)
         names = ("forms", "labels", "endings", "words")
-        if any(getattr(member_vocabulary, name) != getattr(vocabulary, name) for name in names):
+        if any(getattr(about.vocabulary, name) != getattr(vocabulary, name) for name in names):
             raise UsageError(f"{folder}: this parser has another vocabulary than the captions give; train it again")
         members += [network.eval() for network in networks]
     return members

@@ -321,3 +321,20 @@ def test_a_place_on_the_screen_is_a_location_in_the_scene() -> None:
 def test_wrong_camera_and_style_are_named(fields: dict[str, Any], path: str) -> None:
     with pytest.raises(UsageError, match=re.escape(path)):
         SceneGraph.from_dict(with_node(0, **fields))
+
+
+@pytest.mark.parametrize(
+    ("count", "scene", "fits"), [(64, True, True), (65, True, False), (63, False, True), (64, False, False)]
+)
+def test_an_added_scene_counts_as_a_node_and_the_message_counts_the_readers_own(
+    count: int, scene: bool, fits: bool
+) -> None:
+    nodes = [{"id": f"n{i}", "type": "entity", "label": "ball"} for i in range(count)]
+    if scene:
+        nodes[0]["type"] = "scene"
+    value = {"version": 2, "nodes": nodes}
+    if fits:
+        assert len(SceneGraph.from_dict(value).nodes) == 64
+    else:
+        with pytest.raises(UsageError, match=f"found {count}"):
+            SceneGraph.from_dict(value)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch.testing import assert_close
 
-from mov_ai.errors import UsageError
+from mov_ai.errors import MovAIError, UsageError
 from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
 from mov_ai.labels.pretrained import MAX_TOKENS, PretrainedText
 from mov_ai.models.text_encoder import TextProjection
@@ -70,7 +73,7 @@ def test_captions_are_read_by_a_pretrained_encoder(tmp_path: Path, save: object)
 
 def test_an_encoder_that_cannot_be_loaded_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(UsageError, match=r"text_encoder: .*nowhere: cannot be loaded") as caught:
+    with pytest.raises(UsageError, match=r"text_encoder: .*nowhere': cannot be loaded") as caught:
         PretrainedText(str(tmp_path / "nowhere"))
     assert "\n" not in str(caught.value)
     save_t5(tmp_path)
@@ -104,3 +107,84 @@ def test_a_pretrained_encoder_of_another_width_is_refused(tmp_path: Path) -> Non
     with pytest.raises(UsageError, match=r"label encoder: expected width 64, found 12 in ") as caught:
         load_label_encoder(LabelEncoderConfig(str(tmp_path), 64))
     assert "\n" not in str(caught.value)
+
+
+def _change(path: Path, **changes: Any) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.fixture
+def no_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Online as far as anybody knows, and nobody is asked or reached."""
+
+    def never(*_: Any, **__: Any) -> None:
+        pytest.fail("a checkpoint asks for something")
+
+    monkeypatch.setattr("builtins.input", never)
+    monkeypatch.setattr(socket.socket, "connect", never)
+    monkeypatch.setattr(socket, "getaddrinfo", never)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+@pytest.mark.parametrize("reference", ["evil.{name}", "somebody/evil--evil.{name}"])
+@pytest.mark.usefixtures("no_questions")
+def test_code_that_a_checkpoint_brings_neither_runs_nor_is_asked_about(
+    tmp_path: Path, file: str, reference: str
+) -> None:
+    folder, ran = tmp_path / "encoder", tmp_path / "ran"
+    save_t5(folder)
+    save_tokenizer(folder)
+    (folder / "evil.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
+    names = ("AutoConfig", "AutoModel", "AutoModelForTextEncoding", "AutoTokenizer")
+    references = {name: reference.format(name=name) for name in names}
+    _change(folder / file, auto_map={**references, "AutoTokenizer": [references["AutoTokenizer"]] * 2})
+    # A kind that transformers knows is read by its own class.
+    assert PretrainedText(str(folder))(["a red ball"]).shape == (1, 3, 12)
+    assert not ran.exists()
+    _change(folder / "config.json", model_type="evil", auto_map=references)
+    with pytest.raises(UsageError, match="cannot be loaded") as caught:
+        PretrainedText(str(folder))
+    assert str(caught.value).isprintable()
+    assert not ran.exists()
+
+
+@pytest.mark.usefixtures("no_questions")
+def test_a_name_on_the_hub_is_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.file_download.HF_HUB_CACHE", str(tmp_path), raising=False)
+    with pytest.raises(
+        UsageError, match=r"somebody/encoder': cannot be loaded: .* nothing is fetched by itself"
+    ) as caught:
+        PretrainedText("somebody/encoder")
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.usefixtures("no_questions")
+def test_a_base_model_of_an_adapter_is_not_fetched(tmp_path: Path) -> None:
+    save_t5(tmp_path)
+    save_tokenizer(tmp_path)
+    (tmp_path / "adapter_config.json").write_text(
+        json.dumps({"peft_type": "LORA", "base_model_name_or_path": "somebody/encoder"})
+    )
+    with pytest.raises(UsageError, match="cannot be loaded"):
+        PretrainedText(str(tmp_path))
+
+
+def test_a_checkpoint_chooses_no_attention_of_its_own(tmp_path: Path) -> None:
+    save_t5(tmp_path)
+    save_tokenizer(tmp_path)
+    _change(tmp_path / "config.json", attn_implementation="somebody/kernel")
+    with pytest.raises(UsageError, match="does not choose what runs"):
+        PretrainedText(str(tmp_path))
+
+
+def test_an_encoder_whose_weights_are_not_finite_is_refused(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    save_t5(tmp_path)
+    save_tokenizer(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    tensors["shared.weight"][2, 3] = float("nan")
+    save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(MovAIError, match="expected finite numbers"):
+        PretrainedText(str(tmp_path))

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc
 
+from mov_ai.checked_config import config_from_dict
 from mov_ai.errors import UsageError
 from mov_ai.parser.token_graph import TokenGraph, token_graph
 from mov_ai.parser.vocabulary import COPY, JOINED, SINGULAR, Vocabulary, node_words
@@ -89,7 +90,7 @@ def test_nodes_are_worded_by_their_form(text, head, left, form, words):
 
 
 def test_a_vocabulary_survives_json():
-    assert Vocabulary.from_dict(VOCABULARY.to_dict()) == VOCABULARY
+    assert config_from_dict(Vocabulary, VOCABULARY.to_dict(), "x") == VOCABULARY
 
 
 def test_labels_and_verbs_must_match():

@@ -189,7 +189,7 @@ def _received(worker: _Worker) -> Outcome:
     try:
         fields: Any = worker.connection.recv()
         return Outcome(*fields)
-    except EOFError:
+    except (EOFError, OSError):
         worker.process.join()
         return Outcome(*worker.case, "traceback", "", f"the process ended with code {worker.process.exitcode}", 0.0)
 

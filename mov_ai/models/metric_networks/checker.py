@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mov_ai.checked_config import Channels
+
 #: Height and width of the frames that the network sees, and of the cells it labels.
 SIZE, STRIDE = 128, 2
 #: Units of the box head: the way to the centre in 16 pixels, log of width and height over 24 pixels.
@@ -24,9 +26,9 @@ class CheckerConfig:
         shapes, colors: how many are told apart; which they are is the world's to say.
     """
 
-    widths: tuple[int, int, int, int] = (24, 40, 64, 64)
-    shapes: int = 4
-    colors: int = 8
+    widths: tuple[Channels, Channels, Channels, Channels] = (24, 40, 64, 64)
+    shapes: Channels = 4
+    colors: Channels = 8
 
 
 class _Residual(nn.Module):

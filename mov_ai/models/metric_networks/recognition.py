@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mov_ai.checked_config import Channels
 from mov_ai.models.metric_networks.stored import StoredNetwork
 from mov_ai.models.metric_networks.video_network import VideoFeatures, VideoNetwork, VideoNetworkConfig, network_input
 
@@ -28,11 +29,11 @@ class RecognitionConfig:
     """
 
     backbone: VideoNetworkConfig = field(default_factory=VideoNetworkConfig)
-    labels: int = 316
-    classes: int = 53
-    objects: int = 32
-    looks: int = 12
-    motions: int = 14
+    labels: Channels = 316
+    classes: Channels = 53
+    objects: Channels = 32
+    looks: Channels = 12
+    motions: Channels = 14
 
 
 @dataclass

@@ -6,12 +6,15 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mov_ai.checked_config import Channels, Frames, Heads, Layers
 from mov_ai.errors import UsageError
 from mov_ai.models.metric_networks.stored import StoredNetwork
 from mov_ai.models.metric_networks.video_network import Attention, VideoNetwork, VideoNetworkConfig, network_input
@@ -35,13 +38,13 @@ class TextVideoConfig:
         longest: words and punctuation marks of a text that are read.
     """
 
-    words: tuple[str, ...] = ()
+    words: Annotated[tuple[str, ...], Field(max_length=1_000_000)] = ()
     backbone: VideoNetworkConfig = field(default_factory=VideoNetworkConfig)
-    dim: int = 128
-    text_width: int = 128
-    text_layers: int = 3
-    text_heads: int = 4
-    longest: int = 96
+    dim: Channels = 128
+    text_width: Channels = 128
+    text_layers: Layers = 3
+    text_heads: Heads = 4
+    longest: Frames = 96
 
     def __post_init__(self) -> None:
         # Configuration files and JSON have lists only.

@@ -152,7 +152,7 @@ class ParserObjective(Objective):
         self.spacy = load_spacy()
         if self.teacher_folders:
             # A student reads as its teachers do.
-            words = Vocabulary(words=load_networks(self.teacher_folders[0])[1].words)
+            words = Vocabulary(words=load_networks(self.teacher_folders[0])[1].vocabulary.words)
         else:
             words = Vocabulary(words=known_words(read_factual(self.split, "train"), self._other_texts()))
         captions = read_captions(self.spacy, self.split, "train", words)

@@ -1,0 +1,88 @@
+"""Tensors in safetensors files: whole, finite, of the network that reads them, never a pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import nn
+
+from mov_ai.errors import MovAIError, UsageError
+
+PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
+
+
+def load_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a safetensors file.
+
+    Raises UsageError if it is not there, no regular file or a pickle, MovAIError if it is damaged or not finite.
+    """
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: expected a file, found a folder, a device or a pipe; give a checkpoint's own file")
+    try:
+        with path.open("rb") as file:
+            head = file.read(2)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); give a checkpoint that exists") from None
+    if head in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+        raise UsageError(f"{path}: a pickle in disguise, and pickles are never loaded; convert it to safetensors")
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, ValueError, json.JSONDecodeError) as error:
+        raise MovAIError(f"{path}: not a whole safetensors file ({error}); fetch or train it again") from None
+    require_finite(tensors, str(path))
+    return tensors
+
+
+def fit_weights(module: nn.Module, tensors: dict[str, torch.Tensor], source: str) -> None:
+    """Put tensors into a module, as float32 where floating point.
+
+    Raises MovAIError, naming the first tensor that is missing, left over or of another shape.
+    """
+    expected = module.state_dict()
+    for name in expected:
+        if name not in tensors:
+            raise MovAIError(f"{source}: the tensor {name!r} is missing; the file is of another network or size")
+        if tensors[name].shape != expected[name].shape:
+            shapes = f"expected {tuple(expected[name].shape)}, found {tuple(tensors[name].shape)}"
+            raise MovAIError(f"{source}: {name}: {shapes}; the file is of another size")
+    for name in tensors:
+        if name not in expected:
+            raise MovAIError(
+                f"{source}: the tensor {name!r} is not part of the network; the file is of another network"
+            )
+    floats = {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+    module.load_state_dict(floats, assign=True)
+    for parameter in module.parameters():
+        parameter.requires_grad_(True)
+
+
+def require_finite(tensors: Mapping[str, torch.Tensor], source: str) -> None:
+    """Raises MovAIError, naming the first tensor with a NaN or an infinity in it: no video could be made with it."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and tensor.numel():
+            # In one pass, without a second tensor: a NaN is both, an infinity one of them.
+            least, most = (tensor if tensor.itemsize > 1 else tensor.float()).aminmax()
+            if not (least.isfinite() and most.isfinite()):
+                raise MovAIError(
+                    f"{source}: {name}: expected finite numbers, found NaN or infinity; train or fetch it again"
+                )
+
+
+def tensor_bytes(tensors: dict[str, torch.Tensor], about: dict[str, str]) -> bytes:
+    """A safetensors file with notes about its tensors: equal bytes for equal content.
+
+    The library writes the notes in an order that chance decides; here they are in that of their names.
+    """
+    content = save(tensors, about)
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    ordered = {"__metadata__": dict(sorted(about.items())), **{n: e for n, e in header.items() if n != "__metadata__"}}
+    text = json.dumps(ordered, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    # Tensors begin at a multiple of eight bytes.
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import safetensors.numpy
 
 from mov_ai.data.video import encode_video
 from mov_ai.models.component import WEIGHTS_FILE
+from mov_ai.pipeline_files import ASSETS
 from mov_ai.training.checkpoint import checkpoint_steps
 
 #: Names that may begin with a dot beside results: locks, and what Hydra writes.
@@ -45,7 +46,6 @@ class Inputs:
     """Small videos that commands read, made once."""
 
     folder: Path
-    made: set[str] = field(default_factory=set)
 
     def make(self) -> None:
         """Two folders of three videos each, and captions for the first."""
@@ -153,7 +153,7 @@ def jobs(inputs: Path) -> list[Job]:
         Job(
             "data prepare",
             "mov_ai.cli.main",
-            (*prepare, "--no-parse", "--workers", "1", "--stages", "64"),
+            (*prepare, "--no-parse", "--workers", "1", "--stages", "64", "--codec", str(ASSETS / "tiny" / "codec")),
             _shards,
             begun=lambda folder: any(folder.glob("*.tar*")),
         ),

@@ -58,6 +58,7 @@ def _die() -> None:
 def main() -> None:
     folder, kill, module, *arguments = sys.argv[1:]
     place = Path(folder).absolute()
+    place.parent.mkdir(parents=True, exist_ok=True)
     watch = Watch(place, kill)
     sys.addaudithook(watch.hook)
     sys.argv = [module, *arguments]

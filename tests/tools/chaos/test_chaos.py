@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 
 from mov_ai.errors import UsageError
 from mov_ai.graph import Layout, SceneGraph
+from mov_ai.hydra_entry import config_directory
 from mov_ai.result import VideoResult
+from mov_ai.train import register_resolvers, trainer_config
 from tools.chaos.__main__ import main, table, try_job
 from tools.chaos.jobs import Job, jobs, leftovers
 from tools.chaos.soak import Requests, Usage
@@ -88,3 +91,14 @@ def test_requests_of_every_kind_are_made(tmp_path: Path) -> None:
     for _ in range(40):
         requests.one()
     assert {"str", "SceneGraph", "layout", "resume", "video"} <= set().union(*asked)
+
+
+def test_every_training_that_is_killed_can_be_composed(tmp_path: Path) -> None:
+    register_resolvers()
+    for job in jobs(tmp_path):
+        if job.module == "mov_ai.train":
+            overrides = [argument for argument in job.arguments if not argument.startswith("hydra.")]
+            with initialize_config_dir(str(config_directory()), version_base="1.3"):
+                config = compose("train", overrides)
+            assert config.trainer.max_steps == 12
+            assert trainer_config(config.trainer).checkpoint_every_steps == 3

@@ -13,7 +13,7 @@ export PROMPT SEED KILLS
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-real test lint format check-tiny check-synonyms check-labels eval check-metrics study train-tiny
-.PHONY: gallery fuzz chaos soak check-prepare study-exported train-metrics train-parser evaluate-parser check-wheel docs clean
+.PHONY: gallery audit fuzz chaos soak check-prepare study-exported train-metrics train-parser evaluate-parser check-wheel docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ check-prepare: install  ## is any of 10,000 clips lost or doubled when their pre
 
 fuzz: install  ## 10,000 damaged inputs: is each refused in one line or read as it is meant (20 minutes): make fuzz [SEED=0]
 	$(BIN)/python -m tools.fuzz --cases 10000 --seed "$$SEED"
+
+audit: install  ## known weaknesses of the pinned versions; needs the network
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 chaos: install  ## 20 kills of each command that trains or writes: is anything lost (hours on a CPU): make chaos [SEED=0] [KILLS=20]
 	$(BIN)/python -m tools.chaos --kills "$$KILLS" --seed "$$SEED"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
-from mov_ai.errors import UsageError, shown
+from mov_ai.errors import MovAIError, UsageError, shown
 from mov_ai.labels.transformers_files import LOCAL, load_network, local_folder
 
 #: Tokens of a text that count.
@@ -40,24 +39,28 @@ class PretrainedText:
             tokenizer_folder, model_folder = folder / "tokenizer", folder / "text_encoder"
         # Of T5, a pipeline holds the encoder only.
         kind = AutoModelForTextEncoding if in_pipeline else AutoModel
+        self.name, self.device = name, torch.device(device)
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder, **LOCAL)
             model = load_network(kind, model_folder)
-        except (OSError, ValueError, ImportError, KeyError, SafetensorError) as error:
+            if model.config.is_encoder_decoder and hasattr(model, "decoder"):
+                model = model.get_encoder()
+            elif hasattr(model, "vision_model"):
+                model = model.text_model
+            self.encoder = model.to(device).eval().requires_grad_(False)
+            # Stable Diffusion was trained to read what CLIP makes of the tokens that fill up a text.
+            self._fill_up = in_pipeline and model.config.model_type == "clip_text_model"
+            # Settings that do not fit together are seen here, and not at the first caption.
+            self(["a"])
+        except MovAIError as error:
+            raise type(error)(f"text_encoder: {error}") from None
+        except Exception as error:
+            # Whatever a file holds, its readers raise; they have errors of every kind.
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise UsageError(
                 f"text_encoder: {shown(name, 200)}: cannot be loaded ({shown(reason, 200)}); give a folder with "
                 "config.json, safetensors weights and a tokenizer, or null"
             ) from None
-        if model.config.is_encoder_decoder and hasattr(model, "decoder"):
-            model = model.get_encoder()
-        elif hasattr(model, "vision_model"):
-            model = model.text_model
-        self.name = name
-        self.encoder = model.to(device).eval().requires_grad_(False)
-        self.device = torch.device(device)
-        # Stable Diffusion was trained to read what CLIP makes of the tokens that fill up a text.
-        self._fill_up = in_pipeline and model.config.model_type == "clip_text_model"
 
     @property
     def width(self) -> int:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import torch
+
+from mov_ai.errors import shown
+from mov_ai.graph.files import read_json
 from mov_ai.weight_files import require_finite
 
 #: For every `from_pretrained` of transformers: a checkpoint's own Python (`auto_map`) is never run nor asked about.
 LOCAL = MappingProxyType({"local_files_only": True, "trust_remote_code": False})
+#: More layers no encoder has; made one by one, they would take for ever.
+_MOST_LAYERS = 256
+_COUNTS = re.compile("layer|block|depth|expert")
 #: Ways of computing attention that come with PyTorch; any other may name code on the hub.
 _ATTENTIONS = (None, "eager", "sdpa")
 
@@ -20,8 +28,12 @@ def local_folder(source: str) -> Path | None:
     The hub's own library is only asked where it keeps its files: before any loading, even of local files, it may fetch
     small files of its own.
     """
-    if Path(source).is_dir():
-        return Path(source)
+    try:
+        if Path(source).is_dir():
+            return Path(source)
+    except (OSError, ValueError):
+        # Too long for a path, or with a zero byte in it.
+        return None
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
@@ -44,11 +56,34 @@ def load_network(kind: Any, folder: Path) -> Any:
     """
     from transformers import AutoConfig
 
+    _require_few_layers(read_json(folder / "config.json"))
     config = AutoConfig.from_pretrained(folder, **LOCAL)
     for part in (config, *(getattr(config, name, None) for name in getattr(config, "sub_configs", ()))):
         chosen = getattr(part, "_attn_implementation", None)
         if chosen not in _ATTENTIONS:
             raise ValueError(f"its config chooses the attention {chosen!r}, and a checkpoint does not choose what runs")
+    _require_size(kind, config, folder)
     network = kind.from_pretrained(folder, config=config, use_safetensors=True, **LOCAL)
     require_finite(network.state_dict(), str(folder))
     return network
+
+
+def _require_size(kind: Any, config: Any, folder: Path) -> None:
+    """Raises ValueError if the config asks for far more numbers than the files hold: they would be made up first."""
+    stored = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    if not stored:
+        raise ValueError("it has no weights in safetensors, and pickles are never loaded")
+    with torch.device("meta"):
+        asked = sum(part.numel() for part in kind.from_config(config, trust_remote_code=False).parameters())
+    # No file has less than a quarter of a byte for a number.
+    if asked > 4 * stored:
+        raise ValueError(f"its config asks for {asked} numbers, and its files have {stored} bytes")
+
+
+def _require_few_layers(settings: Any) -> None:
+    """Raises ValueError if a number of layers, blocks or experts, here or deeper, is beyond what is made of layers."""
+    for name, value in settings.items() if isinstance(settings, dict) else ():
+        if isinstance(value, dict):
+            _require_few_layers(value)
+        elif isinstance(value, (int, float)) and value > _MOST_LAYERS and _COUNTS.search(str(name)):
+            raise ValueError(f"{name}: expected {_MOST_LAYERS} at most; found {shown(value)}")

@@ -188,3 +188,26 @@ def test_an_encoder_whose_weights_are_not_finite_is_refused(tmp_path: Path) -> N
     save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(MovAIError, match="expected finite numbers"):
         PretrainedText(str(tmp_path))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "changes",
+    [{"num_layers": 100_000_000}, {"vocab_size": 2**31}, {"d_model": "0"}, {"num_heads": 0}, {"d_kv": [1]}],
+)
+def test_settings_of_an_encoder_that_cannot_be_are_one_line_and_cost_nothing(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    save_t5(tmp_path)
+    save_tokenizer(tmp_path)
+    _change(tmp_path / "config.json", **changes)
+    with pytest.raises(UsageError, match="cannot be loaded") as caught:
+        PretrainedText(str(tmp_path))
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "x\0y", "../nowhere", "https://huggingface.co/somebody/encoder"])
+def test_a_name_that_cannot_be_one_is_one_line(name: str) -> None:
+    with pytest.raises(UsageError, match="it is no folder, and was not fetched before") as caught:
+        PretrainedText(name)
+    assert str(caught.value).isprintable()

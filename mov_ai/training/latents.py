@@ -264,6 +264,11 @@ repository renders and describes itself; no other data. It never saw the shape a
 
     def draw(self, stage: int, batch_size: int, step: int, rng: np.random.Generator) -> LatentSample:
         places = self._train.index[stage]
+        if not places:
+            raise UsageError(
+                f"data: none of {self.clips} clips gives a sample at the stage of {self._train.stages[stage]}; raise "
+                "data.late or data.clips, or set the stage's share to 0"
+            )
         return self._train.get([places[int(i)] for i in rng.integers(len(places), size=batch_size)])
 
     def varied(self, graphs: list[SceneGraph], rng: np.random.Generator) -> list[SceneGraph]:

@@ -127,7 +127,7 @@ def jobs(inputs: Path) -> list[Job]:
         _training("codec", "experiment=tiny/codec", "objective.scenes=8", "objective.batch_size=1"),
         _training("planner", "experiment=tiny/planner", "objective.scenes=40", "objective.batch_size=4"),
         _training(
-            *("denoiser", "experiment=tiny/denoiser", "data.clips=8", "data.validation_clips=2", "data.late=0"),
+            *("denoiser", "experiment=tiny/denoiser", "data.clips=8", "data.validation_clips=2", "data.late=0.2"),
             *(f"data.cache={inputs}/latents", "objective.batch_size=1", "model.denoiser.depth=1"),
         ),
         _training(

@@ -372,3 +372,9 @@ def test_blurred_labels_stay_of_unit_length_and_nothing_stays_nothing(cache: Pat
             lengths = vectors.norm(dim=-1)
             assert_close(lengths, (lengths > 0.5).float(), atol=1e-4, rtol=0)
         assert not given.node_label[~given.node_mask].any()
+
+
+def test_a_stage_without_samples_is_named(cache: Path) -> None:
+    objective = _objective(cache, late=0.0, stage_shares=(0.0, 1.0, 0.0))
+    with pytest.raises(UsageError, match=r"none of 6 clips gives a sample at the stage of 256; raise data\.late"):
+        objective.batch(0)

@@ -33,6 +33,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Finite = Annotated[float, Field(ge=-1e9, le=1e9)]
 Positive = Annotated[float, Field(gt=0, le=1e9)]
 
+#: Characters of a config's own message.
+_LONGEST = 400
+
 
 def config_from_dict(config_type: type, value: Any, source: str) -> Any:
     """A config dataclass (nested ones too) from parsed JSON.
@@ -53,7 +56,7 @@ def config_from_dict(config_type: type, value: Any, source: str) -> Any:
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"{source}: config: {shown(str(error), 200)}") from None
     except UsageError as error:
-        raise UsageError(f"{source}: config: {error}") from None
+        raise UsageError(f"{source}: config: {_cut(str(error))}") from None
 
 
 @cache
@@ -77,10 +80,15 @@ def _in_words(error: dict[str, Any]) -> str:
     """pydantic's account of an error as ours: where, what was expected, what was found."""
     message = str(error["msg"])
     if error["type"] == "value_error":
-        return message.removeprefix("Value error, ")
+        return _cut(message.removeprefix("Value error, "))
     if error["type"] == "json_invalid":
         return f"expected text of whole characters ({message})"
     where = ".".join(map(str, error["loc"]))
     if error["type"] == "missing":
         return f"{where}: expected a value, as this setting has no default"
     return f"{where}: {message.replace('Input should be', 'expected', 1)}; found {shown(error['input'])}"
+
+
+def _cut(message: str) -> str:
+    """A config's own message, without what a long list in it adds."""
+    return message if len(message) <= _LONGEST else f"{message[: _LONGEST - 3]}..."

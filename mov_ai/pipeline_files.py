@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mov_ai.errors import UsageError
+from mov_ai.errors import UsageError, shown
 from mov_ai.graph.files import read_json, staged_folder, write_json
 from mov_ai.graph.video_shape import VideoShape
 from mov_ai.labels.coverage import LabelCoverage
@@ -50,8 +50,8 @@ def read_pipeline_file(folder: Path) -> dict[str, Any]:
             f"{source}: schema 1, of the first version of mov_ai, whose networks knew the words of one world by "
             "number; this version reads words as vectors: train the networks again and `mov-ai assemble` them"
         )
-    if not isinstance(about, dict) or schema != SCHEMA or isinstance(schema, bool):
-        raise UsageError(f"{source}: schema: expected {SCHEMA}, found {schema!r}; save the pipeline again")
+    if not isinstance(about, dict) or type(schema) is not int or schema != SCHEMA:
+        raise UsageError(f"{source}: schema: expected {SCHEMA}, found {shown(schema)}; save the pipeline again")
     return about
 
 
@@ -96,8 +96,8 @@ def _load_codec(folder: Path, name: Any, source: str) -> AnyCodec:
     """The codec that a pipeline names, or the one that its folder holds."""
     if name is None:
         return load_codec(folder / "codec")
-    if name not in NAMES:
-        raise UsageError(f"{source}: codec: expected null or one of {', '.join(NAMES)}; found {name!r}")
+    if not isinstance(name, str) or name not in NAMES:
+        raise UsageError(f"{source}: codec: expected null or one of {', '.join(NAMES)}; found {shown(name)}")
     try:
         return load_codec(name)
     except UsageError as error:

@@ -41,7 +41,7 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
 def fit_weights(module: nn.Module, tensors: dict[str, torch.Tensor], source: str) -> None:
     """Put tensors into a module, as float32 where floating point.
 
-    Raises MovAIError, naming the first tensor that is missing, left over or of another shape.
+    Raises MovAIError, naming the first tensor that is missing, left over, of another shape or another kind of number.
     """
     expected = module.state_dict()
     for name in expected:
@@ -50,6 +50,10 @@ def fit_weights(module: nn.Module, tensors: dict[str, torch.Tensor], source: str
         if tensors[name].shape != expected[name].shape:
             shapes = f"expected {tuple(expected[name].shape)}, found {tuple(tensors[name].shape)}"
             raise MovAIError(f"{source}: {name}: {shapes}; the file is of another size")
+        if tensors[name].is_floating_point() != expected[name].is_floating_point():
+            # Weights in 8 bits whose scales are not there, for one.
+            kinds = f"expected {expected[name].dtype}, found {tensors[name].dtype}"
+            raise MovAIError(f"{source}: {name}: {kinds}; the file is damaged, or of another network")
     for name in tensors:
         if name not in expected:
             raise MovAIError(

@@ -66,3 +66,10 @@ def test_equal_content_is_equal_bytes_and_reads_as_before(tmp_path: Path) -> Non
     (tmp_path / "x.safetensors").write_bytes(first)
     with safe_open(tmp_path / "x.safetensors", "pt") as file:
         assert file.metadata() == about
+
+
+def test_whole_numbers_in_place_of_weights_are_refused() -> None:
+    with torch.device("meta"):
+        layer = nn.Linear(2, 3)
+    with pytest.raises(MovAIError, match=r"here: weight: expected torch\.float32, found torch\.int8"):
+        fit_weights(layer, {"weight": torch.ones(3, 2, dtype=torch.int8), "bias": torch.zeros(3)}, "here")

@@ -12,6 +12,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mov_ai.checked_config import Channels, Finite, LayersOrNone, Positive
+
 #: Pixels along each side of a cell of our codec's latents.
 FACTOR = 8
 
@@ -102,11 +104,11 @@ class CodecConfig:
         mean, std: per latent channel, measured on training clips; latents are standardised with them.
     """
 
-    latent_channels: int = 8
-    widths: tuple[int, int, int] = (128, 64, 32)
-    blocks: tuple[int, int, int] = (2, 2, 1)
-    mean: tuple[float, ...] = (0.0,) * 8
-    std: tuple[float, ...] = (1.0,) * 8
+    latent_channels: Channels = 8
+    widths: tuple[Channels, Channels, Channels] = (128, 64, 32)
+    blocks: tuple[LayersOrNone, LayersOrNone, LayersOrNone] = (2, 2, 1)
+    mean: tuple[Finite, ...] = (0.0,) * 8
+    std: tuple[Positive, ...] = (1.0,) * 8
 
     def __post_init__(self) -> None:
         # Configuration files and JSON have lists only.

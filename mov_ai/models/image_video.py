@@ -17,7 +17,7 @@ from mov_ai.errors import UsageError
 from mov_ai.graph.files import read_json
 from mov_ai.labels.encoder import LabelEncoderConfig
 from mov_ai.labels.pretrained import PretrainedText
-from mov_ai.models.attention import CrossAttention, SelfAttention, rotary
+from mov_ai.models.attention import BACKENDS, CrossAttention, SelfAttention, rotary
 from mov_ai.models.component import CONFIG_FILE, load_component, save_component
 from mov_ai.models.conditioning import Conditioning
 from mov_ai.models.denoiser import AnyDenoiser
@@ -72,6 +72,8 @@ class ImageVideoConfig:
         object.__setattr__(self, "stages", tuple(self.stages))
         if len(self.stages) != 1:
             raise ValueError(f"image_video: stages: expected one size, got {self.stages}")
+        if self.backend not in BACKENDS:
+            raise ValueError(f"image_video: backend: expected one of {', '.join(BACKENDS)}, got {self.backend!r}")
 
     @property
     def text_source(self) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from mov_ai.errors import UsageError
@@ -28,6 +27,7 @@ from mov_ai.models.trained_on import TrainedOn
 from mov_ai.training.clip_encoder import codec_identity
 from mov_ai.training.clip_source import ClipSource, LatentSample, join
 from mov_ai.training.objective import Progress
+from mov_ai.weight_files import tensor_bytes
 from mov_ai.worlds.tabletop.completion import gold_graph, without_assumed
 from mov_ai.worlds.tabletop.held_out import with_seen_words
 from mov_ai.worlds.tabletop.render import render
@@ -210,7 +210,7 @@ def write_chunk(path: Path, batch: LatentSample, split: str, chunk: int) -> None
     text = torch.from_numpy(np.frombuffer("\n".join(clips).encode(), dtype=np.uint8).copy())
     tensors = {"latents": batch.latents.half(), "low": batch.low.half(), "window": batch.window, "stage": batch.stage}
     header = {"split": split, "chunk": json.dumps(chunk)}
-    write_bytes(path, save({n: t.contiguous() for n, t in {**tensors, "clips": text}.items()}, header))
+    write_bytes(path, tensor_bytes({n: t.contiguous() for n, t in {**tensors, "clips": text}.items()}, header))
 
 
 class TabletopClips(ClipSource):

@@ -10,6 +10,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mov_ai.checked_config import Channels, Heads, Layers
 from mov_ai.models.codec import ConvResidual
 from mov_ai.models.metric_networks.pixels import check_video, to_network
 
@@ -33,14 +34,14 @@ class VideoNetworkConfig:
         frame_features, features: numbers that describe a frame, and a video.
     """
 
-    widths: tuple[int, int, int, int] = (24, 48, 128, 160)
-    dilations: tuple[int, ...] = (1, 2, 4)
-    layers: int = 2
-    heads: int = 5
-    queries: int = 2
-    found: int = 192
-    frame_features: int = 128
-    features: int = 256
+    widths: tuple[Channels, Channels, Channels, Channels] = (24, 48, 128, 160)
+    dilations: tuple[Layers, ...] = (1, 2, 4)
+    layers: Layers = 2
+    heads: Heads = 5
+    queries: Channels = 2
+    found: Channels = 192
+    frame_features: Channels = 128
+    features: Channels = 256
 
     def __post_init__(self) -> None:
         # Configuration files and JSON have lists only.

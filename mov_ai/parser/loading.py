@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from mov_ai.checked_config import Layers, Name, config_from_dict
-from mov_ai.errors import UsageError, shown
+from mov_ai.errors import MovAIError, UsageError, shown
 from mov_ai.graph.files import read_json, write_bytes, write_json
 from mov_ai.parser.confidence import UNCHANGED, Calibration
 from mov_ai.parser.network import CompositionalSceneParser, ParserConfig
+from mov_ai.parser.token_graph import RELATIONS
 from mov_ai.parser.vocabulary import Vocabulary
 from mov_ai.weight_files import fit_weights, load_weights
 
@@ -70,15 +71,36 @@ def load_networks(folder: Path) -> tuple[list[CompositionalSceneParser], ParserF
     for number in range(about.networks):
         start = f"{number}."
         own = {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
-        try:
-            # Its sizes are only claimed yet: nothing is made of them before the weights have them too.
-            with torch.device("meta"):
-                network = CompositionalSceneParser(about.network)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise UsageError(f"{source}: no parser can be built ({shown(str(error), 200)})") from None
+        _require_sizes(about.network, own, str(weights))
+        network = CompositionalSceneParser(about.network)
         fit_weights(network, own, str(weights))
         networks.append(network)
     return networks, about
+
+
+def _require_sizes(config: ParserConfig, tensors: Mapping[str, Tensor], source: str) -> None:
+    """Raises MovAIError where the weights have not the sizes that the config claims: before a network is made of them.
+
+    Of each setting, one tensor shows it. Building the network without memory, on PyTorch's meta device, would take a
+    second, as long as all else that a command does to parse a sentence.
+    """
+    dim = config.dim
+    shapes = {
+        "norm.weight": (dim,),
+        f"layers.{config.layers - 1}.mlp_in.weight": (config.hidden, dim),
+        "relation.weight": (RELATIONS, config.layers * config.heads),
+        "guess.weight": (config.embedding, dim),
+        "ends.0.weight": (2 * config.pair_dim, dim),
+        "form.weight": (2 * config.forms, dim),
+        "label.weight": (config.labels, dim),
+        "ending.weight": (config.endings, dim),
+    }
+    for name, shape in shapes.items():
+        if name not in tensors:
+            raise MovAIError(f"{source}: the tensor {name!r} is missing; the file is of another network or size")
+        if tuple(tensors[name].shape) != shape:
+            found = tuple(tensors[name].shape)
+            raise MovAIError(f"{source}: {name}: expected {shape}, found {found}; the file is of another size")
 
 
 def save_parser(

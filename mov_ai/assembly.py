@@ -25,17 +25,19 @@ def assemble(
     planner: str | Path | None = None,
     world: str | None = None,
     frames: int | None = None,
+    refiner: str | Path | None = None,
 ) -> MovAIPipeline:
     """Join trained networks and write the folder that `MovAIPipeline.from_pretrained` reads.
 
     Args:
         codec, denoiser, planner: folders of exported networks, or of the runs that exported them; a codec also as
             `load_codec` takes it. How the denoiser's stages are sampled is what its export says.
-        out: a new or an empty folder.
         planner: None for a pipeline that leaves boxes out unless a layout is given.
         world: the installed world that completes graphs; None for the one that the denoiser was trained on, if it was
             one; "none" for none.
         frames: of a video where nothing is said; None for as many as the planner was trained for, or the denoiser.
+        refiner: of the later stages; how all stages are sampled is then what its export says. None if there is none.
+        out: a new or an empty folder.
 
     Returns:
         The pipeline, on the CPU.
@@ -60,12 +62,22 @@ def assemble(
             f"{expected}: join it with the codec that it was trained with"
         )
     config = CascadeConfig()
-    sampling = denoiser_folder / CASCADE_FILE
+    sampling = (denoiser_folder if refiner is None else _exported(refiner)) / CASCADE_FILE
     if sampling.is_file():
         config = config_from_dict(CascadeConfig, read_json(sampling), str(sampling))
-    if not config.shared_network:
-        raise UsageError(f"{sampling}: shared_network: expected true, as one denoiser is given; found false")
-    cascade = Cascade(config, codec_network, [network])
+    expected_networks, given = ("shared", "one denoiser is") if refiner is None else ("refined", "a refiner is")
+    if config.networks != expected_networks:
+        raise UsageError(
+            f"{sampling}: networks: expected {expected_networks!r}, as {given} given; found {config.networks!r}"
+        )
+    networks = [network]
+    if refiner is not None:
+        networks.append(load_denoiser(_exported(refiner)))
+        trained_on = TrainedOn.load(_exported(refiner)) or trained_on
+    try:
+        cascade = Cascade(config, codec_network, networks)
+    except ValueError as error:
+        raise UsageError(f"{denoiser_folder}: {error}") from None
     layout_planner = None if planner is None else load_component(LayoutPlanner, PlannerConfig, _exported(planner))
     if frames is None:
         frames = trained_on.shape.frames if layout_planner is None else layout_planner.config.frames

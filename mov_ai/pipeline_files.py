@@ -70,7 +70,7 @@ def load_parts(folder: Path) -> dict[str, Any]:
     except UsageError as error:
         raise UsageError(f"{source}: {error}") from None
     shape = config_from_dict(VideoShape, about.get("shape"), source)
-    names = denoiser_names(config)
+    names = config.names
     cascade = Cascade(
         config, _load_codec(folder, about.get("codec"), source), [load_denoiser(folder / part) for part in names]
     )
@@ -124,7 +124,7 @@ def save_parts(
     with staged_folder(directory) as folder:
         if cascade.codec.name is None:
             save_codec(cascade.codec, folder / "codec")
-        for part, denoiser in zip(denoiser_names(config), cascade.denoisers, strict=True):
+        for part, denoiser in zip(config.names, cascade.denoisers, strict=True):
             save_denoiser(denoiser, folder / part)
             if coverage is not None:
                 coverage.save(folder / part)
@@ -141,8 +141,3 @@ def save_parts(
             "cascade": asdict(config),
         }
         write_json(folder / PIPELINE_FILE, about)
-
-
-def denoiser_names(config: CascadeConfig) -> list[str]:
-    """The folders of a pipeline's denoisers: one for all stages, or one a stage."""
-    return ["denoiser"] if config.shared_network else [f"denoiser_{size}" for size in config.stages]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# TSAM of `tiny`, one network for all three stages: 1,805 steps, 80 minutes on one core, and the encoding of its clips
+# TSAM of `tiny`, the first stage of the cascade: see the card for steps and time; encoding its clips comes
 # before that. It stands on codec.sh (what ships, unless objective.codec=DIR is given) and label_meanings.sh.
 # Ships as: cp runs/tiny/denoiser/export/* mov_ai/assets/tiny/denoiser/
 set -euo pipefail

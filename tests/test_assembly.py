@@ -76,8 +76,8 @@ def other_channels(runs: Path) -> None:
         (lambda runs: (runs / "denoiser/export" / CASCADE_FILE).write_text("{}}"), CASCADE_FILE),
         (lambda runs: (runs / "denoiser/export" / CASCADE_FILE).write_text('{"steps": [1]}'), CASCADE_FILE),
         (
-            lambda runs: (runs / "denoiser/export" / CASCADE_FILE).write_text('{"shared_network": false}'),
-            "shared_network",
+            lambda runs: (runs / "denoiser/export" / CASCADE_FILE).write_text('{"networks": "separate"}'),
+            "networks: expected 'shared', as one denoiser is given; found 'separate'",
         ),
         (
             lambda runs: (runs / "codec/model.safetensors").write_bytes(b"1234567890123456789"),

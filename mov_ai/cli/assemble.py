@@ -15,6 +15,9 @@ def assemble(
     planner: Path | None = typer.Option(
         None, help="Folder of a trained planner, or of its run; without one, layouts are given.", show_default=False
     ),
+    refiner: Path | None = typer.Option(
+        None, help="Folder of a trained refiner of the later stages, or of its run.", show_default=False
+    ),
     world: str | None = typer.Option(
         None, help="The world that completes graphs, or none.", show_default="the one the denoiser was trained on"
     ),
@@ -30,7 +33,7 @@ def assemble(
 
     from mov_ai.assembly import assemble as join
 
-    pipeline = join(codec, denoiser, out, planner, world, frames)
+    pipeline = join(codec, denoiser, out, planner, world, frames, refiner)
     stages = ", ".join(str(size) for size in pipeline.cascade.config.trained)
     typer.echo(f"wrote {out}: {pipeline.shape}, stages {stages}")
     typer.echo(f"  make a video: mov-ai generate 'a red ball rolls left' --checkpoint {out}")

@@ -72,7 +72,7 @@ def plan(
     from mov_ai.models.cascade import CascadeConfig
     from mov_ai.models.component import config_from_dict, load_component
     from mov_ai.models.planner import LayoutPlanner, PlannerConfig
-    from mov_ai.pipeline_files import PIPELINE_FILE, denoiser_names, pipeline_folder, read_pipeline_file
+    from mov_ai.pipeline_files import PIPELINE_FILE, pipeline_folder, read_pipeline_file
     from mov_ai.plugins import load_world
     from mov_ai.run_record import graph_warnings
 
@@ -96,7 +96,7 @@ def plan(
     # As a pipeline does: what is planned is the completed graph.
     completed = prompt if world is None else world.complete(prompt, seed)
     stages = config_from_dict(CascadeConfig, about.get("cascade"), str(folder / PIPELINE_FILE))
-    coverage = LabelCoverage.load(folder / denoiser_names(stages)[0])
+    coverage = LabelCoverage.load(folder / stages.names[0])
     labels = load_label_encoder(planner.config.labels)
     for warning in graph_warnings(completed, [] if coverage is None else coverage.distant(completed, labels)):
         say(f"warning: {warning}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 from functools import cache
 
 import torch
@@ -57,7 +56,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, backe
         return xformers.ops.memory_efficient_attention(*tensors, attn_bias=full).transpose(1, 2)
     if chosen == "sdpa":
         return functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-    logits = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+    # The queries are scaled, not the logits, which are many more numbers.
+    logits = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
     return (logits if bias is None else logits + bias).softmax(-1) @ value
 
 

@@ -21,6 +21,7 @@ from mov_ai.models.registry import AnyDenoiser
 
 #: The config beside an exported denoiser that says how it is to be sampled.
 CASCADE_FILE = "cascade.json"
+NETWORKS = ("shared", "refined", "separate")
 #: Called as `callback(size, step, steps)` after each step of the stage that makes videos of that size.
 StageCallback = Callable[[int, int, int], None]
 
@@ -32,10 +33,12 @@ class CascadeConfig:
     Attributes:
         steps: network evaluations (times the passes that guidance needs).
         starts: noise level a stage begins at: 1 for the first, which begins with nothing; lower levels of later stages
-            keep more of the earlier stage's video.
+            keep more of the earlier stage's video. A refiner begins with that video, and its entry says nothing.
         shift: timestep shift, see `mov_ai.diffusion.sampling.sample`.
         shared_noise: as in training, see `mov_ai.diffusion.process.mixed_noise`.
-        shared_network: one network for all stages, or one a stage.
+        networks: "shared" (one network for all stages), "refined" (one for the first and a refiner for the others) or
+            "separate" (one a stage).
+        low_noise: deviation of the noise on the latents that a refiner begins with.
         stages: longer sides of the stages' videos in pixels, ascending: what the entries above are about.
         first, last: sizes of the first and the last stage that the networks were trained for. The first begins with
             noise, whatever its size; those before it and after the last are not run.
@@ -45,7 +48,8 @@ class CascadeConfig:
     starts: tuple[float, ...] = (1.0, 0.6, 0.5)
     shift: float = 1.0
     shared_noise: float = 0.5
-    shared_network: bool = True
+    networks: str = "shared"
+    low_noise: float = 0.1
     stages: tuple[int, ...] = STAGES
     first: int = STAGES[0]
     last: int = STAGES[-1]
@@ -61,6 +65,10 @@ class CascadeConfig:
             raise ValueError(f"cascade: expected {len(stages)} steps and starts, got {self.steps} and {self.starts}")
         if any(step < 1 for step in self.steps) or any(not 0 < start <= 1 for start in self.starts):
             raise ValueError(f"cascade: expected steps >= 1 and 0 < starts <= 1, got {self.steps} and {self.starts}")
+        if self.networks not in NETWORKS:
+            raise ValueError(f"cascade: networks: expected one of {', '.join(NETWORKS)}, got {self.networks!r}")
+        if not 0 <= self.low_noise <= 1:
+            raise ValueError(f"cascade: low_noise: expected a number from 0 to 1, got {self.low_noise}")
         if self.first not in stages or self.last not in stages or self.first > self.last:
             raise ValueError(f"cascade: expected first <= last, both of {stages}, got {self.first} and {self.last}")
 
@@ -68,6 +76,19 @@ class CascadeConfig:
     def first_stage(self) -> int:
         """Index into `stages` of the stage that begins with noise."""
         return self.stages.index(self.first)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the networks, first to last: of their folders in a pipeline's."""
+        if self.networks == "separate":
+            return [f"denoiser_{size}" for size in self.stages]
+        return ["denoiser", "refiner"] if self.networks == "refined" else ["denoiser"]
+
+    def network_of(self, stage: int) -> int:
+        """Index into `names` of the network that makes a stage."""
+        if self.networks == "separate":
+            return stage
+        return int(self.networks == "refined" and stage > self.first_stage)
 
     @property
     def trained(self) -> tuple[int, ...]:
@@ -164,28 +185,29 @@ class Cascade(nn.Module):
     Args:
         config: how to sample.
         codec: frames to latents and back.
-        denoisers: one that serves all stages, or one for each.
+        denoisers: the networks that `config.names` lists.
 
     Raises:
-        ValueError: if the number of denoisers does not fit `config.shared_network`.
+        ValueError: if there are more or fewer, or the first stage's goes from an earlier stage's video.
     """
 
     def __init__(self, config: CascadeConfig, codec: AnyCodec, denoisers: Sequence[AnyDenoiser]) -> None:
         super().__init__()
-        expected = 1 if config.shared_network else len(config.stages)
-        if len(denoisers) != expected:
-            raise ValueError(f"cascade: expected {expected} denoiser(s), got {len(denoisers)}")
+        if len(denoisers) != len(config.names):
+            raise ValueError(f"cascade: expected {len(config.names)} denoiser(s), got {len(denoisers)}")
+        if denoisers[config.network_of(config.first_stage)].bridges:
+            raise ValueError("cascade: a refiner cannot make the first stage: there is no earlier one")
         self.config, self.codec = config, codec
         self.denoisers = nn.ModuleList(denoisers)
 
     def denoiser(self, stage: int) -> AnyDenoiser:
         """The network of a stage (0, 1, 2)."""
-        return self.denoisers[0 if self.config.shared_network else stage]  # type: ignore[return-value]
+        return self.denoisers[self.config.network_of(stage)]  # type: ignore[return-value]
 
     @property
     def side_multiple(self) -> int:
         """Both sides of a video that is sampled are multiples of this, in pixels."""
-        return self.codec.factor * self.denoiser(self.config.first_stage).config.side_multiple
+        return self.codec.factor * math.lcm(*(d.config.side_multiple for d in self.denoisers))  # type: ignore[union-attr]
 
     @torch.no_grad()
     def run_stage(
@@ -233,17 +255,22 @@ class Cascade(nn.Module):
                 for seed in seeds
             ]
         ).to(device)
-        start = self.config.starts[stage]
+        start = 1.0 if network.bridges else self.config.starts[stage]
+        further: dict[str, Tensor] = {}
         if previous is None:
             low, noisy = torch.zeros_like(noise), noise
         else:
             low = self.codec.encode(resize(previous.to(device), height, width)).float()
-            noisy = add_noise(low, noise, torch.full((len(seeds),), start, device=device))
+            if network.bridges:
+                low = noisy = low + self.config.low_noise * noise
+                further["low_noise"] = torch.full((len(seeds),), self.config.low_noise, device=device)
+            else:
+                noisy = add_noise(low, noise, torch.full((len(seeds),), start, device=device))
         stages = torch.full((len(seeds),), stage, device=device)
         window = torch.tensor([[0.0, 0.0, 1.0, 1.0]], device=device).expand(len(seeds), 4)
 
         def denoise_with(conditioning: Conditioning) -> Callable[[Tensor, Tensor], Tensor]:
-            return lambda x, sigma: network(x, sigma, stages, low, window, conditioning).float()
+            return lambda x, sigma: network(x, sigma, stages, low, window, conditioning, **further).float()
 
         denoise = guided(
             denoise_with(condition),

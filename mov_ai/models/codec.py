@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn import functional
+
+from mov_ai.models.convolution import ConvResidual, TemporalResidual
 
 from mov_ai.checked_config import Channels, Finite, LayersOrNone, Positive
 
@@ -120,41 +121,6 @@ class CodecConfig:
             )
 
 
-class ConvResidual(nn.Module):
-    """Two 3x3 convolutions beside the identity, frame by frame.
-
-    No normalisation: statistics of a crop are not those of a frame.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        for parameter in self.second.parameters():
-            nn.init.zeros_(parameter)
-
-    def forward(self, x: Tensor) -> Tensor:  # (n, width, h, w)
-        return x + self.second(functional.silu(self.first(functional.silu(x))))
-
-
-class _TemporalResidual(nn.Module):
-    """Each place sees itself one frame before and one after; the first and last frame see themselves twice."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.mix = nn.Conv2d(3 * width, width, 1)
-        self.out = nn.Conv2d(width, width, 1)
-        for parameter in self.out.parameters():
-            nn.init.zeros_(parameter)
-
-    def forward(self, x: Tensor, frames: int) -> Tensor:  # (batch * frames, width, h, w)
-        video = rearrange(functional.silu(x), "(b f) c h w -> b f c h w", f=frames)
-        before = torch.cat([video[:, :1], video[:, :-1]], 1)
-        after = torch.cat([video[:, 1:], video[:, -1:]], 1)
-        mixed = self.mix(rearrange([before, video, after], "n b f c h w -> (b f) (n c) h w"))
-        return x + self.out(functional.silu(mixed))
-
-
 class VideoCodec(AnyCodec):
     """A convolutional autoencoder, 8 times down in height and width; latents are standardised on the world's clips."""
 
@@ -177,10 +143,10 @@ class VideoCodec(AnyCodec):
         )
         self.stem = nn.Conv2d(config.latent_channels, deep, 3, padding=1)
         self.deep = nn.ModuleList(ConvResidual(deep) for _ in range(config.blocks[0]))
-        self.deep_time = _TemporalResidual(deep)
+        self.deep_time = TemporalResidual(deep)
         self.to_middle = nn.Sequential(nn.Conv2d(deep, 4 * middle, 3, padding=1), nn.PixelShuffle(2))
         self.middle = nn.ModuleList(ConvResidual(middle) for _ in range(config.blocks[1]))
-        self.middle_time = _TemporalResidual(middle)
+        self.middle_time = TemporalResidual(middle)
         self.to_shallow = nn.Sequential(nn.Conv2d(middle, 4 * shallow, 3, padding=1), nn.PixelShuffle(2))
         self.shallow = nn.Sequential(*(ConvResidual(shallow) for _ in range(config.blocks[2])), nn.SiLU())
         self.to_frames = nn.Sequential(nn.Conv2d(shallow, 12, 3, padding=1), nn.PixelShuffle(2))

@@ -6,7 +6,7 @@ No word is known here: every label comes as a vector from a label encoder (`mov_
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -34,8 +34,10 @@ _LINKS = tuple(name for name in EDGE_TYPES if name not in _READ_AS)
 EDGES = ("", *_LINKS, *(f"{name}^" for name in _LINKS))
 #: Words of a caption that are read: as many as a pretrained encoder's tokens, for both have the same positions.
 MAX_WORDS = MAX_TOKENS
-#: Attributes of one entity that are painted.
-MAX_ATTRIBUTES = 12
+#: Attributes and events of one entity that are painted.
+MAX_ATTRIBUTES, MAX_EVENTS = 12, 8
+#: What an entity can be in an event that is painted.
+EVENT_ROLES = ("agent", "patient")
 _WORD = re.compile(r"[^\W_]+(?:'\w+)?|[^\w\s]", re.UNICODE)
 
 
@@ -54,7 +56,8 @@ class TensorBatch:
 
 @dataclass
 class Conditioning(TensorBatch):
-    """A batch of B conditions: N nodes, E labelled edges, T text tokens, K entity instances, A attributes, F frames.
+    """A batch of B conditions: N nodes, E labelled edges, T text tokens, K entity instances, A attributes, V events,
+    F frames.
 
     Label vectors have the label encoder's width W; a row of zeros is no label. Integers are int64.
 
@@ -73,6 +76,10 @@ class Conditioning(TensorBatch):
         entity: (B, K, W) float, each instance's own label.
         attribute: (B, K, A, W) float, labels of its attributes. attribute_holds: (B, K, A, F) float, 1 in the frames in
             which the attribute holds.
+        entity_node: (B, K), row of each instance's entity among the nodes.
+        event_node, event_role: (B, K, V), row of each event that the instance takes part in, and index into
+            `EVENT_ROLES`. event_progress: (B, K, V, F) float, how far the event has come in a frame, above 0 and at
+            most 1; 0 where it does not go on.
         keep_text, keep_graph, keep_layout: (B,) bool; what was not dropped.
     """
 
@@ -94,6 +101,10 @@ class Conditioning(TensorBatch):
     entity: Tensor
     attribute: Tensor
     attribute_holds: Tensor
+    entity_node: Tensor
+    event_node: Tensor
+    event_role: Tensor
+    event_progress: Tensor
     keep_text: Tensor
     keep_graph: Tensor
     keep_layout: Tensor
@@ -109,6 +120,12 @@ class Conditioning(TensorBatch):
             keep_graph=self.keep_graph & ~graph,
             keep_layout=self.keep_layout & ~layout & ~graph,
         )
+
+    def cut(self, first: int, frames: int) -> Conditioning:
+        """Some frames only, for networks that read what holds in a frame and no interval."""
+        names = ("attribute_holds", "event_progress")
+        part = {name: getattr(self, name)[..., first : first + frames] for name in names}
+        return replace(self, boxes=self.boxes[:, :, first : first + frames], **part)
 
     def without(self, *, text: bool = False, graph: bool = False) -> Conditioning:
         """A copy with the text or the graph of every sample dropped, for guidance."""
@@ -178,6 +195,7 @@ def condition(
         if track is not None:
             boxes[k] = torch.from_numpy(np.nan_to_num(track.boxes))
     attribute, holds = painted_attributes(graph, [entity for entity, _ in drawn], encoder, times)
+    events = painted_events(graph, [entity for entity, _ in drawn], index, times)
     if text_features is None:
         text_features = word_vectors(graph.caption, encoder)
     scene = graph.of_type("scene")[0]
@@ -211,6 +229,10 @@ def condition(
         ],
         attribute=attribute[None],
         attribute_holds=holds[None],
+        entity_node=column([index[entity] for entity, _ in drawn] or [0]),
+        event_node=events[0][None],
+        event_role=events[1][None],
+        event_progress=events[2][None],
         keep_text=yes.clone(),
         keep_graph=yes.clone(),
         keep_layout=yes.clone() if layout is not None else ~yes,
@@ -281,3 +303,38 @@ def painted_attributes(
             vectors[k, a] = encoder([("attribute", label)])[0]
             holds[k, a] = ((time >= start) & ((time < end) | (end >= 1))).float()
     return vectors, holds
+
+
+def painted_events(
+    graph: SceneGraph, entities: Sequence[str], index: Mapping[str, int], times: np.ndarray
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The events that each entity takes part in, and how far they have come; negated ones are left out.
+
+    Args:
+        entities: ids, as for `painted_attributes`.
+        index: row of each node.
+        times: middles of the frames; an event goes on in a frame whose middle lies in its interval.
+
+    Returns:
+        `event_node` and `event_role`, (K, V), and `event_progress`, (K, V, F), of one `Conditioning`; V is at least 1.
+    """
+    per_entity = [
+        [
+            (graph.node(edge.source), role)
+            for role, kind in enumerate(EVENT_ROLES)
+            for edge in graph.edges_to(entity, kind)
+            if not graph.node(edge.source).negated
+        ][:MAX_EVENTS]
+        for entity in entities
+    ] or [[]]
+    most = max(1, *(len(events) for events in per_entity))
+    rows, roles = (torch.zeros(len(per_entity), most, dtype=torch.long) for _ in range(2))
+    progress = torch.zeros(len(per_entity), most, len(times))
+    time = torch.from_numpy(times).float()
+    for k, events in enumerate(per_entity):
+        for v, (event, role) in enumerate(events):
+            start, end = event.interval
+            share = ((time - start) / max(end - start, 1e-3)).clamp(min=1e-3)
+            rows[k, v], roles[k, v] = index[event.id], role
+            progress[k, v] = share * ((time >= start) & ((time < end) | (end >= 1)))
+    return rows, roles, progress.clamp(max=1)

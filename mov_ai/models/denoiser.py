@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -12,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mov_ai.diffusion.process import PREDICTIONS, input_scale, noise_features, to_clean
-from mov_ai.labels.coverage import SCENE_FIELDS
 from mov_ai.labels.encoder import LabelEncoderConfig
 from mov_ai.models.attention import (
     CrossAttention,
@@ -22,15 +22,16 @@ from mov_ai.models.attention import (
     window_partition,
     window_sides,
 )
-from mov_ai.models.codec import ConvResidual
 from mov_ai.models.conditioning import Conditioning
+from mov_ai.models.convolution import ConvResidual, TemporalResidual
 from mov_ai.models.graph_encoder import GraphEncoder, GraphEncoderConfig, node_bias
-from mov_ai.models.label_projection import LabelProjection
 from mov_ai.models.layout_painter import LayoutPainter
 from mov_ai.models.text_encoder import ABSENT, TextProjection
 
 #: Longer sides of the cascade's stages in pixels, where a config says nothing else.
 STAGES = (128, 256, 512)
+#: Periods in a clip of the waves that tell a frame's time.
+_TIME_FREQUENCIES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 class AnyConfig(Protocol):
@@ -45,9 +46,15 @@ class AnyConfig(Protocol):
 
 
 class AnyDenoiser(nn.Module):
-    """A denoiser of any design, called as `TSAMDenoiser`; `mov_ai.models.registry` knows which there are."""
+    """A denoiser of any design, called as `TSAMDenoiser`; `mov_ai.models.registry` knows which there are.
+
+    Attributes:
+        bridges: False if it goes from noise to clean latents; True if from the earlier stage's video, as
+            `mov_ai.models.refiner.VideoRefiner` does.
+    """
 
     config: AnyConfig
+    bridges: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,8 @@ class DenoiserConfig:
         latent_channels: channels of the codec's latents.
         dim, heads, depth, mlp_ratio: of the transformer.
         patch: latent cells along each side of a token.
-        stem: channels of the convolutions before and after the transformer.
+        stem, stem_blocks: channels of the convolutions before and after the transformer, and residual blocks on each
+            side.
         window: spatial attention looks at windows of this many tokens a side; at the first stage that is the whole
             frame.
         combine: "sequence" (spatial, temporal, cross one after another) or "parallel" (side by side with learned
@@ -67,6 +75,8 @@ class DenoiserConfig:
         softness: softness of the intervals' edges, as a share of the clip.
         prediction: see `mov_ai.diffusion.process.to_clean`.
         backend: see `mov_ai.models.attention.choose_backend`.
+        looks: "painting" (boxes are painted with what the graph says of their entity) or "attention" (boxes are
+            numbered, and cross-attention has to find what is in them).
         text, graph, layout: False leaves a source of conditioning, and what would read it, out of the network.
         graph_encoder: sizes of the graph encoder.
         labels: the label encoder that the network was trained with.
@@ -81,16 +91,18 @@ class DenoiserConfig:
     latent_channels: int = 8
     dim: int = 192
     heads: int = 16
-    depth: int = 6
+    depth: int = 3
     mlp_ratio: float = 3.0
     patch: int = 2
-    stem: int = 64
+    stem: int = 128
+    stem_blocks: int = 3
     window: int = 8
     combine: str = "sequence"
     interval_gating: bool = True
     softness: float = 0.03
     prediction: str = "preconditioned"
     backend: str = "auto"
+    looks: str = "painting"
     text: bool = True
     graph: bool = True
     layout: bool = True
@@ -109,6 +121,8 @@ class DenoiserConfig:
             )
         if self.combine not in ("sequence", "parallel"):
             raise ValueError(f"denoiser: combine: expected 'sequence' or 'parallel', got {self.combine!r}")
+        if self.looks not in ("painting", "attention"):
+            raise ValueError(f"denoiser: looks: expected 'painting' or 'attention', got {self.looks!r}")
         if self.prediction not in PREDICTIONS:
             raise ValueError(f"denoiser: prediction: expected one of {', '.join(PREDICTIONS)}, got {self.prediction!r}")
         if self.text_encoder is not None and self.text_width < 1:
@@ -235,42 +249,44 @@ class TSAMDenoiser(AnyDenoiser):
     """Noisy latents, graph, layout and text in; clean latents out.
 
     Convolutions see the latents, the painted layout and, from the second stage on, the earlier stage's video; the
-    transformer works on patches of them; convolutions put the patches together again.
+    transformer works on patches of them; convolutions put the patches together again. What boxes cannot say, such as
+    the setting and the light, comes by cross-attention only.
     """
 
-    #: 2: labels are vectors; in 1 they were numbers of one world's words.
-    SCHEMA = 2
+    #: 2: labels are vectors; in 1 they were numbers of one world's words. 3: frames have an absolute time, the graph
+    #: encoder's vectors are painted, and the scene's words are attended to.
+    SCHEMA = 3
 
     config: DenoiserConfig
 
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()
         self.config = config
-        dim, stem = config.dim, config.stem
-        self.painter = LayoutPainter(config.labels.width) if config.layout else None
-        painted = LayoutPainter.channels() if config.layout else 0
+        dim, stem, width = config.dim, config.stem, config.labels.width
+        nodes = config.graph_encoder.dim if config.graph else None
+        in_boxes = config.looks == "painting"
+        self.painter = LayoutPainter(width, nodes, in_boxes) if config.layout else None
+        painted = LayoutPainter.channels(config.graph, in_boxes) if config.layout else 0
         # Noisy latents, the earlier stage's latents, the painting, and where the cell lies in the frame.
         self.into = nn.Conv2d(2 * config.latent_channels + painted + 2, stem, 3, padding=1)
-        self.before = nn.Sequential(ConvResidual(stem), ConvResidual(stem))
+        self.before = nn.Sequential(*(ConvResidual(stem) for _ in range(config.stem_blocks)))
         self.embed = nn.Linear(stem * config.patch**2, dim)
+        self.frame_time = nn.Linear(len(_TIME_FREQUENCIES) * 2, dim)
         self.blocks = nn.ModuleList(TSAMBlock(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(dim, eps=1e-6, elementwise_affine=False)
         self.final = nn.Linear(dim, 2 * dim)
         self.unembed = nn.Linear(dim, stem * config.patch**2)
-        self.after = nn.Sequential(ConvResidual(stem), ConvResidual(stem), nn.SiLU())
+        self.after_time = TemporalResidual(stem)
+        self.after = nn.Sequential(*(ConvResidual(stem) for _ in range(config.stem_blocks)), nn.SiLU())
         self.out = nn.Conv2d(stem, config.latent_channels, 3, padding=1)
         self.text = TextProjection(config.text_channels, dim, config.text_layers, config.heads) if config.text else None
-        self.graph = GraphEncoder(config.graph_encoder, config.labels.width) if config.graph else None
+        self.graph = GraphEncoder(config.graph_encoder, width) if config.graph else None
         self.from_graph = nn.Linear(config.graph_encoder.dim, dim) if config.graph else None
+        # The number of a box, for its entity's token, where looks must be found by attention.
+        self.slot = nn.Linear(LayoutPainter.SLOT, dim) if config.graph and config.layout and not in_boxes else None
         self.null = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
         self.noise = nn.Sequential(nn.Linear(128, dim), nn.SiLU(), nn.Linear(dim, dim))
         self.stage = nn.Embedding(len(config.stages), dim)
-        # What the scene says holds everywhere: beside the scene's node it shifts and scales every token.
-        self.scene = (
-            nn.ModuleList(LabelProjection(config.labels.width, dim, rank=32) for _ in SCENE_FIELDS)
-            if config.graph
-            else None
-        )
         self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(dim, TSAMBlock.MODULATIONS * dim))
         self._initialise()
 
@@ -282,10 +298,6 @@ class TSAMDenoiser(AnyDenoiser):
         for module in self.modules():
             if isinstance(module, nn.Embedding):
                 nn.init.normal_(module.weight, std=0.3 if module.embedding_dim <= 16 else 0.02)
-        for project in self.scene or ():
-            # As small as the other terms of the modulation.
-            assert isinstance(project, LabelProjection)
-            project.start_small(0.01)
 
     def forward(
         self,
@@ -310,41 +322,33 @@ class TSAMDenoiser(AnyDenoiser):
         patch = self.config.patch
         if height % patch or width % patch:
             raise ValueError(f"denoiser: expected latents whose sides are multiples of {patch}, got {height} x {width}")
-        local = self._stem(noisy * input_scale(sigma).view(-1, 1, 1, 1, 1), low, window, condition)
+        nodes = None if self.graph is None else self.graph(condition)
+        local = self._stem(noisy * input_scale(sigma).view(-1, 1, 1, 1, 1), low, window, condition, nodes)
         x = rearrange(local, "(b f) c (h p) (w q) -> b f h w (c p q)", b=batch, p=patch, q=patch)
-        x = self.embed(x)
-        vector = self._vector(sigma, stage, condition)
+        x = self.embed(x) + self.frame_time(time_features(frames, x.device).expand(batch, -1, -1))[:, :, None, None]
+        vector = self.noise(noise_features(sigma)) + self.stage(stage)
         modulation = self.modulation(vector).view(batch, TSAMBlock.MODULATIONS, -1)
-        context, bias = self._context(condition, frames)
+        context, bias = self._context(condition, frames, nodes)
         wide = max(x.shape[2], x.shape[3]) > self.config.window
         for i, block in enumerate(self.blocks):
             x = block(x, modulation, context, bias, wide and i % 2 == 1)
         shift, scale = self.final(functional.silu(vector)).chunk(2, -1)
         x = self.unembed(_modulate(self.norm(x), shift, scale))
         x = rearrange(x, "b f h w (c p q) -> (b f) c (h p) (w q)", p=patch, q=patch)
-        output = self.out(self.after((local + x).contiguous(memory_format=torch.channels_last)))
-        output = rearrange(output, "(b f) c h w -> b f c h w", b=batch)
+        x = self.after_time((local + x).contiguous(memory_format=torch.channels_last), frames)
+        output = rearrange(self.out(self.after(x)), "(b f) c h w -> b f c h w", b=batch)
         return to_clean(output, noisy, sigma, self.config.prediction)
 
-    def _stem(self, noisy: Tensor, low: Tensor, window: Tensor, condition: Conditioning) -> Tensor:
-        _, frames, _, height, width = noisy.shape
-        painting = [] if self.painter is None else [self.painter(condition, height, width, window)]
-        left, top, wide, tall = window.unbind(-1)
-        x = left[:, None] + wide[:, None] * (torch.arange(width, device=noisy.device) + 0.5) / width
-        y = top[:, None] + tall[:, None] * (torch.arange(height, device=noisy.device) + 0.5) / height
-        place = torch.stack([x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)], 1) * 2 - 1
-        place = place[:, None].expand(-1, frames, -1, -1, -1)
-        joined = rearrange(torch.cat([noisy, low, *painting, place], 2), "b f c h w -> (b f) c h w")
-        return self.before(self.into(joined.contiguous(memory_format=torch.channels_last)))
+    def _stem(
+        self, noisy: Tensor, low: Tensor, window: Tensor, condition: Conditioning, nodes: Tensor | None
+    ) -> Tensor:
+        height, width = noisy.shape[-2:]
+        painting = [] if self.painter is None else [self.painter(condition, height, width, window, nodes)]
+        joined = torch.cat([noisy, low, *painting, places(noisy, window)], 2)
+        flat = rearrange(joined, "b f c h w -> (b f) c h w")
+        return self.before(self.into(flat.contiguous(memory_format=torch.channels_last)))
 
-    def _vector(self, sigma: Tensor, stage: Tensor, c: Conditioning) -> Tensor:
-        vector = self.noise(noise_features(sigma)) + self.stage(stage)
-        if self.scene is None:
-            return vector
-        words = torch.stack([project(c.scene[:, i]) for i, project in enumerate(self.scene)]).sum(0)
-        return vector + words * c.keep_graph[:, None]
-
-    def _context(self, c: Conditioning, frames: int) -> tuple[Tensor, Tensor]:
+    def _context(self, c: Conditioning, frames: int, nodes: Tensor | None) -> tuple[Tensor, Tensor]:
         """Null token, text tokens and graph nodes, (batch, m, dim), and their bias, (batch, frames, m)."""
         batch = len(c)
         context = [self.null.expand(batch, -1, -1)]
@@ -354,11 +358,20 @@ class TSAMDenoiser(AnyDenoiser):
             words = (padding | ~c.keep_text[:, None]).float() * ABSENT
             context.append(tokens)
             bias.append(words[:, None].expand(-1, frames, -1))
-        if self.graph is not None and self.from_graph is not None:
-            nodes = self.from_graph(self.graph(c))
-            context.append(nodes)
+        if nodes is not None and self.from_graph is not None:
+            context.append(self.from_graph(nodes) + self._numbers(c, nodes))
             bias.append(node_bias(c, frames, self.config.softness if self.config.interval_gating else None))
         return torch.cat(context, 1), torch.cat(bias, -1)
+
+    def _numbers(self, c: Conditioning, nodes: Tensor) -> Tensor:
+        """(batch, N, dim): the numbers of each node's boxes where looks are attended to; of all its instances."""
+        result = nodes.new_zeros(len(c), nodes.shape[1], self.config.dim)
+        if self.slot is None or self.painter is None or self.painter.slot is None:
+            return result
+        number = torch.arange(c.boxes.shape[1], device=nodes.device) % LayoutPainter.SLOTS
+        seen = (c.boxes[..., 5] > 0).any(-1) & c.keep_layout[:, None]  # (batch, K)
+        numbers = self.slot(self.painter.slot(number)) * seen[..., None]
+        return result.scatter_add(1, c.entity_node[..., None].expand_as(numbers), numbers)
 
     def _fitting(self, features: Tensor) -> Tensor:
         channels = self.config.text_channels
@@ -368,3 +381,24 @@ class TSAMDenoiser(AnyDenoiser):
                 f"{self.config.text_encoder or 'the label encoder'}, got {tuple(features.shape)}"
             )
         return features
+
+
+def time_features(frames: int, device: torch.device) -> Tensor:
+    """Sines and cosines of each frame's time in the clip, whatever its length: (frames, 14)."""
+    time = (torch.arange(frames, device=device) + 0.5) / frames
+    angle = 2 * math.pi * time[:, None] * torch.tensor(_TIME_FREQUENCIES, device=device)
+    return torch.cat([angle.sin(), angle.cos()], -1)
+
+
+def places(like: Tensor, window: Tensor) -> Tensor:
+    """Where each cell lies in the whole frame, -1 to 1: (batch, frames, 2, h, w), x and y, for latents `like`.
+
+    Args:
+        like: (batch, frames, channels, h, w). window: (batch, 4), as `TSAMDenoiser.forward`.
+    """
+    batch, frames, _, height, width = like.shape
+    left, top, wide, tall = window.unbind(-1)
+    x = left[:, None] + wide[:, None] * (torch.arange(width, device=like.device) + 0.5) / width
+    y = top[:, None] + tall[:, None] * (torch.arange(height, device=like.device) + 0.5) / height
+    place = torch.stack([x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)], 1) * 2 - 1
+    return place[:, None].expand(-1, frames, -1, -1, -1)

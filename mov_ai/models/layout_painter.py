@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mov_ai.models.conditioning import Conditioning
+from mov_ai.models.conditioning import EVENT_ROLES, Conditioning
 from mov_ai.models.label_projection import LabelProjection
 
 #: A box counts as seen from this share of visibility on.
@@ -13,48 +13,85 @@ _LEAST_VISIBILITY = 0.02
 
 
 class LayoutPainter(nn.Module):
-    """Paints entities into their boxes; `width` of the label vectors.
+    """Paints entities into their boxes.
 
     Two layers deep: the nearest box over each cell and the one behind it, so that what shows beside a round object in
-    front is known. Each carries the entity's own vector and, in channels of their own, the sum of those of the
-    attributes that hold in that frame (so that a pair never seen together is still two things that were seen), its
-    place within the box, its size and its depth.
+    front is known. Each carries the looks of its entity, its place within the box, its size and its depth.
+
+    Args:
+        width: of the label vectors.
+        nodes: channels of the graph encoder's vectors, which are painted too; None if there are none.
+        looks: True for the entity's own label and, in channels of their own, the sum of those of the attributes that
+            hold in that frame (so that a pair never seen together is still two things that were seen); with `nodes`
+            also what the graph encoder knows of the entity, and the events that it takes part in, with how far they
+            have come. False for nothing but the number of the box, so that looks must come another way.
     """
 
-    ENTITY, ATTRIBUTES, GEOMETRY = 12, 16, 6
+    ENTITY, ATTRIBUTES, GEOMETRY, NODE, EVENTS, SLOT = 12, 16, 6, 16, 16, 16
+    #: Boxes that have a number of their own where looks are left out.
+    SLOTS = 16
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, nodes: int | None = None, looks: bool = True) -> None:
         super().__init__()
-        self.entity = LabelProjection(width, self.ENTITY)
-        self.attribute = LabelProjection(width, self.ATTRIBUTES)
+        self.slot = None if looks else nn.Embedding(self.SLOTS, self.SLOT)
+        self.entity = LabelProjection(width, self.ENTITY) if looks else None
+        self.attribute = LabelProjection(width, self.ATTRIBUTES) if looks else None
+        self.node = nn.Linear(nodes, self.NODE) if looks and nodes is not None else None
+        self.event = nn.Linear(nodes, self.EVENTS) if looks and nodes is not None else None
+        self.role = nn.Embedding(len(EVENT_ROLES), self.EVENTS) if self.event is not None else None
 
     @classmethod
-    def channels(cls) -> int:
-        """Channels of the painting."""
-        return 2 * (cls.ENTITY + cls.ATTRIBUTES + cls.GEOMETRY)
+    def channels(cls, nodes: bool = False, looks: bool = True) -> int:
+        """Channels of the painting, with vectors of a graph encoder or without."""
+        if not looks:
+            return 2 * (cls.SLOT + cls.GEOMETRY)
+        # An event has two channels more: how far it has come and how far it has to go.
+        return 2 * (cls.ENTITY + cls.ATTRIBUTES + cls.GEOMETRY + (cls.NODE + cls.EVENTS + 2 if nodes else 0))
 
-    def forward(self, c: Conditioning, height: int, width: int, window: Tensor) -> Tensor:
+    def forward(self, c: Conditioning, height: int, width: int, window: Tensor, nodes: Tensor | None = None) -> Tensor:
         """Paint (B, F, channels, height, width) cells.
 
         Args:
             window: (B, 4) left, top, width, height of the part of the frame that the grid covers, in [0, 1].
+            nodes: (B, N, channels) from the graph encoder, if there is one.
         """
         u, v, cover = box_coordinates(c.boxes, height, width, window)  # (B, K, F, height, width)
         cover = (
             cover * (c.boxes[..., 5] > _LEAST_VISIBILITY)[..., None, None] * c.keep_layout[:, None, None, None, None]
         )
-        frames = c.boxes.shape[2]
-        entity = self.entity(c.entity)[:, :, None].expand(-1, -1, frames, -1)
-        attributes = torch.einsum("bkaf,bkac->bkfc", c.attribute_holds, self.attribute(c.attribute))
         depth = c.boxes[..., 4]
         size = torch.stack([c.boxes[..., 2], c.boxes[..., 3], depth / 8], -1)
-        flat = torch.cat([entity, attributes, size], -1)  # (B, K, F, ENTITY + ATTRIBUTES + 3)
+        flat = torch.cat([*self._looks(c, nodes), size], -1)  # (B, K, F, channels / 2 - 3)
         layers = []
         for weight in layer_weights(cover, depth):
             spread = torch.einsum("bkfhw,bkfc->bfchw", weight, flat)
             place = torch.stack([(weight * u).sum(1), (weight * v).sum(1), weight.sum(1)], 2)
             layers += [spread, place]
         return torch.cat(layers, 2)
+
+    def _looks(self, c: Conditioning, nodes: Tensor | None) -> list[Tensor]:
+        """What each instance shows in each frame, parts of (B, K, F, channels)."""
+        frames = c.boxes.shape[2]
+
+        def always(x: Tensor) -> Tensor:  # (B, K, channels)
+            return x[:, :, None].expand(-1, -1, frames, -1)
+
+        if self.slot is not None:
+            number = torch.arange(c.boxes.shape[1], device=c.boxes.device) % self.SLOTS
+            return [always(self.slot(number).expand(len(c), -1, -1))]
+        assert self.entity is not None and self.attribute is not None
+        attributes = torch.einsum("bkaf,bkac->bkfc", c.attribute_holds, self.attribute(c.attribute))
+        looks = [always(self.entity(c.entity)), attributes]
+        if self.node is None or self.event is None or self.role is None or nodes is None:
+            return looks
+        batch = torch.arange(len(c), device=nodes.device)
+        looks.append(always(self.node(nodes[batch[:, None], c.entity_node])))
+        events = self.event(nodes[batch[:, None, None], c.event_node]) + self.role(c.event_role)
+        holds = (c.event_progress > 0).to(events)
+        share = c.event_progress
+        looks.append(torch.einsum("bkvf,bkvc->bkfc", holds, events))
+        looks.append(torch.stack([share.sum(2), (holds - share).sum(2)], -1))
+        return looks
 
 
 def box_coordinates(boxes: Tensor, height: int, width: int, window: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -12,12 +12,14 @@ from mov_ai.graph.files import read_json
 from mov_ai.models.component import CONFIG_FILE, load_component, save_component
 from mov_ai.models.denoiser import AnyConfig, AnyDenoiser, DenoiserConfig, TSAMDenoiser
 from mov_ai.models.image_video import ImageVideoConfig, ImageVideoDenoiser, load_image_video
+from mov_ai.models.refiner import RefinerConfig, VideoRefiner
 
 _Module = TypeVar("_Module", bound=nn.Module)
 
 _NETWORKS: dict[type, type[AnyDenoiser]] = {
     DenoiserConfig: TSAMDenoiser,
     ImageVideoConfig: ImageVideoDenoiser,
+    RefinerConfig: VideoRefiner,
 }
 #: Designs whose config says which sources of conditioning they read.
 _SWITCHED = (DenoiserConfig, ImageVideoConfig)
@@ -57,11 +59,15 @@ def save_denoiser(denoiser: nn.Module, directory: str | Path) -> None:
 
 def reads_graph(config: AnyConfig) -> bool:
     """Whether a denoiser reads the scene graph or the layout; if not, it reads the caption only."""
+    if isinstance(config, RefinerConfig):
+        return True
     return isinstance(config, _SWITCHED) and (config.graph or config.layout)
 
 
 def sources(config: AnyConfig) -> list[str]:
     """What a denoiser is conditioned on, in words."""
+    if isinstance(config, RefinerConfig):
+        return ["an earlier stage's video", "a scene graph", "a layout"]
     if not isinstance(config, _SWITCHED):
         return ["a text"]
     switches = {"a scene graph": config.graph, "a layout": config.layout, "a text": config.text}

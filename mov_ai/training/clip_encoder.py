@@ -61,6 +61,12 @@ def codec_identity(codec: str) -> dict[str, str]:
     return {"name": Path(codec).name, "sha256": _digest(_codec_files(codec), f"codec: {codec}")}
 
 
+def folder_digest(folder: Path) -> str:
+    """Digest of every weight and setting in a folder and below. Raises UsageError if there is none."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".safetensors", ".json"))
+    return _digest(files, str(folder))
+
+
 def _codec_files(codec: str) -> list[Path]:
     """What decides what a codec makes of a frame."""
     from mov_ai.models.taef2_files import NAME, find_taef2, weights_in

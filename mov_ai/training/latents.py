@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -24,8 +24,9 @@ from mov_ai.models.codec import AnyCodec, to_unit
 from mov_ai.models.codec_registry import load_codec
 from mov_ai.models.denoiser import STAGES
 from mov_ai.models.trained_on import TrainedOn
-from mov_ai.training.clip_encoder import codec_identity
+from mov_ai.training.clip_encoder import codec_identity, folder_digest
 from mov_ai.training.clip_source import ClipSource, LatentSample, join
+from mov_ai.training.earlier_stages import EarlierStages
 from mov_ai.training.objective import Progress
 from mov_ai.weight_files import tensor_bytes
 from mov_ai.worlds.tabletop.completion import gold_graph, without_assumed
@@ -49,6 +50,8 @@ def make_sample(
     stages: tuple[int, ...] = STAGES,
     frames: int = FRAMES,
     variation: WorldVariation = PLAIN,
+    crop: int | None = None,
+    earlier: EarlierStages | None = None,
 ) -> LatentSample:
     """Render and encode clip `seed` at a stage: whole at the first, around a random object later on.
 
@@ -58,13 +61,18 @@ def make_sample(
         stage: index into `stages`, sides of the square videos in pixels.
         frames: of the video.
         variation: of the world's clips.
+        crop: side in pixels of what is shown of later stages; None for the first stage's side.
+        earlier: makes the earlier stage's video of a later one; None to render that too.
     """
     scene, caption, _ = caption_and_layout(seed, split, variation)
     states = simulate(scene, frames)
     layout = gold_layout(scene, states, caption)
+    graph = gold_graph(caption.graph, scene, caption.things)
+    # Tracks are looked up by entity, so only their number must match.
+    assert len(layout.tracks) == len(drawn_entities(graph))
     rng = np.random.default_rng([seed, stage])
     cell = codec.factor
-    size, grid = stages[stage], stages[0] // cell
+    size, grid = stages[stage], (crop or stages[0]) // cell
     with torch.no_grad():
         if stage == 0:
             video, _ = render(scene, size, size, states=states)
@@ -75,26 +83,43 @@ def make_sample(
             centre = (track[:2] + track[2:4] * rng.uniform(-0.6, 0.6, 2)) * size / cell
             # In latent cells; even, so that the earlier stage's window falls on whole pixels as well.
             corner = np.clip(np.round((centre - grid / 2) / 2) * 2, 0, size // cell - grid).astype(int)
-            latents = _encode_window(codec, scene, states, size, corner, grid, 1)
-            low = _encode_window(codec, scene, states, stages[stage - 1], corner, grid, size // stages[stage - 1])
+
+            def rendered(side: int, area: tuple[int, int, int, int]) -> Tensor:
+                return to_unit(render(scene, side, side, crop=area, states=states)[0])[None]
+
+            def made(side: int, area: tuple[int, int, int, int]) -> Tensor:
+                top, left, high, wide = area
+                assert earlier is not None
+                return earlier(seed, graph, layout, stage)[..., top : top + high, left : left + wide]
+
+            latents = _encode_window(codec, rendered, size, corner, grid, 1)
+            before = stages[stage - 1]
+            low = _encode_window(codec, made if earlier else rendered, before, corner, grid, size // before)
             share = grid * cell / size
             window = torch.tensor([[corner[0] * cell / size, corner[1] * cell / size, share, share]]).float()
-    graph = gold_graph(caption.graph, scene, caption.things)
-    # Tracks are looked up by entity, so only their number must match.
-    assert len(layout.tracks) == len(drawn_entities(graph))
     return LatentSample(latents, low, window, torch.tensor([stage]), [graph], [layout], [None])
 
 
 def _encode_window(
-    codec: AnyCodec, scene: Scene, states: States, size: int, corner: np.ndarray, grid: int, factor: int
+    codec: AnyCodec,
+    video_of: Callable[[int, tuple[int, int, int, int]], Tensor],
+    size: int,
+    corner: np.ndarray,
+    grid: int,
+    factor: int,
 ) -> Tensor:
-    """Latents of a window of `grid` cells a side; its corner (x, y) is in cells; rendered at `size` and enlarged."""
+    """Latents of a window of `grid` cells a side, of a video that is enlarged by `factor`.
+
+    Args:
+        video_of: gives the window (top, left, height, width) of the video of a size, (1, F, 3, height, width).
+        size: of the video before it is enlarged.
+        corner: (x, y) of the window in cells.
+    """
     cell, pad = codec.factor, MARGIN // factor
     left, top = (int(c) * cell // factor - pad for c in corner)
     side = grid * cell // factor + 2 * pad
     x0, y0, x1, y1 = max(0, left), max(0, top), min(size, left + side), min(size, top + side)
-    video, _ = render(scene, size, size, crop=(y0, x0, y1 - y0, x1 - x0), states=states)
-    unit = resize(to_unit(video)[None], (y1 - y0) * factor, (x1 - x0) * factor)
+    unit = resize(video_of(size, (y0, x0, y1 - y0, x1 - x0)), (y1 - y0) * factor, (x1 - x0) * factor)
     encoded = codec.encode(unit)
     # Windows at the frame's edge have no margin there, and none is cut off: whole frames have that edge too.
     skip_x, skip_y = (
@@ -117,6 +142,7 @@ class LatentCache:
         stages: sides of the stages' square videos in pixels, each a multiple of the one before.
         frames: of every video.
         variation: of the world's clips.
+        crop, earlier: see `make_sample`; the second is a pipeline's folder.
     """
 
     def __init__(
@@ -130,6 +156,8 @@ class LatentCache:
         stages: tuple[int, ...] = STAGES,
         frames: int = FRAMES,
         variation: WorldVariation = PLAIN,
+        crop: int | None = None,
+        earlier: str | None = None,
     ) -> None:
         if any(large % small for small, large in itertools.pairwise(stages)) or stages[0] % factor:
             raise UsageError(
@@ -137,6 +165,7 @@ class LatentCache:
             )
         self.directory, self.codec, self.split, self.clips, self.late = directory, codec, split, clips, late
         self.stages, self.frames, self.variation = tuple(stages), frames, variation
+        self.crop, self.earlier = crop, earlier
         self._open: dict[int, tuple[dict[str, Tensor], list[tuple[SceneGraph, Layout]]]] = {}
         #: (chunk, row) of every sample, by stage.
         self.index: list[list[tuple[int, int]]] = [[] for _ in self.stages]
@@ -189,15 +218,22 @@ class LatentCache:
 def _make_chunk(cache: LatentCache, chunk: int) -> None:
     torch.set_num_threads(1)
     codec = load_codec(cache.codec)
-    later = range(1, len(cache.stages))
+    earlier = None if cache.earlier is None else EarlierStages(cache.earlier)
+    # A pipeline makes what comes before the stage after its last one. The first stage begins with nothing.
+    later = range(1, len(cache.stages) if earlier is None else min(len(cache.stages), earlier.stages + 1))
+    always = [0] if earlier is None else []
     samples = []
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
-        draws = np.random.default_rng([seed, 99]).random(len(later))
-        stages = [0, *(stage for stage in later if draws[stage - 1] < cache.late)]
+        draws = np.random.default_rng([seed, 99]).random(len(cache.stages) - 1)
+        stages = [*always, *(stage for stage in later if draws[stage - 1] < cache.late)]
         samples += [
-            make_sample(codec, seed, cache.split, stage, cache.stages, cache.frames, cache.variation)
+            make_sample(
+                codec, seed, cache.split, stage, cache.stages, cache.frames, cache.variation, cache.crop, earlier
+            )
             for stage in stages
         ]
+    if not samples:
+        raise UsageError(f"data: late={cache.late:g} gives none of clips {chunk * CHUNK} to {(chunk + 1) * CHUNK - 1}")
     write_chunk(cache.path(chunk), join(samples), cache.split, chunk)
 
 
@@ -223,6 +259,9 @@ class TabletopClips(ClipSource):
         drop_assumed: how often a graph is left as it was said, without what the world completes.
         workers: processes that encode clips.
         variation: what clips may show beyond the plain ones; nothing if None.
+        crop: side in pixels of the windows of later stages; None for the first stage's side.
+        earlier: folder of a pipeline; what later stages begin with is then made by it, from the clips' own graphs and
+            boxes, and there are samples of later stages only. None to render it.
     """
 
     about = """Trained on clips of the embedded world's training split, which this
@@ -238,8 +277,10 @@ repository renders and describes itself; no other data. It never saw the shape a
         drop_assumed: float = 0.1,
         workers: int = 2,
         variation: WorldVariation | None = None,
+        crop: int | None = None,
+        earlier: str | None = None,
     ) -> None:
-        self.variation = variation or PLAIN
+        self.variation, self.crop, self.earlier = variation or PLAIN, crop, earlier
         self.cache, self.clips, self.late, self.validation_clips = cache, clips, late, validation_clips
         self.drop_assumed, self.workers = drop_assumed, workers
 
@@ -251,10 +292,13 @@ repository renders and describes itself; no other data. It never saw the shape a
                 f"{digest[:12]}_{self.late:g}",
                 *(str(n) for n in (*stages, frames)),
                 *([self.variation.name] if self.variation.name else []),
+                *([f"crop{self.crop}"] if self.crop else []),
+                *([f"after_{folder_digest(Path(self.earlier))}"] if self.earlier else []),
             ]
         )
+        further = (self.late, stages, frames, self.variation, self.crop, self.earlier)
         self._train, self._validation = (
-            LatentCache(folder, codec_source, codec.factor, split, clips, self.late, stages, frames, self.variation)
+            LatentCache(folder, codec_source, codec.factor, split, clips, *further)
             for split, clips in (("train", self.clips), ("validation", self.validation_clips))
         )
 

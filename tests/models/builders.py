@@ -15,6 +15,7 @@ from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
 from mov_ai.models.conditioning import Conditioning, condition
 from mov_ai.models.denoiser import DenoiserConfig, TSAMDenoiser
 from mov_ai.models.graph_encoder import GraphEncoderConfig
+from mov_ai.models.refiner import RefinerConfig, VideoRefiner
 
 Network = TypeVar("Network", bound=nn.Module)
 #: The label encoder of the small networks.
@@ -118,6 +119,7 @@ def small_denoiser(seed: int = 0, **changes: object) -> TSAMDenoiser:
         "depth": 2,
         "mlp_ratio": 2.0,
         "stem": 8,
+        "stem_blocks": 2,
         "graph_encoder": GraphEncoderConfig(16, 1, 2),
         "labels": LABELS,
     }
@@ -125,6 +127,15 @@ def small_denoiser(seed: int = 0, **changes: object) -> TSAMDenoiser:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return awake(TSAMDenoiser(config), seed)
+
+
+def small_refiner(seed: int = 0, **changes: object) -> VideoRefiner:
+    """A refiner of a few ten thousand parameters with random weights that all matter."""
+    values: dict[str, object] = {"latent_channels": 4, "widths": (8, 12), "blocks": (1, 1), "dim": 8, "labels": LABELS}
+    config = RefinerConfig(**{**values, **changes})  # type: ignore[arg-type]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return awake(VideoRefiner(config), seed)
 
 
 def awake(network: Network, seed: int = 0) -> Network:

@@ -12,9 +12,10 @@ from torch import nn
 from mov_ai.errors import UsageError
 from mov_ai.models.cascade import Cascade, CascadeConfig
 from mov_ai.models.codec import CodecConfig, VideoCodec
-from mov_ai.models.denoiser import DenoiserConfig, TSAMDenoiser
+from mov_ai.models.denoiser import AnyDenoiser, DenoiserConfig, TSAMDenoiser
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig
 from mov_ai.models.presets import preset_names
+from mov_ai.models.refiner import RefinerConfig, VideoRefiner
 from mov_ai.shipped_files import shipped
 
 
@@ -31,12 +32,14 @@ class Preset:
     planner: PlannerConfig
     denoiser: DenoiserConfig
     cascade: CascadeConfig
+    refiner: RefinerConfig | None = None
 
     def build(self, device: str | torch.device = "cpu") -> nn.ModuleDict:
         """Fresh networks, `cascade` (denoiser and codec) and `planner`; on the meta device nothing is allocated."""
         with torch.device(device):
-            count = 1 if self.cascade.shared_network else len(self.cascade.steps)
-            denoisers = [TSAMDenoiser(self.denoiser) for _ in range(count)]
+            denoisers: list[AnyDenoiser] = [TSAMDenoiser(self.denoiser)]
+            if self.refiner is not None:
+                denoisers.append(VideoRefiner(self.refiner))
             cascade = Cascade(self.cascade, VideoCodec(self.codec), denoisers)
             return nn.ModuleDict({"cascade": cascade, "planner": LayoutPlanner(self.planner)})
 

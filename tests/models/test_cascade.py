@@ -16,8 +16,8 @@ from mov_ai.diffusion.sampling import Guidance
 from mov_ai.errors import UsageError
 from mov_ai.models.cascade import Cascade, CascadeConfig, Stage, plan_stages, resize, shrink
 from mov_ai.models.conditioning import collate
-from mov_ai.models.denoiser import STAGES
-from tests.models.builders import ball_and_cube, given, small_denoiser
+from mov_ai.models.denoiser import STAGES, AnyDenoiser
+from tests.models.builders import ball_and_cube, given, small_denoiser, small_refiner
 from tests.models.test_codec import small_codec
 
 FRAMES = 2
@@ -25,8 +25,10 @@ FRAMES = 2
 
 def small_cascade(**changes: object) -> Cascade:
     config = CascadeConfig(**{"steps": (2, 2, 1), **changes})  # type: ignore[arg-type]
-    count = 1 if config.shared_network else 3
-    networks = [small_denoiser(seed=i, dim=16, depth=1) for i in range(count)]
+    networks: list[AnyDenoiser] = [
+        small_refiner() if name == "refiner" else small_denoiser(seed=i, dim=16, depth=1)
+        for i, name in enumerate(config.names)
+    ]
     return Cascade(config, small_codec(), networks).eval()
 
 
@@ -50,6 +52,24 @@ def test_each_stage_makes_videos_of_its_size() -> None:
         video = cascade.decode(latents)
         assert video.shape == (1, FRAMES, 3, size, size)
         assert video.abs().max() <= 1
+        assert video.isfinite().all()
+
+
+def test_a_refiner_begins_with_the_earlier_video_and_no_noise_of_its_own() -> None:
+    calm, noisy = (small_cascade(networks="refined", low_noise=noise) for noise in (0.0, 0.5))
+    video = _video()
+    assert_close(_run(calm, [0], 1, video), _run(calm, [1], 1, video))
+    assert (_run(noisy, [0], 1, video) - _run(noisy, [1], 1, video)).abs().max() > 1e-3
+    with pytest.raises(ValueError, match="a refiner cannot make the first stage"):
+        Cascade(CascadeConfig(), small_codec(), [small_refiner()])
+
+
+def test_refined_stages_have_their_sizes() -> None:
+    cascade = small_cascade(networks="refined")
+    video = None
+    for stage, size in enumerate(STAGES):
+        video = cascade.decode(_run(cascade, [0], stage, video))
+        assert video.shape == (1, FRAMES, 3, size, size)
         assert video.isfinite().all()
 
 
@@ -148,8 +168,10 @@ def test_without_text_the_text_guidance_does_nothing() -> None:
 
 
 def test_one_network_for_all_stages_or_one_each() -> None:
-    shared, separate = small_cascade(), small_cascade(shared_network=False)
+    shared, separate = small_cascade(), small_cascade(networks="separate")
     assert shared.denoiser(0) is shared.denoiser(2)
+    refined = small_cascade(networks="refined")
+    assert refined.denoiser(1) is refined.denoiser(2) is not refined.denoiser(0)
     assert len({id(separate.denoiser(stage)) for stage in range(3)}) == 3
     with pytest.raises(ValueError, match=r"expected 3 denoiser\(s\), got 1"):
         Cascade(separate.config, small_codec(), [small_denoiser()])
@@ -168,6 +190,8 @@ def test_one_network_for_all_stages_or_one_each() -> None:
         ({"stages": (256, 128, 512)}, "expected ascending sizes"),
         ({"stages": (128, 128, 512)}, "expected ascending sizes"),
         ({"stages": ()}, "expected ascending sizes"),
+        ({"networks": "two"}, "networks: expected one of shared, refined, separate, got 'two'"),
+        ({"low_noise": 1.5}, "low_noise: expected a number from 0 to 1, got 1.5"),
         ({"stages": (0, 256, 512)}, "expected ascending sizes"),
         ({"stages": (128, 256)}, "expected 2 steps and starts"),
         ({"first": 64}, "first <= last, both of"),

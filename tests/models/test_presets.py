@@ -14,6 +14,7 @@ from mov_ai.models.codec import CodecConfig
 from mov_ai.models.denoiser import STAGES, DenoiserConfig
 from mov_ai.models.planner import PlannerConfig
 from mov_ai.models.presets import parameters, preset_names
+from mov_ai.models.refiner import RefinerConfig
 from mov_ai.parser.network import CompositionalSceneParser, ParserConfig, RelationalAttention
 from mov_ai.train import register_resolvers
 from tests.models.preset_networks import Preset, load_preset
@@ -83,7 +84,7 @@ def test_an_unknown_preset_is_answered_with_those_there_are() -> None:
 def test_the_embedded_presets_numbers_are_the_networks_own_defaults() -> None:
     tiny = load_preset("tiny")
     assert (tiny.codec, tiny.planner, tiny.denoiser) == (CodecConfig(), PlannerConfig(), DenoiserConfig())
-    assert tiny.cascade == CascadeConfig()
+    assert (tiny.refiner, tiny.cascade) == (RefinerConfig(), CascadeConfig(networks="refined"))
 
 
 @pytest.mark.parametrize("name", preset_names())

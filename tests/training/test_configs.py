@@ -70,8 +70,9 @@ def test_the_default_groups_say_what_the_code_says() -> None:
     assert instantiate(config.objective.loss, _convert_="all") == LossWeights()
     assert instantiate(config.objective.model, _convert_="all") == DenoiserConfig()
     coded = inspect.signature(TabletopClips).parameters
+    clips = composed("experiment=tiny/codec").data
     for name in ("clips", "late", "validation_clips", "cache"):
-        assert config.objective.data[name] == coded[name].default
+        assert clips[name] == coded[name].default
 
 
 def test_groups_choose_model_and_loss() -> None:

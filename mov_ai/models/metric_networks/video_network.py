@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mov_ai.checked_config import Channels, Heads, Layers
-from mov_ai.models.codec import ConvResidual
+from mov_ai.models.convolution import ConvResidual
 from mov_ai.models.metric_networks.pixels import check_video, to_network
 
 #: Height and width of the frames that the network sees, and the cells along a side that it thinks in.

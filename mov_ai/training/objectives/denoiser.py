@@ -32,6 +32,7 @@ from mov_ai.models.registry import (
     AnyDenoiser,
     build_denoiser,
     channels_last,
+    load_denoiser,
     save_denoiser,
     sources,
     text_encoder_of,
@@ -54,6 +55,8 @@ log = logging.getLogger(__name__)
 
 #: Below this share of noise the error is no longer scaled up: it would be mostly rounding.
 _SCALE_FLOOR = 0.15
+#: Of the size that a refiner's errors have, so that the loss's other terms weigh as they do in a denoiser's.
+_BRIDGE_SCALE = 0.5
 _ABOUT = """
 Makes latents of the stages {stages} from {sources}. {data} Figures below end in the stage, from 0.
 """
@@ -68,14 +71,17 @@ class DenoiserObjective(Objective):
         stage_shares: how often each stage is drawn; a stage of share 0 is not validated either.
         late_start: highest noise level of the later stages, which start from the earlier stage's video.
         low_noise: largest deviation of the noise on the earlier stage's latents; it makes up for the faults of
-            generated ones.
+            generated ones. A refiner is told how much there is.
+        chunk: consecutive frames of each clip that a refiner is shown; None for all.
         noise_mean, noise_deviation: of the logit of the noise level (Stable Diffusion 3, arXiv 2403.03206).
         shared_noise: see `mov_ai.diffusion.process.mixed_noise`.
         drop_text, drop_graph, drop_layout: how often each is left out, independently.
+        drop_all: how often everything is left out together, which guidance needs.
         blur: how often a label's vector is blurred, see `mov_ai.training.label_noise`.
         model: of the denoiser, of whatever design.
         cascade: how the network is to be sampled. Its first stage is trained to begin with noise and sees no earlier
             video; `shared_noise` is the cascade's if that is given. It is exported beside the network.
+        start: folder of an exported network of the same config, whose weights training begins with; None for fresh ones.
         prompts: sentences that are shown as videos while the network trains, at each sheet.
         experiment: what the card says that the run was.
     """
@@ -93,12 +99,15 @@ class DenoiserObjective(Objective):
         noise_deviation: float = 1.2,
         shared_noise: float = 0.5,
         drop_text: float = 0.3,
-        drop_graph: float = 0.08,
+        drop_graph: float = 0.05,
         drop_layout: float = 0.05,
+        drop_all: float = 0.1,
+        chunk: int | None = None,
         blur: float = 0.5,
         loss: LossWeights | None = None,
         model: AnyConfig | None = None,
         cascade: CascadeConfig | None = None,
+        start: str | None = None,
         prompts: Sequence[str] = (),
         experiment: str = "tiny/denoiser",
     ) -> None:
@@ -126,6 +135,7 @@ class DenoiserObjective(Objective):
                 f"got {self.stage_shares}"
             )
         self.drop_text, self.drop_graph, self.drop_layout = drop_text, drop_graph, drop_layout
+        self.drop_all, self.chunk = drop_all, chunk
         self.blur, self.noise_mean, self.noise_deviation = blur, noise_mean, noise_deviation
         self.weights = loss or LossWeights()
         self._labels = load_label_encoder(model.labels)
@@ -135,7 +145,7 @@ class DenoiserObjective(Objective):
         self._text_features: dict[str, Tensor] = {}
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self._module = channels_last(build_denoiser(model))
+            self._module = channels_last(build_denoiser(model) if start is None else _started(start, model))
         try:
             self._codec = load_codec(codec).requires_grad_(False)
         except UsageError as error:
@@ -167,13 +177,23 @@ class DenoiserObjective(Objective):
         # One stage a batch: their noise ranges differ.
         stage = int(rng.choice(len(self._stages), p=self.stage_shares))
         drawn = self.data.draw(stage, self.batch_size, step, rng)
+        chances = [[self.drop_text], [self.drop_graph], [self.drop_layout]]
         drops = torch.from_numpy(
-            rng.random((3, self.batch_size)) < [[self.drop_text], [self.drop_graph], [self.drop_layout]]
+            (rng.random((3, self.batch_size)) < chances) | (rng.random(self.batch_size) < self.drop_all)
         )
         drawn.graphs = self.data.varied(drawn.graphs, rng)
         conditioning = blurred(self._condition(drawn), self.blur, int(rng.integers(1 << 62)))
         # The last batch of an epoch may be smaller.
-        return self._pack(drawn, conditioning.drop(*drops[:, : len(conditioning)]))
+        packed = self._pack(drawn, conditioning.drop(*drops[:, : len(conditioning)]))
+        return self._cut(packed, rng) if self.chunk is not None and self._module.bridges else packed
+
+    def _cut(self, batch: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+        """The batch with so many consecutive frames of its clips only."""
+        frames = batch["latents"].shape[1]
+        count = min(self.chunk or frames, frames)
+        first = int(rng.integers(frames - count + 1))
+        part = {name: batch[name][:, first : first + count] for name in ("latents", "low")}
+        return {**batch, **part, "condition": Conditioning(**batch["condition"]).cut(first, count).tensors()}
 
     def _condition(self, drawn: LatentSample) -> Conditioning:
         # A codec may join several frames in a latent frame.
@@ -216,18 +236,12 @@ class DenoiserObjective(Objective):
     ) -> tuple[Tensor, dict[str, float | Tensor]]:
         clean, low, window, stage = (batch[name] for name in ("latents", "low", "window", "stage"))
         condition = Conditioning(**batch["condition"])
-        noise = mixed_noise(tuple(clean.shape), self.shared_noise, generator).to(clean)
-        logit = torch.randn(len(clean), generator=generator) * self.noise_deviation + self.noise_mean
-        sigma = torch.sigmoid(logit).to(clean)
-        late = (stage > self._first).to(clean)
-        sigma = (sigma * (1 - late * (1 - self.late_start))).clamp(min=0.02)
-        blur = torch.rand(len(clean), generator=generator).to(clean) * self.low_noise * late
-        low = low + blur.view(-1, 1, 1, 1, 1) * torch.randn(tuple(low.shape), generator=generator).to(low)
-        predicted = module(add_noise(clean, noise, sigma), sigma, stage, low, window, condition).float()
+        noisy, sigma, low, further = self._on_the_way(clean, low, stage, generator)
+        predicted = module(noisy, sigma, stage, low, window, condition, **further).float()
         height, width = clean.shape[-2:]
         weight = object_weight(condition, height, width, window, self.weights.objects)
         terms: dict[str, Tensor] = {
-            "denoise": denoise_loss(predicted, clean, output_scale(sigma).clamp(min=_SCALE_FLOOR), weight)
+            "denoise": denoise_loss(predicted, clean, self._scale(sigma), weight)
         }
         total = terms["denoise"]
         if self.weights.temporal:
@@ -242,6 +256,33 @@ class DenoiserObjective(Objective):
             terms["perceptual"] = perceptual_loss(predicted, clean, self._codec, frames)
             total = total + self.weights.perceptual * terms["perceptual"]
         return total, {name: term.detach() for name, term in terms.items()}
+
+    def _on_the_way(
+        self, clean: Tensor, low: Tensor, stage: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
+        """Noisy latents, their noise levels (batch,), the earlier stage's latents, and what else the network is told.
+
+        Args:
+            clean, low: (batch, frames, channels, h, w). stage: (batch,).
+        """
+        noise = mixed_noise(tuple(clean.shape), self.shared_noise, generator).to(clean)
+        if self._module.bridges:
+            # What sampling begins with, and all that lies between it and the clean latents.
+            level = torch.rand(len(clean), generator=generator).to(clean) * self.low_noise
+            low = low + level.view(-1, 1, 1, 1, 1) * noise
+            sigma = torch.rand(len(clean), generator=generator).to(clean).sqrt().clamp(min=0.02)
+            return add_noise(clean, low, sigma), sigma, low, {"low_noise": level}
+        logit = torch.randn(len(clean), generator=generator) * self.noise_deviation + self.noise_mean
+        sigma = torch.sigmoid(logit).to(clean)
+        late = (stage > self._first).to(clean)
+        sigma = (sigma * (1 - late * (1 - self.late_start))).clamp(min=0.02)
+        blur = torch.rand(len(clean), generator=generator).to(clean) * self.low_noise * late
+        low = low + blur.view(-1, 1, 1, 1, 1) * torch.randn(tuple(low.shape), generator=generator).to(low)
+        return add_noise(clean, noise, sigma), sigma, low, {}
+
+    def _scale(self, sigma: Tensor) -> Tensor:
+        """What an error is measured in: how far the clean latents are from what is known without a network."""
+        return torch.full_like(sigma, _BRIDGE_SCALE) if self._module.bridges else output_scale(sigma).clamp(min=_SCALE_FLOOR)
 
     def validate(self, module: torch.nn.Module) -> dict[str, float]:
         figures: dict[str, float] = {}
@@ -329,6 +370,14 @@ def blurred(conditioning: Conditioning, share: float, seed: int) -> Conditioning
     if conditioning.text_features.shape[-1] == conditioning.node_label.shape[-1]:
         names.append("text_features")
     return replace(conditioning, **{name: blur_labels(getattr(conditioning, name), share, generator) for name in names})
+
+
+def _started(folder: str, model: AnyConfig) -> AnyDenoiser:
+    """An exported network to go on with. Raises UsageError if it is of another config."""
+    network = load_denoiser(folder).train()
+    if network.config != model:
+        raise UsageError(f"objective.start: {folder}: expected a network of {model}; found one of {network.config}")
+    return network
 
 
 def _moved(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:

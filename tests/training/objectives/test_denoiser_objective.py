@@ -19,14 +19,19 @@ from mov_ai.errors import UsageError
 from mov_ai.graph import SceneGraph
 from mov_ai.labels.coverage import LabelCoverage
 from mov_ai.labels.pretrained import PretrainedText
-from mov_ai.models.cascade import CascadeConfig, resize
+from mov_ai.graph.video_shape import VideoShape
+from mov_ai.models.cascade import Cascade, CascadeConfig, resize
 from mov_ai.models.codec import FACTOR, CodecConfig, VideoCodec, to_unit
 from mov_ai.models.component import load_component, save_component
 from mov_ai.models.conditioning import Conditioning, condition
 from mov_ai.models.denoiser import STAGES, DenoiserConfig, TSAMDenoiser
 from mov_ai.models.graph_encoder import GraphEncoderConfig
+from mov_ai.models.refiner import RefinerConfig, VideoRefiner
+from mov_ai.pipeline import MovAIPipeline
+from mov_ai.pipeline_files import load_parts
 from mov_ai.training import latents
 from mov_ai.training.clip_source import LatentSample, join
+from mov_ai.training.earlier_stages import EarlierStages
 from mov_ai.training.latents import LatentCache, TabletopClips, make_sample, write_chunk
 from mov_ai.training.loop import Trainer
 from mov_ai.training.losses import LossWeights
@@ -100,7 +105,7 @@ def test_first_weights_depend_on_the_seed_only(cache: Path) -> None:
 
 
 def test_batches_hold_one_stage_and_drop_what_they_should(cache: Path) -> None:
-    objective = _objective(cache, drop_text=1.0, drop_graph=0.0, drop_layout=0.0)
+    objective = _objective(cache, drop_text=1.0, drop_graph=0.0, drop_layout=0.0, drop_all=0.0)
     stages = set()
     for step in range(12):
         batch = objective.batch(step)
@@ -378,3 +383,118 @@ def test_a_stage_without_samples_is_named(cache: Path) -> None:
     objective = _objective(cache, late=0.0, stage_shares=(0.0, 1.0, 0.0))
     with pytest.raises(UsageError, match=r"none of 6 clips gives a sample at the stage of 256; raise data\.late"):
         objective.batch(0)
+
+
+# -- the refiner -------------------------------------------------------------------------------------------------------
+
+SMALL_REFINER = RefinerConfig(widths=(8, 12), blocks=(1, 1), dim=8, labels=LABELS, stages=(32, 64, 128), frames=4)
+
+
+@pytest.fixture(scope="module")
+def first_stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pipeline's folder that makes the first of three small stages, with random weights."""
+    cascade = CascadeConfig(steps=(1, 1, 1), stages=(32, 64, 128), first=32, last=32)
+    torch.manual_seed(0)
+    network = TSAMDenoiser(replace(SMALL, stages=(32, 64, 128), frames=4))
+    codec = load_component(VideoCodec, CodecConfig, CODEC)
+    folder = tmp_path_factory.mktemp("pipelines") / "first"
+    pipeline = MovAIPipeline(Cascade(cascade, codec, [network]), None, shape=VideoShape(4, height=32, width=32))
+    pipeline.save_pretrained(folder, parser=False)
+    return folder
+
+
+def _refining(cache: Path, first_stage: Path, **changes: Any) -> DenoiserObjective:
+    data = TabletopClips(str(cache), 6, 1.0, 6, earlier=str(first_stage), crop=64)
+    values: dict[str, Any] = {"stage_shares": (0.0, 1.0, 0.0), "model": SMALL_REFINER, "data": data}
+    cascade = CascadeConfig(steps=(1, 1, 1), stages=(32, 64, 128), first=32, last=64, networks="refined")
+    return _objective(cache, **{**values, "cascade": cascade, **changes})
+
+
+def test_a_refiner_is_trained_on_what_the_stages_before_it_make(cache: Path, first_stage: Path) -> None:
+    objective = _refining(cache, first_stage)
+    batch = objective.batch(0)
+    assert batch["latents"].shape == batch["low"].shape == (4, 4, 8, 8, 8)
+    drawn = objective.data.validation(1, 1)
+    assert drawn is not None
+    # The same as sampling it by hand, from the clip's own graph and boxes.
+    earlier = EarlierStages(str(first_stage))
+    video = earlier(0, drawn.graphs[0], drawn.layouts[0], 1)  # type: ignore[arg-type]
+    assert video.shape == (1, 4, 3, 32, 32)
+    codec = load_component(VideoCodec, CodecConfig, CODEC)
+    with torch.no_grad():
+        low = codec.encode(resize(video, 64, 64))
+    assert_close(drawn.low, low, atol=0.02, rtol=0.02)
+    assert not torch.equal(drawn.low, drawn.latents)
+    # This pipeline ends before what the third stage begins with.
+    assert objective.data.validation(2, 1) is None
+
+
+def test_a_bridge_goes_from_the_earlier_video_to_the_clean_one(cache: Path, first_stage: Path) -> None:
+    objective = _refining(cache, first_stage, low_noise=0.0)
+    batch = objective.batch(0)
+    generator = torch.Generator().manual_seed(0)
+    noisy, sigma, low, further = objective._on_the_way(batch["latents"], batch["low"], batch["stage"], generator)
+    assert torch.equal(low, batch["low"])
+    assert not further["low_noise"].any()
+    share = sigma.view(-1, 1, 1, 1, 1)
+    assert_close(noisy, batch["latents"] * (1 - share) + low * share)
+    assert sigma.min() > 0
+    noised = _refining(cache, first_stage, low_noise=0.5)
+    _, _, low, further = noised._on_the_way(batch["latents"], batch["low"], batch["stage"], generator)
+    deviation = (low - batch["low"]).std((1, 2, 3, 4))
+    assert_close(deviation, further["low_noise"], atol=0.03, rtol=0.1)
+
+
+def test_a_refiner_may_be_shown_a_few_frames_of_each_clip(cache: Path, first_stage: Path) -> None:
+    objective = _refining(cache, first_stage, chunk=2)
+    whole = _refining(cache, first_stage).batch(0)
+    batch = objective.batch(0)
+    assert batch["latents"].shape[1] == batch["low"].shape[1] == batch["condition"]["boxes"].shape[2] == 2
+    firsts = [i for i in range(3) if torch.equal(whole["latents"][:, i : i + 2], batch["latents"])]
+    assert len(firsts) == 1
+    assert torch.equal(whole["condition"]["boxes"][:, :, firsts[0] : firsts[0] + 2], batch["condition"]["boxes"])
+    total, terms = objective.loss(objective.module(), batch, torch.Generator().manual_seed(0))
+    assert total.isfinite()
+    assert {"denoise", "temporal", "semantic", "perceptual"} == set(terms)
+
+
+def test_training_a_refiner_brings_it_nearer_to_the_truth_than_the_earlier_video(
+    cache: Path, first_stage: Path, tmp_path: Path
+) -> None:
+    objective = _refining(cache, first_stage, low_noise=0.0, batch_size=2)
+    config = TrainerConfig(
+        max_steps=90, learning_rate=5e-3, warmup_steps=4, ema_decay=0, device="cpu", threads=1, log_every=10
+    )
+    Trainer(objective, config, tmp_path / "run").run()
+    refiner = load_component(VideoRefiner, RefinerConfig, tmp_path / "run" / "export")
+    batch = objective.batch(1000)
+    ones, zeros = torch.ones(2), torch.zeros(2)
+    with torch.no_grad():
+        refined = refiner(
+            batch["low"],
+            ones,
+            batch["stage"],
+            batch["low"],
+            batch["window"],
+            Conditioning(**batch["condition"]),
+            zeros,
+        )
+    before = (batch["low"] - batch["latents"]).square().mean()
+    assert (refined - batch["latents"]).square().mean() < 0.7 * before
+    # It goes on from where it was, if that is asked for.
+    again = _refining(cache, first_stage, start=str(tmp_path / "run" / "export"))
+    assert_close(again.module().state_dict()["into.weight"], refiner.into.weight)
+    with pytest.raises(UsageError, match="objective.start: .*: expected a network of"):
+        _refining(cache, first_stage, start=str(tmp_path / "run" / "export"), model=replace(SMALL_REFINER, dim=12))
+    # With the first stage's network it is a pipeline of two stages.
+    parts = load_parts(first_stage)
+    cascade = Cascade(again.cascade, parts["cascade"].codec, [parts["cascade"].denoiser(0), refiner])
+    assert [stage for stage in cascade.config.trained] == [32, 64]
+
+
+def test_everything_is_left_out_together_as_often_as_guidance_needs(cache: Path) -> None:
+    objective = _objective(cache, drop_text=0.0, drop_graph=0.0, drop_layout=0.0, drop_all=0.5, batch_size=16)
+    kept = [Conditioning(**objective.batch(step)["condition"]) for step in range(6)]
+    together = torch.cat([torch.stack([c.keep_text, c.keep_graph, c.keep_layout]) for c in kept], 1)
+    assert (together.all(0) | ~together.any(0)).all()
+    assert 0.3 < together[0].float().mean() < 0.7

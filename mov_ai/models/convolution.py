@@ -1,0 +1,43 @@
+"""Convolutions that codec, denoiser and refiner are built from: frame by frame in space, and neighbouring frames mixed."""
+
+from __future__ import annotations
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class ConvResidual(nn.Module):
+    """Two 3x3 convolutions beside the identity, frame by frame.
+
+    No normalisation: statistics of a crop are not those of a frame.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        for parameter in self.second.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, x: Tensor) -> Tensor:  # (n, width, h, w)
+        return x + self.second(functional.silu(self.first(functional.silu(x))))
+
+
+class TemporalResidual(nn.Module):
+    """Each place sees itself one frame before and one after; the first and last frame see themselves twice."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(3 * width, width, 1)
+        self.out = nn.Conv2d(width, width, 1)
+        for parameter in self.out.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, x: Tensor, frames: int) -> Tensor:  # (batch * frames, width, h, w)
+        video = rearrange(functional.silu(x), "(b f) c h w -> b f c h w", f=frames)
+        before = torch.cat([video[:, :1], video[:, :-1]], 1)
+        after = torch.cat([video[:, 1:], video[:, -1:]], 1)
+        mixed = self.mix(rearrange([before, video, after], "n b f c h w -> (b f) (n c) h w"))
+        return x + self.out(functional.silu(mixed))

@@ -1,0 +1,172 @@
+"""The refiner: a network of its own for the later stages of PVR, from the enlarged earlier video to the larger one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mov_ai.diffusion.process import noise_features
+from mov_ai.labels.coverage import SCENE_FIELDS
+from mov_ai.labels.encoder import LabelEncoderConfig
+from mov_ai.models.conditioning import Conditioning
+from mov_ai.models.convolution import TemporalResidual
+from mov_ai.models.denoiser import STAGES, AnyDenoiser, places
+from mov_ai.models.label_projection import LabelProjection
+from mov_ai.models.layout_painter import LayoutPainter
+
+
+@dataclass(frozen=True)
+class RefinerConfig:
+    """Sizes of the refiner.
+
+    Attributes:
+        latent_channels: channels of the codec's latents.
+        widths: channels at the latents' own size, at half and at a quarter of it, ...
+        blocks: residual blocks at each of these sizes, as many on the way down as on the way up.
+        dim: of the vector that says noise, stage and surroundings.
+        labels: the label encoder that the network was trained with.
+        stages: longer sides in pixels of the cascade's stages, ascending; the first is another network's.
+        frames: frames of the videos that it was trained on.
+    """
+
+    latent_channels: int = 8
+    widths: tuple[int, ...] = (64, 128)
+    blocks: tuple[int, ...] = (2, 2)
+    dim: int = 128
+    labels: LabelEncoderConfig = field(default_factory=LabelEncoderConfig)
+    stages: tuple[int, ...] = STAGES
+    frames: int = 16
+
+    def __post_init__(self) -> None:
+        # Configuration files and JSON have lists only.
+        for name in ("widths", "blocks", "stages"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if not self.widths or len(self.widths) != len(self.blocks) or min(*self.widths, *self.blocks, self.dim) < 1:
+            raise ValueError(f"refiner: expected a width and blocks for each size, got {self.widths} and {self.blocks}")
+
+    @property
+    def side_multiple(self) -> int:
+        """Both sides of the latents must be multiples of this."""
+        return 2 ** (len(self.widths) - 1)
+
+
+class _Block(nn.Module):
+    """Two 3x3 convolutions, shifted and scaled by a vector, then a look at the neighbouring frames."""
+
+    def __init__(self, width: int, dim: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.modulation = nn.Linear(dim, 2 * width)
+        self.time = TemporalResidual(width)
+        for part in (self.second, self.modulation):
+            nn.init.zeros_(part.weight)
+            assert part.bias is not None
+            nn.init.zeros_(part.bias)
+
+    def forward(self, x: Tensor, vector: Tensor, frames: int) -> Tensor:  # (batch * frames, width, h, w), (batch, dim)
+        shift, scale = self.modulation(vector).repeat_interleave(frames, 0)[..., None, None].chunk(2, 1)
+        hidden = self.first(functional.silu(x)) * (1 + scale) + shift
+        return self.time(x + self.second(functional.silu(hidden)), frames)
+
+
+class VideoRefiner(AnyDenoiser):
+    """A convolutional U-Net over latents, frame by frame, whose blocks mix neighbouring frames.
+
+    It goes along a bridge: from the earlier stage's video, enlarged, encoded and a little noised, to the clean latents
+    of the larger one. So what is trained is what is sampled (as in pyramidal flow matching, arXiv 2410.05954, and image
+    to image bridges, arXiv 2302.05872).
+    """
+
+    config: RefinerConfig
+    bridges = True
+
+    def __init__(self, config: RefinerConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, dim = config.labels.width, config.dim
+        self.painter = LayoutPainter(width)
+        inputs = 2 * config.latent_channels + LayoutPainter.channels() + 2
+        widths, sizes = config.widths, range(len(config.widths))
+        self.into = nn.Conv2d(inputs, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(
+            nn.ModuleList(_Block(widths[i], dim) for _ in range(config.blocks[i])) for i in sizes[:-1]
+        )
+        self.smaller = nn.ModuleList(nn.Conv2d(widths[i], widths[i + 1], 2, stride=2) for i in sizes[:-1])
+        self.middle = nn.ModuleList(_Block(widths[-1], dim) for _ in range(2 * config.blocks[-1]))
+        self.larger = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(widths[i + 1], 4 * widths[i], 1), nn.PixelShuffle(2)) for i in sizes[:-1]
+        )
+        self.up = nn.ModuleList(
+            nn.ModuleList(_Block(widths[i], dim) for _ in range(config.blocks[i])) for i in sizes[:-1]
+        )
+        self.out = nn.Conv2d(widths[0], config.latent_channels, 3, padding=1)
+        self.noise = nn.Sequential(nn.Linear(256, dim), nn.SiLU(), nn.Linear(dim, dim))
+        self.stage = nn.Embedding(len(config.stages), dim)
+        self.scene = nn.ModuleList(LabelProjection(width, dim, rank=16) for _ in SCENE_FIELDS)
+        nn.init.normal_(self.out.weight, std=0.01)
+        assert self.out.bias is not None
+        nn.init.zeros_(self.out.bias)
+        for project in self.scene:
+            assert isinstance(project, LabelProjection)
+            project.start_small(0.05)
+
+    def forward(
+        self,
+        noisy: Tensor,
+        sigma: Tensor,
+        stage: Tensor,
+        low: Tensor,
+        window: Tensor,
+        condition: Conditioning,
+        low_noise: Tensor,
+    ) -> Tensor:
+        """Clean latents, as noisy.
+
+        Args:
+            noisy: (batch, frames, channels, h, w) latents on the way from `low` (sigma 1) to the clean ones (sigma 0).
+            sigma: (batch,) in (0, 1].
+            stage: (batch,) index into `RefinerConfig.stages`.
+            low: as noisy: the earlier stage's video, enlarged, encoded and noised.
+            window: (batch, 4) left, top, width, height of the part of the frame that is worked on, in [0, 1].
+            low_noise: (batch,) deviation of the noise that was added to `low`.
+
+        Raises:
+            ValueError: if a side of the latents is no multiple of `RefinerConfig.side_multiple`.
+        """
+        batch, frames, _, height, width = noisy.shape
+        multiple = self.config.side_multiple
+        if height % multiple or width % multiple:
+            raise ValueError(
+                f"refiner: expected latents whose sides are multiples of {multiple}, got {height} x {width}"
+            )
+        painting = self.painter(condition, height, width, window)
+        joined = torch.cat([noisy, low, painting, places(noisy, window)], 2)
+        flat = rearrange(joined, "b f c h w -> (b f) c h w").contiguous(memory_format=torch.channels_last)
+        levels = torch.cat([noise_features(sigma), noise_features(low_noise)], -1)
+        words = torch.stack([project(condition.scene[:, i]) for i, project in enumerate(self.scene)]).sum(0)
+        vector = self.noise(levels) + self.stage(stage) + words * condition.keep_graph[:, None]
+        vector = functional.silu(vector)
+        x, kept = self.into(flat), []
+        for blocks, smaller in zip(self.down, self.smaller, strict=True):
+            for block in _blocks(blocks):
+                x = block(x, vector, frames)
+            kept.append(x)
+            x = smaller(x)
+        for block in self.middle:
+            x = block(x, vector, frames)
+        for blocks, larger in reversed(list(zip(self.up, self.larger, strict=True))):
+            x = larger(x) + kept.pop()
+            for block in _blocks(blocks):
+                x = block(x, vector, frames)
+        change = rearrange(self.out(functional.silu(x)), "(b f) c h w -> b f c h w", b=batch)
+        return low + change
+
+
+def _blocks(part: nn.Module) -> nn.ModuleList:
+    assert isinstance(part, nn.ModuleList)
+    return part

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The refiner of `tiny`, one network for the stages 256 and 512. It is trained on what the networks before it make: the
+# 256 stage on the denoiser's videos, then both stages on the denoiser's and on its own. It stands on denoiser.sh.
+# Ships as: cp runs/tiny/refiner/export/* mov_ai/assets/tiny/refiner/
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH="$PWD/.venv/bin:$PATH"
+codec=mov_ai/assets/tiny/codec denoiser=runs/tiny/denoiser
+
+# From run folders to pipelines, made anew if what they are made of has changed.
+join() {
+  rm -rf "$1"
+  mov-ai assemble --codec "$codec" --denoiser "$denoiser" "${@:2}" --out "$1"
+}
+
+join runs/tiny/stage_128
+python -m mov_ai.train experiment=tiny/refiner hydra.run.dir=runs/tiny/refiner_256 \
+  data.earlier=runs/tiny/stage_128 'objective.stage_shares=[0.0,1.0,0.0]' objective.cascade.last=256 \
+  trainer.max_steps=1000 "$@"
+join runs/tiny/stage_256 --refiner runs/tiny/refiner_256
+python -m mov_ai.train experiment=tiny/refiner data.earlier=runs/tiny/stage_256 \
+  objective.start=runs/tiny/refiner_256/export "$@"

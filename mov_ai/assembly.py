@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from mov_ai.errors import UsageError
@@ -73,6 +74,7 @@ def assemble(
     networks = [network]
     if refiner is not None:
         networks.append(load_denoiser(_exported(refiner)))
+        config = _joined(config, denoiser_folder)
         trained_on = TrainedOn.load(_exported(refiner)) or trained_on
     try:
         cascade = Cascade(config, codec_network, networks)
@@ -95,6 +97,23 @@ def assemble(
     )
     pipeline.save_pretrained(out, parser=False)
     return pipeline
+
+
+def _joined(config: CascadeConfig, denoiser: Path) -> CascadeConfig:
+    """The cascade that a refiner's export describes, as far as its first stage's network allows.
+
+    Raises:
+        UsageError: if the denoiser was trained for another first stage or on other noise.
+    """
+    path = denoiser / CASCADE_FILE
+    if not path.is_file():
+        return config
+    own = config_from_dict(CascadeConfig, read_json(path), str(path))
+    for name in ("shared_noise", "first"):
+        found, expected = getattr(own, name), getattr(config, name)
+        if found != expected:
+            raise UsageError(f"{path}: {name}: expected {expected}, as the refiner was trained with; found {found}")
+    return replace(config, guidance=min(config.guidance, own.guidance))
 
 
 def _exported(folder: str | Path) -> Path:

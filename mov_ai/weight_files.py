@@ -12,12 +12,13 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from mov_ai.errors import MovAIError, UsageError
+from mov_ai.weight_packing import unpack
 
 PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
 
 
 def load_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Tensors of a safetensors file.
+    """Tensors of a safetensors file, packed or not.
 
     Raises UsageError if it is not there, no regular file or a pickle, MovAIError if it is damaged or not finite.
     """
@@ -31,8 +32,8 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
     if head in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
         raise UsageError(f"{path}: a pickle in disguise, and pickles are never loaded; convert it to safetensors")
     try:
-        tensors = load_file(path)
-    except (SafetensorError, ValueError, json.JSONDecodeError) as error:
+        tensors = unpack(load_file(path))
+    except (SafetensorError, ValueError, RuntimeError, json.JSONDecodeError) as error:
         raise MovAIError(f"{path}: not a whole safetensors file ({error}); fetch or train it again") from None
     require_finite(tensors, str(path))
     return tensors

@@ -19,6 +19,7 @@ from mov_ai.models.component import save_component
 from mov_ai.models.trained_on import TRAINED_ON_FILE, TrainedOn
 from mov_ai.pipeline import MovAIPipeline
 from tests.cli.conftest import Command, command  # noqa: F401
+from tests.models.builders import small_refiner
 
 
 @pytest.fixture
@@ -110,3 +111,54 @@ def test_the_command_says_what_it_made(command: Command, runs: Path) -> None:  #
     unknown = command("assemble", *parts, "--world", "moon", "--out", "other")
     assert (unknown.code, "world: expected one of tabletop" in unknown.err) == (2, True)
     assert not Path("other").exists()
+
+
+# -- with a refiner ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def refiner(runs: Path) -> Path:
+    """A refiner as its training exports it, beside the other networks."""
+    export = runs / "refiner" / "export"
+    codec = json.loads((runs / "codec" / "config.json").read_text())["config"]
+    network = small_refiner(latent_channels=codec["latent_channels"])
+    save_component(network, export)
+    TrainedOn(VideoShape(16, 8.0, 512, 512), "tabletop").save(export)
+    (export / CASCADE_FILE).write_text(json.dumps({"networks": "refined", "steps": [2, 1, 1], "guidance": 5}))
+    return runs / "refiner"
+
+
+def test_a_refiner_makes_the_later_stages(runs: Path, refiner: Path, tmp_path: Path) -> None:
+    (runs / "denoiser/export" / CASCADE_FILE).write_text(json.dumps({"last": 128, "guidance": 3}))
+    assemble(runs / "codec", runs / "denoiser", tmp_path / "mine", refiner=refiner)
+    read = MovAIPipeline.from_pretrained(tmp_path / "mine", "cpu")
+    assert read.shape == VideoShape(16, 8.0, 512, 512)
+    assert [type(network).__name__ for network in read.cascade.denoisers] == ["TSAMDenoiser", "VideoRefiner"]
+    # What either was not trained for is not done.
+    assert read.cascade.config.guidance == 3
+    assert (tmp_path / "mine" / "refiner" / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("denoiser", "own", "message"),
+    [
+        ({"shared_noise": 0.2}, {}, "shared_noise: expected 0.5, as the refiner was trained with; found 0.2"),
+        ({"first": 256}, {}, "first: expected 128, as the refiner was trained with; found 256"),
+        ({}, {"networks": "shared"}, "networks: expected 'refined', as a refiner is given; found 'shared'"),
+        ({"guidance": 0.5}, {}, "guidance: expected a number from 1 to 100"),
+    ],
+)
+def test_stages_that_were_trained_on_other_noise_are_not_joined(
+    runs: Path, refiner: Path, tmp_path: Path, denoiser: dict, own: dict, message: str
+) -> None:
+    (runs / "denoiser/export" / CASCADE_FILE).write_text(json.dumps(denoiser))
+    (refiner / "export" / CASCADE_FILE).write_text(json.dumps({"networks": "refined", **own}))
+    with pytest.raises(UsageError, match=message):
+        assemble(runs / "codec", runs / "denoiser", tmp_path / "mine", refiner=refiner)
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_refiner_is_no_first_stage(runs: Path, refiner: Path, tmp_path: Path) -> None:
+    (refiner / "export" / CASCADE_FILE).write_text("{}")
+    with pytest.raises(UsageError, match="a refiner cannot make the first stage"):
+        assemble(runs / "codec", refiner, tmp_path / "mine")

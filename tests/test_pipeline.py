@@ -15,6 +15,7 @@ from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph import Edge, Layout, Node, SceneGraph, Track
 from mov_ai.graph.video_shape import VideoShape
 from mov_ai.labels.coverage import LABELS_FILE, LabelCoverage
+from mov_ai.models.cascade import Cascade
 from mov_ai.pipeline import MovAIPipeline, text_of
 from mov_ai.pipeline_files import PIPELINE_FILE
 from mov_ai.result import load_latents, save_latents
@@ -166,11 +167,20 @@ def test_a_layout_that_does_not_fit_is_refused(pipe: MovAIPipeline) -> None:
         ({"steps": (1, 2)}, "steps: expected 1 to 1000, once or for each of 3 stages"),
         ({"steps": 0}, "steps"),
         ({"guidance_graph": float("nan")}, "guidance"),
+        ({"guidance_text": 10.5}, "guidance: expected a number from 0 to 10; found 10.5"),
     ],
 )
 def test_arguments_out_of_range_are_refused(pipe: MovAIPipeline, arguments: dict, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         pipe(GRAPH, **arguments)
+
+
+def test_guidance_is_refused_where_nothing_was_left_out_in_training(pipe: MovAIPipeline) -> None:
+    cascade = pipe.cascade
+    config = replace(cascade.config, guidance=1.0)
+    never = MovAIPipeline(Cascade(config, cascade.codec, list(cascade.denoisers)), pipe.planner)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"guidance: expected 1, as nothing was left out .*; found 2"):
+        never(GRAPH, guidance_graph=2.0)
 
 
 def test_truncated_latents_are_refused(pipe: MovAIPipeline, tmp_path: Path) -> None:

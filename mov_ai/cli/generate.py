@@ -66,8 +66,8 @@ def generate(
     steps: str | None = typer.Option(
         None, help="Network evaluations: of the first stage, as 8, or of each, as 8,4,2.", show_default="the pipeline's"
     ),
-    guidance_text: float = typer.Option(1.0, min=0, max=30, help="Strength of text guidance; 1 is none, and fastest."),
-    guidance_graph: float = typer.Option(1.0, min=0, max=30, help="Strength of graph guidance; 1 is none."),
+    guidance_text: float = typer.Option(1.0, min=0, help="Strength of text guidance; 1 is none, and fastest."),
+    guidance_graph: float = typer.Option(1.0, min=0, help="Strength of graph guidance; 1 is none."),
     graph: Path | None = typer.Option(
         None, help="Scene graph (JSON) to use instead of a text; '-' is standard input.", show_default=False
     ),

@@ -39,6 +39,7 @@ class CascadeConfig:
         networks: "shared" (one network for all stages), "refined" (one for the first and a refiner for the others) or
             "separate" (one a stage).
         low_noise: deviation of the noise on the latents that a refiner begins with.
+        guidance: largest strength of guidance that the networks were trained for; 1 if nothing was ever left out.
         stages: longer sides of the stages' videos in pixels, ascending: what the entries above are about.
         first, last: sizes of the first and the last stage that the networks were trained for. The first begins with
             noise, whatever its size; those before it and after the last are not run.
@@ -50,6 +51,7 @@ class CascadeConfig:
     shared_noise: float = 0.5
     networks: str = "shared"
     low_noise: float = 0.1
+    guidance: float = 10.0
     stages: tuple[int, ...] = STAGES
     first: int = STAGES[0]
     last: int = STAGES[-1]
@@ -69,6 +71,8 @@ class CascadeConfig:
             raise ValueError(f"cascade: networks: expected one of {', '.join(NETWORKS)}, got {self.networks!r}")
         if not 0 <= self.low_noise <= 1:
             raise ValueError(f"cascade: low_noise: expected a number from 0 to 1, got {self.low_noise}")
+        if not 1 <= self.guidance <= 100:
+            raise ValueError(f"cascade: guidance: expected a number from 1 to 100, got {self.guidance}")
         if self.first not in stages or self.last not in stages or self.first > self.last:
             raise ValueError(f"cascade: expected first <= last, both of {stages}, got {self.first} and {self.last}")
 

@@ -34,8 +34,8 @@ class RefinerConfig:
     """
 
     latent_channels: int = 8
-    widths: tuple[int, ...] = (64, 128)
-    blocks: tuple[int, ...] = (2, 2)
+    widths: tuple[int, ...] = (64, 128, 192)
+    blocks: tuple[int, ...] = (2, 1, 1)
     dim: int = 128
     labels: LabelEncoderConfig = field(default_factory=LabelEncoderConfig)
     stages: tuple[int, ...] = STAGES
@@ -50,8 +50,8 @@ class RefinerConfig:
 
     @property
     def side_multiple(self) -> int:
-        """Both sides of the latents must be multiples of this."""
-        return 2 ** (len(self.widths) - 1)
+        """Latents of any size are taken: sides that cannot be halved often enough are filled up inside."""
+        return 1
 
 
 class _Block(nn.Module):
@@ -134,19 +134,14 @@ class VideoRefiner(AnyDenoiser):
             low: as noisy: the earlier stage's video, enlarged, encoded and noised.
             window: (batch, 4) left, top, width, height of the part of the frame that is worked on, in [0, 1].
             low_noise: (batch,) deviation of the noise that was added to `low`.
-
-        Raises:
-            ValueError: if a side of the latents is no multiple of `RefinerConfig.side_multiple`.
         """
         batch, frames, _, height, width = noisy.shape
-        multiple = self.config.side_multiple
-        if height % multiple or width % multiple:
-            raise ValueError(
-                f"refiner: expected latents whose sides are multiples of {multiple}, got {height} x {width}"
-            )
         painting = self.painter(condition, height, width, window)
         joined = torch.cat([noisy, low, painting, places(noisy, window)], 2)
-        flat = rearrange(joined, "b f c h w -> (b f) c h w").contiguous(memory_format=torch.channels_last)
+        flat = rearrange(joined, "b f c h w -> (b f) c h w")
+        multiple = 2 ** (len(self.config.widths) - 1)
+        filling = (0, -width % multiple, 0, -height % multiple)
+        flat = functional.pad(flat, filling, "replicate").contiguous(memory_format=torch.channels_last)
         levels = torch.cat([noise_features(sigma), noise_features(low_noise)], -1)
         words = torch.stack([project(condition.scene[:, i]) for i, project in enumerate(self.scene)]).sum(0)
         vector = self.noise(levels) + self.stage(stage) + words * condition.keep_graph[:, None]
@@ -163,7 +158,8 @@ class VideoRefiner(AnyDenoiser):
             x = larger(x) + kept.pop()
             for block in _blocks(blocks):
                 x = block(x, vector, frames)
-        change = rearrange(self.out(functional.silu(x)), "(b f) c h w -> b f c h w", b=batch)
+        change = self.out(functional.silu(x))[..., :height, :width]
+        change = rearrange(change, "(b f) c h w -> b f c h w", b=batch)
         return low + change
 
 

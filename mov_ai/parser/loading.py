@@ -8,7 +8,6 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-from torch import Tensor
 
 from mov_ai.checked_config import Layers, Name, config_from_dict
 from mov_ai.errors import MovAIError, UsageError, shown
@@ -18,6 +17,7 @@ from mov_ai.parser.network import CompositionalSceneParser, ParserConfig
 from mov_ai.parser.token_graph import RELATIONS
 from mov_ai.parser.vocabulary import Vocabulary
 from mov_ai.weight_files import fit_weights, load_weights
+from mov_ai.weight_packing import pack
 
 #: Version of the folder that `save_parser` writes.
 SCHEMA = 3
@@ -66,7 +66,7 @@ def load_networks(folder: Path) -> tuple[list[CompositionalSceneParser], ParserF
             "mov_ai: train it again with `python -m mov_ai.train experiment=parser/factual`"
         )
     about = config_from_dict(ParserFile, config, source)
-    tensors = _unpacked(load_weights(weights))
+    tensors = load_weights(weights)
     networks = []
     for number in range(about.networks):
         start = f"{number}."
@@ -118,7 +118,7 @@ def save_parser(
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"{i}.{name}": part for i, network in enumerate(networks) for name, part in network.state_dict().items()}
-    write_bytes(folder / "model.safetensors", safetensors.torch.save(_packed(tensors)))
+    write_bytes(folder / "model.safetensors", safetensors.torch.save(pack(tensors, 2)))
     config = {
         "schema": SCHEMA,
         "networks": len(networks),
@@ -129,26 +129,3 @@ def save_parser(
     }
     write_json(folder / "config.json", config)
 
-
-def _packed(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors as they are stored: `name` in half precision, or `name` in 8 bits and `name.scale` (rows,)."""
-    packed = {}
-    for name, tensor in state.items():
-        tensor = tensor.detach().cpu().float()
-        if tensor.dim() == 2 and min(tensor.shape) > 8:
-            scale = (tensor.abs().amax(1) / 127).clamp(min=1e-8)
-            packed[name] = (tensor / scale[:, None]).round().to(torch.int8)
-            packed[f"{name}.scale"] = scale
-        else:
-            packed[name] = tensor.half().contiguous()
-    return packed
-
-
-def _unpacked(packed: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors that `_packed` packed, in single precision."""
-    scales = {name: tensor for name, tensor in packed.items() if name.endswith(".scale")}
-    return {
-        name: tensor.float() * scales[f"{name}.scale"][:, None] if f"{name}.scale" in scales else tensor.float()
-        for name, tensor in packed.items()
-        if name not in scales
-    }

@@ -55,6 +55,8 @@ log = logging.getLogger(__name__)
 
 #: Below this share of noise the error is no longer scaled up: it would be mostly rounding.
 _SCALE_FLOOR = 0.15
+#: Share of the samples without any condition from which on guidance can be relied on.
+_LEAST_UNCONDITIONAL = 0.1
 #: Of the size that a refiner's errors have, so that the loss's other terms weigh as they do in a denoiser's.
 _BRIDGE_SCALE = 0.5
 _ABOUT = """
@@ -349,7 +351,9 @@ class DenoiserObjective(Objective):
         self._coverage().save(directory)
         self.data.trained_on.save(directory)
         if self.cascade is not None:
-            write_json(directory / CASCADE_FILE, asdict(self.cascade))
+            # Guidance compares with a network that is told nothing, which has to be one that was trained.
+            most = self.cascade.guidance if self.drop_all >= _LEAST_UNCONDITIONAL else 1.0
+            write_json(directory / CASCADE_FILE, asdict(replace(self.cascade, guidance=most)))
         config: Any = module.config
         title = "TSAM denoiser" if isinstance(module, TSAMDenoiser) else type(module).__name__
         stages = ", ".join(str(size) for size, share in zip(self._stages, self.stage_shares, strict=True) if share)

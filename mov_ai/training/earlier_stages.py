@@ -11,6 +11,7 @@ from mov_ai.diffusion.sampling import Guidance
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.labels.encoder import load_label_encoder
 from mov_ai.models.conditioning import condition
+from mov_ai.models.registry import channels_last
 from mov_ai.pipeline_files import load_parts, pipeline_folder
 from mov_ai.worlds.tabletop.held_out import with_seen_words
 
@@ -26,7 +27,7 @@ class EarlierStages:
     """
 
     def __init__(self, folder: str) -> None:
-        self._cascade = load_parts(pipeline_folder(folder))["cascade"]
+        self._cascade = channels_last(load_parts(pipeline_folder(folder))["cascade"])
         config: Any = self._cascade.denoiser(0).config
         self._labels = load_label_encoder(config.labels)
         self.stages = len(self._cascade.config.trained)

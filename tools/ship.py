@@ -51,7 +51,7 @@ def main(given: list[str] | None = None) -> int:
 
     def run() -> None:
         before, after = ship(options.run, options.folder)
-        print(f"{options.folder}: {after:,} bytes of weights; {before:,} in half precision")
+        sys.stdout.write(f"{options.folder}: {after:,} bytes of weights; {before:,} in half precision\n")
 
     return run_script("ship", run)
 

@@ -211,7 +211,8 @@ class Cascade(nn.Module):
     @property
     def side_multiple(self) -> int:
         """Both sides of a video that is sampled are multiples of this, in pixels."""
-        return self.codec.factor * math.lcm(*(d.config.side_multiple for d in self.denoisers))  # type: ignore[union-attr]
+        multiples = [self.denoiser(stage).config.side_multiple for stage in range(len(self.config.stages))]
+        return self.codec.factor * math.lcm(*multiples)
 
     @torch.no_grad()
     def run_stage(

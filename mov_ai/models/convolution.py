@@ -1,4 +1,4 @@
-"""Convolutions that codec, denoiser and refiner are built from: frame by frame in space, and neighbouring frames mixed."""
+"""Convolutions that codec, denoiser and refiner are built from: in space frame by frame, and over neighbouring frames."""
 
 from __future__ import annotations
 

@@ -396,7 +396,7 @@ def places(like: Tensor, window: Tensor) -> Tensor:
     Args:
         like: (batch, frames, channels, h, w). window: (batch, 4), as `TSAMDenoiser.forward`.
     """
-    batch, frames, _, height, width = like.shape
+    frames, height, width = like.shape[1], *like.shape[-2:]
     left, top, wide, tall = window.unbind(-1)
     x = left[:, None] + wide[:, None] * (torch.arange(width, device=like.device) + 0.5) / width
     y = top[:, None] + tall[:, None] * (torch.arange(height, device=like.device) + 0.5) / height

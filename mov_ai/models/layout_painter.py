@@ -79,7 +79,8 @@ class LayoutPainter(nn.Module):
         if self.slot is not None:
             number = torch.arange(c.boxes.shape[1], device=c.boxes.device) % self.SLOTS
             return [always(self.slot(number).expand(len(c), -1, -1))]
-        assert self.entity is not None and self.attribute is not None
+        assert self.entity is not None
+        assert self.attribute is not None
         attributes = torch.einsum("bkaf,bkac->bkfc", c.attribute_holds, self.attribute(c.attribute))
         looks = [always(self.entity(c.entity)), attributes]
         if self.node is None or self.event is None or self.role is None or nodes is None:

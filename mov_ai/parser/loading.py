@@ -128,4 +128,3 @@ def save_parser(
         "vocabulary": vocabulary.to_dict(),
     }
     write_json(folder / "config.json", config)
-

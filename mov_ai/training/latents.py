@@ -32,7 +32,7 @@ from mov_ai.weight_files import tensor_bytes
 from mov_ai.worlds.tabletop.completion import gold_graph, without_assumed
 from mov_ai.worlds.tabletop.held_out import with_seen_words
 from mov_ai.worlds.tabletop.render import render
-from mov_ai.worlds.tabletop.scene import FRAMES, Scene, States, simulate
+from mov_ai.worlds.tabletop.scene import FRAMES, simulate
 from mov_ai.worlds.tabletop.variation import PLAIN, WorldVariation
 from mov_ai.worlds.tabletop.world import caption_and_layout, gold_layout
 

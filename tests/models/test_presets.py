@@ -84,7 +84,10 @@ def test_an_unknown_preset_is_answered_with_those_there_are() -> None:
 def test_the_embedded_presets_numbers_are_the_networks_own_defaults() -> None:
     tiny = load_preset("tiny")
     assert (tiny.codec, tiny.planner, tiny.denoiser) == (CodecConfig(), PlannerConfig(), DenoiserConfig())
-    assert (tiny.refiner, tiny.cascade) == (RefinerConfig(), CascadeConfig(steps=(4, 2, 1), shift=2.0, networks="refined"))
+    assert (tiny.refiner, tiny.cascade) == (
+        RefinerConfig(),
+        CascadeConfig(steps=(4, 2, 1), shift=2.0, networks="refined"),
+    )
 
 
 @pytest.mark.parametrize("name", preset_names())

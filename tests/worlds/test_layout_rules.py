@@ -7,10 +7,12 @@ import pytest
 
 from mov_ai.errors import UsageError
 from mov_ai.graph import Edge, Layout, Node, SceneGraph, Track
+from mov_ai.graph.layout_report import LayoutReport
 from mov_ai.worlds.tabletop import lexicon
 from mov_ai.worlds.tabletop.layout_rules import (
     frames_of,
     inside_share,
+    meeting,
     motion_margin,
     movers,
     relation_margin,
@@ -170,3 +172,31 @@ def test_every_interval_has_frames(frames: int, interval: tuple[float, float]) -
     assert len(found) >= min(2, frames)
     assert found.min() >= 0
     assert found.max() < frames
+
+
+def test_things_that_meet_may_touch_and_hide_one_another() -> None:
+    nodes = [
+        Node("s", "scene", "scene"),
+        Node("push", "event", "push", direction="left"),
+        *(Node(name, "entity", name) for name in ("ball", "cube", "cone")),
+    ]
+    edges = [
+        Edge("s", "push", "contains"),
+        Edge("s", "cone", "contains"),
+        Edge("push", "ball", "agent"),
+        Edge("push", "cube", "patient"),
+    ]
+    graph = SceneGraph("", nodes, edges)
+    assert meeting(graph) == {frozenset(("ball", "cube"))}
+    here, there = (0.5, 0.5, 0.15, 0.15, 6.7, 1.0), (0.2, 0.5, 0.15, 0.15, 6.7, 1.0)
+
+    def judged(ball: tuple[float, ...], cube: tuple[float, ...], cone: tuple[float, ...]) -> LayoutReport:
+        boxes = zip(("ball", "cube", "cone"), (ball, cube, cone), strict=True)
+        tracks = [Track(name, np.tile(np.array(box, dtype=np.float32), (16, 1))) for name, box in boxes]
+        return score(graph, Layout(16, tracks))
+
+    met = judged(here, here, there)
+    assert (met.touching, met.hidden) == (0, 0.0)
+    other = judged(here, there, here)
+    assert other.touching == 1
+    assert other.hidden == pytest.approx(1.0)

@@ -83,7 +83,7 @@ class DenoiserObjective(Objective):
         model: of the denoiser, of whatever design.
         cascade: how the network is to be sampled. Its first stage is trained to begin with noise and sees no earlier
             video; `shared_noise` is the cascade's if that is given. It is exported beside the network.
-        start: folder of an exported network of the same config, whose weights training begins with; None for fresh ones.
+        start: folder of an exported network of the same config, whose weights training begins with; None for none.
         prompts: sentences that are shown as videos while the network trains, at each sheet.
         experiment: what the card says that the run was.
     """
@@ -242,9 +242,7 @@ class DenoiserObjective(Objective):
         predicted = module(noisy, sigma, stage, low, window, condition, **further).float()
         height, width = clean.shape[-2:]
         weight = object_weight(condition, height, width, window, self.weights.objects)
-        terms: dict[str, Tensor] = {
-            "denoise": denoise_loss(predicted, clean, self._scale(sigma), weight)
-        }
+        terms: dict[str, Tensor] = {"denoise": denoise_loss(predicted, clean, self._scale(sigma), weight)}
         total = terms["denoise"]
         if self.weights.temporal:
             terms["temporal"] = temporal_loss(predicted, clean, weight)
@@ -284,7 +282,11 @@ class DenoiserObjective(Objective):
 
     def _scale(self, sigma: Tensor) -> Tensor:
         """What an error is measured in: how far the clean latents are from what is known without a network."""
-        return torch.full_like(sigma, _BRIDGE_SCALE) if self._module.bridges else output_scale(sigma).clamp(min=_SCALE_FLOOR)
+        return (
+            torch.full_like(sigma, _BRIDGE_SCALE)
+            if self._module.bridges
+            else output_scale(sigma).clamp(min=_SCALE_FLOOR)
+        )
 
     def validate(self, module: torch.nn.Module) -> dict[str, float]:
         figures: dict[str, float] = {}

@@ -35,8 +35,8 @@ from mov_ai.worlds.tabletop import lexicon
 from mov_ai.worlds.tabletop.held_out import with_seen_words
 from mov_ai.worlds.tabletop.layout_rules import score, world_positions
 from mov_ai.worlds.tabletop.motions import motion_of, movers
-from mov_ai.worlds.tabletop.scene import FRAMES, MAX_INSTANCES, Scene, simulate
-from mov_ai.worlds.tabletop.variation import VariedScene, WorldVariation
+from mov_ai.worlds.tabletop.scene import FRAMES, Scene, simulate
+from mov_ai.worlds.tabletop.variation import PLAIN, VariedScene, WorldVariation
 from mov_ai.worlds.tabletop.world import caption_and_layout, gold_layout
 
 #: Scenes in a file of the pool, and how often each training scene is told again with other intervals.
@@ -101,12 +101,11 @@ def retime(scene: Scene, caption: Caption, rng: np.random.Generator) -> tuple[Sc
     return replace(scene, actions=actions), SceneGraph(graph.caption, nodes, edges)
 
 
-def draw_chunk(split: str, chunk: int, interactions: float = 0.0) -> dict[str, np.ndarray]:
+def draw_chunk(split: str, chunk: int, variation: WorldVariation = PLAIN) -> dict[str, np.ndarray]:
     """The scenes from `chunk * CHUNK` on: graphs as JSON, boxes in the order of `drawn_entities`, and their number.
 
-    `interactions`: share of the scenes in which two things meet.
+    `variation`: what the scenes may show beyond the plain ones.
     """
-    variation = WorldVariation(interactions=interactions)
     graphs, tracks, counts = [], [], []
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
         scene, caption, layout = caption_and_layout(seed, split, variation)
@@ -172,7 +171,8 @@ class PlannerObjective(Objective):
             a verb that means nothing.
         blur: how often a label's vector is blurred, see `mov_ai.training.label_noise`.
         known_share: share of the samples in which some boxes are given.
-        interactions: share of the scenes in which two things meet; their pool lies beside that of the plain ones.
+        interactions, crowds: shares of the scenes in which two things meet, or four to six are alike; the pool of such
+            scenes lies beside that of the plain ones.
         model: sizes of the network.
     """
 
@@ -191,9 +191,9 @@ class PlannerObjective(Objective):
         known_share: float = 0.3,
         model: PlannerConfig | None = None,
         interactions: float = 0.0,
+        crowds: float = 0.0,
     ) -> None:
-        # Refuses what is no share.
-        self.interactions = WorldVariation(interactions=interactions).interactions
+        self.variation = WorldVariation(interactions=interactions, crowds=crowds)
         self.seed, self.batch_size, self.cache = seed, batch_size, Path(cache)
         self.counts = {"train": scenes, "validation": validation_scenes, "test": test_scenes}
         self.drop_entity, self.drop_attribute, self.drop_event = drop_entity, drop_attribute, drop_event
@@ -213,13 +213,13 @@ class PlannerObjective(Objective):
         return {**super().config(), "scenes": self.counts["train"], "known_share": self.known_share}
 
     def _chunks(self, split: str) -> list[Path]:
-        folder = self.cache / f"interactions_{self.interactions:g}" if self.interactions else self.cache
+        folder = self.cache / self.variation.name
         return [folder / f"{split}_{chunk:05d}.npz" for chunk in range(-(-self.counts[split] // CHUNK))]
 
     def tellings(self, split: str) -> Iterator[tuple[SceneGraph, Layout]]:
         """The graphs and gold layouts of a split of the pool; what is not in the cache is drawn."""
         for chunk, path in enumerate(self._chunks(split)):
-            arrays = cached_arrays(path, partial(draw_chunk, split, chunk, self.interactions))
+            arrays = cached_arrays(path, partial(draw_chunk, split, chunk, self.variation))
             first = 0
             for text, count in zip(arrays["graphs"].tolist(), arrays["counts"].tolist(), strict=True):
                 graph = SceneGraph.from_dict(json.loads(text))
@@ -232,7 +232,7 @@ class PlannerObjective(Objective):
         every = [(path, split, chunk) for split in self.counts for chunk, path in enumerate(self._chunks(split))]
         for done, (path, split, chunk) in enumerate(every, start=1):
             if not path.exists():
-                cached_arrays(path, partial(draw_chunk, split, chunk, self.interactions))
+                cached_arrays(path, partial(draw_chunk, split, chunk, self.variation))
                 progress(done, len(every), "drawing scenes")
         self._read_pool()
         tracks = torch.from_numpy(self._pool["tracks"][self._pool["mask"]])
@@ -247,15 +247,14 @@ class PlannerObjective(Objective):
             meets.append(_says_a_meeting(graph))
             inputs.append(read_graph(graph, self._labels))
             boxes = np.stack([track.boxes for track in gold.tracks])
-            tracks.append(np.pad(to_track(boxes), ((0, MAX_INSTANCES - len(boxes)), (0, 0), (0, 0))))
+            tracks.append(to_track(boxes))
             spinning = {
                 entity
                 for event in graph.of_type("event")
                 if motion_of(event.label, event.direction) == "spin"
                 for entity in movers(graph, event)
             }
-            flags = [entity in spinning for entity, _ in drawn_entities(graph)]
-            spins.append(np.pad(np.array(flags), (0, MAX_INSTANCES - len(flags))))
+            spins.append(np.array([entity in spinning for entity, _ in drawn_entities(graph)]))
         for label in (word for words in lexicon.SPATIAL.values() for word in words):
             self._labels.number("relation", label)
         self._mirrored = self._labels.mirrored()
@@ -268,13 +267,17 @@ class PlannerObjective(Objective):
             if name not in ("values", "given")
         }
         most = self._pool["mask"].shape[1]
-        self._pool |= {"tracks": np.stack(tracks)[:, :most], "spins": np.stack(spins)[:, :most]}
-        if self.interactions:
+        for name, arrays in (("tracks", tracks), ("spins", spins)):
+            sides = [((0, most - len(array)), *[(0, 0)] * (array.ndim - 1)) for array in arrays]
+            self._pool[name] = np.stack([np.pad(array, side) for array, side in zip(arrays, sides, strict=True)])
+        if self.variation.interactions:
             self._pool["meets"] = np.array(meets)
         number = self._pool["mask"].sum(1)
         # Spinning is rare, and shows only in how the width wobbles: it is seen more often, or it would not be learned.
         often = np.where(self._pool["spins"].any(1), _SPIN_REPEATS, 1)
-        kinds = {count: np.flatnonzero((number <= count) & (number > count - 2)) for count in (2, 4)}
+        kinds = {
+            count: np.flatnonzero((number <= count) & (number > count - 2)) for count in range(2, int(most) + 2, 2)
+        }
         self._rows = {count: np.repeat(rows, often[rows]) for count, rows in kinds.items()}
 
     def module(self) -> LayoutPlanner:

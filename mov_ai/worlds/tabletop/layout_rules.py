@@ -7,7 +7,7 @@ planned layouts (6.7 at the middle of the floor).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -208,8 +208,25 @@ def score(graph: SceneGraph, layout: Layout) -> LayoutReport:
         for edge in graph.edges
         if edge.type == "spatial" and edge.source in tracks and edge.target in tracks
     ]
+    entities = [entity for entity, group in tracks.items() for _ in group]
     boxes = np.stack([track.boxes for group in tracks.values() for track in group]) if drawn else np.zeros((0, 1, 6))
-    return LayoutReport(tuple(events), tuple(relations), inside_share(boxes), *_crowding(boxes))
+    return LayoutReport(
+        tuple(events), tuple(relations), inside_share(boxes), *_crowding(boxes, entities, meeting(graph))
+    )
+
+
+def meeting(graph: SceneGraph) -> set[frozenset[str]]:
+    """Pairs of entities of which one does something to the other: those may touch and hide one another."""
+    pairs = set()
+    for event in graph.of_type("event"):
+        if event.negated:
+            continue
+        agents, patients = (
+            {edge.target for edge in graph.edges if edge.source == event.id and edge.type == role}
+            for role in ("agent", "patient")
+        )
+        pairs |= {frozenset((agent, patient)) for agent in agents for patient in patients if agent != patient}
+    return pairs
 
 
 def _judge_event(event: Node, track: Track, name: str) -> Verdict:
@@ -243,9 +260,17 @@ def inside_share(boxes: np.ndarray) -> float:
     return float(np.mean(inside, where=is_seen))
 
 
-def _crowding(boxes: np.ndarray) -> tuple[float, float, int]:
-    """Greatest mean and worst share of a box hidden by a nearer one, and how many pairs touch; boxes: (K, F, 6)."""
+def _crowding(boxes: np.ndarray, entities: Sequence[str], meeting: set[frozenset[str]]) -> tuple[float, float, int]:
+    """Greatest mean and worst share of a box hidden by a nearer one, and how many pairs touch.
+
+    Args:
+        boxes: (K, F, 6). entities: of each track.
+        meeting: pairs of entities that may.
+    """
     first, second = np.triu_indices(len(boxes), 1)
+    pairs = zip(first.tolist(), second.tolist(), strict=True)
+    apart = [frozenset((entities[i], entities[j])) not in meeting for i, j in pairs]
+    first, second = first[apart], second[apart]
     if not len(first):
         return 0.0, 0.0, 0
     a, b = boxes[first], boxes[second]  # (pairs, F, 6)

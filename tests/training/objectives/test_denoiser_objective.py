@@ -17,9 +17,9 @@ from torch.testing import assert_close
 import mov_ai
 from mov_ai.errors import UsageError
 from mov_ai.graph import SceneGraph
+from mov_ai.graph.video_shape import VideoShape
 from mov_ai.labels.coverage import LabelCoverage
 from mov_ai.labels.pretrained import PretrainedText
-from mov_ai.graph.video_shape import VideoShape
 from mov_ai.models.cascade import Cascade, CascadeConfig, resize
 from mov_ai.models.codec import FACTOR, CodecConfig, VideoCodec, to_unit
 from mov_ai.models.component import load_component, save_component
@@ -484,12 +484,12 @@ def test_training_a_refiner_brings_it_nearer_to_the_truth_than_the_earlier_video
     # It goes on from where it was, if that is asked for.
     again = _refining(cache, first_stage, start=str(tmp_path / "run" / "export"))
     assert_close(again.module().state_dict()["into.weight"], refiner.into.weight)
-    with pytest.raises(UsageError, match="objective.start: .*: expected a network of"):
+    with pytest.raises(UsageError, match=r"objective.start: .*: expected a network of"):
         _refining(cache, first_stage, start=str(tmp_path / "run" / "export"), model=replace(SMALL_REFINER, dim=12))
     # With the first stage's network it is a pipeline of two stages.
     parts = load_parts(first_stage)
     cascade = Cascade(again.cascade, parts["cascade"].codec, [parts["cascade"].denoiser(0), refiner])
-    assert [stage for stage in cascade.config.trained] == [32, 64]
+    assert cascade.config.trained == (32, 64)
 
 
 def test_everything_is_left_out_together_as_often_as_guidance_needs(cache: Path) -> None:

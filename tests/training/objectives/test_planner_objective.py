@@ -342,3 +342,14 @@ def test_a_graph_of_another_world_is_planned_by_what_was_trained(pool: Path) -> 
     layout, _ = _objective(pool).module().eval().plan(graph)
     assert layout.complete
     assert [track.entity for track in layout.tracks] == ["d", "f"]
+
+
+def test_crowds_are_batches_of_their_own(pool: Path) -> None:
+    objective = _plain(pool, crowds=1.0)
+    counts = set(objective._rows)
+    assert max(counts) >= 6
+    for step in range(8):
+        batch = objective.batch(step)
+        assert batch["mask"].shape == batch["tracks"].shape[:2]
+        assert batch["mask"].sum(1).min() >= 3
+        assert batch["tracks"].isfinite().all()

@@ -1,4 +1,4 @@
-"""Convolutions that codec, denoiser and refiner are built from: in space frame by frame, and over neighbouring frames."""
+"""Convolutions that codec, denoiser and refiner are built from: of frames, and of neighbouring frames."""
 
 from __future__ import annotations
 

@@ -52,6 +52,7 @@ def make_sample(
     variation: WorldVariation = PLAIN,
     crop: int | None = None,
     earlier: EarlierStages | None = None,
+    number: int = 0,
 ) -> LatentSample:
     """Render and encode clip `seed` at a stage: whole at the first, around a random object later on.
 
@@ -63,6 +64,7 @@ def make_sample(
         variation: of the world's clips.
         crop: side in pixels of what is shown of later stages; None for the first stage's side.
         earlier: makes the earlier stage's video of a later one; None to render that too.
+        number: of the window, of several of one clip.
     """
     scene, caption, _ = caption_and_layout(seed, split, variation)
     states = simulate(scene, frames)
@@ -70,7 +72,7 @@ def make_sample(
     graph = gold_graph(caption.graph, scene, caption.things)
     # Tracks are looked up by entity, so only their number must match.
     assert len(layout.tracks) == len(drawn_entities(graph))
-    rng = np.random.default_rng([seed, stage])
+    rng = np.random.default_rng([seed, stage, *([number] if number else [])])
     cell = codec.factor
     size, grid = stages[stage], (crop or stages[0]) // cell
     with torch.no_grad():
@@ -143,6 +145,7 @@ class LatentCache:
         frames: of every video.
         variation: of the world's clips.
         crop, earlier: see `make_sample`; the second is a pipeline's folder.
+        windows: of a clip at each later stage that is larger than they are.
     """
 
     def __init__(
@@ -158,6 +161,7 @@ class LatentCache:
         variation: WorldVariation = PLAIN,
         crop: int | None = None,
         earlier: str | None = None,
+        windows: int = 1,
     ) -> None:
         if any(large % small for small, large in itertools.pairwise(stages)) or stages[0] % factor:
             raise UsageError(
@@ -165,7 +169,7 @@ class LatentCache:
             )
         self.directory, self.codec, self.split, self.clips, self.late = directory, codec, split, clips, late
         self.stages, self.frames, self.variation = tuple(stages), frames, variation
-        self.crop, self.earlier = crop, earlier
+        self.crop, self.earlier, self.windows = crop, earlier, windows
         self._open: dict[int, tuple[dict[str, Tensor], list[tuple[SceneGraph, Layout]]]] = {}
         #: (chunk, row) of every sample, by stage.
         self.index: list[list[tuple[int, int]]] = [[] for _ in self.stages]
@@ -226,12 +230,13 @@ def _make_chunk(cache: LatentCache, chunk: int) -> None:
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
         draws = np.random.default_rng([seed, 99]).random(len(cache.stages) - 1)
         stages = [*always, *(stage for stage in later if draws[stage - 1] < cache.late)]
-        samples += [
-            make_sample(
-                codec, seed, cache.split, stage, cache.stages, cache.frames, cache.variation, cache.crop, earlier
-            )
-            for stage in stages
-        ]
+        given = (cache.stages, cache.frames, cache.variation, cache.crop, earlier)
+        for stage in stages:
+            several = stage > 0 and cache.stages[stage] > (cache.crop or cache.stages[0])
+            samples += [
+                make_sample(codec, seed, cache.split, stage, *given, number)
+                for number in range(cache.windows if several else 1)
+            ]
     if not samples:
         raise UsageError(f"data: late={cache.late:g} gives none of clips {chunk * CHUNK} to {(chunk + 1) * CHUNK - 1}")
     write_chunk(cache.path(chunk), join(samples), cache.split, chunk)
@@ -260,6 +265,7 @@ class TabletopClips(ClipSource):
         workers: processes that encode clips.
         variation: what clips may show beyond the plain ones; nothing if None.
         crop: side in pixels of the windows of later stages; None for the first stage's side.
+        windows: of each clip at a later stage that is larger than they are.
         earlier: folder of a pipeline; what later stages begin with is then made by it, from the clips' own graphs and
             boxes, and there are samples of later stages only. None to render it.
     """
@@ -278,9 +284,10 @@ repository renders and describes itself; no other data. It never saw the shape a
         workers: int = 2,
         variation: WorldVariation | None = None,
         crop: int | None = None,
+        windows: int = 1,
         earlier: str | None = None,
     ) -> None:
-        self.variation, self.crop, self.earlier = variation or PLAIN, crop, earlier
+        self.variation, self.crop, self.windows, self.earlier = variation or PLAIN, crop, windows, earlier
         self.cache, self.clips, self.late, self.validation_clips = cache, clips, late, validation_clips
         self.drop_assumed, self.workers = drop_assumed, workers
 
@@ -293,10 +300,11 @@ repository renders and describes itself; no other data. It never saw the shape a
                 *(str(n) for n in (*stages, frames)),
                 *([self.variation.name] if self.variation.name else []),
                 *([f"crop{self.crop}"] if self.crop else []),
+                *([f"windows{self.windows}"] if self.windows > 1 else []),
                 *([f"after_{folder_digest(Path(self.earlier))}"] if self.earlier else []),
             ]
         )
-        further = (self.late, stages, frames, self.variation, self.crop, self.earlier)
+        further = (self.late, stages, frames, self.variation, self.crop, self.earlier, self.windows)
         self._train, self._validation = (
             LatentCache(folder, codec_source, codec.factor, split, clips, *further)
             for split, clips in (("train", self.clips), ("validation", self.validation_clips))

@@ -498,3 +498,16 @@ def test_everything_is_left_out_together_as_often_as_guidance_needs(cache: Path)
     together = torch.cat([torch.stack([c.keep_text, c.keep_graph, c.keep_layout]) for c in kept], 1)
     assert (together.all(0) | ~together.any(0)).all()
     assert 0.3 < together[0].float().mean() < 0.7
+
+
+def test_a_clip_may_give_several_windows_of_a_stage_that_is_larger(cache: Path) -> None:
+    data = TabletopClips(str(cache), 6, 1.0, 6, windows=2)
+    small = replace(SMALL, stages=(32, 64), frames=2)
+    objective = _objective(cache, model=small, stage_shares=(0.5, 0.5), data=data)
+    assert isinstance(objective.data, TabletopClips)
+    firsts, laters = objective.data._train.index
+    assert (len(firsts), len(laters)) == (6, 12)
+    drawn = objective.data._train.get(laters[:2])
+    assert drawn.graphs[0] == drawn.graphs[1]
+    windows = [objective.data._train.get(laters[i : i + 2]).window for i in range(0, 12, 2)]
+    assert any(not torch.equal(*pair) for pair in windows)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The refiner of `tiny`, one network for the stages 256 and 512. It is trained on what the networks before it make: the
 # 256 stage on the denoiser's videos, then both stages on the denoiser's and on its own. It stands on denoiser.sh.
-# Ships as: cp runs/tiny/refiner/export/* mov_ai/assets/tiny/refiner/
+# Ships as: python -m tools.ship runs/tiny/refiner mov_ai/assets/tiny/refiner
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"

@@ -11,6 +11,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mov_ai.checked_config import Frames, Positive, Share, Side
 from mov_ai.diffusion.process import add_noise, mixed_noise
 from mov_ai.diffusion.sampling import Guidance, guided, sample
 from mov_ai.errors import UsageError
@@ -45,16 +46,16 @@ class CascadeConfig:
             noise, whatever its size; those before it and after the last are not run.
     """
 
-    steps: tuple[int, ...] = (8, 4, 2)
-    starts: tuple[float, ...] = (1.0, 0.6, 0.5)
-    shift: float = 1.0
-    shared_noise: float = 0.5
+    steps: tuple[Frames, ...] = (8, 4, 2)
+    starts: tuple[Share, ...] = (1.0, 0.6, 0.5)
+    shift: Positive = 1.0
+    shared_noise: Share = 0.5
     networks: str = "shared"
-    low_noise: float = 0.1
+    low_noise: Share = 0.1
     guidance: float = 10.0
-    stages: tuple[int, ...] = STAGES
-    first: int = STAGES[0]
-    last: int = STAGES[-1]
+    stages: tuple[Side, ...] = STAGES
+    first: Side = STAGES[0]
+    last: Side = STAGES[-1]
 
     def __post_init__(self) -> None:
         # Configuration files and JSON have lists only.

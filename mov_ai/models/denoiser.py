@@ -5,16 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import torch
 from einops import rearrange
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mov_ai.checked_config import (
+    Channels,
+    ChannelsOrNone,
+    Frames,
+    Heads,
+    Layers,
+    LayersOrNone,
+    Name,
+    Positive,
+    Side,
+)
 from mov_ai.diffusion.process import PREDICTIONS, input_scale, noise_features, to_clean
 from mov_ai.labels.encoder import LabelEncoderConfig
 from mov_ai.models.attention import (
+    BACKENDS,
     CrossAttention,
     SelfAttention,
     rotary,
@@ -88,18 +101,18 @@ class DenoiserConfig:
         frames: frames of the videos that it was trained on.
     """
 
-    latent_channels: int = 8
-    dim: int = 192
-    heads: int = 16
-    depth: int = 3
-    mlp_ratio: float = 3.0
-    patch: int = 2
-    stem: int = 128
-    stem_blocks: int = 3
-    window: int = 8
+    latent_channels: Channels = 8
+    dim: Channels = 192
+    heads: Heads = 16
+    depth: Layers = 3
+    mlp_ratio: Positive = 3.0
+    patch: Annotated[int, Field(ge=1, le=64)] = 2
+    stem: Channels = 128
+    stem_blocks: LayersOrNone = 3
+    window: Annotated[int, Field(ge=1, le=1024)] = 8
     combine: str = "sequence"
     interval_gating: bool = True
-    softness: float = 0.03
+    softness: Positive = 0.03
     prediction: str = "preconditioned"
     backend: str = "auto"
     looks: str = "painting"
@@ -108,11 +121,11 @@ class DenoiserConfig:
     layout: bool = True
     graph_encoder: GraphEncoderConfig = field(default_factory=GraphEncoderConfig)
     labels: LabelEncoderConfig = field(default_factory=LabelEncoderConfig)
-    text_encoder: str | None = None
-    text_width: int = 0
-    text_layers: int = 0
-    stages: tuple[int, ...] = STAGES
-    frames: int = 16
+    text_encoder: Name | None = None
+    text_width: ChannelsOrNone = 0
+    text_layers: LayersOrNone = 0
+    stages: tuple[Side, ...] = STAGES
+    frames: Frames = 16
 
     def __post_init__(self) -> None:
         if self.dim % self.heads or (self.dim // self.heads) % 4:
@@ -121,6 +134,8 @@ class DenoiserConfig:
             )
         if self.combine not in ("sequence", "parallel"):
             raise ValueError(f"denoiser: combine: expected 'sequence' or 'parallel', got {self.combine!r}")
+        if self.backend not in BACKENDS:
+            raise ValueError(f"denoiser: backend: expected one of {', '.join(BACKENDS)}, got {self.backend!r}")
         if self.looks not in ("painting", "attention"):
             raise ValueError(f"denoiser: looks: expected 'painting' or 'attention', got {self.looks!r}")
         if self.prediction not in PREDICTIONS:

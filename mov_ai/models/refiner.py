@@ -9,6 +9,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mov_ai.checked_config import Channels, Frames, Layers, Side
 from mov_ai.diffusion.process import noise_features
 from mov_ai.labels.coverage import SCENE_FIELDS
 from mov_ai.labels.encoder import LabelEncoderConfig
@@ -33,19 +34,20 @@ class RefinerConfig:
         frames: frames of the videos that it was trained on.
     """
 
-    latent_channels: int = 8
-    widths: tuple[int, ...] = (64, 128, 192)
-    blocks: tuple[int, ...] = (2, 1, 1)
-    dim: int = 128
+    latent_channels: Channels = 8
+    widths: tuple[Channels, ...] = (64, 128, 192)
+    blocks: tuple[Layers, ...] = (2, 1, 1)
+    dim: Channels = 128
     labels: LabelEncoderConfig = field(default_factory=LabelEncoderConfig)
-    stages: tuple[int, ...] = STAGES
-    frames: int = 16
+    stages: tuple[Side, ...] = STAGES
+    frames: Frames = 16
 
     def __post_init__(self) -> None:
         # Configuration files and JSON have lists only.
         for name in ("widths", "blocks", "stages"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        if not self.widths or len(self.widths) != len(self.blocks) or min(*self.widths, *self.blocks, self.dim) < 1:
+        least = min(*self.widths, *self.blocks, self.dim, 1)
+        if not 1 <= len(self.widths) <= 8 or len(self.widths) != len(self.blocks) or least < 1:
             raise ValueError(f"refiner: expected a width and blocks for each size, got {self.widths} and {self.blocks}")
 
     @property

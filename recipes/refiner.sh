@@ -16,7 +16,7 @@ join() {
 join runs/tiny/stage_128
 python -m mov_ai.train experiment=tiny/refiner hydra.run.dir=runs/tiny/refiner_256 \
   data.earlier=runs/tiny/stage_128 'objective.stage_shares=[0.0,1.0,0.0]' +model.cascade.last=256 \
-  trainer.max_steps=420 "$@"
+  data.clips=250 trainer.max_steps=360 "$@"
 join runs/tiny/stage_256 --refiner runs/tiny/refiner_256
 python -m mov_ai.train experiment=tiny/refiner data.earlier=runs/tiny/stage_256 \
   +objective.start=runs/tiny/refiner_256/export "$@"

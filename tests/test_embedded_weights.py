@@ -35,7 +35,7 @@ def test_weights_are_safetensors_and_fit_in_64_mb() -> None:
     ours = [path for path in files if "spacy_ewt" not in path.parts]
     assert not [path for path in ours if path.suffix in (".pt", ".pth", ".ckpt", ".pkl", ".bin")]
     assert {p.parent.name for p in files if p.suffix == ".safetensors"} == {
-        "checker", "codec", "denoiser", "labels", "lexicon", "parser", "planner", "recognition", "text_video"
+        "checker", "codec", "denoiser", "labels", "lexicon", "parser", "planner", "recognition", "refiner", "text_video"
     }  # fmt: skip
 
 

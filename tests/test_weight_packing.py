@@ -12,8 +12,8 @@ from torch import Tensor
 from mov_ai.errors import UsageError
 from mov_ai.models.component import load_component, save_component
 from mov_ai.models.refiner import RefinerConfig, VideoRefiner
-from tests.models.builders import small_refiner
 from mov_ai.weight_packing import pack, unpack
+from tests.models.builders import small_refiner
 from tools.ship import main, ship
 
 

@@ -32,7 +32,12 @@ def _without_node_intervals(c: Conditioning) -> Conditioning:
 def _without_intervals(c: Conditioning) -> Conditioning:
     # Attributes that are padding hold never, and are not to begin to.
     ever = c.attribute_holds.amax(-1, keepdim=True)
-    return replace(_without_node_intervals(c), attribute_holds=ever.expand_as(c.attribute_holds).clone())
+    over = (c.event_progress.amax(-1, keepdim=True) > 0).to(c.event_progress)
+    return replace(
+        _without_node_intervals(c),
+        attribute_holds=ever.expand_as(c.attribute_holds).clone(),
+        event_progress=over.expand_as(c.event_progress).clone(),
+    )
 
 
 def _without_labels(c: Conditioning) -> Conditioning:

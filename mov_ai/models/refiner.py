@@ -35,8 +35,8 @@ class RefinerConfig:
     """
 
     latent_channels: Channels = 8
-    widths: tuple[Channels, ...] = (64, 128, 192)
-    blocks: tuple[Layers, ...] = (2, 1, 1)
+    widths: tuple[Channels, ...] = (64, 128)
+    blocks: tuple[Layers, ...] = (2, 1)
     dim: Channels = 128
     labels: LabelEncoderConfig = field(default_factory=LabelEncoderConfig)
     stages: tuple[Side, ...] = STAGES

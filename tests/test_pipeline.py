@@ -338,7 +338,7 @@ def _edited(folder: Path, copy: Path, file: str, change: dict[str, object]) -> P
         (PIPELINE_FILE, {"world": "dogs"}, "world: expected one of .*tabletop.*, or null; found 'dogs'"),
         (PIPELINE_FILE, {"shape.frames": 0}, "frames: expected a whole number from 1 to 1024; found 0"),
         (PIPELINE_FILE, {"cascade.stages": [512, 256, 128]}, "stages: expected ascending sizes"),
-        ("denoiser/config.json", {"schema": 1}, "schema: expected 2, found 1"),
+        ("denoiser/config.json", {"schema": 1}, "schema: expected 3, found 1"),
         ("denoiser/config.json", {"config.labels.width": 32}, r"expected \(.*\), found \(.*\)"),
         ("denoiser/config.json", {"config.labels.version": 99}, "label encoder: expected version 1 .*, found 99"),
         ("denoiser/config.json", {"config.stages": [256, 128]}, "stages: expected ascending sizes"),

@@ -12,7 +12,7 @@ from torch import Tensor
 from mov_ai.errors import UsageError
 from mov_ai.models.component import load_component, save_component
 from mov_ai.models.refiner import RefinerConfig, VideoRefiner
-from mov_ai.weight_packing import pack, unpack
+from mov_ai.weight_files import pack, unpack
 from tests.models.builders import small_refiner
 from tools.ship import main, ship
 

@@ -12,8 +12,7 @@ from safetensors.torch import save
 from mov_ai.errors import UsageError, run_script
 from mov_ai.graph.files import staged_folder, write_bytes
 from mov_ai.models.component import CONFIG_FILE, WEIGHTS_FILE
-from mov_ai.weight_files import load_weights
-from mov_ai.weight_packing import pack
+from mov_ai.weight_files import load_weights, pack
 
 
 def ship(source: Path, target: Path) -> tuple[int, int]:

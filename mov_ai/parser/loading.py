@@ -16,8 +16,7 @@ from mov_ai.parser.confidence import UNCHANGED, Calibration
 from mov_ai.parser.network import CompositionalSceneParser, ParserConfig
 from mov_ai.parser.token_graph import RELATIONS
 from mov_ai.parser.vocabulary import Vocabulary
-from mov_ai.weight_files import fit_weights, load_weights
-from mov_ai.weight_packing import pack
+from mov_ai.weight_files import fit_weights, load_weights, pack
 
 #: Version of the folder that `save_parser` writes.
 SCHEMA = 3

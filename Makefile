@@ -95,6 +95,13 @@ check-metrics: install  ## can the figures be trusted: metrics on damaged videos
 study: install  ## train and compare the peers under one harness (hours): make study NAME=peers, or NAME=peers/unet3d
 	$(BIN)/python -m studies.peers.study $(NAME)
 
+.PHONY: study-graph study-paper
+study-graph: install  ## what a graph brings beside text (hours, in pieces): make study-graph [STUDY="--quick --minutes 60"]
+	$(BIN)/python -m studies.graph_vs_text.study $(STUDY)
+
+study-paper: install  ## the loss's weights, modules apart and joined, 256 against 512 (hours, in pieces)
+	$(BIN)/python -m studies.paper_claims.study $(STUDY)
+
 study-exported: install  ## is a training on MP4s as good as one on what was rendered (a quarter of an hour)
 	$(BIN)/python -m studies.exported_clips.study
 

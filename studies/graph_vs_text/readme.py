@@ -1,0 +1,170 @@
+"""The README of the study in words; every figure in it comes from results.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studies.graph_vs_text.judge import TOPICS
+from studies.graph_vs_text.report import MEASURES, PAPER, QUESTIONS
+from studies.graph_vs_text.study import ARMS
+from studies.graph_vs_text.world import COLORS, FRAMES, NOUNS, SIZE
+
+#: What holds of the study whatever its figures are.
+FACTS = (
+    "Graphs and boxes are the true ones. Sentences are so simple that the embedded parser makes the same graph of "
+    "{parsed_alike} of them, so a graph that was parsed would do as well here; boxes that were planned might not.",
+    "Boxes say where a thing goes, so that motion is given to the arms that have them, and half of every order.",
+    "All losses weigh the cells in the true boxes higher, those of arms that see no boxes too.",
+    "No guidance: one evaluation of the network a step.",
+    "A graph says each thing once, with its time. The sentence has to be understood: {patterns}.",
+    "Distance and FVD are those of the embedded recognition network, which knows this world and no other: neither "
+    "LPIPS nor the FVD of papers. Distances to the true clip count a thing in another place as wrong, and only boxes "
+    "say the place; that favours arms with boxes.",
+)
+#: What the study was made to show: the graph above text, and gating above none, by so much.
+GRAPH_OVER_TEXT, GATING = 0.10, 0.15
+_UNGATED = "Intervals are features of the nodes in both; a network that trains without the gate can read them there."
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """README.md. Args: results, as `report.document` gives them."""
+    ceiling = results["ceiling"]
+    lines = ["# Graph against text", "", "    make study-graph", ""]
+    lines += [
+        f"Clips of {SIZE}x{SIZE} pixels and {FRAMES} frames: one or two of {', '.join(NOUNS.values())} in "
+        f"{', '.join(COLORS)} slide, jump or change colour, one after another or at the same time. Six networks of one "
+        "design are told of them in other ways, and see the same clips in the same order with the same noise. Each is "
+        f"judged on {results['prompts']} captions that none was trained on, by the embedded checker, which sees the "
+        "pixels alone. This page is written by the command; no figure in it is typed.",
+        "",
+        f"Machine: {results['machine']}, one thread. The true clips, through the codec, pass "
+        f"{_percent(ceiling['score'])} of the questions.",
+        "",
+        "![learning curves](curves.svg)",
+        "",
+    ]
+    lines += _table(results)
+    lines += ["", *(f"- **{topic}**: {meaning}." for topic, meaning in TOPICS.items()), ""]
+    lines += ["## What it says", "", *_answers(results), "", "## Against the paper", "", *_paper(results), ""]
+    lines += ["## To be known", ""]
+    said = {"parsed_alike": _percent(ceiling["parsed_alike"]), "patterns": '"a, then b", "b after a", "before b, a"'}
+    lines += [f"- {fact.format(**said)}" for fact in FACTS]
+    lines += [f"- {line}" for line in _inequalities(results)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(results: dict[str, Any]) -> list[str]:
+    titles = ["arm", "clips seen", "seeds", *MEASURES, "all right", "distance", "FVD", "warping", "minutes"]
+    lines = [f"| {' | '.join(titles)} |", f"|---|{'---:|' * (len(titles) - 1)}"]
+    for arm, cells in results["arms"].items():
+        for place, cell in enumerate(cells.values()):
+            shares = [_share(cell.get(measure)) for measure in MEASURES]
+            fvd = sum(cell["fvd_of_seeds"]) / len(cell["fvd_of_seeds"])
+            row = [f"**{arm}**: {ARMS[arm]}" if place == 0 else "", f"{cell['samples']:,}", str(len(cell["seeds"]))]
+            row += [*shares, _percent(cell["perfect"]), f"{cell['distance']['value']:.3f}", f"{fvd:.0f}"]
+            row += [f"{cell['warping']:.4f}", f"{cell['minutes']:.1f}"]
+            lines.append(f"| {' | '.join(row)} |")
+    ceiling = results["ceiling"]
+    shares = [_percent(ceiling[measure]) if measure in ceiling else "" for measure in MEASURES]
+    row = ["true clips, through the codec", "", "", *shares, ""]
+    row += [f"{ceiling['distance']:.3f}", f"{ceiling['fvd']:.0f}", f"{ceiling['warping']:.4f}", ""]
+    lines.append(f"| {' | '.join(row)} |")
+    return [*lines, "", "Means over seeds; 95 % intervals in brackets, by bootstrap over captions."]
+
+
+def _answers(results: dict[str, Any]) -> list[str]:
+    lines = []
+    for comparison in results["comparisons"]:
+        first, second = comparison["first"], comparison["second"]
+        points = [f"{name} {_points(comparison[name])}" for name in MEASURES if name in comparison]
+        overall = comparison["score"]
+        verdict = {"more": f"{first} passes more", "less": f"{first} passes less"}.get(
+            overall["verdict"], "they cannot be told apart"
+        )
+        question = QUESTIONS[first, second]
+        lines.append(f"- **{question}** {first} less {second}, {comparison['steps']:,} steps: {verdict}. In points:")
+        lines.append(f"  {', '.join(points)}; by seed: {', '.join(f'{100 * d:+.1f}' for d in overall['of_seeds'])}.")
+    return [*lines, *_targets(results)]
+
+
+def _targets(results: dict[str, Any]) -> list[str]:
+    """Whether what the study was made to show is shown."""
+    lines = []
+    by_pair = {(c["first"], c["second"]): c for c in results["comparisons"]}
+    if against := by_pair.get(("graph", "text")):
+        steps = str(against["steps"])
+        scores = {arm: results["arms"][arm][steps]["score"]["value"] for arm in ("graph", "text")}
+        met = against["score"]["difference"] >= GRAPH_OVER_TEXT and min(scores.values()) > 0.4
+        lines.append(
+            f"- Graph at least {100 * GRAPH_OVER_TEXT:.0f} points above text, both above 40 %: "
+            f"**{'yes' if met else 'no'}** ({_percent(scores['graph'])} and {_percent(scores['text'])})."
+        )
+    if gating := by_pair.get(("graph", "graph_ungated")):
+        falls = {topic: gating[topic]["difference"] for topic in ("change", "order") if topic in gating}
+        met = min(falls.values(), default=0.0) >= GATING
+        why = "" if met else f" {_UNGATED}"
+        shown = ", ".join(f"{topic} by {100 * fall:.1f}" for topic, fall in falls.items())
+        lines.append(
+            f"- Without gating, changes and order fall by {100 * GATING:.0f} points or more: "
+            f"**{'yes' if met else 'no'}** ({shown}).{why}"
+        )
+    return lines
+
+
+def _paper(results: dict[str, Any]) -> list[str]:
+    by_pair = {(c["first"], c["second"]): c for c in results["comparisons"]}
+    if ("full", "text") not in by_pair:
+        return ["Full and text are not both measured yet."]
+    steps = str(by_pair["full", "text"]["steps"])
+    cells = [results["arms"][arm][steps] for arm in ("full", "text")]
+    lines = []
+    for name, (paper_name, claimed) in PAPER.items():
+        values = [
+            cell["distance"]["value"] if name == "distance" else sum(cell["fvd_of_seeds"]) / len(cell["fvd_of_seeds"])
+            for cell in cells
+        ]
+        fall = 1 - values[0] / values[1]
+        lines.append(
+            f"- The paper: {paper_name} falls by {100 * claimed:.1f} %. Here the {name.replace('fvd', 'FVD')} of full "
+            f"is {values[0]:.3g} and of text alone {values[1]:.3g}: it {'falls' if fall > 0 else 'rises'} by "
+            f"{100 * abs(fall):.1f} %."
+        )
+    if ("graph", "text") in by_pair:
+        change = by_pair["graph", "text"]["distance"]
+        lines.append(
+            f"- Of the graph without boxes, beside text: distance {change['difference']:+.4f} "
+            f"[{change['ci95'][0]:+.4f}, {change['ci95'][1]:+.4f}]: {change['verdict']}."
+        )
+    lines.append(
+        "- Neither is the paper's experiment, which has 2.8 billion parameters, natural videos and other networks to "
+        "measure with. Only whether a graph helps at all can be compared."
+    )
+    return lines
+
+
+def _inequalities(results: dict[str, Any]) -> list[str]:
+    """What is not equal between the arms."""
+    sizes = {arm: next(iter(cells.values()))["parameters"] for arm, cells in results["arms"].items()}
+    lines = [f"Parameters: {', '.join(f'{arm} {size:,}' for arm, size in sizes.items())}."]
+    counts = {len(cell["seeds"]) for cells in results["arms"].values() for cell in cells.values()}
+    if counts != {3}:
+        lines.append(
+            "Not every arm has three seeds at every budget yet; comparisons are over the seeds that both have."
+        )
+    return lines
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _share(cell: dict[str, Any] | None) -> str:
+    if cell is None:
+        return ""
+    low, high = cell["ci95"]
+    return f"{100 * cell['value']:.1f} [{100 * low:.0f}, {100 * high:.0f}]"
+
+
+def _points(change: dict[str, Any]) -> str:
+    low, high = change["ci95"]
+    return f"{100 * change['difference']:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"

@@ -1,0 +1,253 @@
+"""Text against graph at equal samples, with learning curves: `python -m studies.graph_vs_text.study`.
+
+One arm and seed after another is trained to each budget of steps in turn and judged there. What is done is not done
+again, and a training that was stopped goes on, so that the study may take days.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from mov_ai.errors import MovAIError, UsageError, run_script
+from mov_ai.graph.files import check_writable, read_json, write_json
+
+if TYPE_CHECKING:
+    from studies.graph_vs_text.evaluate import Judges
+
+STUDY = "graph_vs_text"
+#: Arm, as conf/experiment/graph_vs_text names it -> what its network is told.
+ARMS: dict[str, str] = {
+    "text": "the caption alone, through attention",
+    "graph": "the graph alone, through attention",
+    "graph_ungated": "the graph, its intervals not gating attention",
+    "boxes": "boxes without looks, and the graph through attention",
+    "painting": "looks painted into boxes, no attention to anything",
+    "full": "text and graph through attention, the graph painted into boxes",
+}
+SEEDS = (0, 1, 2)
+#: Steps of a training after which it is judged.
+BUDGETS = (375, 750, 1500, 3000)
+PROMPTS = 120
+#: What a first look takes of it.
+QUICK_SEEDS, QUICK_BUDGETS = SEEDS[:1], BUDGETS[:2]
+#: Runs a command; its exit code, or None if it had to be stopped after the seconds given.
+Runner = Callable[[list[str], float | None], int | None]
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog=f"python -m studies.{STUDY}.study", description=__doc__)
+    parser.add_argument("--only", nargs="+", default=[], metavar="ARM[/SEED]", help=f"some of {', '.join(ARMS)}")
+    parser.add_argument("--quick", action="store_true", help="a first look: one seed, the two smallest budgets")
+    parser.add_argument("--minutes", type=float, help="stop after so long; the same command goes on")
+    parser.add_argument("--project", action="store_true", help="nothing but how long it will take on this machine")
+    parser.add_argument("--report", action="store_true", help="nothing but the report of what is there")
+    parser.add_argument("--prompts", type=int, default=PROMPTS, help="captions that an arm is judged on")
+    parser.add_argument("--budgets", type=int, nargs="+", default=list(BUDGETS), help="steps, ascending")
+    parser.add_argument("--runs", type=Path, default=Path("runs") / STUDY, help="folder of trainings and figures")
+    parser.add_argument("--out", type=Path, default=Path("experiments") / STUDY, help="folder of the report")
+    parser.add_argument("--train", nargs="+", default=[], metavar="K=V", help="settings for mov_ai.train, for trials")
+    return parser.parse_args(given)
+
+
+def chosen(names: Sequence[str], seeds: Sequence[int]) -> list[tuple[str, int]]:
+    """(arm, seed) pairs, seed by seed, that names such as "text" or "text/2" mean; all if there are none.
+
+    Raises:
+        UsageError: for an unknown name.
+    """
+    pairs = [(arm, seed) for seed in seeds for arm in ARMS]
+    known = {arm for arm, _ in pairs} | {f"{arm}/{seed}" for arm, seed in pairs}
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"--only: expected {', '.join(ARMS)}, with /SEED of {list(seeds)} if wanted; found {name!r}"
+            )
+    return [(arm, seed) for arm, seed in pairs if not names or {arm, f"{arm}/{seed}"} & set(names)]
+
+
+def call(command: list[str], seconds: float | None) -> int | None:
+    """Run a command with this process's output; after `seconds` it is asked to end, and waited for."""
+    with subprocess.Popen(command) as process:
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            process.wait()
+            return None
+
+
+class TimeUp(MovAIError):
+    """The minutes are over."""
+
+    exit_code = 0
+
+
+@dataclass
+class Study:
+    """Where the study's files are, and how it is run.
+
+    Attributes:
+        runs: `RUNS/ARM/SEED` holds a training, and `figures-STEPS.json` what was measured after so many steps.
+        prompts: captions to judge on.
+        experiments: folder of conf/experiment that the arms are in.
+        run: runs a command.
+        deadline: of `time.monotonic`; None for none.
+    """
+
+    runs: Path
+    prompts: int = PROMPTS
+    experiments: str = STUDY
+    run: Runner = call
+    deadline: float | None = None
+    _judges: Judges | None = field(default=None, init=False)
+
+    def folder(self, arm: str, seed: int) -> Path:
+        """Of a training."""
+        return self.runs / arm / str(seed)
+
+    def figures(self, arm: str, seed: int, steps: int) -> dict[str, Any] | None:
+        """What was measured after so many steps; None if that is still to be done, or to be done again."""
+        from studies.graph_vs_text.evaluate import MEASURE_VERSION
+
+        path = self.folder(arm, seed) / f"figures-{steps}.json"
+        found = read_json(path) if path.is_file() else {}
+        is_current = (found.get("version"), found.get("prompts")) == (MEASURE_VERSION, self.prompts)
+        return found if is_current else None
+
+    def train(self, arm: str, seed: int, steps: int, settings: Sequence[str] = ()) -> dict[str, Any]:
+        """Train up to so many steps, from where the training is; what its result.json holds.
+
+        Raises:
+            TimeUp: if the deadline came first. MovAIError: if it fails, or has gone beyond these steps.
+        """
+        folder = self.folder(arm, seed)
+        result = folder / "result.json"
+        done = read_json(result) if result.is_file() else {}
+        if done.get("steps") == steps:
+            return dict(done)
+        given = [f"experiment={self.experiments}/{arm}", f"seed={seed}", f"trainer.max_steps={steps}"]
+        given += [f"hydra.run.dir={folder}", *settings]
+        code = self.run([sys.executable, "-m", "mov_ai.train", *given], self._left())
+        if code is None:
+            raise TimeUp(f"time is up in the training of {arm}, seed {seed}; the same command goes on")
+        if code:
+            raise MovAIError(f"{arm}, seed {seed}: training ended with exit code {code}; the same command goes on")
+        trained = read_json(result)
+        if trained["steps"] != steps:
+            raise MovAIError(f"{folder}: trained {trained['steps']} steps, past {steps}; remove it to begin anew")
+        return dict(trained)
+
+    def measure(self, arm: str, seed: int, trained: dict[str, Any]) -> None:
+        """Judge an export, and note its figures."""
+        from mov_ai.hardware import machine
+        from studies.graph_vs_text.evaluate import embedded_codec, sampled
+
+        judges, folder = self.judges(), self.folder(arm, seed)
+        videos, seconds = sampled(folder / "export", embedded_codec(), judges.told)
+        facts = {name: trained[name] for name in ("steps", "samples", "seconds", "parameters")}
+        measured = {"arm": arm, "seed": seed, **facts, "seconds_per_video": seconds, "machine": machine()}
+        write_json(folder / f"figures-{trained['steps']}.json", {**measured, **judges.figures(videos)})
+
+    def ceiling(self) -> dict[str, Any]:
+        """The figures of the true clips as they come back from the codec, and how the parser reads the captions."""
+        from studies.graph_vs_text.evaluate import MEASURE_VERSION, embedded_codec, parsed_alike, through_codec
+
+        path = self.runs / "ceiling.json"
+        found = read_json(path) if path.is_file() else {}
+        if (found.get("version"), found.get("prompts")) != (MEASURE_VERSION, self.prompts):
+            judges = self.judges()
+            found = judges.figures(through_codec(embedded_codec(), judges.truth))
+            found["parsed_alike"] = parsed_alike(judges.told)
+            write_json(path, found)
+        return found
+
+    def judges(self) -> Judges:
+        """What judges; loaded when it is first needed."""
+        if self._judges is None:
+            import torch
+
+            from studies.graph_vs_text.evaluate import Judges
+
+            torch.set_num_threads(1)
+            self._judges = Judges(self.prompts)
+        return self._judges
+
+    def check_time(self) -> None:
+        """Raises TimeUp if the minutes are over."""
+        if self._left() == 0:
+            raise TimeUp("time is up; the same command goes on")
+
+    def _left(self) -> float | None:
+        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+
+
+def projected(arms: Iterable[str], seeds: int, budgets: Sequence[int], options: argparse.Namespace) -> str:
+    """How long these arms take on this machine, in words."""
+    import torch
+
+    from studies.graph_vs_text.projection import projection, seconds_per_step, seconds_per_video
+
+    torch.set_num_threads(1)
+    per_step = {arm: seconds_per_step(f"{STUDY}/{arm}", options.train) for arm in arms}
+    return projection(per_step, seconds_per_video(), seeds, budgets, options.prompts)
+
+
+def run(options: argparse.Namespace, console: Console, runner: Runner = call) -> None:
+    """Train and judge what is still to be, then write the report of what is there.
+
+    Raises:
+        UsageError: for unknown names or budgets that do not ascend. MovAIError: if a part fails.
+    """
+    from studies.graph_vs_text.report import write_report
+
+    budgets = list(QUICK_BUDGETS if options.quick else options.budgets)
+    if budgets != sorted(set(budgets)) or budgets[0] < 1:
+        raise UsageError(f"--budgets: expected ascending numbers of steps; found {budgets}")
+    seeds = QUICK_SEEDS if options.quick else SEEDS
+    pairs = chosen(options.only, seeds)
+    if options.project:
+        console.print(projected(dict.fromkeys(arm for arm, _ in pairs), len(seeds), budgets, options), highlight=False)
+        return
+    deadline = None if options.minutes is None else time.monotonic() + 60 * options.minutes
+    study = Study(options.runs, options.prompts, run=runner, deadline=deadline)
+    check_writable(options.out)
+    try:
+        if not options.report:
+            study.ceiling()
+            for arm, seed in pairs:
+                for steps in budgets:
+                    if study.figures(arm, seed, steps) is None:
+                        study.check_time()
+                        console.print(f"{arm}, seed {seed}: to {steps} steps", markup=False, highlight=False)
+                        study.measure(arm, seed, study.train(arm, seed, steps, options.train))
+    except TimeUp as reason:
+        console.print(str(reason), markup=False, highlight=False)
+    measured = [
+        figures
+        for arm, seed in chosen([], SEEDS)
+        for steps in options.budgets
+        if (figures := study.figures(arm, seed, steps)) is not None
+    ]
+    if measured:
+        console.print(write_report(options.out, measured, study.ceiling()), markup=False, highlight=False)
+    elif options.report:
+        raise MovAIError(f"{options.runs}: nothing is measured yet; run the command without --report first")
+
+
+def main(given: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    return run_script(STUDY, lambda: run(arguments(given), Console()), "stopped; the same command goes on")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -11,9 +11,8 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from mov_ai.models.convolution import ConvResidual, TemporalResidual
-
 from mov_ai.checked_config import Channels, Finite, LayersOrNone, Positive
+from mov_ai.models.convolution import ConvResidual, TemporalResidual
 
 #: Pixels along each side of a cell of our codec's latents.
 FACTOR = 8

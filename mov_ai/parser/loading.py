@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import safetensors.torch
-import torch
+from torch import Tensor
 
 from mov_ai.checked_config import Layers, Name, config_from_dict
 from mov_ai.errors import MovAIError, UsageError, shown

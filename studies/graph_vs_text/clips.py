@@ -90,6 +90,7 @@ colour, told in few words, rendered by this repository; no other data."""
 
     def prepare(self, progress: Progress) -> None:
         for cache in (self._train, self._validation):
+            assert isinstance(cache, _Cache)
             cache.fill(self._codec, progress)
         super().prepare(progress)
 

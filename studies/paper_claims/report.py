@@ -54,8 +54,9 @@ def plot(sweep: list[dict[str, Any]]) -> str:
     panels = []
     for name in PAPER_WEIGHTS:
         points = [
-            Point(100 * p["score"]["value"], p["warping"]["value"], *p["warping"]["ci95"], f"{p[name]:g}")
+            Point(100 * p["score"]["value"], p["warping"]["value"], low, high, f"{p[name]:g}")
             for p in varied(sweep, name)
+            for low, high in [p["warping"]["ci95"]]
         ]
         title = f"warping error, weight of {name}"
         panels.append(Panel(title, "% of what was asked for", {name: points}, joined=False))

@@ -248,7 +248,7 @@ def edit_json(path: Path, keys: str, value: Any) -> None:
 SPOILED: dict[str, tuple[str, str, Any, int, list[str]]] = {
     "another size": ("denoiser/config.json", "config/dim", 128, 1, ["denoiser/model.safetensors", "another size"]),
     "another depth": ("denoiser/config.json", "config/depth", 2, 1, ["denoiser/model.safetensors", "missing"]),
-    "another schema": ("denoiser/config.json", "schema", 7, 2, ["config.json", "schema: expected 2, found 7"]),
+    "another schema": ("denoiser/config.json", "schema", 7, 2, ["config.json", "schema: expected 3, found 7"]),
     "another pipeline schema": ("pipeline.json", "schema", 7, 2, ["pipeline.json", "schema: expected 2, found 7"]),
     "the first version": (
         "pipeline.json",
@@ -264,7 +264,7 @@ SPOILED: dict[str, tuple[str, str, Any, int, list[str]]] = {
         2,
         ["pipeline.json: world: expected", "'moon'"],
     ),
-    "network of the first version": ("denoiser/config.json", "schema", 1, 2, ["schema: expected 2, found 1", "train"]),
+    "network of the first version": ("denoiser/config.json", "schema", 1, 2, ["schema: expected 3, found 1", "train"]),
     "another network": ("planner/config.json", "network", "VideoCodec", 2, ["planner/config.json", "LayoutPlanner"]),
     "unknown setting": ("codec/config.json", "config/colour", 3, 2, ["codec/config.json", "'colour'"]),
     "impossible setting": ("denoiser/config.json", "config/heads", 7, 2, ["denoiser/config.json", "7"]),

@@ -79,9 +79,8 @@ class _Block(nn.Module):
 class VideoRefiner(AnyDenoiser):
     """A convolutional U-Net over latents, frame by frame, whose blocks mix neighbouring frames.
 
-    It goes along a bridge: from the earlier stage's video, enlarged, encoded and a little noised, to the clean latents
-    of the larger one. So what is trained is what is sampled (as in pyramidal flow matching, arXiv 2410.05954, and image
-    to image bridges, arXiv 2302.05872).
+    It goes from the earlier stage's video, enlarged, encoded and a little noised, to the clean latents of the larger
+    one. It is trained on the whole way in one step: a place on the way beside its beginning gives the end away.
     """
 
     config: RefinerConfig

@@ -267,11 +267,10 @@ class DenoiserObjective(Objective):
         """
         noise = mixed_noise(tuple(clean.shape), self.shared_noise, generator).to(clean)
         if self._module.bridges:
-            # What sampling begins with, and all that lies between it and the clean latents.
+            # Only what sampling begins with: from a place on the way and its beginning the end could be read off.
             level = torch.rand(len(clean), generator=generator).to(clean) * self.low_noise
             low = low + level.view(-1, 1, 1, 1, 1) * noise
-            sigma = torch.rand(len(clean), generator=generator).to(clean).sqrt().clamp(min=0.02)
-            return add_noise(clean, low, sigma), sigma, low, {"low_noise": level}
+            return low, torch.ones_like(level), low, {"low_noise": level}
         logit = torch.randn(len(clean), generator=generator) * self.noise_deviation + self.noise_mean
         sigma = torch.sigmoid(logit).to(clean)
         late = (stage > self._first).to(clean)

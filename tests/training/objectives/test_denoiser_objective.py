@@ -429,16 +429,15 @@ def test_a_refiner_is_trained_on_what_the_stages_before_it_make(cache: Path, fir
     assert objective.data.validation(2, 1) is None
 
 
-def test_a_bridge_goes_from_the_earlier_video_to_the_clean_one(cache: Path, first_stage: Path) -> None:
+def test_a_refiner_sees_what_sampling_begins_with_and_nothing_of_the_truth(cache: Path, first_stage: Path) -> None:
     objective = _refining(cache, first_stage, low_noise=0.0)
     batch = objective.batch(0)
     generator = torch.Generator().manual_seed(0)
     noisy, sigma, low, further = objective._on_the_way(batch["latents"], batch["low"], batch["stage"], generator)
     assert torch.equal(low, batch["low"])
+    assert torch.equal(noisy, low)
     assert not further["low_noise"].any()
-    share = sigma.view(-1, 1, 1, 1, 1)
-    assert_close(noisy, batch["latents"] * (1 - share) + low * share)
-    assert sigma.min() > 0
+    assert (sigma == 1).all()
     noised = _refining(cache, first_stage, low_noise=0.5)
     _, _, low, further = noised._on_the_way(batch["latents"], batch["low"], batch["stage"], generator)
     deviation = (low - batch["low"]).std((1, 2, 3, 4))

@@ -38,7 +38,7 @@ class Panel(NamedTuple):
 
 
 def svg(panels: Sequence[Panel], columns: int = 3) -> str:
-    """The panels side by side, in rows of `columns`, with a legend; a series has one colour; empty ones are left out."""
+    """The panels side by side, in rows of `columns`, with one legend; empty panels are left out."""
     panels = [panel for panel in panels if any(panel.series.values())]
     names = list(dict.fromkeys(name for panel in panels for name in panel.series))
     colors = {name: COLORS[i % len(COLORS)] for i, name in enumerate(names)}

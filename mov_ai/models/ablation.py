@@ -51,16 +51,6 @@ def _without_labels(c: Conditioning) -> Conditioning:
     )
 
 
-def _dropped(
-    *, text: bool = False, graph: bool = False, layout: bool = False
-) -> Callable[[Conditioning], Conditioning]:
-    def drop(c: Conditioning) -> Conditioning:
-        every = torch.ones_like(c.keep_text)
-        return c.drop(every & text, every & graph, every & layout)
-
-    return drop
-
-
 #: Attentions of a block, by the name of their module.
 ATTENTIONS = ("spatial", "temporal", "cross")
 #: Things that a network is told -> what is left of the conditioning without them.
@@ -68,9 +58,9 @@ _TOLD: dict[str, Change] = {
     "node_intervals": _without_node_intervals,
     "intervals": _without_intervals,
     "labels": _without_labels,
-    "text": _dropped(text=True),
-    "layout": _dropped(layout=True),
-    "graph": _dropped(graph=True),
+    "text": lambda c: c.without(text=True),
+    "layout": lambda c: c.without(layout=True),
+    "graph": lambda c: c.without(graph=True),
 }
 #: What can be switched off -> what that means.
 PARTS: dict[str, str] = {

@@ -127,10 +127,10 @@ class Conditioning(TensorBatch):
         part = {name: getattr(self, name)[..., first : first + frames] for name in names}
         return replace(self, boxes=self.boxes[:, :, first : first + frames], **part)
 
-    def without(self, *, text: bool = False, graph: bool = False) -> Conditioning:
-        """A copy with the text or the graph of every sample dropped, for guidance."""
-        all_kept = torch.ones_like(self.keep_text)
-        return self.drop(all_kept & text, all_kept & graph, all_kept & graph)
+    def without(self, *, text: bool = False, graph: bool = False, layout: bool = False) -> Conditioning:
+        """A copy with the text, the graph (layout included) or the layout of every sample dropped."""
+        every = torch.ones_like(self.keep_text)
+        return self.drop(every & text, every & graph, every & layout)
 
 
 def join_padded(items: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -186,6 +186,7 @@ def condition(
     labelled = [edge for edge in graph.edges if edge.label is not None]
     ends = [[index[edge.source], index[edge.target]] for edge in labelled]
     drawn = drawn_entities(graph)
+    entities = [entity for entity, _ in drawn]
     times = frame_times(frames) if times is None else times
     if layout is not None and len(times) != frames:
         layout = layout.sampled(times)
@@ -194,8 +195,8 @@ def condition(
         track = layout.track(entity, instance) if layout is not None else None
         if track is not None:
             boxes[k] = torch.from_numpy(np.nan_to_num(track.boxes))
-    attribute, holds = painted_attributes(graph, [entity for entity, _ in drawn], encoder, times)
-    events = painted_events(graph, [entity for entity, _ in drawn], index, times)
+    attribute, holds = painted_attributes(graph, entities, encoder, times)
+    events = painted_events(graph, entities, index, times)
     if text_features is None:
         text_features = word_vectors(graph.caption, encoder)
     scene = graph.of_type("scene")[0]
@@ -224,12 +225,12 @@ def condition(
         scene=optional_vectors([(name, " ".join(scene.words(name)) or None) for name in SCENE_FIELDS], encoder)[None],
         text_features=text_features,
         boxes=boxes[None].float(),
-        entity=optional_vectors([("entity", graph.node(e).label) for e, _ in drawn] or [("entity", None)], encoder)[
+        entity=optional_vectors([("entity", graph.node(e).label) for e in entities] or [("entity", None)], encoder)[
             None
         ],
         attribute=attribute[None],
         attribute_holds=holds[None],
-        entity_node=column([index[entity] for entity, _ in drawn] or [0]),
+        entity_node=column([index[e] for e in entities] or [0]),
         event_node=events[0][None],
         event_role=events[1][None],
         event_progress=events[2][None],

@@ -290,7 +290,7 @@ def test_what_was_dropped_stays_dropped() -> None:
     assert not (c.keep_text | c.keep_graph | c.keep_layout).any()
     assert given().without().keep_text.all()
     bare = given().without(layout=True)
-    assert bare.keep_text.all() and bare.keep_graph.all() and not bare.keep_layout.any()
+    assert bare.keep_text.all() & bare.keep_graph.all() & ~bare.keep_layout.any()
 
 
 def test_a_layout_that_was_not_given_is_not_kept() -> None:

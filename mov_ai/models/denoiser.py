@@ -374,19 +374,18 @@ class TSAMDenoiser(AnyDenoiser):
             context.append(tokens)
             bias.append(words[:, None].expand(-1, frames, -1))
         if nodes is not None and self.from_graph is not None:
-            context.append(self.from_graph(nodes) + self._numbers(c, nodes))
+            tokens = self.from_graph(nodes)
+            context.append(tokens if self.slot is None else self._numbered(tokens, c, self.slot))
             bias.append(node_bias(c, frames, self.config.softness if self.config.interval_gating else None))
         return torch.cat(context, 1), torch.cat(bias, -1)
 
-    def _numbers(self, c: Conditioning, nodes: Tensor) -> Tensor:
-        """(batch, N, dim): the numbers of each node's boxes where looks are attended to; of all its instances."""
-        result = nodes.new_zeros(len(c), nodes.shape[1], self.config.dim)
-        if self.slot is None or self.painter is None or self.painter.slot is None:
-            return result
-        number = torch.arange(c.boxes.shape[1], device=nodes.device) % LayoutPainter.SLOTS
+    def _numbered(self, tokens: Tensor, c: Conditioning, slot: nn.Linear) -> Tensor:
+        """Nodes' tokens, (batch, N, dim), each with the numbers of its boxes, of all instances, added to it."""
+        assert self.painter is not None
         seen = (c.boxes[..., 5] > 0).any(-1) & c.keep_layout[:, None]  # (batch, K)
-        numbers = self.slot(self.painter.slot(number)) * seen[..., None]
-        return result.scatter_add(1, c.entity_node[..., None].expand_as(numbers), numbers)
+        numbers = slot(self.painter.numbers(c)) * seen[..., None]
+        added = torch.zeros_like(tokens).scatter_add(1, c.entity_node[..., None].expand_as(numbers), numbers)
+        return tokens + added
 
     def _fitting(self, features: Tensor) -> Tensor:
         channels = self.config.text_channels

@@ -69,6 +69,12 @@ class LayoutPainter(nn.Module):
             layers += [spread, place]
         return torch.cat(layers, 2)
 
+    def numbers(self, c: Conditioning) -> Tensor:
+        """(B, K, SLOT): the vector of each box's number, where looks are left out."""
+        assert self.slot is not None
+        number = torch.arange(c.boxes.shape[1], device=c.boxes.device) % self.SLOTS
+        return self.slot(number).expand(len(c), -1, -1)
+
     def _looks(self, c: Conditioning, nodes: Tensor | None) -> list[Tensor]:
         """What each instance shows in each frame, parts of (B, K, F, channels)."""
         frames = c.boxes.shape[2]
@@ -77,8 +83,7 @@ class LayoutPainter(nn.Module):
             return x[:, :, None].expand(-1, -1, frames, -1)
 
         if self.slot is not None:
-            number = torch.arange(c.boxes.shape[1], device=c.boxes.device) % self.SLOTS
-            return [always(self.slot(number).expand(len(c), -1, -1))]
+            return [always(self.numbers(c))]
         assert self.entity is not None
         assert self.attribute is not None
         attributes = torch.einsum("bkaf,bkac->bkfc", c.attribute_holds, self.attribute(c.attribute))

@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 PROMPT ?= A small red ball rolls to the left, then turns blue, while a large yellow cube spins.
 SEED ?= 0
 KILLS ?= 20
+# Of pytest-xdist: one worker for each core, each about 2 GB.
+WORKERS ?= --numprocesses logical --maxprocesses 4 --dist worksteal
 NAME ?= peers
 SIZE ?= 128
 DEMO := demo
@@ -36,7 +38,7 @@ demo-real: install  ## fifteen real videos, from a folder to a pipeline: MOV_AI_
 	$(BIN)/python -m studies.real_clips.study --data "$$MOV_AI_DATA" --size $(SIZE)
 
 test: install  ## the tests, under 10 minutes on two cores
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS)
 
 lint: install  ## format, lint and type checks
 	$(BIN)/ruff format --check .

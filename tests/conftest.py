@@ -1,10 +1,15 @@
-"""A small pipeline with random weights, for tests of what is around the networks."""
+"""One thread for each process, and a small pipeline with random weights for tests of what is around the networks."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Before torch is imported, and for what a test starts: several workers do not take each other's cores, and a test
+# computes the same in one of them as alone.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(scope="session")

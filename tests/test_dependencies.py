@@ -26,6 +26,7 @@ NOT_IMPORTED = {
     "mkdocstrings": "mkdocs.yml",
     "mypy": "Makefile",
     "pytest-timeout": "tests",
+    "pytest-xdist": "Makefile",
     "ruff": "Makefile",
     "setuptools": "pyproject.toml",
     "tensorboard": "mov_ai/training/reporting.py",

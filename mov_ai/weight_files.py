@@ -49,11 +49,7 @@ def fit_weights(module: nn.Module, tensors: dict[str, torch.Tensor], source: str
     """
     expected = module.state_dict()
     for name in expected:
-        if name not in tensors:
-            raise MovAIError(f"{source}: the tensor {name!r} is missing; the file is of another network or size")
-        if tensors[name].shape != expected[name].shape:
-            shapes = f"expected {tuple(expected[name].shape)}, found {tuple(tensors[name].shape)}"
-            raise MovAIError(f"{source}: {name}: {shapes}; the file is of another size")
+        require_shape(tensors, name, tuple(expected[name].shape), source)
         if tensors[name].is_floating_point() != expected[name].is_floating_point():
             # Weights in 8 bits whose scales are not there, for one.
             kinds = f"expected {expected[name].dtype}, found {tensors[name].dtype}"
@@ -67,6 +63,15 @@ def fit_weights(module: nn.Module, tensors: dict[str, torch.Tensor], source: str
     module.load_state_dict(floats, assign=True)
     for parameter in module.parameters():
         parameter.requires_grad_(True)
+
+
+def require_shape(tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...], source: str) -> None:
+    """Raises MovAIError, naming the file, where a tensor is missing or has another shape."""
+    if name not in tensors:
+        raise MovAIError(f"{source}: the tensor {name!r} is missing; the file is of another network or size")
+    if tuple(tensors[name].shape) != shape:
+        found = tuple(tensors[name].shape)
+        raise MovAIError(f"{source}: {name}: expected {shape}, found {found}; the file is of another size")
 
 
 def require_finite(tensors: Mapping[str, torch.Tensor], source: str) -> None:

@@ -10,13 +10,13 @@ import safetensors.torch
 from torch import Tensor
 
 from mov_ai.checked_config import Layers, Name, config_from_dict
-from mov_ai.errors import MovAIError, UsageError, shown
+from mov_ai.errors import UsageError, shown
 from mov_ai.graph.files import read_json, write_bytes, write_json
 from mov_ai.parser.confidence import UNCHANGED, Calibration
 from mov_ai.parser.network import CompositionalSceneParser, ParserConfig
 from mov_ai.parser.token_graph import RELATIONS
 from mov_ai.parser.vocabulary import Vocabulary
-from mov_ai.weight_files import fit_weights, load_weights, pack
+from mov_ai.weight_files import fit_weights, load_weights, pack, require_shape
 
 #: Version of the folder that `save_parser` writes.
 SCHEMA = 3
@@ -95,11 +95,7 @@ def _require_sizes(config: ParserConfig, tensors: Mapping[str, Tensor], source: 
         "ending.weight": (config.endings, dim),
     }
     for name, shape in shapes.items():
-        if name not in tensors:
-            raise MovAIError(f"{source}: the tensor {name!r} is missing; the file is of another network or size")
-        if tuple(tensors[name].shape) != shape:
-            found = tuple(tensors[name].shape)
-            raise MovAIError(f"{source}: {name}: expected {shape}, found {found}; the file is of another size")
+        require_shape(tensors, name, shape, source)
 
 
 def save_parser(

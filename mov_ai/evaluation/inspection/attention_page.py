@@ -12,6 +12,7 @@ from mov_ai.evaluation.inspection.attention import AttentionMaps, Share, Token, 
 from mov_ai.evaluation.inspection.page import page
 from mov_ai.evaluation.inspection.pictures import as_jpeg, chosen_frames, data_address, strip, under_heat
 from mov_ai.evaluation.inspection.run_folder import RunFolder
+from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.draw.words import COLOURS, detail_of, title_of
 
 #: Frames of a row, and their height in pixels.
@@ -55,7 +56,11 @@ def attention_page(run: RunFolder, looked: AttentionMaps) -> bytes:
     chosen = chosen_frames(len(looked.frames), _COLUMNS)
     layout = run.layout.sampled(looked.times[chosen])
     frames = list(looked.frames[chosen])
-    rows = [_row(run, looked, share, i, chosen) for i, share in enumerate(shares(looked)) if share.token.kind != "null"]
+    rows = [
+        _row(run.graph, layout, looked, share, i, chosen)
+        for i, share in enumerate(shares(looked))
+        if share.token.kind != "null"
+    ]
     height, width = looked.frames.shape[1:3]
     facts = (
         f"{run.folder.resolve().name}: stage {run.stages[0]} ({height}x{width}) of {run.record.pipeline}, seed "
@@ -74,7 +79,8 @@ def attention_page(run: RunFolder, looked: AttentionMaps) -> bytes:
     )
 
 
-def _row(run: RunFolder, looked: AttentionMaps, share: Share, index: int, chosen: np.ndarray) -> Row:
+def _row(graph: SceneGraph, layout: Layout, looked: AttentionMaps, share: Share, index: int, chosen: np.ndarray) -> Row:
+    """The row of token `index`; the layout has the boxes of the frames that are shown."""
     weights = looked.maps[index]
     most = float(weights.max())
     heated = [under_heat(looked.frames[f], weights[f] / max(most, 1e-12)) for f in chosen]
@@ -82,9 +88,8 @@ def _row(run: RunFolder, looked: AttentionMaps, share: Share, index: int, chosen
     boxes: list[np.ndarray] = []
     title, detail, colours = token.name, "", ""
     if token.node is not None:
-        node = run.graph.node(token.node)
-        entities = boxed_entities(run.graph, node)
-        layout = run.layout.sampled(looked.times[chosen])
+        node = graph.node(token.node)
+        entities = boxed_entities(graph, node)
         boxes = [track.boxes for track in layout.tracks if track.entity in entities]
         fill, border, text = COLOURS[node.type]
         title, detail = title_of(node), detail_of(node)

@@ -257,6 +257,17 @@ class MovAIPipeline:
         )
         return result
 
+    def check_guidance(self, *strengths: float) -> None:
+        """Raises UsageError for a strength of guidance that is out of the range that these weights allow."""
+        most = self.cascade.config.guidance
+        for value in strengths:
+            if value != 1 and most == 1:
+                raise UsageError(
+                    f"guidance: expected 1, as nothing was left out when these weights were trained; found {value!r}"
+                )
+            if not np.isfinite(value) or not 0 <= value <= most:
+                raise UsageError(f"guidance: expected a number from 0 to {most:g}; found {value!r}")
+
     # -- check ---------------------------------------------------------------------------------------------------
 
     def _check(
@@ -272,14 +283,7 @@ class MovAIPipeline:
     ) -> _Request:
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31:
             raise UsageError(f"seed: expected a whole number from 0 to {2**31 - 1}; found {seed!r}")
-        for value in guidances:
-            most = self.cascade.config.guidance
-            if value != 1 and most == 1:
-                raise UsageError(
-                    f"guidance: expected 1, as nothing was left out when these weights were trained; found {value!r}"
-                )
-            if not np.isfinite(value) or not 0 <= value <= most:
-                raise UsageError(f"guidance: expected a number from 0 to {most:g}; found {value!r}")
+        self.check_guidance(*guidances)
         if shape is None and layout is not None:
             shape = layout.shape
         if shape is None and resume is not None:

@@ -83,12 +83,13 @@ class VariantPipeline:
         settings: `steps`, `guidance_text`, `guidance_graph` and `stages` of the run.
 
     Raises:
-        UsageError: if the pipeline has nothing that could be left out.
+        UsageError: if the pipeline has nothing that could be left out, or allows no such guidance.
     """
 
     def __init__(self, pipeline: MovAIPipeline, variant: Variant, settings: Mapping[str, Any]) -> None:
         self._pipeline, self._row, self._settings = pipeline, variant.row, dict(settings)
         if variant.guidance is not None:
+            pipeline.check_guidance(*variant.guidance)
             self._settings |= dict(zip(("guidance_text", "guidance_graph"), variant.guidance, strict=True))
         if self._row == "one_candidate" and (pipeline.planner is None or pipeline.world is None):
             raise UsageError("one_candidate: this pipeline has no planner, or no world to choose by; leave the row out")

@@ -68,6 +68,12 @@ def test_the_first_stage_is_enlarged_to_the_runs_size(pipe: MovAIPipeline) -> No
         VariantPipeline(pipe, variant, {**SETTINGS, "stages": 128})
 
 
+def test_guidance_beyond_what_the_weights_allow_is_refused_before_anything_is_made(pipe: MovAIPipeline) -> None:
+    beyond = variants((), ((1.0, pipe.cascade.config.guidance + 1),))[0]
+    with pytest.raises(UsageError, match="guidance: expected a number from 0 to"):
+        VariantPipeline(pipe, beyond, SETTINGS)
+
+
 def test_rows_that_there_are_not_are_refused() -> None:
     with pytest.raises(UsageError, match="rows: expected some of one_candidate"):
         variants(("no_planner",), ())

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from mov_ai.diffusion.sampling import Guidance
 from mov_ai.evaluation.checker import Checker
@@ -19,7 +18,7 @@ from mov_ai.evaluation.metrics.temporal import warping_error
 from mov_ai.graph.files import read_json
 from mov_ai.labels.encoder import load_label_encoder
 from mov_ai.models.cascade import CASCADE_FILE, Cascade, CascadeConfig
-from mov_ai.models.codec import AnyCodec, to_bytes, to_unit
+from mov_ai.models.codec import AnyCodec, to_bytes
 from mov_ai.models.codec_registry import load_codec
 from mov_ai.models.component import config_from_dict
 from mov_ai.models.conditioning import collate, condition
@@ -83,14 +82,6 @@ class Judges:
 def embedded_codec() -> AnyCodec:
     """The codec that all of the study's networks work with."""
     return load_codec(str(pipeline_folder("tiny") / "codec")).requires_grad_(False)
-
-
-def through_codec(codec: AnyCodec, videos: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Videos as they come back from the codec: what a perfect generator of latents would show."""
-    with torch.no_grad():
-        return [
-            to_bytes(codec.decode(codec.encode(to_unit(torch.from_numpy(video))[None])))[0].numpy() for video in videos
-        ]
 
 
 def sampled(export: Path, codec: AnyCodec, told: Sequence[Told]) -> tuple[list[np.ndarray], float]:

@@ -160,13 +160,15 @@ class Study:
 
     def ceiling(self) -> dict[str, Any]:
         """The figures of the true clips as they come back from the codec, and how the parser reads the captions."""
-        from studies.graph_vs_text.evaluate import MEASURE_VERSION, embedded_codec, parsed_alike, through_codec
+        from studies.graph_vs_text.evaluate import MEASURE_VERSION, embedded_codec, parsed_alike
+        from studies.stages.measure import through_codec
 
         path = self.runs / "ceiling.json"
         found = read_json(path) if path.is_file() else {}
         if (found.get("version"), found.get("prompts")) != (MEASURE_VERSION, self.prompts):
-            judges = self.judges()
-            found = judges.figures(through_codec(embedded_codec(), judges.truth))
+            judges, codec = self.judges(), embedded_codec()
+            # What a perfect generator of latents would show.
+            found = judges.figures([through_codec(codec, video) for video in judges.truth])
             found["parsed_alike"] = parsed_alike(judges.told)
             write_json(path, found)
         return found

@@ -7,7 +7,6 @@ training: a part without a loss here is one that these weights do not use.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -30,6 +29,7 @@ from mov_ai.models.codec import to_unit
 from mov_ai.models.conditioning import condition
 from mov_ai.pipeline import MovAIPipeline
 from studies.stages.clips import GoldClip, gold_clips
+from studies.stages.command import options
 from studies.stages.figures import Mean, mean
 
 #: Levels of noise that the error is measured at; at 1 the network sees nothing of the clip.
@@ -191,37 +191,12 @@ def run(
     return result
 
 
-def arguments(given: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m studies.stages.ablation", description=__doc__)
-    parser.add_argument("--clips", type=int, default=16, help="clips of the split, 0, 1, ...")
-    parser.add_argument("--checkpoint", default="tiny", help="an embedded pipeline, or the folder of a saved one")
-    parser.add_argument("--split", default="validation", help="train, validation or test")
-    parser.add_argument("--variation", default="plain", help="plain, or varied as data=tabletop_varied")
-    parser.add_argument("--stage", type=int, help="size up to which videos are sampled; the first stage's if not given")
-    parser.add_argument("--parts", nargs="+", default=list(PARTS), metavar="PART", help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--out", type=Path, help="JSON file for the figures")
-    return parser.parse_args(given)
-
-
 def main(given: list[str] | None = None) -> int:
     """The command; returns its exit code."""
-    options = arguments(given)
-    return run_script(
-        "ablation",
-        lambda: run(
-            Console(),
-            options.clips,
-            options.checkpoint,
-            options.split,
-            options.variation,
-            options.stage,
-            options.parts,
-            options.device,
-            options.out,
-        ),
-    )
+    parser = options("ablation", __doc__, "size up to which videos are sampled; the first stage's if not given")
+    parser.add_argument("--parts", nargs="+", default=list(PARTS), metavar="PART", help=f"of {', '.join(PARTS)}")
+    chosen = parser.parse_args(given)
+    return run_script("ablation", lambda: run(Console(), **vars(chosen)))
 
 
 if __name__ == "__main__":

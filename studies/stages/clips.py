@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from omegaconf import OmegaConf
 
+from mov_ai.captions.caption import SPLITS
 from mov_ai.errors import UsageError
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.hydra_entry import build, config_directory
@@ -17,7 +18,6 @@ from mov_ai.worlds.tabletop.world import caption_and_layout, sample_clip
 
 #: Names of variations -> files of `conf/data`; the first varies nothing.
 VARIATIONS = {"plain": "tabletop", "varied": "tabletop_varied"}
-SPLITS = ("train", "validation", "test")
 
 
 def named_variation(name: str) -> WorldVariation:

@@ -6,7 +6,6 @@ true frames through the codec and back, which is the most that a stage can reach
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +24,7 @@ from mov_ai.hardware import machine
 from mov_ai.models.codec import AnyCodec, to_bytes, to_unit
 from mov_ai.pipeline import MovAIPipeline
 from studies.stages.clips import GoldClip, gold_clips
+from studies.stages.command import options
 from studies.stages.figures import Figures, Mean, figures, mean, means
 
 STAGE, ENLARGED, CODEC = "stage", "first stage enlarged", "codec alone"
@@ -53,7 +53,7 @@ class Measured:
 
 
 @torch.no_grad()
-def through_codec(codec: AnyCodec, video: np.ndarray, device: torch.device) -> np.ndarray:
+def through_codec(codec: AnyCodec, video: np.ndarray, device: torch.device | str = "cpu") -> np.ndarray:
     """A video, uint8 (F, H, W, 3), encoded and decoded."""
     unit = to_unit(torch.from_numpy(video))[None].to(device)
     decoded = codec.decode(codec.encode(unit), len(video)).float().clamp(-1, 1)
@@ -174,35 +174,10 @@ def run(
     return result
 
 
-def arguments(given: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m studies.stages.measure", description=__doc__)
-    parser.add_argument("--clips", type=int, default=16, help="clips of the split, 0, 1, ...")
-    parser.add_argument("--checkpoint", default="tiny", help="an embedded pipeline, or the folder of a saved one")
-    parser.add_argument("--split", default="validation", help="train, validation or test")
-    parser.add_argument("--variation", default="plain", help="plain, or varied as data=tabletop_varied")
-    parser.add_argument("--stage", type=int, help="size of the last stage; the pipeline's own if not given")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--out", type=Path, help="JSON file for the figures")
-    return parser.parse_args(given)
-
-
 def main(given: list[str] | None = None) -> int:
     """The command; returns its exit code."""
-    options = arguments(given)
-    return run_script(
-        "stages",
-        lambda: run(
-            Console(),
-            options.clips,
-            options.checkpoint,
-            options.split,
-            options.variation,
-            options.stage,
-            options.device,
-            options.out,
-        ),
-    )
+    chosen = options("measure", __doc__, "size of the last stage; the pipeline's own if not given").parse_args(given)
+    return run_script("stages", lambda: run(Console(), **vars(chosen)))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from mov_ai.captions.caption import SPLITS
 from mov_ai.errors import UsageError
 from mov_ai.worlds.tabletop.lexicon import HELD_OUT_PAIRS
 from mov_ai.worlds.tabletop.render import render
@@ -12,7 +13,6 @@ from mov_ai.worlds.tabletop.scene import simulate
 from mov_ai.worlds.tabletop.variation import PLAIN, VariedScene, WorldVariation
 from mov_ai.worlds.tabletop.world import caption_and_layout, sample_clip
 
-SPLITS = ("train", "validation", "test")
 #: Of twenty clips, as they were before clips could be varied: sha256 of states, caption with graph, and layout; and of
 #: one frame the sum of its pixels, each times a weight, which a pixel that is a level off elsewhere does not move far.
 DIGEST = "9ec6258604bd888442b3ac9fa78cdec61752b207e5f8b7cb92e7556c17536865"

@@ -11,9 +11,10 @@ from mov_ai.evaluation.checker import Checker
 from mov_ai.worlds.tabletop.render import render
 from mov_ai.worlds.tabletop.scene import simulate
 from studies.graph_vs_text.clips import frames_of
-from studies.graph_vs_text.evaluate import embedded_codec, through_codec
+from studies.graph_vs_text.evaluate import embedded_codec
 from studies.graph_vs_text.judge import TOPICS, judge, questions
 from studies.graph_vs_text.world import FRAMES, SIZE, Told, tell
+from studies.stages.measure import through_codec
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +34,9 @@ def _all_right(checker: Checker, told: Told, frames: np.ndarray) -> bool:
 
 def test_true_clips_pass(checker: Checker) -> None:
     told = [_first(kind) for kind in ("single", "sequence", "pair", "together")] + [tell(900, "validation")]
-    for one, video in zip(told, through_codec(embedded_codec(), [frames_of(one).numpy() for one in told]), strict=True):
-        assert _all_right(checker, one, video), one.caption.text
+    codec = embedded_codec()
+    for one in told:
+        assert _all_right(checker, one, through_codec(codec, frames_of(one).numpy())), one.caption.text
 
 
 def test_what_is_played_backwards_is_in_the_wrong_order(checker: Checker) -> None:

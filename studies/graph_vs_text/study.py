@@ -7,10 +7,8 @@ again, and a training that was stopped goes on, so that the study may take days.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,7 @@ from rich.console import Console
 
 from mov_ai.errors import MovAIError, UsageError, run_script
 from mov_ai.graph.files import check_writable, read_json, write_json
+from studies.bounded_commands import BoundedStudy, Runner, TimeUp, call, deadline_in
 
 if TYPE_CHECKING:
     from studies.graph_vs_text.evaluate import Judges
@@ -39,8 +38,6 @@ BUDGETS = (375, 750, 1500, 3000)
 PROMPTS = 120
 #: What a first look takes of it.
 QUICK_SEEDS, QUICK_BUDGETS = SEEDS[:1], BUDGETS[:2]
-#: Runs a command; its exit code, or None if it had to be stopped after the seconds given.
-Runner = Callable[[list[str], float | None], int | None]
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -75,40 +72,20 @@ def chosen(names: Sequence[str], seeds: Sequence[int]) -> list[tuple[str, int]]:
     return [(arm, seed) for arm, seed in pairs if not names or {arm, f"{arm}/{seed}"} & set(names)]
 
 
-def call(command: list[str], seconds: float | None) -> int | None:
-    """Run a command with this process's output; after `seconds` it is asked to end, and waited for."""
-    with subprocess.Popen(command) as process:
-        try:
-            return process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.terminate()
-            process.wait()
-            return None
-
-
-class TimeUp(MovAIError):
-    """The minutes are over."""
-
-    exit_code = 0
-
-
 @dataclass
-class Study:
+class Study(BoundedStudy):
     """Where the study's files are, and how it is run.
 
     Attributes:
         runs: `RUNS/ARM/SEED` holds a training, and `figures-STEPS.json` what was measured after so many steps.
         prompts: captions to judge on.
         experiments: folder of conf/experiment that the arms are in.
-        run: runs a command.
-        deadline: of `time.monotonic`; None for none.
+        run, deadline: as in `BoundedStudy`.
     """
 
     runs: Path
     prompts: int = PROMPTS
     experiments: str = STUDY
-    run: Runner = call
-    deadline: float | None = None
     _judges: Judges | None = field(default=None, init=False)
 
     def folder(self, arm: str, seed: int) -> Path:
@@ -137,11 +114,7 @@ class Study:
             return dict(done)
         given = [f"experiment={self.experiments}/{arm}", f"seed={seed}", f"trainer.max_steps={steps}"]
         given += [f"hydra.run.dir={folder}", *settings]
-        code = self.run([sys.executable, "-m", "mov_ai.train", *given], self._left())
-        if code is None:
-            raise TimeUp(f"time is up in the training of {arm}, seed {seed}; the same command goes on")
-        if code:
-            raise MovAIError(f"{arm}, seed {seed}: training ended with exit code {code}; the same command goes on")
+        self.run_module("mov_ai.train", given, f"{arm}, seed {seed}: training")
         trained = read_json(result)
         if trained["steps"] != steps:
             raise MovAIError(f"{folder}: trained {trained['steps']} steps, past {steps}; remove it to begin anew")
@@ -184,14 +157,6 @@ class Study:
             self._judges = Judges(self.prompts)
         return self._judges
 
-    def check_time(self) -> None:
-        """Raises TimeUp if the minutes are over."""
-        if self._left() == 0:
-            raise TimeUp("time is up; the same command goes on")
-
-    def _left(self) -> float | None:
-        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
-
 
 def projected(arms: Iterable[str], seeds: int, budgets: Sequence[int], options: argparse.Namespace) -> str:
     """How long these arms take on this machine, in words."""
@@ -220,8 +185,7 @@ def run(options: argparse.Namespace, console: Console, runner: Runner = call) ->
     if options.project:
         console.print(projected(dict.fromkeys(arm for arm, _ in pairs), len(seeds), budgets, options), highlight=False)
         return
-    deadline = None if options.minutes is None else time.monotonic() + 60 * options.minutes
-    study = Study(options.runs, options.prompts, run=runner, deadline=deadline)
+    study = Study(options.runs, options.prompts, run=runner, deadline=deadline_in(options.minutes))
     check_writable(options.out)
     try:
         if not options.report:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +20,9 @@ from typing import Any
 
 from rich.console import Console
 
-from mov_ai.errors import MovAIError, UsageError, run_script
+from mov_ai.errors import UsageError, run_script
 from mov_ai.graph.files import check_writable, read_json, write_json
-from studies.graph_vs_text.study import Runner, TimeUp, call
+from studies.bounded_commands import BoundedStudy, Runner, TimeUp, call, deadline_in
 
 STUDY = "paper_claims"
 PARTS = ("loss", "modules", "sizes", "report")
@@ -58,20 +57,18 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
 
 
 @dataclass
-class Study:
+class Study(BoundedStudy):
     """Where the files are, and how commands are run.
 
     Attributes:
         runs: `sweep/` is the multirun's folder, `modules/NAME` a refiner's; figures stand in JSON beside what they are
             of.
         settings: further settings of every training.
-        run, deadline: as in `studies.graph_vs_text.study.Study`.
+        run, deadline: as in `BoundedStudy`.
     """
 
     runs: Path
     settings: Sequence[str] = ()
-    run: Runner = call
-    deadline: float | None = None
 
     def sweep(self, prompts: int) -> None:
         """Train what is still to be trained of the sweep, and measure every training of it."""
@@ -85,7 +82,7 @@ class Study:
             if missing:
                 given = [f"experiment={STUDY}/loss_weights", f"loss.{name}={','.join(missing)}"]
                 given.append(f"hydra.sweep.dir={self.runs / 'sweep'}")
-                self._command("mov_ai.train", ["-m", *given, *self.settings], f"the sweep of {name}")
+                self.run_module("mov_ai.train", ["-m", *given, *self.settings], f"the sweep of {name}")
         self._measure_sweep(prompts)
 
     def trained(self) -> list[dict[str, Any]]:
@@ -108,7 +105,7 @@ class Study:
             path = point["folder"] / "figures.json"
             if path.is_file() and read_json(path)["prompts"] == prompts:
                 continue
-            self._check_time()
+            self.check_time()
             judges = judges or Judges(prompts)
             videos, _ = sampled(point["folder"] / "export", embedded_codec(), judges.told)
             weights = {name: point[name] for name in PAPER_WEIGHTS}
@@ -135,7 +132,7 @@ class Study:
             if not (folder / name / "result.json").is_file():
                 earlier = "null" if name == "apart" else first
                 given = [f"experiment={STUDY}/refiner", f"data.earlier={earlier}", f"hydra.run.dir={folder / name}"]
-                self._command("mov_ai.train", [*given, *self.settings], f"the refiner {MODULES[name]}")
+                self.run_module("mov_ai.train", [*given, *self.settings], f"the refiner {MODULES[name]}")
             pipeline = folder / f"{name}_pipeline"
             shutil.rmtree(pipeline, ignore_errors=True)
             assemble(codec, denoiser, pipeline, refiner=folder / name)
@@ -148,22 +145,7 @@ class Study:
 
     def _stages(self, checkpoint: str, clips: int, out: Path, further: Sequence[str] = ()) -> None:
         given = ["--checkpoint", checkpoint, "--clips", str(clips), "--device", "cpu", "--out", str(out), *further]
-        self._command("studies.stages.measure", given, f"measuring {checkpoint}")
-
-    def _check_time(self) -> None:
-        if self._left() == 0:
-            raise TimeUp("time is up; the same command goes on")
-
-    def _left(self) -> float | None:
-        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
-
-    def _command(self, module: str, given: list[str], what: str) -> None:
-        self._check_time()
-        code = self.run([sys.executable, "-m", module, *given], self._left())
-        if code is None:
-            raise TimeUp(f"time is up in {what}; the same command goes on")
-        if code:
-            raise MovAIError(f"{what} ended with exit code {code}; what it said is above, and the same command goes on")
+        self.run_module("studies.stages.measure", given, f"measuring {checkpoint}")
 
 
 def run(options: argparse.Namespace, console: Console, runner: Runner = call) -> None:
@@ -175,8 +157,7 @@ def run(options: argparse.Namespace, console: Console, runner: Runner = call) ->
     from studies.paper_claims.report import write_report
 
     check_writable(options.out)
-    deadline = None if options.minutes is None else time.monotonic() + 60 * options.minutes
-    study = Study(options.runs, options.train, runner, deadline)
+    study = Study(options.runs, options.train, run=runner, deadline=deadline_in(options.minutes))
     try:
         match options.part:
             case "loss":

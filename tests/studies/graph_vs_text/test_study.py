@@ -12,10 +12,11 @@ from rich.console import Console
 
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import read_json, write_json
+from studies.bounded_commands import TimeUp
 from studies.graph_vs_text import evaluate
 from studies.graph_vs_text.judge import TOPICS
 from studies.graph_vs_text.report import difference, document, score, topic_shares, write_report
-from studies.graph_vs_text.study import ARMS, SEEDS, Study, TimeUp, arguments, chosen, main, run
+from studies.graph_vs_text.study import ARMS, SEEDS, Study, arguments, chosen, main, run
 
 PROMPTS = 24
 

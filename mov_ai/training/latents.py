@@ -194,6 +194,28 @@ class LatentCache:
             for row, stage in enumerate(stages):
                 self.index[stage].append((i, row))
 
+    def clip_samples(self, codec: AnyCodec, seed: int, earlier: EarlierStages | None) -> list[LatentSample]:
+        """The samples of a clip: of the first stage, and of the later ones that `late` draws for it.
+
+        Args:
+            codec: as loaded.
+            seed: of the clip.
+            earlier: the pipeline `self.earlier`, as loaded.
+        """
+        # A pipeline makes what comes before the stage after its last one. The first stage begins with nothing.
+        later = range(1, len(self.stages) if earlier is None else min(len(self.stages), earlier.stages + 1))
+        draws = np.random.default_rng([seed, 99]).random(len(self.stages) - 1)
+        stages = [*([0] if earlier is None else []), *(stage for stage in later if draws[stage - 1] < self.late)]
+        given = (self.stages, self.frames, self.variation, self.crop, earlier)
+        samples = []
+        for stage in stages:
+            several = stage > 0 and self.stages[stage] > (self.crop or self.stages[0])
+            samples += [
+                make_sample(codec, seed, self.split, stage, *given, number)
+                for number in range(self.windows if several else 1)
+            ]
+        return samples
+
     def path(self, chunk: int) -> Path:
         """The file of a chunk."""
         return self.directory / f"{self.split}_{chunk:05d}.safetensors"
@@ -223,20 +245,8 @@ def _make_chunk(cache: LatentCache, chunk: int) -> None:
     torch.set_num_threads(1)
     codec = load_codec(cache.codec)
     earlier = None if cache.earlier is None else EarlierStages(cache.earlier)
-    # A pipeline makes what comes before the stage after its last one. The first stage begins with nothing.
-    later = range(1, len(cache.stages) if earlier is None else min(len(cache.stages), earlier.stages + 1))
-    always = [0] if earlier is None else []
-    samples = []
-    for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
-        draws = np.random.default_rng([seed, 99]).random(len(cache.stages) - 1)
-        stages = [*always, *(stage for stage in later if draws[stage - 1] < cache.late)]
-        given = (cache.stages, cache.frames, cache.variation, cache.crop, earlier)
-        for stage in stages:
-            several = stage > 0 and cache.stages[stage] > (cache.crop or cache.stages[0])
-            samples += [
-                make_sample(codec, seed, cache.split, stage, *given, number)
-                for number in range(cache.windows if several else 1)
-            ]
+    seeds = range(chunk * CHUNK, (chunk + 1) * CHUNK)
+    samples = [sample for seed in seeds for sample in cache.clip_samples(codec, seed, earlier)]
     if not samples:
         raise UsageError(f"data: late={cache.late:g} gives none of clips {chunk * CHUNK} to {(chunk + 1) * CHUNK - 1}")
     write_chunk(cache.path(chunk), join(samples), cache.split, chunk)

@@ -12,11 +12,10 @@ from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.video_shape import VideoShape
 from mov_ai.models.codec import AnyCodec, to_unit
 from mov_ai.models.trained_on import TrainedOn
-from mov_ai.training import latents
 from mov_ai.training.clip_encoder import codec_identity
-from mov_ai.training.clip_source import LatentSample, join
-from mov_ai.training.latents import LatentCache, TabletopClips, write_chunk
-from mov_ai.training.objective import Progress
+from mov_ai.training.clip_source import LatentSample
+from mov_ai.training.earlier_stages import EarlierStages
+from mov_ai.training.latents import LatentCache, TabletopClips
 from mov_ai.worlds.tabletop.render import render
 from mov_ai.worlds.tabletop.scene import simulate
 from mov_ai.worlds.tabletop.world import WORLD_VERSION, gold_layout
@@ -48,16 +47,8 @@ def encoded(codec: AnyCodec, told: Told) -> LatentSample:
 class _Cache(LatentCache):
     """Chunks of the study's clips."""
 
-    def fill(self, codec: AnyCodec, progress: Progress) -> None:
-        """Make the chunks that are missing, in this process."""
-        for chunk in range(-(-self.clips // latents.CHUNK)):
-            path = self.path(chunk)
-            if path.exists():
-                continue
-            progress(chunk * latents.CHUNK, self.clips, "encoding clips")
-            seeds = range(chunk * latents.CHUNK, (chunk + 1) * latents.CHUNK)
-            samples = [encoded(codec, tell(seed, self.split)) for seed in seeds]
-            write_chunk(path, join(samples), self.split, chunk)
+    def clip_samples(self, codec: AnyCodec, seed: int, earlier: EarlierStages | None) -> list[LatentSample]:
+        return [encoded(codec, tell(seed, self.split))]
 
 
 class StudyClips(TabletopClips):
@@ -80,19 +71,12 @@ colour, told in few words, rendered by this repository; no other data."""
                 f"graph_vs_text: expected a network of {FRAMES} frames and stage {SIZE}; found {frames} and {stages}"
             )
         self.trained_on = TrainedOn(VideoShape(frames, height=SIZE, width=SIZE), "tabletop")
-        self._codec = codec
         digest = codec_identity(codec_source)["sha256"][:12]
         folder = Path(self.cache) / f"{digest}_{WORLD_VERSION}_{VERSION}"
         self._train, self._validation = (
             _Cache(folder, codec_source, codec.factor, split, clips, 0.0, stages, frames)
             for split, clips in (("train", self.clips), ("validation", self.validation_clips))
         )
-
-    def prepare(self, progress: Progress) -> None:
-        for cache in (self._train, self._validation):
-            assert isinstance(cache, _Cache)
-            cache.fill(self._codec, progress)
-        super().prepare(progress)
 
     def varied(self, graphs: list[SceneGraph], rng: np.random.Generator) -> list[SceneGraph]:
         return graphs

@@ -22,6 +22,7 @@ from studies.graph_vs_text.evaluate import Judges, embedded_codec, sampled
 from studies.graph_vs_text.projection import projection, seconds_per_step
 from studies.graph_vs_text.study import ARMS
 from studies.graph_vs_text.world import FRAMES, SIZE
+from tests.training.objectives.here_pool import HerePool
 
 CONF = config_directory()
 SMALL = [
@@ -34,9 +35,12 @@ SMALL = [
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A setting for a folder of cached clips, four to a chunk."""
+    threads = torch.get_num_threads()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(latents, "CHUNK", 4)
+        patch.setattr(latents, "ProcessPoolExecutor", HerePool)
         yield f"clips.cache={tmp_path_factory.mktemp('clips')}"
+    torch.set_num_threads(threads)
 
 
 @kept

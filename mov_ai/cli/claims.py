@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
+
+import filelock
 
 from mov_ai.errors import UsageError
 
@@ -25,51 +26,42 @@ def claimed(folders: Collection[Path]) -> Iterator[None]:
     """
     with contextlib.ExitStack() as held:
         for folder in list(folders)[:_MOST_CLAIMED]:
-            handle = _locked(folder)
-            if handle is None:
+            lock = _locked(folder)
+            if lock is None:
                 raise UsageError(f"--out: {folder}: another run is writing into it; choose another folder, or wait")
-            held.callback(_release, folder, handle)
+            held.callback(_release, lock)
         yield
 
 
 def is_claimed(folder: Path) -> bool:
     """Whether another run writes into a folder."""
-    handle = _locked(folder)
-    if handle is not None:
-        _release(folder, handle)
-    return handle is None
+    lock = _locked(folder)
+    if lock is not None:
+        _release(lock)
+    return lock is None
 
 
-def _lock_file(folder: Path) -> Path:
-    """Among the temporary files, for the folder itself may not be there yet."""
-    name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
-    return Path(tempfile.gettempdir()) / f"mov-ai-{os.getuid()}" / name
+def _locked(folder: Path) -> filelock.BaseFileLock | None:
+    """The folder's lock, held until it is released or the process ends, however it ends; None if it is taken.
 
-
-def _locked(folder: Path) -> int | None:
-    """An open file that holds the folder's lock, which ends with the process, however it ends; None if it is taken.
-
-    -1 where no lock can be made at all: then every folder counts as free.
+    Where no lock can be made at all, one that is not held: then every folder counts as free.
     """
-    path = _lock_file(folder)
+    # Among the temporary files, for the folder itself may not be there yet.
+    name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
+    path = Path(tempfile.gettempdir()) / f"mov-ai-{os.getuid()}" / name
+    lock = filelock.FileLock(path)
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        while True:
-            handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(handle)
-                return None
-            # Whoever held it may have removed the file in between.
-            if path.exists() and os.path.samestat(os.fstat(handle), path.stat()):
-                return handle
-            os.close(handle)
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return None
     except OSError:
-        return -1
+        pass
+    return lock
 
 
-def _release(folder: Path, handle: int) -> None:
-    if handle >= 0:
-        _lock_file(folder).unlink(missing_ok=True)
-        os.close(handle)
+def _release(lock: filelock.BaseFileLock) -> None:
+    if lock.is_locked:
+        # While it is held, so that the file is no other run's.
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()

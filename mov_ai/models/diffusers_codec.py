@@ -102,13 +102,19 @@ def read_config(model: Any) -> DiffusersCodecConfig:
     )
 
 
-def _factor(model: Any) -> int:
+def _compression(model: Any, scale: str, ratio: str) -> int | None:
+    """What a model says of its compression, under one of two names; None if it says nothing."""
     config: Mapping[str, Any] = model.config
-    names = ("scale_factor_spatial", "spatial_compression_ratio")
     # What a config leaves to the class is an attribute of the model; its `__getattr__` is the config again.
-    for value in (*(config.get(name) for name in names), vars(model).get(names[1])):
-        if value:
-            return int(value)
+    value = config.get(scale) or config.get(ratio) or vars(model).get(ratio)
+    return int(value) if value else None
+
+
+def _factor(model: Any) -> int:
+    factor = _compression(model, "scale_factor_spatial", "spatial_compression_ratio")
+    if factor is not None:
+        return factor
+    config: Mapping[str, Any] = model.config
     for name in ("block_out_channels", "down_block_out_channels", "encoder_block_out_channels"):
         if name in config:
             return 2 ** (len(config[name]) - 1)
@@ -116,13 +122,9 @@ def _factor(model: Any) -> int:
 
 
 def _frame_factor(model: Any) -> int:
-    config: Mapping[str, Any] = model.config
-    names = ("scale_factor_temporal", "temporal_compression_ratio")
-    for value in (*(config.get(name) for name in names), vars(model).get(names[1])):
-        if value:
-            return int(value)
+    factor = _compression(model, "scale_factor_temporal", "temporal_compression_ratio")
     # Spelled so in diffusers.
-    return int(2 ** sum(config.get("temperal_downsample", ())))
+    return int(2 ** sum(model.config.get("temperal_downsample", ()))) if factor is None else factor
 
 
 class DiffusersCodec(AnyCodec):

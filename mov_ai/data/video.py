@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from mov_ai.data.frame_folder import FrameFolder, natural_order
+from mov_ai.data.frame_folder import FrameFolder
 from mov_ai.data.video_decoding import TOLERANCE, Decoder, Timeline, check_pixels, timeline_of
 from mov_ai.data.video_pixels import Converter, Timed, deinterlaced
 from mov_ai.errors import MovAIError, UsageError
@@ -246,16 +246,6 @@ class VideoReader:
         return seconds - self._origin, frame
 
 
-def probe_video(path: str | Path) -> VideoInfo:
-    """What a video is.
-
-    Raises:
-        UsageError, MovAIError: as `VideoReader`.
-    """
-    with VideoReader(path) as reader:
-        return reader.info
-
-
 def read_video(path: str | Path, max_frames: int | None = None) -> tuple[np.ndarray, float]:
     """A whole video; one of variable rate is brought to its mean rate by its timestamps.
 
@@ -291,16 +281,6 @@ def at_constant_rate(reader: VideoReader) -> Iterator[tuple[float, np.ndarray]]:
         shown = frame
     if shown is not None:
         yield number / fps, shown
-
-
-def video_files(folder: str | Path, suffixes: Sequence[str] = VIDEO_SUFFIXES) -> list[Path]:
-    """Files of a folder and of its sub-folders whose names end as videos do, 2 before 10.
-
-    Raises:
-        UsageError: if there is no such folder.
-    """
-    chosen = [path for path in files_below(folder) if path.suffix.lower() in suffixes]
-    return sorted(chosen, key=lambda path: [natural_order(part) for part in video_key(path, folder).split("/")])
 
 
 def files_below(folder: str | Path) -> list[Path]:

@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from mov_ai.data.video import (
     VideoReader,
     encode_video,
-    probe_video,
+    files_below,
     read_video,
-    video_files,
     video_key,
     write_video,
 )
@@ -104,7 +103,8 @@ def test_an_open_file_is_read_as_the_file_itself(tmp_path: Path, name: str) -> N
     with VideoReader(source, "member of a tar") as reader:
         for _ in range(2):
             assert (np.stack([frame for _, frame in reader.frames()]) == expected).all()
-        assert reader.info == probe_video(path)
+        with VideoReader(path) as plain:
+            assert reader.info == plain.info
         assert reader.name == "member of a tar"
     assert not source.closed
 
@@ -117,7 +117,8 @@ def test_a_turned_or_mirrored_recording_is_upright(tmp_path: Path, degrees: int,
     stored = np.flip(shown, 2) if mirrored else shown
     stored = np.rot90(stored, -degrees // 90, axes=(1, 2))
     path = write(tmp_path / f"phone.{suffix}", stored, turn=(degrees, mirrored, False))
-    info = probe_video(path)
+    with VideoReader(path) as reader:
+        info = reader.info
     assert (info.height, info.width) == (32, 48)
     # The same frames, stored upright, lose as much.
     plain = psnr(read_video(write(tmp_path / "plain.mp4", shown))[0], shown)
@@ -227,8 +228,9 @@ def test_what_an_edit_list_hides_is_not_shown(tmp_path: Path) -> None:
 def test_any_name_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
     write(Path("plain.mp4"), moving()).rename(name)
-    assert probe_video(name).frames == 12
-    assert [path.name for path in video_files(".")] == [name]
+    with VideoReader(name) as reader:
+        assert reader.info.frames == 12
+    assert [path.name for path in files_below(".")] == [name]
 
 
 def test_files_are_listed_with_those_of_subfolders(tmp_path: Path) -> None:
@@ -236,11 +238,11 @@ def test_files_are_listed_with_those_of_subfolders(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "b/above").symlink_to(tmp_path, target_is_directory=True)
-    files = video_files(tmp_path)
-    assert [path.relative_to(tmp_path).as_posix() for path in files] == ["a.MOV", "b/clip2.mp4", "b/clip10.mp4"]
+    files = [path.relative_to(tmp_path).as_posix() for path in files_below(tmp_path)]
+    assert files == ["a.MOV", "b/clip10.mp4", "b/clip2.mp4", "notes.txt"]
     assert video_key(tmp_path / "b/e\u0301.1.mp4", tmp_path) == "b/\u00e9.1"
     with pytest.raises(UsageError, match="no such folder"):
-        video_files(tmp_path / "none")
+        files_below(tmp_path / "none")
 
 
 @pytest.fixture(scope="module")
@@ -334,11 +336,11 @@ def test_what_is_no_video_is_named_once(tmp_path: Path) -> None:
     (tmp_path / "picture.png").rename(tmp_path / "b.mp4")
     for name, words in (("a.mp4", "cannot be decoded"), ("b.mp4", "an image")):
         with pytest.raises(MovAIError, match=words) as error:
-            probe_video(tmp_path / name)
+            VideoReader(tmp_path / name)
         assert str(error.value).count(name) == 1
         assert "\n" not in str(error.value)
     with pytest.raises(UsageError, match="no such file"):
-        probe_video(tmp_path / "none.mp4")
+        VideoReader(tmp_path / "none.mp4")
 
 
 def test_a_list_of_other_files_is_not_followed(tmp_path: Path) -> None:
@@ -349,7 +351,7 @@ def test_a_list_of_other_files_is_not_followed(tmp_path: Path) -> None:
     ):
         (tmp_path / "list.mp4").write_text(text)
         with pytest.raises(MovAIError):
-            probe_video(tmp_path / "list.mp4")
+            VideoReader(tmp_path / "list.mp4")
 
 
 @pytest.mark.skipif(DATA is None, reason="needs MOV_AI_DATA")

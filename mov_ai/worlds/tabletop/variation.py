@@ -11,8 +11,6 @@ from mov_ai.errors import UsageError
 from mov_ai.graph.time import FULL, Interval, frame_times
 from mov_ai.worlds.tabletop.scene import Camera, Scene, States, boxes
 
-#: What a changing light does.
-LIGHT_CHANGES = ("moves right", "moves left", "dims", "brightens")
 #: Brightness of a light that has dimmed, as a share of the full one, and how far a moving one goes (x, world units).
 DIMMED, LIGHT_WAY = 0.35, 1.1
 
@@ -99,7 +97,7 @@ class VariedScene(Scene):
         meeting: what two of the things do together.
         soft_shadows: see `WorldVariation`.
         path: how the camera moves.
-        light_change: one of `LIGHT_CHANGES`, from the first frame to the last.
+        light_change: "moves right", "moves left", "dims" or "brightens", from the first frame to the last.
         brightness: of everything, 1 as usual.
     """
 

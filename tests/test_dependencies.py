@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import configparser
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ def _names(section: str, option: str) -> list[str]:
     return [re.split(r"[<>=\[]", line)[0].strip() for line in lines]
 
 
+@cache
 def _imports(*folders: str) -> set[str]:
     found: set[str] = set()
     for folder in folders:

@@ -125,7 +125,7 @@ def _small(name: str) -> AnyConfig:
     if isinstance(model, FactorisedConfig):
         return replace(model, dim=32, heads=2, depth=1, text_layers=1, labels=LABELS)
     return replace(
-        model, channels=(8, 16), head_dim=2, groups=4, text_dim=16, text_layers=1, text_heads=2, labels=LABELS
+        model, channels=(8, 16), head_dim=4, groups=4, text_dim=16, text_layers=1, text_heads=2, labels=LABELS
     )
 
 

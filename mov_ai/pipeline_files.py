@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mov_ai.errors import UsageError, shown
 from mov_ai.graph.files import read_json, staged_folder, write_json
+from mov_ai.graph.schema import is_word
 from mov_ai.graph.video_shape import VideoShape
 from mov_ai.labels.coverage import LabelCoverage
 from mov_ai.models.cascade import Cascade, CascadeConfig
@@ -70,6 +71,9 @@ def load_parts(folder: Path) -> dict[str, Any]:
     except UsageError as error:
         raise UsageError(f"{source}: {error}") from None
     shape = config_from_dict(VideoShape, about.get("shape"), source)
+    name = about.get("name", folder.name)
+    if not is_word(name) or not name.isprintable():
+        raise UsageError(f"{source}: name: expected a word that can be printed; found {shown(name)}")
     names = config.names
     cascade = Cascade(
         config, _load_codec(folder, about.get("codec"), source), [load_denoiser(folder / part) for part in names]
@@ -88,7 +92,7 @@ def load_parts(folder: Path) -> dict[str, Any]:
         "world": world,
         "coverage": LabelCoverage.load(folder / names[0]),
         "shape": shape,
-        "name": str(about.get("name", folder.name)),
+        "name": name,
     }
 
 

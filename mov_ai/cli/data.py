@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mov_ai.cli.messages import say
+from mov_ai.cli.messages import say, tell
 from mov_ai.errors import UsageError
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def check(
         say(notice)
     _say_rest(len(findings.notices))
     for text in findings.lines():
-        typer.echo(text)
+        tell(text)
 
 
 @data.command()
@@ -156,7 +156,7 @@ def prepare(
     summary = write_shards(clips, out, settings, choice, about, count, int(shard_mb * 1e6), losses.progress)
     losses.finish()
     for text in _report(out, summary, count):
-        typer.echo(text)
+        tell(text)
 
 
 def _parse(clips: list[Clip], findings: Findings) -> None:

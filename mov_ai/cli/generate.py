@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mov_ai.cli.inputs import check_one_prompt, read_prompt_or_graph
-from mov_ai.cli.messages import say
+from mov_ai.cli.messages import say, tell
 from mov_ai.cli.sizes import chosen_shape, parse_numbers, parse_stages, resampled
 from mov_ai.errors import UsageError
 
@@ -241,11 +241,11 @@ def _tell(result: VideoResult, folder: Path, first: bool) -> None:
         for warning in run["warnings"]:
             say(f"warning: {warning}")
     count, height, width = result.frames.shape[:3]
-    typer.echo(f"{folder / 'video.mp4'}: {count} frames of {height}x{width}, seed {run['seed']}")
+    tell(f"{folder / 'video.mp4'}: {count} frames of {height}x{width}, seed {run['seed']}")
     names = {node.id: node.label for node in result.graph.nodes}
     assumed = [f"{names[node]} ({', '.join(words)})" for node, words in run["assumed"].items()]
     if assumed:
-        typer.echo(f"  assumed, as nothing was said: {', '.join(assumed)}")
+        tell(f"  assumed, as nothing was said: {', '.join(assumed)}")
     seconds = run["seconds"]
     parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
-    typer.echo(f"  {sum(seconds.values()):.1f} s: {parts}")
+    tell(f"  {sum(seconds.values()):.1f} s: {parts}")

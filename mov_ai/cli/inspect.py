@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from mov_ai.cli.messages import one_line, tell_json
 from mov_ai.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def attention(
     write_bytes(page, attention_page(made, looked))
     figures = shares(looked)
     if as_json:
-        typer.echo(json.dumps([share.to_dict() for share in figures], indent=2, ensure_ascii=False))
+        tell_json([share.to_dict() for share in figures])
         return
     _print_shares(figures)
     typer.echo(f"wrote {page} and {page.with_suffix('.npz').name}")
@@ -88,7 +88,7 @@ def stages(
     figures = stage_figures(made, videos)
     write_bytes(page, stages_page(made, videos, figures))
     if as_json:
-        typer.echo(json.dumps([stage.to_dict() for stage in figures], indent=2))
+        tell_json([stage.to_dict() for stage in figures])
         return
     _print_stages(figures)
     typer.echo(f"wrote {page}")
@@ -111,7 +111,6 @@ def _print_shares(figures: list[Share]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from mov_ai.cli.messages import one_line
     from mov_ai.evaluation.inspection.attention_page import distinct
 
     table = Table(caption="In brackets: what it would be if place or time did not matter.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mov_ai.cli.inputs import check_one_prompt, load_parser, read_prompt_or_graph
-from mov_ai.cli.messages import say, spoken_warnings
+from mov_ai.cli.messages import say, spoken_warnings, tell
 from mov_ai.cli.sizes import chosen_shape, resampled
 from mov_ai.errors import UsageError
 
@@ -115,7 +115,7 @@ def plan(
         _write_sheet(sheet, prompt, planned)
         typer.echo(f"wrote {sheet}")
     if report is not None:
-        typer.echo(str(report))
+        tell(str(report))
 
 
 def _write_sheet(path: Path, graph: SceneGraph, layout: Layout) -> None:

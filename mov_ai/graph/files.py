@@ -19,6 +19,8 @@ from mov_ai.errors import MovAIError, UsageError
 
 #: Temporary folders begin so.
 _STAGING = ".mov-ai-"
+#: Where a shell puts what it hands over, as in `--graph <(command)`.
+_HANDED_OVER = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 #: No JSON file is read beyond so many bytes.
 MAX_JSON_BYTES = 256 * 2**20
 
@@ -54,7 +56,13 @@ def parse_json(text: str, source: str) -> Any:
 
 
 def read_json(path: str | Path) -> Any:
-    """Read a JSON file (UTF-8). Raises UsageError if it cannot be read, is too large or does not hold JSON."""
+    """Read a JSON file (UTF-8), or what a shell hands over by `/dev/stdin` or `/dev/fd/N`.
+
+    Raises UsageError if it cannot be read, is no regular file, is too large or does not hold JSON.
+    """
+    if not os.fspath(path).startswith(_HANDED_OVER) and Path(path).exists() and not Path(path).is_file():
+        # A pipe in somebody's folder would be waited for without end.
+        raise UsageError(f"{path}: expected a JSON file, found a folder, a device or a pipe; give a file")
     try:
         with Path(path).open("rb") as file:
             content = file.read(MAX_JSON_BYTES + 1)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from mov_ai.errors import UsageError
 from mov_ai.graph import Node, SceneGraph
 from mov_ai.graph.files import read_json, write_json
+from mov_ai.graph.schema import is_word
+from mov_ai.labels.features import ROLES
 
 if TYPE_CHECKING:
     from mov_ai.labels.encoder import LabelEncoder
@@ -21,6 +23,8 @@ LABELS_FILE = "labels.json"
 SCENE_FIELDS = ("setting", "camera", "light", "style")
 #: A label whose best cosine with those of its role is below this is called distant.
 DISTANT = 0.25
+#: Of one role are kept, the most frequent ones: a new word is compared with all of them.
+MOST_LABELS = 20_000
 
 
 def node_role(node: Node) -> str:
@@ -42,6 +46,15 @@ def graph_labels(graph: SceneGraph) -> Iterator[tuple[str, str]]:
     for edge in graph.edges:
         if edge.type in ("spatial", "relation") and edge.label is not None:
             yield "relation", edge.label
+
+
+def _are_counts(words: Any) -> bool:
+    """Whether it is a dict of labels and whole numbers."""
+    return (
+        isinstance(words, dict)
+        and len(words) <= MOST_LABELS
+        and all(is_word(word) and type(count) is int and count >= 0 for word, count in words.items())
+    )
 
 
 @dataclass
@@ -83,7 +96,7 @@ class LabelCoverage:
         """Write `LABELS_FILE` into a network's folder, the most frequent labels first."""
         write_json(
             Path(directory) / LABELS_FILE,
-            {role: dict(words.most_common()) for role, words in sorted(self.counts.items())},
+            {role: dict(words.most_common(MOST_LABELS)) for role, words in sorted(self.counts.items())},
         )
 
     @classmethod
@@ -93,10 +106,11 @@ class LabelCoverage:
         if not path.is_file():
             return None
         value: Any = read_json(str(path))
-        good = isinstance(value, dict) and all(
-            isinstance(words, dict) and all(isinstance(n, int) and not isinstance(n, bool) for n in words.values())
-            for words in value.values()
-        )
-        if not good:
-            raise UsageError(f"{path}: expected roles with labels and their counts; export the network again")
+        if not isinstance(value, dict) or not all(
+            role in ROLES and _are_counts(words) for role, words in value.items()
+        ):
+            raise UsageError(
+                f"{path}: expected roles ({', '.join(ROLES)}) with up to {MOST_LABELS} labels each and how many clips "
+                "say them; export the network again"
+            )
         return cls({role: Counter(words) for role, words in value.items()})

@@ -39,6 +39,8 @@ class NpzVideo:
             MovAIError: if it is none of a video, or of frames larger than can be read.
         """
         self.path = path
+        if not path.is_file():
+            raise MovAIError(f"{path}: no such file; a folder, a device or a pipe is no archive")
         with self._opened() as archive:
             with archive.open("fps.npy") as member:
                 shape, _, dtype = _header(member)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import Protocol
 
-from mov_ai.errors import UsageError
+from mov_ai.errors import UsageError, shown
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.layout_report import LayoutReport
 
@@ -52,6 +52,6 @@ def load_world(name: str | None) -> World | None:
         if point.name == name:
             return point.load()
     raise UsageError(
-        f"world: expected one of {', '.join(world_names()) or '(none is installed)'}, or null; found {name!r}: "
+        f"world: expected one of {', '.join(world_names()) or '(none is installed)'}, or null; found {shown(name)}: "
         "install the package that brings it"
     )

@@ -12,43 +12,35 @@ import collections
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mov_ai.errors import MovAIError, UsageError, run_script
+from mov_ai.graph.files import write_json
+from mov_ai.hardware import machine
 from tools.chaos.jobs import Inputs, Job, jobs, leftovers
+from tools.chaos.victim import Ended, start
 
 OUTCOMES = ("resumed", "clean", "lost")
 #: Seconds that one command may take.
 _PATIENCE = 1800
 
 
-def _start(job: Job, arguments: Sequence[str], out: Path, inputs: Path, kill: str) -> subprocess.CompletedProcess[str]:
+def _start(job: Job, arguments: Sequence[str], out: Path, inputs: Path, kill: str) -> Ended:
     filled = [argument.replace("{out}", str(out)).replace("{inputs}", str(inputs)) for argument in arguments]
-    command = [sys.executable, "-m", "tools.chaos.victim", str(out), kill, job.module, *filled]
-    # A session of its own, as it is killed with all its workers.
-    return subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=_PATIENCE,
-        check=False,
-        start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    return start(job.module, filled, out, kill, _PATIENCE)
 
 
 def _whole(job: Job, arguments: Sequence[str], out: Path, inputs: Path) -> tuple[str, int, float]:
     """Fingerprint of a run that is not killed, how often it changed something, and for how many seconds."""
     result = _start(job, arguments, out, inputs, "count")
-    if result.returncode:
-        raise MovAIError(f"{job.name}: does not even run when it is not killed ({result.stderr.strip()[-300:]})")
-    changes, seconds = out.with_name(f"{out.name}.moments").read_text(encoding="utf-8").split()
-    return job.fingerprint(out), int(changes), float(seconds)
+    if result.code:
+        raise MovAIError(f"{job.name}: does not even run when it is not killed ({result.said.strip()[-300:]})")
+    return job.fingerprint(out), result.changes, result.seconds
 
 
 def _earlier(job: Job, place: Path, inputs: Path) -> str | None:
@@ -89,8 +81,8 @@ def _one_kill(job: Job, kill: str, out: Path, inputs: Path, whole: set[str], ref
         return "lost", f"{kill}: {fault}"
     can_go_on = job.begun(out)
     again = _start(job, job.arguments, out, inputs, "count")
-    if again.returncode:
-        return "lost", f"{kill}: the same command again fails ({again.stderr.strip()[-300:]})"
+    if again.code:
+        return "lost", f"{kill}: the same command again fails ({again.said.strip()[-300:]})"
     if job.fingerprint(out) != reference:
         return "lost", f"{kill}: the result is another one"
     if left := leftovers(out):
@@ -115,19 +107,42 @@ def run(options: argparse.Namespace) -> None:
         for name in wanted:
             if name not in known:
                 raise UsageError(f"--only: expected some of {', '.join(known)}; found {name!r}")
+        os.environ["OMP_NUM_THREADS"] = "1"
         Inputs(inputs).make()
-        found = {}
+        found, spent = {}, {}
         for name in wanted:
             began = time.monotonic()
             place = Path(folder, name.replace(" ", "-"))
             found[name] = try_job(known[name], options.kills, options.seed, place, inputs)
             lost = [why for outcome, why in found[name] if outcome == "lost"]
-            sys.stderr.write(f"{name}: {options.kills} kills, {time.monotonic() - began:.0f} s\n")
+            spent[name] = round(time.monotonic() - began)
+            sys.stderr.write(f"{name}: {options.kills} kills, {spent[name]} s\n")
             sys.stderr.writelines(f"  lost: {why}\n" for why in lost)
+            if options.out is not None:
+                # After each command, as all of them take long.
+                write_json(options.out, _record(options, found, spent))
         sys.stdout.write("\n".join(table(found)) + "\n")
         lost_in_all = sum(outcome == "lost" for outcomes in found.values() for outcome, _ in outcomes)
         if lost_in_all:
             raise MovAIError(f"{lost_in_all} of {sum(map(len, found.values()))} kills lost something")
+
+
+def _record(
+    options: argparse.Namespace, found: dict[str, list[tuple[str, str]]], seconds: dict[str, int]
+) -> dict[str, Any]:
+    return {
+        "command": f"python -m tools.chaos --kills {options.kills} --seed {options.seed}",
+        "machine": machine(),
+        "seed": options.seed,
+        "commands": {
+            name: {
+                **{what: sum(outcome == what for outcome, _ in outcomes) for what in OUTCOMES},
+                "seconds": seconds[name],
+                "kills": [f"{outcome}, {why}" for outcome, why in outcomes],
+            }
+            for name, outcomes in found.items()
+        },
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -135,6 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=20, help="of each command")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", help="some commands only, with commas between")
+    parser.add_argument("--out", type=Path, help="JSON with what came of each kill")
     options = parser.parse_args(arguments)
     return run_script("chaos", lambda: run(options))
 

@@ -22,9 +22,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mov_ai.errors import MovAIError, UsageError, run_script
 from mov_ai.graph import Layout, SceneGraph
+from mov_ai.graph.files import write_json
+from mov_ai.hardware import machine
 from mov_ai.pipeline import MovAIPipeline
 from mov_ai.result import VideoResult, load_latents
 
@@ -146,8 +149,26 @@ def run(options: argparse.Namespace) -> None:
         f"{options.generations} requests: memory {min(usage.memory) / 2**20:.0f} to {max(usage.memory) / 2**20:.0f} "
         f"MiB, {usage.memory[-1] / 2**20:.0f} at the end; {usage.files[-1]} files open\n"
     )
+    if options.out is not None:
+        write_json(options.out, _record(options, usage, time.monotonic() - began))
     if faults := usage.faults():
         raise MovAIError("; ".join(faults))
+
+
+def _record(options: argparse.Namespace, usage: Usage, seconds: float) -> dict[str, Any]:
+    tenth = max(1, len(usage.memory) // 10)
+    tenths = [usage.memory[start : start + tenth] for start in range(0, len(usage.memory), tenth)]
+    return {
+        "command": f"python -m tools.chaos.soak --generations {options.generations} --size {options.size} "
+        f"--steps {options.steps} --seed {options.seed} --checkpoint {options.checkpoint}",
+        "machine": machine(),
+        "seed": options.seed,
+        "requests": len(usage.memory),
+        "seconds": round(seconds),
+        "memory, MiB, medians of tenths": [round(statistics.median(part) / 2**20, 1) for part in tenths],
+        "open files, first fifth and end": [usage.files[len(usage.files) // 5], usage.files[-1]],
+        "faults": usage.faults(),
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -158,6 +179,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checkpoint", default="tiny")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--out", type=Path, help="JSON with memory and open files on the way")
     options = parser.parse_args(arguments)
     return run_script("soak", lambda: run(options))
 

@@ -1,22 +1,45 @@
-"""A command that is killed on the way: `python -m tools.chaos.victim FOLDER KILL MODULE [ARGUMENTS]`.
-
-KILL is `count` (let it live, and write to FOLDER.moments how often it changed something in FOLDER and for how many
-seconds from the first change), `change:N` (kill it just before its Nth change) or `after:S` (S seconds after the
-first).
-"""
+"""A command that is killed on the way, in a process that has loaded what it needs before it begins."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import runpy
 import signal
 import sys
 import threading
 import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+#: What commands import when they need it.
+_PRELOADED = [
+    *("mov_ai.train", "mov_ai.cli.main", "mov_ai.pipeline", "mov_ai.parser.parser", "mov_ai.data.prepare"),
+    *("mov_ai.evaluation.folder_comparison", "mov_ai.evaluation.report.files", "mov_ai.training.clip_encoder"),
+    *("mov_ai.training.objectives.codec", "mov_ai.training.objectives.denoiser", "mov_ai.training.objectives.parser"),
+    *("mov_ai.training.objectives.planner", "mov_ai.training.loop", "spacy", "scipy.ndimage", "matplotlib.pyplot"),
+]
+
 _CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.truncate", "os.chmod", "shutil.rmtree"}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What came of a command.
+
+    Attributes:
+        code: as a shell gives it, negative for a signal.
+        said: on both streams.
+        changes: in the folder; seconds: from the first one to the end. 0 if it was killed.
+    """
+
+    code: int
+    said: str
+    changes: int
+    seconds: float
 
 
 class Watch:
@@ -37,7 +60,8 @@ class Watch:
             path, changes = arguments[0] if arguments else "", event in _CHANGES
         if not changes or not isinstance(path, (str, bytes, os.PathLike)):
             return
-        if not os.path.abspath(os.fsdecode(path)).startswith(self.folder):
+        place = os.path.abspath(os.fsdecode(path))
+        if not place.startswith(self.folder) or place.startswith(f"{self.folder}.notes"):
             return
         self.changes += 1
         if self.changes == 1:
@@ -55,11 +79,41 @@ def _die() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def main() -> None:
-    folder, kill, module, *arguments = sys.argv[1:]
-    place = Path(folder).absolute()
+def start(module: str, arguments: Sequence[str], folder: Path, kill: str, patience: float) -> Ended:
+    """Run a command that writes to a folder.
+
+    Args:
+        kill: "count" (let it live, and count its changes), "change:N" (kill it just before its Nth change in the
+            folder) or "after:S" (S seconds after the first).
+        patience: seconds after which it is ended.
+    """
+    place = folder.absolute()
     place.parent.mkdir(parents=True, exist_ok=True)
-    watch = Watch(place, kill)
+    notes = Path(f"{place}.notes")
+    notes.mkdir(exist_ok=True)
+    # Forked from a server that has imported everything once: that takes longer than most of what is killed.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    process = context.Process(target=_run, args=(module, list(arguments), str(place), kill, str(notes)))
+    process.start()
+    process.join(patience)
+    if process.exitcode is None:
+        os.killpg(process.pid or 0, signal.SIGKILL)
+        process.join()
+    said = (notes / "said").read_text(encoding="utf-8", errors="replace") if (notes / "said").exists() else ""
+    moments = (notes / "moments").read_text(encoding="utf-8") if (notes / "moments").exists() else "0 0"
+    changes, seconds = moments.split()
+    return Ended(process.exitcode or 0, said, int(changes), float(seconds))
+
+
+def _run(module: str, arguments: list[str], place: str, kill: str, notes: str) -> None:
+    """In the process of the command's own."""
+    # A session of its own, as it is killed with all its workers.
+    os.setsid()
+    said = os.open(f"{notes}/said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    for stream in (1, 2):
+        os.dup2(said, stream)
+    watch = Watch(Path(place), kill)
     sys.addaudithook(watch.hook)
     sys.argv = [module, *arguments]
     code: object = 0
@@ -67,12 +121,12 @@ def main() -> None:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as error:
         code = error.code
+    except BaseException:
+        traceback.print_exc()
+        code = 1
     seconds = time.monotonic() - watch.began if watch.changes else 0.0
-    Path(f"{place.parent}/{place.name}.moments").write_text(f"{watch.changes} {seconds}", encoding="utf-8")
+    Path(notes, "moments").write_text(f"{watch.changes} {seconds}", encoding="utf-8")
     # Everything is written; what only interpreters do at their end takes no part.
     sys.stdout.flush()
+    sys.stderr.flush()
     os._exit(code if isinstance(code, int) else int(code is not None))
-
-
-if __name__ == "__main__":
-    main()

@@ -12,8 +12,12 @@ import collections
 import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 from mov_ai.errors import MovAIError, UsageError, run_script
+from mov_ai.graph.files import write_json
+from mov_ai.hardware import machine
 from tools.fuzz.case import OUTCOMES, RIGHT, all_kinds, chosen_kinds
 from tools.fuzz.workers import Outcome, in_workers, shuffled_cases, try_case
 
@@ -70,11 +74,30 @@ def run(options: argparse.Namespace) -> None:
             f"\n{len(outcomes)} cases of seed {options.seed} in {time.monotonic() - began:.0f} s; the slowest "
             f"{slowest.seconds:.1f} s, {slowest.kind}:{slowest.number}\n"
         )
+        if options.out is not None:
+            write_json(options.out, _record(options, outcomes, time.monotonic() - began))
         if len(outcomes) < len(cases):
             raise MovAIError(f"{len(outcomes)} of {len(cases)} cases in {options.minutes:g} minutes; give it longer")
     bad = sum(outcome.outcome not in RIGHT for outcome in outcomes)
     if bad:
         raise MovAIError(f"{bad} of {len(outcomes)} cases are neither refused cleanly nor right")
+
+
+def _record(options: argparse.Namespace, outcomes: list[Outcome], seconds: float) -> dict[str, Any]:
+    kinds: dict[str, dict[str, float]] = {}
+    for o in sorted(outcomes, key=lambda o: o.kind):
+        row = kinds.setdefault(o.kind, {**dict.fromkeys(OUTCOMES, 0), "slowest, s": 0.0})
+        row[o.outcome] += 1
+        row["slowest, s"] = max(row["slowest, s"], round(o.seconds, 2))
+    return {
+        "command": f"python -m tools.fuzz --cases {options.cases} --seed {options.seed}",
+        "machine": machine(),
+        "seed": options.seed,
+        "cases": len(outcomes),
+        "seconds": round(seconds),
+        "kinds": kinds,
+        "finds": finds(outcomes, options.seed),
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,6 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--kinds", help="some kinds only, with commas between")
     parser.add_argument("--only", help="one case again, as graphs:12")
+    parser.add_argument("--out", type=Path, help="JSON with the table")
     options = parser.parse_args(arguments)
     return run_script("fuzz", lambda: run(options))
 

@@ -135,12 +135,16 @@ def _read(pipeline: MovAIPipeline, name: str) -> Any:
         networks = pipeline.parser.networks
         return {"networks": len(networks), "network": asdict(networks[0].config)}
     if name.startswith("denoiser/config"):
-        return {"config": asdict(cascade.denoisers[0].config)}
+        return {"config": _values(cascade.denoisers[0].config)}
     if name.startswith("codec"):
-        return {"config": asdict(cascade.codec.config)}
+        return {"config": _values(cascade.codec.config)}
     if name.startswith("planner"):
         return {} if pipeline.planner is None else {"config": asdict(pipeline.planner.config)}
     return {}
+
+
+def _values(config: Any) -> dict[str, Any]:
+    return asdict(config)
 
 
 def _difference(written: Any, read: Any, place: str = "") -> str | None:

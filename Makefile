@@ -68,15 +68,16 @@ check-prepare: install  ## is any of 10,000 clips lost or doubled when their pre
 fuzz: install  ## 10,000 damaged inputs: is each refused in one line or read as it is meant (20 minutes): make fuzz [SEED=0]
 	$(BIN)/python -m tools.fuzz --cases 10000 --seed "$$SEED"
 
-audit: install  ## known weaknesses of the pinned versions; needs the network
+audit: install  ## known weaknesses of the pinned versions; needs the network, and fails if one cannot be asked about
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
-	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
+	$(BIN)/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
 
 chaos: install  ## 20 kills of each command that trains or writes: is anything lost (hours on a CPU): make chaos [SEED=0] [KILLS=20]
 	$(BIN)/python -m tools.chaos --kills "$$KILLS" --seed "$$SEED"
 
-soak: install  ## 1,000 requests of one pipeline in one process: does memory or the number of open files grow
+soak: install  ## 1,000 requests in one process, and eval on small files that unpack to gigabytes: does memory grow
 	$(BIN)/python -m tools.chaos.soak --seed "$$SEED"
+	$(BIN)/python -m tools.chaos.large_videos
 
 check-synonyms: install  ## are words that training never said drawn as their kin
 	$(BIN)/python -m studies.check.synonyms --out experiments/labels/synonyms.json

@@ -60,9 +60,10 @@ def read_json(path: str | Path) -> Any:
 
     Raises UsageError if it cannot be read, is no regular file, is too large or does not hold JSON.
     """
-    if not os.fspath(path).startswith(_HANDED_OVER) and Path(path).exists() and not Path(path).is_file():
+    place = Path(path)
+    if not str(place).startswith(_HANDED_OVER) and place.exists() and not (place.is_file() or place.is_dir()):
         # A pipe in somebody's folder would be waited for without end.
-        raise UsageError(f"{path}: expected a JSON file, found a folder, a device or a pipe; give a file")
+        raise UsageError(f"{path}: expected a JSON file, found a device or a pipe; give a file")
     try:
         with Path(path).open("rb") as file:
             content = file.read(MAX_JSON_BYTES + 1)

@@ -368,6 +368,28 @@ def test_read_only_disk(refused: Callable[..., Outcome], tmp_path: Path) -> None
             place.chmod(0o755)
 
 
+# -- what steers a terminal --------------------------------------------------------------------------------------------
+
+
+def test_words_of_a_graph_are_escaped_where_they_are_printed(
+    command: Command, tiny_pipeline_dir: Path, tmp_path: Path
+) -> None:
+    label = "ball\x1b[31m\x9b31m"
+    nodes = [
+        {"id": "s", "type": "scene", "label": "scene"},
+        {"id": "b", "type": "entity", "label": label},
+        {"id": "e", "type": "event", "label": "fly\x1b[2J"},
+    ]
+    edges = [{"source": "e", "target": "b", "type": "agent"}]
+    (tmp_path / "graph.json").write_text(json.dumps({"version": 2, "nodes": nodes, "edges": edges}))
+    given = ("--graph", "graph.json", "--checkpoint", tiny_pipeline_dir, "--frames", "2")
+    for arguments in (("generate", *given, "--stages", "128", "--out", "made"), ("plan", *given, "--out", "l.json")):
+        result = command(*arguments)
+        assert result.code == 0, result.err
+        assert r"ball\x1b[31m\x9b31m" in result.out
+        assert all(line.isprintable() for line in result.out.splitlines())
+
+
 # -- what nobody foresaw -----------------------------------------------------------------------------------------------
 
 

@@ -92,8 +92,23 @@ def test_no_more_is_read_than_is_meant_to_be(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "x.json").write_bytes(b" " * (2**20 + 1))
     with pytest.raises(UsageError, match=r"x\.json: expected at most 1 MiB"):
         read_json(tmp_path / "x.json")
-    with pytest.raises(UsageError, match="expected at most 1 MiB"):
-        read_json("/dev/zero")
+
+
+@pytest.mark.timeout(20)
+def test_what_is_no_file_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "device.json").symlink_to("/dev/zero")
+    for place in (tmp_path / "pipe.json", tmp_path / "device.json", Path("/dev/zero")):
+        with pytest.raises(UsageError, match=f"{place}: expected a JSON file, found a device or a pipe"):
+            read_json(place)
+
+
+def test_what_a_shell_hands_over_is_read() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b'{"a": 1}')
+    os.close(writing)
+    assert read_json(f"/dev/fd/{reading}") == {"a": 1}
+    os.close(reading)
 
 
 def write_result(folder: Path, seed: str, names: Sequence[str]) -> None:

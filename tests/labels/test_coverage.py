@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,10 +126,25 @@ def test_a_network_without_the_file_has_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "3", '{"entity": ["dog"]}', '{"entity": {"dog": "1"}}', '{"entity": {"dog": true}}', "{", ""]
+    "text",
+    [
+        *("[]", "3", "{", "", '{"entity": ["dog"]}', '{"entity": {"dog": "1"}}', '{"entity": {"dog": true}}'),
+        *('{"entity": {"dog": -1}}', '{"entity": {"\\ud800": 1}}', '{"entity": {"": 1}}', '{"dragon": {"dog": 1}}'),
+        json.dumps({"entity": {"x" * 20_001: 1}}),
+        json.dumps({"entity": {f"dog{number}": 1 for number in range(20_001)}}),
+    ],
+    ids=lambda text: text[:30],
 )
 def test_a_file_that_holds_something_else_is_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / LABELS_FILE).write_text(text)
     with pytest.raises(UsageError, match=LABELS_FILE) as caught:
         LabelCoverage.load(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_the_most_frequent_labels_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mov_ai.labels.coverage.MOST_LABELS", 2)
+    LabelCoverage({"entity": Counter({"dog": 1, "cat": 3, "cow": 2})}).save(tmp_path)
+    loaded = LabelCoverage.load(tmp_path)
+    assert loaded is not None
+    assert loaded.counts == {"entity": {"cat": 3, "cow": 2}}

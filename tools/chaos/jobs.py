@@ -43,12 +43,27 @@ class Job:
 
 @dataclass
 class Inputs:
-    """Small videos that commands read, made once."""
+    """What commands read, made once: small videos and captions."""
 
     folder: Path
 
+    @property
+    def data(self) -> Path:
+        """What `MOV_AI_DATA` names: captions in FACTUAL's format, few enough to be aligned at once."""
+        return self.folder / "data"
+
     def make(self) -> None:
-        """Two folders of three videos each, and captions for the first."""
+        """Two folders of three videos each, captions for the first, and captions that a parser learns from."""
+        for part, words in (("train", ("red", "old", "wet", "big")), ("dev", ("red", "old"))):
+            rows = [
+                f'a {word} {thing} on the {place},"( {thing} , is , {word} ) , ( {thing} , on , {place} )"\n'
+                for word in words
+                for thing in ("dog", "cup", "bench", "kite")
+                for place in ("grass", "table", "street")
+            ]
+            path = self.data / "factual" / "random" / f"{part}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("caption,scene_graph\n" + "".join(rows), encoding="utf-8")
         for place, seed in (("generated", 0), ("reference", 1)):
             (self.folder / place).mkdir(parents=True)
             rng = np.random.default_rng(seed)
@@ -122,17 +137,34 @@ def jobs(inputs: Path) -> list[Job]:
     generate = ("generate", "a red ball rolls left", "--stages", "128", "--steps", "1", "--out", "{out}")
     evaluate = ("eval", "--generated", "{inputs}/generated", "--reference", "{inputs}/reference", "--out", "{out}")
     prepare = ("data", "prepare", "{inputs}/generated", "--out", "{out}", "--frames", "8", "--size", "64")
+    small = "model.{0}.dim=16", "model.{0}.heads=2"
     return [
         _training("debug", "experiment=debug"),
-        _training("codec", "experiment=tiny/codec", "objective.scenes=8", "objective.batch_size=1"),
-        _training("planner", "experiment=tiny/planner", "objective.scenes=40", "objective.batch_size=4"),
         _training(
-            *("denoiser", "experiment=tiny/denoiser", "data.clips=8", "data.validation_clips=2", "data.late=0.2"),
-            *(f"data.cache={inputs}/latents", "objective.batch_size=1", "model.denoiser.depth=1"),
+            *("codec", "experiment=tiny/codec", "objective.scenes=4", "objective.batch_size=1"),
+            *(
+                "+objective.window=32",
+                "+objective.frames=2",
+                "model.codec.widths=[8,8,8]",
+                "model.codec.blocks=[1,1,1]",
+            ),
         ),
         _training(
-            *("parser", "experiment=parser/teacher", "objective.shares={timelines:1.0}", "objective.batch_size=4"),
-            *("objective.network.dim=24", "objective.network.layers=1", "trainer.precision=no"),
+            *("planner", "experiment=tiny/planner", "objective.scenes=20", "objective.batch_size=4"),
+            *(setting.format("planner") for setting in small),
+            "model.planner.layers=1",
+        ),
+        _training(
+            *("denoiser", "experiment=tiny/denoiser", "data.clips=6", "data.validation_clips=2"),
+            *(f"data.cache={inputs}/latents", "objective.batch_size=1", "model.denoiser.depth=1"),
+            *(setting.format("denoiser") for setting in small),
+            *(setting.format("denoiser.graph_encoder") for setting in small),
+            *("model.denoiser.stem=8", "model.denoiser.stem_blocks=1", "model.denoiser.graph_encoder.layers=1"),
+        ),
+        _training(
+            *("parser", "experiment=parser/teacher", "objective.shares={factual:1.0,timelines:0}"),
+            *("objective.batch_size=4", "+objective.captions=20", "objective.network.dim=24"),
+            *("objective.network.layers=1", "trainer.precision=no"),
         ),
         Job(
             "generate",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import resource
 import shutil
@@ -22,8 +23,8 @@ from tools.fuzz.forbidden import watched
 
 #: Seconds of computing that a case may take.
 LIMIT = 10.0
-#: Seconds without an answer until a worker is ended, on a machine that may be busy; at the first case of a kind there
-#: is more to load.
+#: Seconds of computing without an answer, or of waiting for what does not come, until a worker is ended; at the first
+#: case of a kind there is more to load. Time in which a busy machine does other work is not counted.
 PATIENCE, FIRST_PATIENCE = 30.0, 240.0
 #: Bytes of memory that a worker may have.
 MEMORY = 6 * 2**30
@@ -112,6 +113,17 @@ def _serve(connection: Connection, kinds: Mapping[str, Kind], seed: int) -> None
         connection.send((outcome.kind, number, outcome.outcome, outcome.about, outcome.detail, outcome.seconds))
 
 
+def _state(pid: int | None) -> tuple[bool, float]:
+    """Whether a process waits for something, and the seconds that it has computed."""
+    try:
+        # The name before the bracket may hold anything.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        # It has ended, or this system tells nothing: then all time counts.
+        return True, 0.0
+    return fields[0] not in "RD", (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class _Worker:
     def __init__(self, kinds: Mapping[str, Kind], seed: int) -> None:
         # Not a fork: PyTorch's threads do not come along.
@@ -122,13 +134,21 @@ class _Worker:
         theirs.close()
         self.seen: set[str] = set()
         self.case: tuple[str, int] | None = None
-        self.deadline = 0.0
+        self._limit = self._spent = self._computed = self._looked = 0.0
 
     def give(self, case: tuple[str, int], limit: float, first_limit: float) -> None:
         self.case = case
-        self.deadline = time.monotonic() + (limit if case[0] in self.seen else first_limit)
+        self._limit, self._spent = (limit if case[0] in self.seen else first_limit), 0.0
+        self._looked, (_, self._computed) = time.monotonic(), _state(self.process.pid)
         self.seen.add(case[0])
         self.connection.send(case)
+
+    def is_over(self) -> bool:
+        """Whether its case has had its time."""
+        now, (waits, computed) = time.monotonic(), _state(self.process.pid)
+        self._spent += now - self._looked if waits and computed == self._computed else computed - self._computed
+        self._looked, self._computed = now, computed
+        return self._spent > self._limit
 
     def end(self) -> None:
         self.process.kill()
@@ -170,7 +190,7 @@ def in_workers(
                 outcome = None
                 if worker.connection in ready:
                     outcome = _received(worker)
-                elif time.monotonic() > worker.deadline:
+                elif worker.is_over():
                     outcome = Outcome(*worker.case, "hang", "", "no answer in time", patience[0])
                 if outcome is None:
                     continue

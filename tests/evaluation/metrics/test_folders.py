@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import tracemalloc
 import unicodedata
 from pathlib import Path
@@ -65,13 +66,15 @@ def test_what_is_no_good_video_is_left_out_and_named(folder: Path) -> None:
     whole = (folder / "clip0.mp4").read_bytes()
     (folder / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])
     (folder / "bad.npz").write_bytes(b"PK")
+    os.mkfifo(folder / "pipe.npz")
     (folder / "notes.txt").write_text("hello")
     (folder / ".hidden").write_text("")
     write_video(folder / "short.mp4", sprites(0)[:1], 8)
     found = scan(folder)
     assert [f.path.name for f in found.files] == ["clip0.mp4", "clip1.mp4", "clip2.mp4"]
     told = {Path(notice.split(":")[0]).name: notice for notice in found.notices}
-    assert set(told) == {"sheet.png", "disguised.mp4", "empty.mp4", "cut.mp4", "bad.npz", "notes.txt", "short.mp4"}
+    broken = {"disguised.mp4", "empty.mp4", "cut.mp4", "bad.npz", "pipe.npz", "short.mp4"}
+    assert set(told) == {"sheet.png", "notes.txt", *broken}
     assert all(notice.endswith("left out") and "\n" not in notice for notice in told.values())
     assert "an image" in told["sheet.png"]
     assert "an image" in told["disguised.mp4"]

@@ -151,6 +151,7 @@ def jobs(inputs: Path) -> list[Job]:
         ),
         _training(
             *("planner", "experiment=tiny/planner", "objective.scenes=20", "objective.batch_size=4"),
+            *(f"+objective.cache={inputs}/planner", "+objective.validation_scenes=4", "+objective.test_scenes=4"),
             *(setting.format("planner") for setting in small),
             "model.planner.layers=1",
         ),

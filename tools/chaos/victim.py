@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import runpy
@@ -96,10 +97,15 @@ def start(module: str, arguments: Sequence[str], folder: Path, kill: str, patien
     context.set_forkserver_preload(_PRELOADED)
     process = context.Process(target=_run, args=(module, list(arguments), str(place), kill, str(notes)))
     process.start()
-    process.join(patience)
-    if process.exitcode is None:
-        os.killpg(process.pid or 0, signal.SIGKILL)
-        process.join()
+    assert process.pid is not None
+    try:
+        process.join(patience)
+    finally:
+        if process.exitcode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
+            process.join()
     said = (notes / "said").read_text(encoding="utf-8", errors="replace") if (notes / "said").exists() else ""
     moments = (notes / "moments").read_text(encoding="utf-8") if (notes / "moments").exists() else "0 0"
     changes, seconds = moments.split()

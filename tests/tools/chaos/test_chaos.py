@@ -101,4 +101,7 @@ def test_every_training_that_is_killed_can_be_composed(tmp_path: Path) -> None:
             with initialize_config_dir(str(config_directory()), version_base="1.3"):
                 config = compose("train", overrides)
             assert config.trainer.max_steps == 12
+            # What is prepared once lies among the inputs, not in the folder that the command is given in.
+            caches = [config.objective.get("cache"), config.objective.get("data", {}).get("cache")]
+            assert all(str(cache).startswith(str(tmp_path)) for cache in caches if cache is not None)
             assert trainer_config(config.trainer).checkpoint_every_steps == 3

@@ -66,6 +66,9 @@ def assemble(
     sampling = (denoiser_folder if refiner is None else _exported(refiner)) / CASCADE_FILE
     if sampling.is_file():
         config = config_from_dict(CascadeConfig, read_json(sampling), str(sampling))
+    if refiner is None and config.first == config.last:
+        # The only stage is the first network's, whatever was meant to follow.
+        config = replace(config, networks="shared")
     expected_networks, given = ("shared", "one denoiser is") if refiner is None else ("refined", "a refiner is")
     if config.networks != expected_networks:
         raise UsageError(

@@ -32,7 +32,7 @@ class CascadeConfig:
     """How the stages are sampled; one entry a stage, first to last.
 
     Attributes:
-        steps: network evaluations (times the passes that guidance needs).
+        steps: network evaluations (times the passes that guidance needs); a refiner always makes one.
         starts: noise level a stage begins at: 1 for the first, which begins with nothing; lower levels of later stages
             keep more of the earlier stage's video. A refiner begins with that video, and its entry says nothing.
         shift: timestep shift, see `mov_ai.diffusion.sampling.sample`.
@@ -200,7 +200,7 @@ class Cascade(nn.Module):
         super().__init__()
         if len(denoisers) != len(config.names):
             raise ValueError(f"cascade: expected {len(config.names)} denoiser(s), got {len(denoisers)}")
-        if denoisers[config.network_of(config.first_stage)].bridges:
+        if denoisers[config.network_of(config.first_stage)].refines:
             raise ValueError("cascade: a refiner cannot make the first stage: there is no earlier one")
         self.config, self.codec = config, codec
         self.denoisers = nn.ModuleList(denoisers)
@@ -261,22 +261,26 @@ class Cascade(nn.Module):
                 for seed in seeds
             ]
         ).to(device)
-        start = 1.0 if network.bridges else self.config.starts[stage]
-        further: dict[str, Tensor] = {}
+        steps, start = self.config.steps[stage], self.config.starts[stage]
+        low = noisy = noise
         if previous is None:
-            low, noisy = torch.zeros_like(noise), noise
+            low = torch.zeros_like(noise)
         else:
             low = self.codec.encode(resize(previous.to(device), height, width)).float()
-            if network.bridges:
-                low = noisy = low + self.config.low_noise * noise
-                further["low_noise"] = torch.full((len(seeds),), self.config.low_noise, device=device)
+            if network.refines:
+                # It makes the whole way at once, whatever number of steps the others are asked for.
+                steps, start = 1, 1.0
+                noisy = low + self.config.low_noise * noise
             else:
                 noisy = add_noise(low, noise, torch.full((len(seeds),), start, device=device))
         stages = torch.full((len(seeds),), stage, device=device)
         window = torch.tensor([[0.0, 0.0, 1.0, 1.0]], device=device).expand(len(seeds), 4)
 
         def denoise_with(conditioning: Conditioning) -> Callable[[Tensor, Tensor], Tensor]:
-            return lambda x, sigma: network(x, sigma, stages, low, window, conditioning, **further).float()
+            if network.refines:
+                level = torch.full((len(seeds),), self.config.low_noise, device=device)
+                return lambda x, sigma: network(x, level, stages, window, conditioning).float()
+            return lambda x, sigma: network(x, sigma, stages, low, window, conditioning).float()
 
         denoise = guided(
             denoise_with(condition),
@@ -284,7 +288,6 @@ class Cascade(nn.Module):
             denoise_with(condition.without(text=True, graph=True)),
             guidance,
         )
-        steps = self.config.steps[stage]
 
         def report(step: int, total: int) -> None:
             if callback is not None:

@@ -8,6 +8,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
+class MatrixConv2d(nn.Conv2d):
+    """A convolution whose kernel is kept as a matrix (channels out, channels in x height x width), as Muon takes it."""
+
+    def __init__(self, channels: int, out: int, side: int, stride: int = 1, padding: int = 0) -> None:
+        super().__init__(channels, out, side, stride, padding)
+        self._kernel = self.weight.shape
+        self.weight = nn.Parameter(self.weight.detach().flatten(1))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self._conv_forward(input, self.weight.view(self._kernel), self.bias)
+
+
 class ConvResidual(nn.Module):
     """Two 3x3 convolutions beside the identity, frame by frame.
 
@@ -36,8 +48,9 @@ class TemporalResidual(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:  # (batch * frames, width, h, w)
-        video = rearrange(functional.silu(x), "(b f) c h w -> b f c h w", f=frames)
+        # Channels last, as they lie in memory: as a convolution over joined channels it took two to five times as long.
+        video = rearrange(functional.silu(x), "(b f) c h w -> b f h w c", f=frames)
         before = torch.cat([video[:, :1], video[:, :-1]], 1)
         after = torch.cat([video[:, 1:], video[:, -1:]], 1)
-        mixed = self.mix(rearrange([before, video, after], "n b f c h w -> (b f) (n c) h w"))
-        return x + self.out(functional.silu(mixed))
+        mixed = functional.linear(torch.cat([before, video, after], -1), self.mix.weight.flatten(1), self.mix.bias)
+        return x + self.out(functional.silu(rearrange(mixed, "b f h w c -> (b f) c h w")))

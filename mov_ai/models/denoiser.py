@@ -59,15 +59,15 @@ class AnyConfig(Protocol):
 
 
 class AnyDenoiser(nn.Module):
-    """A denoiser of any design, called as `TSAMDenoiser`; `mov_ai.models.registry` knows which there are.
+    """A denoiser of any design; `mov_ai.models.registry` knows which there are.
 
     Attributes:
-        bridges: False if it goes from noise to clean latents; True if from the earlier stage's video, as
-            `mov_ai.models.refiner.VideoRefiner` does.
+        refines: False if it goes from noise to clean latents and is called as `TSAMDenoiser`; True if it goes from the
+            earlier stage's video in one step and is called as `mov_ai.models.refiner.VideoRefiner`.
     """
 
     config: AnyConfig
-    bridges: bool = False
+    refines: bool = False
 
 
 @dataclass(frozen=True)

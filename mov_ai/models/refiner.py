@@ -14,7 +14,7 @@ from mov_ai.diffusion.process import noise_features
 from mov_ai.labels.coverage import SCENE_FIELDS
 from mov_ai.labels.encoder import LabelEncoderConfig
 from mov_ai.models.conditioning import Conditioning
-from mov_ai.models.convolution import TemporalResidual
+from mov_ai.models.convolution import MatrixConv2d, TemporalResidual
 from mov_ai.models.denoiser import STAGES, AnyDenoiser, places
 from mov_ai.models.label_projection import LabelProjection
 from mov_ai.models.layout_painter import LayoutPainter
@@ -61,8 +61,8 @@ class _Block(nn.Module):
 
     def __init__(self, width: int, dim: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.first = MatrixConv2d(width, width, 3, padding=1)
+        self.second = MatrixConv2d(width, width, 3, padding=1)
         self.modulation = nn.Linear(dim, 2 * width)
         self.time = TemporalResidual(width)
         for part in (self.second, self.modulation):
@@ -80,33 +80,33 @@ class VideoRefiner(AnyDenoiser):
     """A convolutional U-Net over latents, frame by frame, whose blocks mix neighbouring frames.
 
     It goes from the earlier stage's video, enlarged, encoded and a little noised, to the clean latents of the larger
-    one. It is trained on the whole way in one step: a place on the way beside its beginning gives the end away.
+    one in one step. Places on the way are no inputs: beside the beginning they would give the end away in training.
     """
 
     config: RefinerConfig
-    bridges = True
+    refines = True
 
     def __init__(self, config: RefinerConfig) -> None:
         super().__init__()
         self.config = config
         width, dim = config.labels.width, config.dim
         self.painter = LayoutPainter(width)
-        inputs = 2 * config.latent_channels + LayoutPainter.channels() + 2
+        inputs = config.latent_channels + LayoutPainter.channels() + 2
         widths, sizes = config.widths, range(len(config.widths))
         self.into = nn.Conv2d(inputs, widths[0], 3, padding=1)
         self.down = nn.ModuleList(
             nn.ModuleList(_Block(widths[i], dim) for _ in range(config.blocks[i])) for i in sizes[:-1]
         )
-        self.smaller = nn.ModuleList(nn.Conv2d(widths[i], widths[i + 1], 2, stride=2) for i in sizes[:-1])
+        self.smaller = nn.ModuleList(MatrixConv2d(widths[i], widths[i + 1], 2, stride=2) for i in sizes[:-1])
         self.middle = nn.ModuleList(_Block(widths[-1], dim) for _ in range(2 * config.blocks[-1]))
         self.larger = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(widths[i + 1], 4 * widths[i], 1), nn.PixelShuffle(2)) for i in sizes[:-1]
+            nn.Sequential(MatrixConv2d(widths[i + 1], 4 * widths[i], 1), nn.PixelShuffle(2)) for i in sizes[:-1]
         )
         self.up = nn.ModuleList(
             nn.ModuleList(_Block(widths[i], dim) for _ in range(config.blocks[i])) for i in sizes[:-1]
         )
         self.out = nn.Conv2d(widths[0], config.latent_channels, 3, padding=1)
-        self.noise = nn.Sequential(nn.Linear(256, dim), nn.SiLU(), nn.Linear(dim, dim))
+        self.noise = nn.Sequential(nn.Linear(128, dim), nn.SiLU(), nn.Linear(dim, dim))
         self.stage = nn.Embedding(len(config.stages), dim)
         self.scene = nn.ModuleList(LabelProjection(width, dim, rank=16) for _ in SCENE_FIELDS)
         nn.init.normal_(self.out.weight, std=0.01)
@@ -118,34 +118,30 @@ class VideoRefiner(AnyDenoiser):
 
     def forward(
         self,
-        noisy: Tensor,
-        sigma: Tensor,
-        stage: Tensor,
         low: Tensor,
+        low_noise: Tensor,
+        stage: Tensor,
         window: Tensor,
         condition: Conditioning,
-        low_noise: Tensor,
     ) -> Tensor:
-        """Clean latents, as noisy.
+        """Clean latents, as low.
 
         Args:
-            noisy: (batch, frames, channels, h, w) latents on the way from `low` (sigma 1) to the clean ones (sigma 0).
-            sigma: (batch,) in (0, 1].
+            low: (batch, frames, channels, h, w) latents of the earlier stage's video, enlarged and noised.
+            low_noise: (batch,) deviation of the noise that was added to `low`, in [0, 1].
             stage: (batch,) index into `RefinerConfig.stages`.
-            low: as noisy: the earlier stage's video, enlarged, encoded and noised.
             window: (batch, 4) left, top, width, height of the part of the frame that is worked on, in [0, 1].
-            low_noise: (batch,) deviation of the noise that was added to `low`.
+            condition: of the videos.
         """
-        batch, frames, _, height, width = noisy.shape
+        batch, frames, _, height, width = low.shape
         painting = self.painter(condition, height, width, window)
-        joined = torch.cat([noisy, low, painting, places(noisy, window)], 2)
+        joined = torch.cat([low, painting, places(low, window)], 2)
         flat = rearrange(joined, "b f c h w -> (b f) c h w")
         multiple = 2 ** (len(self.config.widths) - 1)
         filling = (0, -width % multiple, 0, -height % multiple)
         flat = functional.pad(flat, filling, "replicate").contiguous(memory_format=torch.channels_last)
-        levels = torch.cat([noise_features(sigma), noise_features(low_noise)], -1)
         words = torch.stack([project(condition.scene[:, i]) for i, project in enumerate(self.scene)]).sum(0)
-        vector = self.noise(levels) + self.stage(stage) + words * condition.keep_graph[:, None]
+        vector = self.noise(noise_features(low_noise)) + self.stage(stage) + words * condition.keep_graph[:, None]
         vector = functional.silu(vector)
         x, kept = self.into(flat), []
         for blocks, smaller in zip(self.down, self.smaller, strict=True):

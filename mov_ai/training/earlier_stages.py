@@ -44,7 +44,8 @@ class EarlierStages:
         """
         if seed != self._seed:
             self._seed, self._videos = seed, []
-        given = condition(with_seen_words(graph), layout, self._labels, layout.frames)
+        if len(self._videos) < stage:
+            given = condition(with_seen_words(graph), layout, self._labels, layout.frames)
         while len(self._videos) < stage:
             before = self._videos[-1] if self._videos else None
             number = len(self._videos)

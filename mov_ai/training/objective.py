@@ -11,6 +11,8 @@ import numpy as np
 import PIL.Image
 import torch
 
+from mov_ai.errors import UsageError
+
 Progress = Callable[[int, int, str], None]
 """Called as `progress(done, total, what)` while an objective prepares its caches."""
 
@@ -83,3 +85,9 @@ class Objective(abc.ABC):
 
         `directory` exists and is empty; the loop moves it into place once this returns.
         """
+
+
+def check_start(folder: str, found: Any, expected: Any) -> None:
+    """Whether a training may begin with an exported network. Raises UsageError if its config is another."""
+    if found != expected:
+        raise UsageError(f"objective.start: {folder}: expected a network of {expected}; found one of {found}")

@@ -11,6 +11,7 @@ import torch
 from accelerate import Accelerator
 
 from mov_ai.errors import UsageError
+from mov_ai.models.convolution import MatrixConv2d
 from mov_ai.training.checkpoint import Checkpoint, random_states, set_random_states
 from mov_ai.training.resuming import REMEDY, check_tensors, optimizer_states
 from mov_ai.training.settings import TrainerConfig
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
 
 
 def hidden_matrices(module: torch.nn.Module) -> set[str]:
-    """Names of the matrices that Muon is for: weights of linear layers inside repeated blocks.
+    """Names of the matrices that Muon is for: weights inside repeated blocks, of linear layers and `MatrixConv2d`.
 
-    Embeddings, first and last layers, convolutions and vectors stay with AdamW (arXiv 2502.16982).
+    Embeddings, first and last layers, other convolutions and vectors stay with AdamW (arXiv 2502.16982).
     """
     lists = [name for name, part in module.named_modules() if isinstance(part, torch.nn.ModuleList)]
     return {
         f"{name}.weight"
         for name, part in module.named_modules()
-        if isinstance(part, torch.nn.Linear) and any(name.startswith(f"{blocks}.") for blocks in lists)
+        if isinstance(part, (torch.nn.Linear, MatrixConv2d)) and any(name.startswith(f"{blocks}.") for blocks in lists)
     }
 
 

@@ -49,7 +49,7 @@ from mov_ai.training.losses import (
     semantic_loss,
     temporal_loss,
 )
-from mov_ai.training.objective import Objective, Progress
+from mov_ai.training.objective import Objective, Progress, check_start
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ _SCALE_FLOOR = 0.15
 #: Share of the samples without any condition from which on guidance can be relied on.
 _LEAST_UNCONDITIONAL = 0.1
 #: Of the size that a refiner's errors have, so that the loss's other terms weigh as they do in a denoiser's.
-_BRIDGE_SCALE = 0.5
+_REFINER_SCALE = 0.5
 _ABOUT = """
 Makes latents of the stages {stages} from {sources}. {data} Figures below end in the stage, from 0.
 """
@@ -75,6 +75,7 @@ class DenoiserObjective(Objective):
         low_noise: largest deviation of the noise on the earlier stage's latents; it makes up for the faults of
             generated ones. A refiner is told how much there is.
         chunk: consecutive frames of each clip that a refiner is shown; None for all.
+        cells: side of the windows, in latent cells, that it is shown of what the data give; None for all of it.
         noise_mean, noise_deviation: of the logit of the noise level (Stable Diffusion 3, arXiv 2403.03206).
         shared_noise: see `mov_ai.diffusion.process.mixed_noise`.
         drop_text, drop_graph, drop_layout: how often each is left out, independently.
@@ -105,6 +106,7 @@ class DenoiserObjective(Objective):
         drop_layout: float = 0.05,
         drop_all: float = 0.1,
         chunk: int | None = None,
+        cells: int | None = None,
         blur: float = 0.5,
         loss: LossWeights | None = None,
         model: AnyConfig | None = None,
@@ -137,7 +139,7 @@ class DenoiserObjective(Objective):
                 f"got {self.stage_shares}"
             )
         self.drop_text, self.drop_graph, self.drop_layout = drop_text, drop_graph, drop_layout
-        self.drop_all, self.chunk = drop_all, chunk
+        self.drop_all, self.chunk, self.cells = drop_all, chunk, cells
         self.blur, self.noise_mean, self.noise_deviation = blur, noise_mean, noise_deviation
         self.weights = loss or LossWeights()
         self._labels = load_label_encoder(model.labels)
@@ -186,16 +188,34 @@ class DenoiserObjective(Objective):
         drawn.graphs = self.data.varied(drawn.graphs, rng)
         conditioning = blurred(self._condition(drawn), self.blur, int(rng.integers(1 << 62)))
         # The last batch of an epoch may be smaller.
-        packed = self._pack(drawn, conditioning.drop(*drops[:, : len(conditioning)]))
-        return self._cut(packed, rng) if self.chunk is not None and self._module.bridges else packed
+        conditioning = conditioning.drop(*drops[:, : len(conditioning)])
+        if self._module.refines:
+            drawn, conditioning = self._cut(drawn, conditioning, rng)
+        return self._pack(drawn, conditioning)
 
-    def _cut(self, batch: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-        """The batch with so many consecutive frames of its clips only."""
-        frames = batch["latents"].shape[1]
+    def _cut(
+        self, drawn: LatentSample, conditioning: Conditioning, rng: np.random.Generator
+    ) -> tuple[LatentSample, Conditioning]:
+        """So many consecutive frames of the clips, and a window of so many cells of each."""
+        frames, height, width = (drawn.latents.shape[axis] for axis in (1, 3, 4))
         count = min(self.chunk or frames, frames)
+        high, wide = (min(self.cells or side, side) for side in (height, width))
         first = int(rng.integers(frames - count + 1))
-        part = {name: batch[name][:, first : first + count] for name in ("latents", "low")}
-        return {**batch, **part, "condition": Conditioning(**batch["condition"]).cut(first, count).tensors()}
+        corners = rng.integers((height - high + 1, width - wide + 1), size=(len(drawn.latents), 2))
+
+        def cut(video: Tensor) -> Tensor:
+            parts = [
+                one[first : first + count, :, top : top + high, left : left + wide]
+                for one, (top, left) in zip(video, corners.tolist(), strict=True)
+            ]
+            return torch.stack(parts)
+
+        place = torch.from_numpy(corners).flip(1).to(drawn.window) / torch.tensor([width, height])
+        share = torch.tensor([wide / width, high / height])
+        corner, size = drawn.window.split(2, -1)
+        window = torch.cat([corner + place * size, size * share], -1)
+        cut_out = replace(drawn, latents=cut(drawn.latents), low=cut(drawn.low), window=window)
+        return cut_out, conditioning.cut(first, count)
 
     def _condition(self, drawn: LatentSample) -> Conditioning:
         # A codec may join several frames in a latent frame.
@@ -238,11 +258,17 @@ class DenoiserObjective(Objective):
     ) -> tuple[Tensor, dict[str, float | Tensor]]:
         clean, low, window, stage = (batch[name] for name in ("latents", "low", "window", "stage"))
         condition = Conditioning(**batch["condition"])
-        noisy, sigma, low, further = self._on_the_way(clean, low, stage, generator)
-        predicted = module(noisy, sigma, stage, low, window, condition, **further).float()
+        if self._module.refines:
+            low, level = self._noised(low, generator)
+            scale = torch.full_like(level, _REFINER_SCALE)
+            predicted = module(low, level, stage, window, condition).float()
+        else:
+            noisy, sigma, low = self._on_the_way(clean, low, stage, generator)
+            scale = output_scale(sigma).clamp(min=_SCALE_FLOOR)
+            predicted = module(noisy, sigma, stage, low, window, condition).float()
         height, width = clean.shape[-2:]
         weight = object_weight(condition, height, width, window, self.weights.objects)
-        terms: dict[str, Tensor] = {"denoise": denoise_loss(predicted, clean, self._scale(sigma), weight)}
+        terms: dict[str, Tensor] = {"denoise": denoise_loss(predicted, clean, scale, weight)}
         total = terms["denoise"]
         if self.weights.temporal:
             terms["temporal"] = temporal_loss(predicted, clean, weight)
@@ -257,35 +283,28 @@ class DenoiserObjective(Objective):
             total = total + self.weights.perceptual * terms["perceptual"]
         return total, {name: term.detach() for name, term in terms.items()}
 
+    def _noised(self, low: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """A refiner's inputs as sampling has them: the earlier stage's latents with noise, and how much (batch,)."""
+        level = torch.rand(len(low), generator=generator).to(low) * self.low_noise
+        noise = mixed_noise(tuple(low.shape), self.shared_noise, generator).to(low)
+        return low + level.view(-1, 1, 1, 1, 1) * noise, level
+
     def _on_the_way(
         self, clean: Tensor, low: Tensor, stage: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
-        """Noisy latents, their noise levels (batch,), the earlier stage's latents, and what else the network is told.
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """A denoiser's inputs: noisy latents, their noise levels (batch,), and the earlier stage's latents.
 
         Args:
             clean, low: (batch, frames, channels, h, w). stage: (batch,).
         """
         noise = mixed_noise(tuple(clean.shape), self.shared_noise, generator).to(clean)
-        if self._module.bridges:
-            # Only what sampling begins with: from a place on the way and its beginning the end could be read off.
-            level = torch.rand(len(clean), generator=generator).to(clean) * self.low_noise
-            low = low + level.view(-1, 1, 1, 1, 1) * noise
-            return low, torch.ones_like(level), low, {"low_noise": level}
         logit = torch.randn(len(clean), generator=generator) * self.noise_deviation + self.noise_mean
         sigma = torch.sigmoid(logit).to(clean)
         late = (stage > self._first).to(clean)
         sigma = (sigma * (1 - late * (1 - self.late_start))).clamp(min=0.02)
         blur = torch.rand(len(clean), generator=generator).to(clean) * self.low_noise * late
         low = low + blur.view(-1, 1, 1, 1, 1) * torch.randn(tuple(low.shape), generator=generator).to(low)
-        return add_noise(clean, noise, sigma), sigma, low, {}
-
-    def _scale(self, sigma: Tensor) -> Tensor:
-        """What an error is measured in: how far the clean latents are from what is known without a network."""
-        return (
-            torch.full_like(sigma, _BRIDGE_SCALE)
-            if self._module.bridges
-            else output_scale(sigma).clamp(min=_SCALE_FLOOR)
-        )
+        return add_noise(clean, noise, sigma), sigma, low
 
     def validate(self, module: torch.nn.Module) -> dict[str, float]:
         figures: dict[str, float] = {}
@@ -380,8 +399,7 @@ def blurred(conditioning: Conditioning, share: float, seed: int) -> Conditioning
 def _started(folder: str, model: AnyConfig) -> AnyDenoiser:
     """An exported network to go on with. Raises UsageError if it is of another config."""
     network = load_denoiser(folder).train()
-    if network.config != model:
-        raise UsageError(f"objective.start: {folder}: expected a network of {model}; found one of {network.config}")
+    check_start(folder, network.config, model)
     return network
 
 

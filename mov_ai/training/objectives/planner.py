@@ -24,13 +24,13 @@ from mov_ai.graph.files import write_bytes
 from mov_ai.graph.instances import drawn_entities
 from mov_ai.graph.layout_report import LayoutReport
 from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
-from mov_ai.models.component import save_component
+from mov_ai.models.component import load_component, save_component
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig
 from mov_ai.models.planner_input import CHANNELS, PlannerInput, pad_inputs, read_graph, to_boxes, to_track
 from mov_ai.training.array_cache import cached_arrays
 from mov_ai.training.card import model_card
 from mov_ai.training.label_noise import blur_labels
-from mov_ai.training.objective import Objective, Progress
+from mov_ai.training.objective import Objective, Progress, check_start
 from mov_ai.worlds.tabletop import lexicon
 from mov_ai.worlds.tabletop.held_out import with_seen_words
 from mov_ai.worlds.tabletop.layout_rules import score, world_positions
@@ -174,6 +174,7 @@ class PlannerObjective(Objective):
         interactions, crowds: shares of the scenes in which two things meet, or four to six are alike; the pool of such
             scenes lies beside that of the plain ones.
         model: sizes of the network.
+        start: folder of an exported planner of these sizes, whose weights training begins with; None for none.
     """
 
     def __init__(
@@ -192,6 +193,7 @@ class PlannerObjective(Objective):
         model: PlannerConfig | None = None,
         interactions: float = 0.0,
         crowds: float = 0.0,
+        start: str | None = None,
     ) -> None:
         self.variation = WorldVariation(interactions=interactions, crowds=crowds)
         self.seed, self.batch_size, self.cache = seed, batch_size, Path(cache)
@@ -208,6 +210,11 @@ class PlannerObjective(Objective):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self._module = LayoutPlanner(model or PlannerConfig())
+        #: A planner that goes on keeps the units that its weights are for.
+        self._goes_on = start is not None
+        if start is not None:
+            self._module = load_component(LayoutPlanner, PlannerConfig, Path(start)).train()
+            check_start(start, self._module.config, model or PlannerConfig())
 
     def config(self) -> dict[str, Any]:
         return {**super().config(), "scenes": self.counts["train"], "known_share": self.known_share}
@@ -235,8 +242,8 @@ class PlannerObjective(Objective):
                 cached_arrays(path, partial(draw_chunk, split, chunk, self.variation))
                 progress(done, len(every), "drawing scenes")
         self._read_pool()
-        tracks = torch.from_numpy(self._pool["tracks"][self._pool["mask"]])
-        self._module.standardise(tracks)
+        if not self._goes_on:
+            self._module.standardise(torch.from_numpy(self._pool["tracks"][self._pool["mask"]]))
         deviation = self._module.std.cpu()
         weight = (deviation / deviation.amax(0)).sqrt() + 0.05
         self._weight = weight / weight.mean()

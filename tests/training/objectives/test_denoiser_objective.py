@@ -432,16 +432,24 @@ def test_a_refiner_is_trained_on_what_the_stages_before_it_make(cache: Path, fir
 def test_a_refiner_sees_what_sampling_begins_with_and_nothing_of_the_truth(cache: Path, first_stage: Path) -> None:
     objective = _refining(cache, first_stage, low_noise=0.0)
     batch = objective.batch(0)
+    shown: list[tuple[Tensor, ...]] = []
+
+    class Spy(torch.nn.Module):
+        def forward(self, *given: Tensor) -> Tensor:
+            shown.append(given)
+            return given[0] * 1.0
+
     generator = torch.Generator().manual_seed(0)
-    noisy, sigma, low, further = objective._on_the_way(batch["latents"], batch["low"], batch["stage"], generator)
+    objective.loss(Spy(), batch, generator)
+    low, level, stage, window, condition = shown[0]
     assert torch.equal(low, batch["low"])
-    assert torch.equal(noisy, low)
-    assert not further["low_noise"].any()
-    assert (sigma == 1).all()
-    noised = _refining(cache, first_stage, low_noise=0.5)
-    _, _, low, further = noised._on_the_way(batch["latents"], batch["low"], batch["stage"], generator)
-    deviation = (low - batch["low"]).std((1, 2, 3, 4))
-    assert_close(deviation, further["low_noise"], atol=0.03, rtol=0.1)
+    assert not level.any()
+    assert torch.equal(stage, batch["stage"])
+    assert torch.equal(window, batch["window"])
+    assert isinstance(condition, Conditioning)
+    _refining(cache, first_stage, low_noise=0.5).loss(Spy(), batch, generator)
+    low, level, *_ = shown[1]
+    assert_close((low - batch["low"]).std((1, 2, 3, 4)), level, atol=0.03, rtol=0.1)
 
 
 def test_a_refiner_may_be_shown_a_few_frames_of_each_clip(cache: Path, first_stage: Path) -> None:
@@ -457,6 +465,29 @@ def test_a_refiner_may_be_shown_a_few_frames_of_each_clip(cache: Path, first_sta
     assert {"denoise", "temporal", "semantic", "perceptual"} == set(terms)
 
 
+def test_a_refiner_may_be_shown_small_windows(cache: Path, first_stage: Path) -> None:
+    whole = _refining(cache, first_stage, drop_layout=0.0, drop_graph=0.0, drop_all=0.0)
+    part = _refining(cache, first_stage, cells=4, drop_layout=0.0, drop_graph=0.0, drop_all=0.0)
+    large, small = whole.batch(0), part.batch(0)
+    assert small["latents"].shape == small["low"].shape == (4, 4, 8, 4, 4)
+    assert_close(small["window"][:, 2:], large["window"][:, 2:] / 2)
+    for i in range(4):
+        # In cells, from the corner of what the data gave.
+        place = (small["window"][i, :2] - large["window"][i, :2]) / large["window"][i, 2:] * 8
+        left, top = place.round().int().tolist()
+        assert_close(place, place.round(), atol=1e-4, rtol=0)
+        assert torch.equal(small["latents"][i], large["latents"][i, ..., top : top + 4, left : left + 4])
+        assert torch.equal(small["low"][i], large["low"][i, ..., top : top + 4, left : left + 4])
+    # What is painted there is what is painted there in the whole.
+    module = whole.module()
+    assert isinstance(module, VideoRefiner)
+    painted = module.painter(Conditioning(**large["condition"]), 8, 8, large["window"])
+    inside = module.painter(Conditioning(**small["condition"]), 4, 4, small["window"])
+    for i in range(4):
+        left, top = ((small["window"][i, :2] - large["window"][i, :2]) / large["window"][i, 2:] * 8).round().int()
+        assert_close(inside[i], painted[i, ..., top : top + 4, left : left + 4], atol=1e-4, rtol=1e-4)
+
+
 def test_training_a_refiner_brings_it_nearer_to_the_truth_than_the_earlier_video(
     cache: Path, first_stage: Path, tmp_path: Path
 ) -> None:
@@ -467,17 +498,9 @@ def test_training_a_refiner_brings_it_nearer_to_the_truth_than_the_earlier_video
     Trainer(objective, config, tmp_path / "run").run()
     refiner = load_component(VideoRefiner, RefinerConfig, tmp_path / "run" / "export")
     batch = objective.batch(1000)
-    ones, zeros = torch.ones(2), torch.zeros(2)
     with torch.no_grad():
-        refined = refiner(
-            batch["low"],
-            ones,
-            batch["stage"],
-            batch["low"],
-            batch["window"],
-            Conditioning(**batch["condition"]),
-            zeros,
-        )
+        condition = Conditioning(**batch["condition"])
+        refined = refiner(batch["low"], torch.zeros(2), batch["stage"], batch["window"], condition)
     before = (batch["low"] - batch["latents"]).square().mean()
     assert (refined - batch["latents"]).square().mean() < 0.7 * before
     # It goes on from where it was, if that is asked for.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch.testing import assert_close
 from mov_ai.errors import UsageError
 from mov_ai.graph import Edge, Node, SceneGraph
 from mov_ai.labels.encoder import load_label_encoder
-from mov_ai.models.component import load_component
+from mov_ai.models.component import load_component, save_component
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig
 from mov_ai.models.planner_input import CHANNELS, PlannerInput, read_graph, to_boxes
 from mov_ai.training.loop import Trainer
@@ -353,3 +354,16 @@ def test_crowds_are_batches_of_their_own(pool: Path) -> None:
         assert batch["mask"].shape == batch["tracks"].shape[:2]
         assert batch["mask"].sum(1).min() >= 3
         assert batch["tracks"].isfinite().all()
+
+
+def test_training_can_begin_with_an_exported_planner_in_its_own_units(pool: Path, tmp_path: Path) -> None:
+    save_component(_plain(pool).module(), tmp_path / "planner")
+    first = load_component(LayoutPlanner, PlannerConfig, tmp_path / "planner")
+    objective = _plain(pool, interactions=1.0, start=str(tmp_path / "planner"))
+    again = objective.module().state_dict()
+    assert all(torch.equal(again[name], value) for name, value in first.state_dict().items())
+    generator = torch.Generator().manual_seed(0)
+    total, _ = objective.loss(objective.module(), objective.batch(0), generator)
+    total.backward()
+    with pytest.raises(UsageError, match=r"objective.start: .*: expected a network of"):
+        _plain(pool, start=str(tmp_path / "planner"), model=replace(SMALL, dim=32))

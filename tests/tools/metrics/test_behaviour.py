@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -267,9 +266,7 @@ def test_too_little_to_compare_is_refused(clips: Clips, untrained: MetricNetwork
 
 def test_with_the_embedded_networks_every_metric_moves_as_it_should() -> None:
     # In large steps and on few clips; `make check-metrics` takes small steps, and the clips that they need.
-    # Without flow, which uses none of them: its three metrics are in the fixture's table.
-    networks = replace(load_networks(), flow=Absent("measured above", "see the fixture"))
-    result = behaviour(*rendered(24, 64), networks, strengths=(0.0, 0.5, 1.0))
+    result = behaviour(*rendered(24, 64), load_networks(), strengths=(0.0, 0.5, 1.0))
     Console(width=140).print(table(result))
     assert result.failures == []
     assert result.row("embedded_clipsim", PROMPTS).holds

@@ -6,12 +6,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
-assets=mov_ai/assets/tiny
+codec=mov_ai/assets/tiny/codec denoiser=mov_ai/assets/tiny/denoiser
 
 # From exported networks to pipelines, made anew if what they are made of has changed.
 join() {
   rm -rf "$1"
-  mov-ai assemble --codec "$assets/codec" --denoiser "$assets/denoiser" "${@:2}" --out "$1"
+  mov-ai assemble --codec "$codec" --denoiser "$denoiser" "${@:2}" --out "$1"
 }
 
 join runs/tiny/stage_128

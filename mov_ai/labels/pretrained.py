@@ -50,8 +50,8 @@ class PretrainedText:
             self.encoder = model.to(device).eval().requires_grad_(False)
             # Stable Diffusion was trained to read what CLIP makes of the tokens that fill up a text.
             self._fill_up = in_pipeline and model.config.model_type == "clip_text_model"
-            # Settings that do not fit together are seen here, and not at the first caption.
-            self(["a"])
+            # Settings that do not fit together are seen here, those of what fills up the shorter caption too.
+            self(["a", "a a a a"])
         except MovAIError as error:
             raise type(error)(f"text_encoder: {error}") from None
         except Exception as error:

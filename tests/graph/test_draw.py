@@ -325,3 +325,14 @@ def test_graphviz_places_any_graph(graph: SceneGraph) -> None:
     drawing = graphviz.arrange(graph)
     assert drawing is not None
     assert set(drawing.boxes) == {node.id for node in graph.nodes}
+
+
+@pytest.mark.timeout(60)
+def test_a_thousand_edges_between_two_nodes_each_have_a_label() -> None:
+    graph = rolling_ball()
+    agent = next(edge for edge in graph.edges if edge.type == "agent")
+    many = SceneGraph(graph.caption, graph.nodes, [*graph.edges, *[agent] * 1000])
+    drawn = [wire for wire in arrange(many).wires if wire.text]
+    assert len(drawn) >= 1000
+    assert all(wire.label is not None for wire in drawn)
+    to_svg(many)

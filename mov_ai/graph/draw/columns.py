@@ -25,6 +25,8 @@ from mov_ai.graph.draw.words import ROLES, text_width
 from mov_ai.graph.schema import SceneGraph
 
 _ROW = 48.0
+#: Labels beyond these stand in the middle of their wires, whatever is there.
+_MOST_LABELS = 200
 
 
 def _spread(wanted: list[float], gap: float, low: float) -> list[float]:
@@ -229,7 +231,8 @@ def _place_labels(drawing: Drawing, column_x: list[tuple[float, float]]) -> None
             x, y = _point(curve, t)
             x = min(max(x, low + width / 2), high - width / 2)
             spot = Rectangle(x - width / 2, max(2.0, y + dy - LABEL_HEIGHT / 2), width, LABEL_HEIGHT)
-            covered = sum(spot.overlap(other) for other in placed)
+            # Where there are hundreds of labels none finds room, and looking for it takes minutes.
+            covered = sum(spot.overlap(other) for other in placed) if len(placed) < _MOST_LABELS else 0.0
             if covered < least:
                 least, wire.label = covered, spot
             if covered == 0:

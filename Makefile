@@ -37,7 +37,7 @@ demo-real: install  ## fifteen real videos, from a folder to a pipeline: MOV_AI_
 	@test -n "$$MOV_AI_DATA" || { echo "set MOV_AI_DATA to a folder with real_clips and taef2" >&2; exit 2; }
 	$(BIN)/python -m studies.real_clips.study --data "$$MOV_AI_DATA" --size $(SIZE)
 
-test: install  ## the tests, under 10 minutes on two cores
+test: install  ## the tests, one process a core: about 11 minutes on two
 	$(BIN)/python -m pytest $(WORKERS)
 
 lint: install  ## format, lint and type checks

@@ -262,10 +262,8 @@ class Cascade(nn.Module):
             ]
         ).to(device)
         steps, start = self.config.steps[stage], self.config.starts[stage]
-        low = noisy = noise
-        if previous is None:
-            low = torch.zeros_like(noise)
-        else:
+        noisy, low = noise, torch.zeros_like(noise)
+        if previous is not None:
             low = self.codec.encode(resize(previous.to(device), height, width)).float()
             if network.refines:
                 # It makes the whole way at once, whatever number of steps the others are asked for.

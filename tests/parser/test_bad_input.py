@@ -109,7 +109,7 @@ def one_line(error: UsageError) -> str:
     return said
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(text=texts)
 @example(text="\ufeff")
 @example(text="\u0301")

@@ -207,14 +207,16 @@ class PlannerObjective(Objective):
         #: Padded number of instances -> rows of the pool; a batch is of one kind, so that little is padding.
         self._rows: dict[int, np.ndarray] = {}
         self._weight = torch.ones(FRAMES, CHANNELS)
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            self._module = LayoutPlanner(model or PlannerConfig())
+        sizes = model or PlannerConfig()
         #: A planner that goes on keeps the units that its weights are for.
         self._goes_on = start is not None
-        if start is not None:
+        if start is None:
+            with torch.random.fork_rng():
+                torch.manual_seed(seed)
+                self._module = LayoutPlanner(sizes)
+        else:
             self._module = load_component(LayoutPlanner, PlannerConfig, Path(start)).train()
-            check_start(start, self._module.config, model or PlannerConfig())
+            check_start(start, self._module.config, sizes)
 
     def config(self) -> dict[str, Any]:
         return {**super().config(), "scenes": self.counts["train"], "known_share": self.known_share}

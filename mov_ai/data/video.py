@@ -62,6 +62,7 @@ class VideoReader:
 
     Attributes:
         info: what the video is.
+        tolerance: seconds by which two times may differ and still be the same.
     """
 
     def __init__(
@@ -111,6 +112,8 @@ class VideoReader:
         self._stored = (first[1].height, first[1].width)
         self._transfer = first[1].color_trc
         self.info = self._info(self._decoder.timeline)
+        # At a thousand frames a second the usual tolerance is longer than a frame.
+        self.tolerance = min(TOLERANCE, 0.25 / self.info.fps)
 
     def _info(self, timeline: Timeline) -> VideoInfo:
         return VideoInfo(
@@ -175,15 +178,15 @@ class VideoReader:
         waiting: Timed | None = None
         seconds = 0.0
         for seconds, frame in self._timed(start):
-            if end is not None and seconds >= end - TOLERANCE:
+            if end is not None and seconds >= end - self.tolerance:
                 break
-            if waiting is not None and seconds > start + TOLERANCE:
+            if waiting is not None and seconds > start + self.tolerance:
                 yield waiting[0], self._pixels(waiting[1])
             waiting = (seconds, frame)
         else:
             # Nothing follows the last frame: it is shown for as long as the others.
             seconds += 1 / self.info.fps
-        if waiting is not None and seconds > start + TOLERANCE:
+        if waiting is not None and seconds > start + self.tolerance:
             yield waiting[0], self._pixels(waiting[1])
 
     def frames_at(self, times: Sequence[float]) -> np.ndarray:
@@ -212,7 +215,7 @@ class VideoReader:
         began = done
         for seconds, frame in self._timed(times[done]):
             last = done
-            while shown is not None and done < len(times) and times[done] < seconds - TOLERANCE:
+            while shown is not None and done < len(times) and times[done] < seconds - self.tolerance:
                 result[done] = result[done - 1] if done > last else self._pixels(shown[1])
                 done += 1
             if done == len(times) or (done > began and self._jumps and times[done] > seconds + JUMP_SECONDS):
@@ -275,7 +278,7 @@ def at_constant_rate(reader: VideoReader) -> Iterator[tuple[float, np.ndarray]]:
     number, fps = 0, reader.info.fps
     shown: np.ndarray | None = None
     for seconds, frame in reader.frames():
-        while shown is not None and number / fps < seconds - TOLERANCE:
+        while shown is not None and number / fps < seconds - reader.tolerance:
             yield number / fps, shown
             number += 1
         shown = frame

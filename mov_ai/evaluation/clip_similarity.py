@@ -10,7 +10,7 @@ import torch
 
 from mov_ai.errors import UsageError
 from mov_ai.graph.files import sha256_of
-from mov_ai.labels.transformers_files import LOCAL, load_network
+from mov_ai.labels.transformers_files import LOCAL, load_network, quiet
 from mov_ai.models.metric_networks.pixels import check_video
 
 _FRAMES_AT_ONCE = 32
@@ -41,7 +41,8 @@ class ClipSimilarity:
 
         try:
             model = load_network(AutoModel, folder)
-            processor = AutoProcessor.from_pretrained(folder, **LOCAL)
+            with quiet():
+                processor = AutoProcessor.from_pretrained(folder, **LOCAL)
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
             raise UsageError(

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from mov_ai.errors import MovAIError, UsageError, shown
-from mov_ai.labels.transformers_files import LOCAL, load_network, local_folder
+from mov_ai.labels.transformers_files import LOCAL, load_network, local_folder, quiet
 
 #: Tokens of a text that count.
 MAX_TOKENS = 64
+
+
+def _reader_of(model: Any) -> Any:
+    """What of a model reads texts."""
+    if model.config.is_encoder_decoder and hasattr(model, "decoder"):
+        return model.get_encoder()
+    return model.text_model if hasattr(model, "vision_model") else model
 
 
 class PretrainedText:
@@ -41,12 +50,9 @@ class PretrainedText:
         kind = AutoModelForTextEncoding if in_pipeline else AutoModel
         self.name, self.device = name, torch.device(device)
         try:
-            self.tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder, **LOCAL)
-            model = load_network(kind, model_folder)
-            if model.config.is_encoder_decoder and hasattr(model, "decoder"):
-                model = model.get_encoder()
-            elif hasattr(model, "vision_model"):
-                model = model.text_model
+            with quiet():
+                self.tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder, **LOCAL)
+            model = load_network(kind, model_folder, _reader_of)
             self.encoder = model.to(device).eval().requires_grad_(False)
             # Stable Diffusion was trained to read what CLIP makes of the tokens that fill up a text.
             self._fill_up = in_pipeline and model.config.model_type == "clip_text_model"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import torch
 
-from mov_ai.errors import shown
+from mov_ai.errors import MovAIError, shown
 from mov_ai.graph.files import read_json
 from mov_ai.weight_files import require_finite
 
@@ -44,28 +46,55 @@ def local_folder(source: str) -> Path | None:
     return next((Path(place).parent for place in places if isinstance(place, str)), None)
 
 
-def load_network(kind: Any, folder: Path) -> Any:
-    """A network by one of the `AutoModel...` classes, from safetensors.
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without what transformers logs while it loads: it prints names that stand in the files as they are."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def load_network(kind: Any, folder: Path, part: Callable[[Any], Any] = lambda network: network) -> Any:
+    """A network by one of the `AutoModel...` classes, or a part of it, from safetensors.
 
     Args:
         kind: the class. folder: see `local_folder`.
+        part: from the network to what is used of it; what the files lack of the rest does not matter.
 
     Raises:
-        MovAIError: if a weight is not finite. ValueError: if its config asks for what is not loaded here; and what
-            transformers raises.
+        MovAIError: if a weight is not finite, or the files lack one. ValueError: if its config asks for what is not
+            loaded here; and what transformers raises.
     """
     from transformers import AutoConfig
 
     _require_few_layers(read_json(folder / "config.json"))
-    config = AutoConfig.from_pretrained(folder, **LOCAL)
-    for part in (config, *(getattr(config, name, None) for name in getattr(config, "sub_configs", ()))):
-        chosen = getattr(part, "_attn_implementation", None)
+    with quiet():
+        config = AutoConfig.from_pretrained(folder, **LOCAL)
+    for settings in (config, *(getattr(config, name, None) for name in getattr(config, "sub_configs", ()))):
+        chosen = getattr(settings, "_attn_implementation", None)
         if chosen not in _ATTENTIONS:
             raise ValueError(f"its config chooses the attention {chosen!r}, and a checkpoint does not choose what runs")
     _require_size(kind, config, folder)
-    network = kind.from_pretrained(folder, config=config, use_safetensors=True, **LOCAL)
-    require_finite(network.state_dict(), str(folder))
-    return network
+    with quiet():
+        network, report = kind.from_pretrained(
+            folder, config=config, use_safetensors=True, output_loading_info=True, **LOCAL
+        )
+    used = part(network)
+    # Transformers makes them up at random, and says so in its log only. What pools is not asked for here.
+    asked, named = set(used.parameters()), dict(network.named_parameters(remove_duplicate=False))
+    missing = sorted(name for name in report["missing_keys"] if named.get(name) in asked and "pooler" not in name)
+    if missing:
+        raise MovAIError(f"{folder}: missing tensors: {len(missing)}, the first {missing[0]}; fetch its files again")
+    require_finite(used.state_dict(), str(folder))
+    return used
 
 
 def _require_size(kind: Any, config: Any, folder: Path) -> None:

@@ -145,6 +145,8 @@ def jobs(inputs: Path) -> list[Job]:
             *(
                 "+objective.window=32",
                 "+objective.frames=2",
+                "+objective.validation_clips=1",
+                "+objective.spread_clips=2",
                 "model.codec.widths=[8,8,8]",
                 "model.codec.blocks=[1,1,1]",
             ),

@@ -39,6 +39,8 @@ class CodecObjective(Objective):
         window: height and width of a window in pixels, a multiple of 8.
         frames: consecutive frames in a window.
         noise: standard deviation of the noise on the latents, relative to their own.
+        validation_clips: at 128 pixels that are measured; a quarter as many at 256.
+        spread_clips: of the training, that the latents' mean and deviation are taken from at the end.
     """
 
     def __init__(
@@ -53,10 +55,13 @@ class CodecObjective(Objective):
         edge_weight: float = 0.5,
         latent_weight: float = 1e-3,
         model: CodecConfig | None = None,
+        validation_clips: int = 16,
+        spread_clips: int = 64,
     ) -> None:
         self.seed, self.batch_size = seed, batch_size
         self.scenes, self.window, self.frames, self.noise = scenes, window, frames, noise
         self.half_weight, self.edge_weight, self.latent_weight = half_weight, edge_weight, latent_weight
+        self.validation_clips, self.spread_clips = validation_clips, spread_clips
         self._pool: list[Scene] = []
         with torch.random.fork_rng():
             torch.manual_seed(seed)
@@ -112,7 +117,7 @@ class CodecObjective(Objective):
 
     def validate(self, module: torch.nn.Module) -> dict[str, float]:
         figures = {}
-        for scale, count in ((128, 16), (256, 4)):
+        for scale, count in ((128, self.validation_clips), (256, -(-self.validation_clips // 4))):
             error = [
                 (module(video)[0].clamp(-1, 1) - video).square().mean().item() / 4
                 for video in self._clips("validation", scale, count)
@@ -136,8 +141,8 @@ class CodecObjective(Objective):
         assert isinstance(module, VideoCodec)
         device = next(module.parameters()).device
         with torch.no_grad():
-            latents = torch.cat([module.encode(v.to(device)) for v in self._clips("train", 128, 64)])
-        # Mean and deviation per channel over 64 training clips: the denoiser works on standardised latents.
+            latents = torch.cat([module.encode(v.to(device)) for v in self._clips("train", 128, self.spread_clips)])
+        # Mean and deviation per channel over training clips: the denoiser works on standardised latents.
         module.standardise(latents.mean((0, 1, 3, 4)), latents.std((0, 1, 3, 4)))
         save_component(module, directory)
         text = model_card("Video codec", _ABOUT, "python -m mov_ai.train experiment=tiny/codec", module, card)

@@ -16,7 +16,7 @@ from typing import Any
 
 from mov_ai.data.shard_sample import PackedSample
 from mov_ai.errors import MovAIError, UsageError
-from mov_ai.graph.files import read_json, sha256_of, write_json
+from mov_ai.graph.files import is_stale, read_json, sha256_of, write_json
 
 INDEX_FILE, JOURNAL_FILE, SETTINGS_FILE = "index.json", "clips.jsonl", "settings.json"
 FORMAT, VERSION = "mov_ai shards", 1
@@ -102,7 +102,9 @@ class ShardWriter:
                     f"{name} {json.dumps(earlier.get(name))} -> {json.dumps(self.settings.get(name))}" for name in other
                 )
                 raise UsageError(f"{self.folder}: has shards made with other settings ({changes}); choose a new folder")
-        elif self.folder.is_dir() and any(p.name != ".lock" for p in self.folder.iterdir()):
+        elif self.folder.is_dir() and any(
+            path.name != ".lock" and not is_stale(path) for path in self.folder.iterdir()
+        ):
             raise UsageError(f"{self.folder}: holds files but no shards; choose a new or an empty folder")
         else:
             write_json(path, self.settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ from typing import Any
 
 from mov_ai.errors import MovAIError, UsageError
 
-#: Temporary folders begin so.
+#: Temporary files and folders begin so.
 _STAGING = ".mov-ai-"
 #: Where a shell puts what it hands over, as in `--graph <(command)`.
 _HANDED_OVER = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
@@ -78,13 +79,17 @@ def read_json(path: str | Path) -> Any:
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write a file completely or not at all (a temporary file in its folder, then renamed); else MovAIError."""
+    """Write a file completely or not at all (a temporary file in its folder, then renamed); else MovAIError.
+
+    What killed processes left in that folder of such files is removed, once a process.
+    """
     path = Path(path)
     temporary: str | None = None
     try:
         with _folder_made(path.parent):
             try:
-                handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+                _remove_stale_once(path.parent.absolute())
+                handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_staging_prefix())
                 with os.fdopen(handle, "wb") as file:
                     file.write(content)
                 os.chmod(temporary, 0o644)
@@ -161,17 +166,17 @@ def _move_into(directory: Path, staging: Path, record: str | None, replaces: Seq
 
 def is_unfinished(directory: Path) -> bool:
     """Whether a process that is no more was killed while it wrote into a folder."""
-    return any(_is_stale(entry) for entry in directory.glob(f"{_STAGING}*"))
+    return any(is_stale(entry) for entry in directory.glob(f"{_STAGING}*"))
 
 
 def _staging_prefix() -> str:
-    """The names of temporary folders say whose they are: a machine and a process."""
+    """The names of temporary files and folders say whose they are: a machine and a process."""
     machine = re.sub(r"[^A-Za-z0-9]", "_", platform.node())[:40]
     return f"{_STAGING}{machine}-{os.getpid()}-"
 
 
-def _is_stale(entry: Path) -> bool:
-    """Whether a temporary folder is one of this machine and user, and of a process that is no more."""
+def is_stale(entry: Path) -> bool:
+    """Whether a temporary file or folder is one of this machine and user, and of a process that is no more."""
     name = re.fullmatch(rf"{re.escape(_STAGING)}([A-Za-z0-9_]*)-(\d+)-\w+", entry.name)
     # On Windows, signal 0 would end the process that is asked for.
     if name is None or os.name != "posix" or not _staging_prefix().startswith(f"{_STAGING}{name[1]}-"):
@@ -189,8 +194,18 @@ def _is_stale(entry: Path) -> bool:
 
 def _remove_stale(place: Path) -> None:
     for entry in place.glob(f"{_STAGING}*"):
-        if _is_stale(entry):
-            shutil.rmtree(entry, ignore_errors=True)
+        if is_stale(entry):
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    entry.unlink()
+
+
+@functools.lru_cache(maxsize=1024)
+def _remove_stale_once(place: Path) -> None:
+    """Once a process: in a folder of many thousand files, looking through it takes longer than writing one."""
+    _remove_stale(place)
 
 
 def sha256_of(paths: Iterable[Path]) -> str:

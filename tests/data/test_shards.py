@@ -7,6 +7,8 @@ import io
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -252,6 +254,18 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
     write_shards(tmp_path)
     with pytest.raises(UsageError, match=r"stages \[32\] -> \[64\].*new folder"):
         ShardWriter(tmp_path, {**SETTINGS, "stages": [64]})
+
+
+def test_a_folder_whose_first_file_was_being_written_when_it_was_killed_is_begun_anew(tmp_path: Path) -> None:
+    lines = (
+        "import os, signal, sys; from mov_ai.data.shard_writing import ShardWriter",
+        "os.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL)",
+        "ShardWriter(sys.argv[1], {})",
+    )
+    subprocess.run([sys.executable, "-c", "\n".join(lines), str(tmp_path)], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    write_shards(tmp_path)
+    assert not list(tmp_path.glob(".mov-ai-*"))
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:

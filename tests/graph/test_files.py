@@ -171,3 +171,15 @@ def test_what_a_killed_process_left_is_cleared_and_what_is_alive_or_foreign_stay
     write_result(tmp_path / "second", "1", [])
     names = {entry.name for entry in tmp_path.iterdir()}
     assert names == {".mov-ai-other", f".mov-ai-elsewhere-{process.pid}-abc", "first", "second"}
+
+
+def test_half_a_file_of_a_killed_process_is_cleared_by_the_next_file_there(tmp_path: Path) -> None:
+    lines = (
+        "import os, signal, sys; from mov_ai.graph.files import write_bytes",
+        "os.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL)",
+        "write_bytes(sys.argv[1], b'half')",
+    )
+    subprocess.run([sys.executable, "-c", "\n".join(lines), str(tmp_path / "a.txt")], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    write_bytes(tmp_path / "b.txt", b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["b.txt"]

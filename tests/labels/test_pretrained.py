@@ -190,6 +190,31 @@ def test_an_encoder_whose_weights_are_not_finite_is_refused(tmp_path: Path) -> N
         PretrainedText(str(tmp_path))
 
 
+def test_an_encoder_that_lacks_a_tensor_is_refused_and_no_name_in_it_reaches_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    save_t5(tmp_path)
+    save_tokenizer(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    # Of the decoder, nothing is used.
+    tensors["\x1b[31mmore"] = tensors.pop("decoder.final_layer_norm.weight")
+    save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
+    capfd.readouterr()
+    first, second = (PretrainedText(str(tmp_path))(["a red ball"]) for _ in range(2))
+    assert torch.equal(first, second)
+    del tensors["encoder.block.0.layer.0.SelfAttention.q.weight"]
+    save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(MovAIError, match=r"missing tensors: 1, the first encoder\.block\.0.*fetch its files again"):
+        PretrainedText(str(tmp_path))
+    _change(tmp_path / "config.json", model_type="\x1b[31mevil")
+    with pytest.raises(UsageError, match="cannot be loaded") as caught:
+        PretrainedText(str(tmp_path))
+    assert str(caught.value).isprintable()
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "changes",

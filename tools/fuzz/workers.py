@@ -98,10 +98,11 @@ def _place_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]!r} at {place}"
 
 
-def _serve(connection: Connection, kinds: Mapping[str, Kind], seed: int) -> None:
-    """A worker's life: a case's kind and number in, its outcome out."""
+def _serve(connection: Connection, kinds: Mapping[str, Kind], seed: int, folder: str) -> None:
+    """A worker's life: a case's kind and number in, its outcome out. What it leaves behind when it is ended is there."""
     import torch
 
+    tempfile.tempdir = folder
     torch.set_num_threads(1)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     while True:
@@ -125,11 +126,11 @@ def _state(pid: int | None) -> tuple[bool, float]:
 
 
 class _Worker:
-    def __init__(self, kinds: Mapping[str, Kind], seed: int) -> None:
+    def __init__(self, kinds: Mapping[str, Kind], seed: int, folder: str) -> None:
         # Not a fork: PyTorch's threads do not come along.
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, kinds, seed), daemon=True)
+        self.process = context.Process(target=_serve, args=(theirs, kinds, seed, folder), daemon=True)
         self.process.start()
         theirs.close()
         self.seen: set[str] = set()
@@ -171,7 +172,8 @@ def in_workers(
         patience: seconds until a worker is ended, and those for its first case of a kind.
     """
     waiting = iter(cases)
-    crew = [_Worker(kinds, seed) for _ in range(workers)]
+    folder = tempfile.mkdtemp(prefix="mov-ai-fuzz-")
+    crew = [_Worker(kinds, seed, folder) for _ in range(workers)]
 
     def next_for(worker: _Worker) -> None:
         worker.case = None
@@ -197,11 +199,12 @@ def in_workers(
                 yield outcome
                 if outcome.outcome == "hang" or not worker.process.is_alive():
                     worker.end()
-                    worker = crew[place] = _Worker(kinds, seed)
+                    worker = crew[place] = _Worker(kinds, seed, folder)
                 next_for(worker)
     finally:
         for worker in crew:
             worker.end()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _received(worker: _Worker) -> Outcome:

@@ -9,6 +9,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from mov_ai.labels.pretrained import PretrainedText
@@ -39,7 +40,7 @@ def make(rng: random.Random, folder: Path) -> Case:
     """A damaged encoder, one with code of its own, or a name that nobody fetched."""
     copy, ran = folder / "encoder", folder / "ran"
     shutil.copytree(_whole(), copy)
-    how, name = rng.choice(("json", "json", "json", "code", "bytes", "hub")), str(copy)
+    how, name = rng.choice(("json", "json", "json", "code", "bytes", "tensors", "hub")), str(copy)
     if how in ("json", "code"):
         file = copy / rng.choice(_FILES)
         value = json.loads(file.read_text(encoding="utf-8"))
@@ -55,6 +56,14 @@ def make(rng: random.Random, folder: Path) -> Case:
             damaged, about = damaged_json(value, rng)
             file.write_bytes(json_text(damaged, rng).encode("utf-8", "surrogatepass"))
             about = f"{file.name}: {about}"
+    elif how == "tensors":
+        from safetensors.torch import load_file, save_file
+
+        tensors = load_file(copy / "model.safetensors")
+        lost = rng.choice(sorted(tensors))
+        tensors[rng.choice(("x", "\x1b[31mx", "a" * 300))] = tensors.pop(lost)
+        save_file(tensors, copy / "model.safetensors", {"format": "pt"})
+        about = f"without {lost}"
     elif how == "bytes":
         content, about = damaged_bytes((copy / "model.safetensors").read_bytes(), rng)
         (copy / "model.safetensors").write_bytes(content)
@@ -67,7 +76,9 @@ def make(rng: random.Random, folder: Path) -> Case:
     def wrong(features: Tensor) -> str | None:
         if ran.exists():
             return "code of the checkpoint ran"
-        return None if features.isfinite().all() else "features that are not finite"
+        if not features.isfinite().all():
+            return "features that are not finite"
+        return None if torch.equal(features, run()) else "other features when it is loaded again"
 
     return Case(about, run, wrong)
 

@@ -1,9 +1,12 @@
-"""The machine: in words, for cards, tables and reports; and the device that is asked for."""
+"""The machine: in words, for cards, tables and reports; the device that is asked for; memory that is given back."""
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,3 +49,22 @@ def choose_device(name: str) -> torch.device:
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
         raise UsageError(f"device: {name!r} was asked for, but PyTorch sees no such GPU here; use --device cpu or auto")
     return device
+
+
+def give_back_memory() -> None:
+    """Give what is no longer used back to the system, where the C library would keep it (glibc; nothing elsewhere).
+
+    It keeps pieces between those in use, a few more with each video, so that a process that makes many would grow.
+    """
+    trim = _trim()
+    if trim is not None:
+        trim(0)
+
+
+@functools.cache
+def _trim() -> Callable[[int], int] | None:
+    try:
+        trim: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+    except (OSError, TypeError, AttributeError):
+        return None
+    return trim

@@ -19,7 +19,7 @@ from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.instances import drawn_entities
 from mov_ai.graph.layout_report import LayoutReport
 from mov_ai.graph.video_shape import VideoShape
-from mov_ai.hardware import choose_device
+from mov_ai.hardware import choose_device, give_back_memory
 from mov_ai.labels.coverage import LabelCoverage
 from mov_ai.labels.encoder import load_label_encoder
 from mov_ai.labels.pretrained import PretrainedText
@@ -255,6 +255,7 @@ class MovAIPipeline:
             messages=messages,
             clock=clock,
         )
+        give_back_memory()
         return result
 
     def check_guidance(self, *strengths: float) -> None:

@@ -133,7 +133,7 @@ def test_wrong_use_is_refused(command: Command, server: FileServer, arguments: l
     assert server.asked == []
 
 
-@pytest.mark.parametrize("trouble", ["no network", "missing", "cut off", "another"])
+@pytest.mark.parametrize("trouble", ["no network", "missing", "cut off", "another", "endless"])
 def test_what_cannot_be_fetched_says_where_it_is_and_what_to_do_by_hand(
     command: Command, server: FileServer, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
@@ -146,6 +146,8 @@ def test_what_cannot_be_fetched_says_where_it_is_and_what_to_do_by_hand(
         del server.files["/first.pt"]
     elif trouble == "cut off":
         server.announced["/first.pt"] = len(FIRST) + 1
+    elif trouble == "endless":
+        server.files["/first.pt"], server.announced["/first.pt"] = FIRST * 20, None
     else:
         server.files["/first.pt"] = SECOND
     result = command("weights", "pull", "first")

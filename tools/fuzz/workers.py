@@ -99,7 +99,7 @@ def _place_of(error: BaseException) -> str:
 
 
 def _serve(connection: Connection, kinds: Mapping[str, Kind], seed: int, folder: str) -> None:
-    """A worker's life: a case's kind and number in, its outcome out. What it leaves behind when it is ended is there."""
+    """A worker's life: a case's kind and number in, its outcome out; what it does not remove is in the folder."""
     import torch
 
     tempfile.tempdir = folder

@@ -25,7 +25,7 @@ SSIM_WINDOW = 11
 #: The smallest side that all three backbones take.
 LPIPS_MIN_SIDE = 32
 #: The networks take so many frames at a time, fewer if they hold more than so many pixels.
-_FRAMES_AT_ONCE, _PIXELS_AT_ONCE = 16, 2**20
+_FRAMES_AT_ONCE, _PIXELS_AT_ONCE = 16, 2**18
 
 #: Frames (B, 3, H, W) in [-1, 1] -> features of some layers, each (B, C, h, w).
 FeatureMaps = Callable[[Tensor], Sequence[Tensor]]

@@ -20,7 +20,7 @@ from mov_ai.evaluation.metrics.optical_flow import OpticalFlow, visible, warp
 from mov_ai.models.metric_networks.pixels import check_video
 
 #: Flow is measured on so many pairs at a time, fewer if their frames hold more than so many pixels.
-_PAIRS_AT_ONCE, _PIXELS_AT_ONCE = 8, 8 * 512 * 512
+_PAIRS_AT_ONCE, _PIXELS_AT_ONCE = 8, 2**18
 #: The smallest side that a flow can be measured on.
 FLOW_MIN_SIDE = 16
 

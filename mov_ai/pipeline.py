@@ -28,6 +28,7 @@ from mov_ai.models.codec import to_bytes, to_unit
 from mov_ai.models.conditioning import Conditioning, collate, condition
 from mov_ai.models.planner import LayoutPlanner
 from mov_ai.models.registry import channels_last, reads_graph, text_encoder_of
+from mov_ai.parser.confidence import check_threshold
 from mov_ai.pipeline_files import ASSETS, load_parts, pipeline_folder, save_parts
 from mov_ai.plugins import World
 from mov_ai.result import SavedLatents, VideoResult
@@ -181,6 +182,7 @@ class MovAIPipeline:
         stages: int | Sequence[int] | None = None,
         resume: SavedLatents | None = None,
         video: np.ndarray | None = None,
+        threshold: float = 0.0,
         callback: ProgressCallback | None = None,
     ) -> VideoResult:
         """Make a video.
@@ -197,6 +199,7 @@ class MovAIPipeline:
                 are smaller; None for the shape's own. A video that is smaller than a one-stage model's is shrunk to it.
             resume: saved latents; their stages are not computed again.
             video: uint8 (frames, h, w, 3), refined by the last stage alone instead of generating from noise.
+            threshold: what the parser is less sure of is left out of a sentence's graph, 0 to 1.
             callback: see `ProgressCallback`.
 
         Raises:
@@ -207,7 +210,7 @@ class MovAIPipeline:
         request = self._check(seed, layout, shape, steps, (guidance_text, guidance_graph), stages, resume, video)
         with clock.part("parse"):
             report("parse", 0, 1)
-            graph, messages = self._parse(prompt)
+            graph, messages = self._parse(prompt, threshold)
             graph = graph if self.world is None else self.world.complete(graph, seed)
             report("parse", 1, 1)
         with clock.part("plan"):
@@ -326,15 +329,20 @@ class MovAIPipeline:
 
     # -- parse, plan, encode -------------------------------------------------------------------------------------
 
-    def _parse(self, prompt: str | SceneGraph) -> tuple[SceneGraph, list[str]]:
-        """The graph of a prompt, and what the parser warned of."""
+    def _parse(self, prompt: str | SceneGraph, threshold: float) -> tuple[SceneGraph, list[str]]:
+        """The graph of a prompt, what the parser warned of, and which words it did not understand."""
+        check_threshold(threshold)
         if isinstance(prompt, SceneGraph):
             prompt.validate()
             return prompt, []
+        from mov_ai.parser.unread import unread_warning
+
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
-            graph = self.parser(prompt)
-        return graph, [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
+            parse = self.parser.explain(prompt, threshold=threshold)
+        messages = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
+        unread = None if parse.foreign else unread_warning(parse.graph, parse.unread)
+        return parse.graph, messages if unread is None else [*messages, unread]
 
     def _plan(
         self, graph: SceneGraph, request: _Request, layout: Layout | None

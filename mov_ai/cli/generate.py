@@ -91,6 +91,9 @@ def generate(
     video: Path | None = typer.Option(
         None, help="Refine this video with the stage of --stages alone.", show_default=False
     ),
+    threshold: float = typer.Option(
+        0.0, min=0, max=1, help="Leave out of a text's graph what the parser is less sure of, 0 to 1."
+    ),
     device: str = typer.Option("auto", help="auto, cpu, cuda or cuda:N."),
     dtype: Precision = typer.Option(Precision.float32, help="What the denoiser computes in."),
     out: Path | None = typer.Option(
@@ -133,6 +136,7 @@ def generate(
                     stages=chosen_stages,
                     resume=request.resume,
                     video=request.video,
+                    threshold=threshold,
                     callback=progress.report,
                 )
             result.save(folder, boxes=boxes, latents=save_latents)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Of standard input: far more than any graph, and less than would fill the memory.
 MAX_BYTES = 16 * 2**20
+#: One word that begins as a path does, or ends as a file's name.
+_PATH = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?[/\\]\S+|\S+\.(?:txt|json|jsonl|csv|md|mp4|mov|webm|avi|png|jpe?g|gif)")
 
 
 def read_standard_input(wanted: str) -> str:
@@ -43,6 +46,8 @@ def read_prompt(text: str | None) -> str:
             "\r\n"
         )
     check_prompt(text)
+    for warning in prompt_warnings(text):
+        say(f"warning: {warning}")
     return text
 
 
@@ -56,9 +61,17 @@ def check_prompt(text: str) -> None:
             raise UsageError(f"the prompt holds the control character U+{ord(character):04X} at {position}: remove it")
     if not any(character.isalpha() for character in text):
         raise UsageError(f"the prompt {text[:40]!r} holds no words: say in English what the video should show")
+
+
+def prompt_warnings(text: str) -> list[str]:
+    """What of a prompt is no English text, one line each: symbols, the name of a file."""
+    warnings = []
     emoji = dict.fromkeys(character for character in text if unicodedata.category(character) == "So")
     if emoji:
-        say(f"warning: the prompt holds symbols that have no meaning here ({''.join(emoji)}): say it in words")
+        warnings.append(f"the prompt holds symbols that have no meaning here ({''.join(emoji)}): say it in words")
+    if _PATH.fullmatch(text.strip()):
+        warnings.append(f"the prompt {text[:60]!r} looks like a file's name, which is read as words: give its text")
+    return warnings
 
 
 def require_english(text: str) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from mov_ai.cli.inputs import check_prompt, load_parser, read_prompt
-from mov_ai.cli.messages import spoken_warnings
-from mov_ai.errors import UsageError
+from mov_ai.cli.inputs import check_prompt, load_parser, prompt_warnings, read_prompt
+from mov_ai.cli.messages import say, spoken_warnings
+from mov_ai.errors import MovAIError, UsageError
 
 if TYPE_CHECKING:
     from mov_ai.graph import SceneGraph
@@ -36,10 +36,14 @@ def parse(
     html: Path | None = typer.Option(None, help="Write a web page with the graph.", show_default=False),
     file: Path | None = typer.Option(
         None,
-        help="Parse a file, one prompt a line (blank lines are skipped), to JSON lines, or to triples.",
+        help="Parse a file, one prompt a line (blank lines are skipped), to JSON lines, or to triples; a line that "
+        'cannot be parsed becomes {"error": ..., "line": N}, or an empty line of triples.',
         show_default=False,
     ),
     out: Path | None = typer.Option(None, help="Write to this file instead of standard output.", show_default=False),
+    threshold: float = typer.Option(
+        0.0, min=0, max=1, help="Leave out nodes and edges that the parser is less sure of, 0 to 1.", show_default=True
+    ),
     checkpoint: str | None = typer.Option(
         None, help="Folder of another parser, or of a pipeline that has one.", show_default="the embedded parser"
     ),
@@ -49,12 +53,20 @@ def parse(
         raise UsageError("--json, --dot, --triples and --explain: choose one of them; --svg and --html go with any")
     if file is not None:
         others = dot or explain or entity or svg is not None or html is not None
-        _parse_file(file, text, out, checkpoint, triples, others=bool(others))
+        if text is not None:
+            raise UsageError("give a text or --file, not both")
+        if others:
+            raise UsageError(
+                "--file: prints JSON lines or --triples; --dot, --explain, --entity, --svg and --html are for one text"
+            )
+        _parse_file(file, checkpoint, out, triples, threshold)
         return
     text = read_prompt(text)
     with spoken_warnings():
-        told = load_parser(checkpoint).explain(text, entity or None)
+        told = load_parser(checkpoint).explain(text, entity or None, threshold)
     graph = told.graph
+    if empty := _empty_warning(told):
+        say(f"warning: {empty}")
     _write_pictures(graph, svg, html)
     if not (as_json or dot or triples or explain or out) and (svg or html):
         return
@@ -100,6 +112,9 @@ def _explanation(told: Parse) -> str:
         span = told.edge_words.get(number)
         words = "" if span is None else repr(graph.caption[slice(*span)])
         rows.append((f"{names[edge.source]} -- {said} --> {names[edge.target]}", words, f"{edge.confidence:.2f}"))
+    if told.unread:
+        rows += [("", "", ""), ("not understood", "words", "")]
+        rows += [(one.kind if one.kind != "other" else "word", repr(one.word), "") for one in told.unread]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in rows)
 
@@ -148,27 +163,65 @@ def _plain_tree(graph: SceneGraph) -> str:
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
-def _parse_file(
-    file: Path, text: str | None, out: Path | None, checkpoint: str | None, triples: bool, others: bool
-) -> None:
-    if text is not None:
-        raise UsageError("give a text or --file, not both")
-    if others:
-        raise UsageError(
-            "--file: prints JSON lines or --triples; --dot, --explain, --entity, --svg and --html are for one text"
-        )
+def _parse_file(file: Path, checkpoint: str | None, out: Path | None, triples: bool, threshold: float) -> None:
+    """A line for each prompt of a file; for one at fault what is wrong with it, and an error at the end."""
     prompts = _read_lines(file)
-    with spoken_warnings():
-        parser = load_parser(checkpoint)
-        lines = []
-        for start in range(0, len(prompts), BATCH):
-            for graph in _parse_batch(parser, file, prompts[start : start + BATCH]):
-                line = _triples(graph) if triples else json.dumps(graph.to_dict(), ensure_ascii=False, allow_nan=False)
-                lines.append(line)
-                if out is None:
-                    typer.echo(line)
+    parser = load_parser(checkpoint)
+    lines, failed = [], 0
+    for start in range(0, len(prompts), BATCH):
+        numbers, texts = zip(*prompts[start : start + BATCH], strict=True)
+        for number, answer in zip(numbers, _answers(parser, texts, threshold), strict=True):
+            failed += isinstance(answer, UsageError)
+            lines.append(_file_line(answer, f"{file}: line {number}", number, triples))
+            if out is None:
+                typer.echo(lines[-1])
     if out is not None:
         _emit("\n".join(lines), out)
+    if failed:
+        raise MovAIError(f"{file}: {failed} of {len(prompts)} prompts could not be parsed; all others were")
+
+
+def _file_line(answer: Parse | UsageError, place: str, number: int, triples: bool) -> str:
+    """What is written for one prompt of many; warnings are said with its place."""
+    if isinstance(answer, UsageError):
+        if not triples:
+            return json.dumps({"error": str(answer), "line": number}, ensure_ascii=False)
+        # Triples have no place for a message.
+        say(f"error: {place}: {answer}")
+        return ""
+    for warning in _warnings(answer):
+        say(f"warning: {place}: {warning}")
+    if triples:
+        return _triples(answer.graph)
+    return json.dumps(answer.graph.to_dict(), ensure_ascii=False, allow_nan=False)
+
+
+def _answers(parser: SceneGraphParser, prompts: Sequence[str], threshold: float) -> list[Parse | UsageError]:
+    """For each prompt its graph or what is wrong with it, by the checks of a command and of the parser."""
+    faults: dict[int, UsageError] = {}
+    for i, prompt in enumerate(prompts):
+        try:
+            check_prompt(prompt)
+        except UsageError as error:
+            faults[i] = error
+    parses = iter(parser.parse_each([p for i, p in enumerate(prompts) if i not in faults], threshold=threshold))
+    return [faults[i] if i in faults else next(parses) for i in range(len(prompts))]
+
+
+def _warnings(parse: Parse) -> list[str]:
+    """What is said of one prompt of many: symbols, its language, or that nothing was understood."""
+    from mov_ai.parser.parser import foreign_warning
+
+    text = parse.graph.caption
+    understood = foreign_warning(text) if parse.foreign else _empty_warning(parse)
+    return [*prompt_warnings(text), *([] if understood is None else [understood])]
+
+
+def _empty_warning(parse: Parse) -> str | None:
+    from mov_ai.parser.unread import empty_warning
+
+    # Of another language no word is understood, which is said of it already.
+    return None if parse.foreign else empty_warning(parse.graph, parse.unread)
 
 
 def _read_lines(file: Path) -> list[tuple[int, str]]:
@@ -183,24 +236,4 @@ def _read_lines(file: Path) -> list[tuple[int, str]]:
     prompts = [(number, line) for number, line in enumerate(content.split("\n"), 1) if line.strip()]
     if not prompts:
         raise UsageError(f"{file}: holds no prompts; write one a line")
-    for number, prompt in prompts:
-        try:
-            check_prompt(prompt)
-        except UsageError as error:
-            raise UsageError(f"{file}: line {number}: {error}") from None
     return prompts
-
-
-def _parse_batch(parser: SceneGraphParser, file: Path, prompts: list[tuple[int, str]]) -> list[SceneGraph]:
-    try:
-        return parser.parse_batch([prompt for _, prompt in prompts])
-    except UsageError:
-        # Which line was it? One by one, without saying warnings twice.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for number, prompt in prompts:
-                try:
-                    parser(prompt)
-                except UsageError as error:
-                    raise UsageError(f"{file}: line {number}: {error}") from None
-        raise

@@ -47,6 +47,9 @@ def plan(
         show_default=False,
     ),
     sheet: Path | None = typer.Option(None, help="Draw the boxes, frame by frame, into this PNG.", show_default=False),
+    threshold: float = typer.Option(
+        0.0, min=0, max=1, help="Leave out of a text's graph what the parser is less sure of, 0 to 1."
+    ),
     checkpoint: str = typer.Option("tiny", help="An embedded pipeline, or the folder of a saved one."),
 ) -> None:
     """Plan the layout of a text or a scene graph, and say which of its events and relations the boxes show."""
@@ -72,6 +75,7 @@ def plan(
     from mov_ai.models.cascade import CascadeConfig
     from mov_ai.models.component import config_from_dict, load_component
     from mov_ai.models.planner import LayoutPlanner, PlannerConfig
+    from mov_ai.parser.unread import unread_warning
     from mov_ai.pipeline_files import PIPELINE_FILE, pipeline_folder, read_pipeline_file
     from mov_ai.plugins import load_world
     from mov_ai.run_record import graph_warnings
@@ -90,9 +94,12 @@ def plan(
         )
     planner = load_component(LayoutPlanner, PlannerConfig, folder / "planner")
     if isinstance(prompt, str):
+        own = folder / "parser"
         with spoken_warnings():
-            own = folder / "parser"
-            prompt = load_parser(str(own) if own.is_dir() else None)(prompt)
+            parse = load_parser(str(own) if own.is_dir() else None).explain(prompt, threshold=threshold)
+        prompt = parse.graph
+        if unread := unread_warning(prompt, parse.unread):
+            say(f"warning: {unread}")
     # As a pipeline does: what is planned is the completed graph.
     completed = prompt if world is None else world.complete(prompt, seed)
     stages = config_from_dict(CascadeConfig, about.get("cascade"), str(folder / PIPELINE_FILE))

@@ -17,6 +17,7 @@ from mov_ai.parser.reading import read, words_before
 from mov_ai.parser.relations import relation_edges, remaining_facts
 from mov_ai.parser.scores import Scores
 from mov_ai.parser.token_graph import TokenGraph
+from mov_ai.parser.unread import Unread
 from mov_ai.parser.vocabulary import Vocabulary
 
 
@@ -28,10 +29,16 @@ class Parse:
         graph: the graph.
         edge_words: number of an edge in `graph.edges` -> character range of the word that tells of it; edges that no
             single word tells of ("contains") are left out. The words of a node are its span.
+        mentions: id of an entity -> character ranges of the words that it is mentioned by.
+        unread: what of the text the graph does not hold.
+        foreign: whether the text does not look English.
     """
 
     graph: SceneGraph
     edge_words: dict[int, tuple[int, int]]
+    mentions: dict[str, list[tuple[int, int]]]
+    unread: tuple[Unread, ...] = ()
+    foreign: bool = False
 
 
 def decode(text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary) -> Parse:
@@ -95,7 +102,9 @@ def _parse(draft: Draft) -> Parse:
     edges += remaining_facts(draft, nodes, [edge for edge, _ in edges])
     graph = SceneGraph(draft.text, nodes, [edge for edge, _ in edges])
     graph.validate()
-    return Parse(graph, {i: draft.span(word) for i, (_, word) in enumerate(edges) if word is not None})
+    edge_words = {i: draft.span(word) for i, (_, word) in enumerate(edges) if word is not None}
+    mentions = {e.id: [draft.span(m, draft.name_length(m)) for m in e.mentions] for e in draft.entities}
+    return Parse(graph, edge_words, mentions)
 
 
 def check_size(count: int) -> None:

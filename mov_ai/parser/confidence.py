@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mov_ai.checked_config import Finite
+from mov_ai.errors import UsageError
 from mov_ai.graph import SceneGraph
 from mov_ai.graph.convert import Triple, name_in_caption, to_triples
 
@@ -38,6 +39,33 @@ class Calibration:
 
 
 UNCHANGED = Calibration()
+
+
+def check_threshold(threshold: float) -> None:
+    """Raises UsageError for a confidence that is none."""
+    is_number = isinstance(threshold, (int, float)) and not isinstance(threshold, bool)
+    if not is_number or not 0 <= threshold <= 1:
+        raise UsageError(f"threshold: expected a confidence from 0 to 1; found {threshold!r}")
+
+
+def confident_part(graph: SceneGraph, threshold: float) -> tuple[SceneGraph, list[int]]:
+    """A graph without what is less likely than a threshold, and the numbers of the edges that are left.
+
+    An edge goes with either of its nodes, and an attribute with the last edge that says whose it is. An event without
+    its agent stays. Raises UsageError if the threshold is not from 0 to 1.
+    """
+    check_threshold(threshold)
+    nodes = {node.id: node for node in graph.nodes if node.confidence >= threshold or node.type == "scene"}
+    kept = [
+        number
+        for number, edge in enumerate(graph.edges)
+        if edge.confidence >= threshold and edge.source in nodes and edge.target in nodes
+    ]
+    owned = {graph.edges[number].target for number in kept if graph.edges[number].type == "has_attribute"}
+    had_owner = {edge.target for edge in graph.edges if edge.type == "has_attribute"}
+    left = [node for node in nodes.values() if node.id in owned or node.id not in had_owner]
+    # An attribute has no other edges: those that are left are still all there.
+    return replace(graph, nodes=left, edges=[graph.edges[number] for number in kept]), kept
 
 
 @dataclass(frozen=True)

@@ -44,14 +44,25 @@ def check_text(text: str) -> None:
         raise UsageError("the prompt holds half of a surrogate pair, which is not a character: remove it")
 
 
+def check_length(tokens: TokenGraph) -> None:
+    """Raises UsageError for a text of more than `MAX_TOKENS` words and punctuation marks."""
+    if len(tokens) > MAX_TOKENS:
+        raise UsageError(
+            f"the prompt has {len(tokens)} words and punctuation marks; the parser reads at most {MAX_TOKENS}: "
+            "shorten it or split it into several prompts"
+        )
+
+
 def looks_foreign(text: str) -> bool:
     """Whether a text is likely not English: other letters, or the small words of other languages."""
     letters = [c for c in text if c.isalpha()]
     other = sum(not c.isascii() for c in letters)
     if len(letters) >= 4 and other > 0.3 * len(letters):
         return True
-    words = re.findall(r"\w+", text.lower())
-    foreign, english = (sum(word in WORDS[language] for word in words) for language in ("foreign", "english"))
+    # But for the first, a capital is a name's: "Van Gogh", "the El Greco painting".
+    words = re.findall(r"\w+", text.lower() if text.isupper() else text[:1].lower() + text[1:])
+    foreign = sum(word in WORDS["foreign"] for word in words)
+    english = sum(word.lower() in WORDS["english"] for word in words)
     return foreign >= 2 and foreign > english
 
 

@@ -125,16 +125,8 @@ class Encoder:
         """A graph for each caption, or why it has none; "" if none is wanted."""
         if not self.choice.parse:
             return [""] * len(captions)
-        try:
-            return list(self._parser.parse_batch(captions))
-        except UsageError:
-            return [self._graph(caption) for caption in captions]
-
-    def _graph(self, caption: str) -> SceneGraph | str:
-        try:
-            return self._parser(caption)
-        except UsageError as error:
-            return str(error)
+        answers = self._parser.parse_each(captions)
+        return [str(answer) if isinstance(answer, UsageError) else answer.graph for answer in answers]
 
     def text(self, captions: Sequence[str]) -> list[Tensor]:
         """Features (tokens, width) of each caption, without padding."""

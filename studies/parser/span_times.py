@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mov_ai.errors import UsageError
 from mov_ai.parser.network import TokenBatch
 from mov_ai.parser.parser import SceneGraphParser
 from mov_ai.parser.timeline import TimelineLogits, tokens_of
@@ -42,9 +43,15 @@ class TimingParser(SceneGraphParser):
             texts: any that the parser reads; they need no graph of at most 64 nodes.
             spans: per text, S character ranges: words (an event's verb), clauses or sentences. A range that touches no
                 token takes the nearest one.
+
+        Raises UsageError for the first text at fault.
         """
-        graphs = self._token_graphs(texts)
-        return [self._span_times(graph, ranges) for graph, ranges in zip(graphs, spans, strict=True)]
+        times = []
+        for graph, ranges in zip(self.token_graphs(texts), spans, strict=True):
+            if isinstance(graph, UsageError):
+                raise graph
+            times.append(self._span_times(graph, ranges))
+        return times
 
     def _span_times(self, graph: TokenGraph, ranges: Sequence[tuple[int, int]]) -> SpanTimes:
         tokens = [tokens_of(graph.spans, start, end) for start, end in ranges]

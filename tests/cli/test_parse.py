@@ -62,18 +62,36 @@ def test_file_gives_one_graph_a_line(parse: Command) -> None:
     assert Path("graphs.jsonl").read_text(encoding="utf-8").splitlines() == lines
 
 
-def test_bad_line_of_a_file_is_named(parse: Command) -> None:
-    Path("prompts.txt").write_text("a ball\na \x07 ball\n")
+def test_bad_lines_of_a_file_stand_in_their_places_and_stop_no_other(parse: Command) -> None:
+    bad = {2: "a \x07 ball", 3: "°", 5: "ball " * 10_000, 6: "cup " * 65, 41: "\U0001f600"}
+    lines = [bad.get(number, f"ball {number}" if number % 7 else "  ") for number in range(1, 80)]
+    Path("prompts.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     result = parse("--file", "prompts.txt")
-    assert result.code == 2
-    assert result.err.startswith(
-        "mov-ai: error: prompts.txt: line 2: the prompt holds the control character U+0007 at 3"
-    )
-    Path("prompts.txt").write_text("a ball\n" + "ball " * 500 + "\n")
-    result = parse("--file", "prompts.txt", "--out", "graphs.jsonl")
-    assert result.code == 2
-    assert result.err.startswith("mov-ai: error: prompts.txt: line 2: ")
-    assert not Path("graphs.jsonl").exists()
+    assert result.code == 1
+    filled = [number for number in range(1, 80) if lines[number - 1].strip()]
+    answers = dict(zip(filled, map(json.loads, result.out.splitlines()), strict=True))
+    assert {number for number, answer in answers.items() if "error" in answer} == {*bad}
+    assert all(answers[number]["line"] == number and len(answers[number]) == 2 for number in bad)
+    assert "U+0007" in answers[2]["error"]
+    assert "no words" in answers[3]["error"]
+    assert "400 words" in answers[5]["error"]
+    assert "66" in answers[6]["error"]
+    assert "64" in answers[6]["error"]
+    assert [answers[n]["caption"] for n in filled if n not in bad] == [f"ball {n}" for n in filled if n not in bad]
+    assert result.err == "mov-ai: error: prompts.txt: 5 of 68 prompts could not be parsed; all others were\n"
+    written = parse("--file", "prompts.txt", "--out", "graphs.jsonl")
+    assert (written.code, written.out, written.err) == (1, "wrote graphs.jsonl\n", result.err)
+    assert Path("graphs.jsonl").read_text(encoding="utf-8") == result.out
+
+
+def test_what_is_odd_in_a_file_is_warned_of_with_its_line(parse: Command) -> None:
+    Path("prompts.txt").write_text("a ball\n\nein Ball und ein Hund\na \U0001f436\n/tmp/a.txt\n", encoding="utf-8")
+    result = parse("--file", "prompts.txt")
+    assert (result.code, len(result.out.splitlines())) == (0, 4)
+    said = ["line 3: the prompt does not look English", "line 4: the prompt holds symbols", "line 5: the prompt '/tmp"]
+    assert len(result.err.splitlines()) == len(said)
+    for line, start in zip(result.err.splitlines(), said, strict=True):
+        assert line.startswith(f"mov-ai: warning: prompts.txt: {start}")
 
 
 def test_other_language_is_warned_of(parse: Command) -> None:

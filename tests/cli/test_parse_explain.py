@@ -134,13 +134,15 @@ def test_wrong_use_is_refused_in_one_line(parse: Command, arguments: list[str], 
     assert len(result.err.splitlines()) == 1
 
 
-def test_a_bad_line_among_captions_is_named_and_nothing_is_written(parse: Command) -> None:
-    Path("captions.txt").write_text("a ball\n\n" + "ball " * 500 + "\n")
-    result = parse("--file", "captions.txt", "--triples", "--out", "triples.txt")
-    assert result.code == 2
-    assert result.err.startswith("mov-ai: error: captions.txt: line 3: ")
-    assert len(result.err.splitlines()) == 1
-    assert not Path("triples.txt").exists()
+def test_a_bad_line_among_captions_is_an_empty_line_and_named(parse: Command) -> None:
+    Path("captions.txt").write_text("a ball\n\n" + "ball " * 500 + "\na dog\n")
+    result = parse("--file", "captions.txt", "--triples")
+    assert (result.code, result.out) == (1, "( a ) , ( ball )\n\n( a ) , ( dog )\n")
+    first, last = result.err.splitlines()
+    assert first.startswith("mov-ai: error: captions.txt: line 3: the prompt has 500 words")
+    assert last == "mov-ai: error: captions.txt: 1 of 3 prompts could not be parsed; all others were"
+    assert parse("--file", "captions.txt", "--triples", "--out", "triples.txt").err == result.err
+    assert Path("triples.txt").read_text() == result.out
 
 
 def test_another_language_is_warned_of_beside_the_table(parse: Command) -> None:

@@ -58,6 +58,12 @@ def _imports(*folders: str) -> set[str]:
 EXTRAS = ("gpu", "lora", "parquet", "scenedetect", "sweep", "dev", "docs")
 
 
+def test_every_extra_is_looked_at() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    assert set(EXTRAS) == set(config["options.extras_require"])
+
+
 def test_every_dependency_is_imported_by_the_package() -> None:
     imported = _imports("mov_ai")
     unused = [n for n in _names("options", "install_requires") if IMPORTED_AS.get(n, n) not in imported]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -52,7 +53,10 @@ def _locked(folder: Path) -> filelock.BaseFileLock | None:
     lock = filelock.FileLock(path)
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        lock.acquire(timeout=0)
+        about = path.parent.lstat()
+        # Whoever may write there too may have put links in place of locks.
+        if stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid():
+            lock.acquire(timeout=0)
     except filelock.Timeout:
         return None
     except OSError:

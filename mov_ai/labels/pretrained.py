@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from mov_ai.errors import MovAIError, UsageError, shown
-from mov_ai.labels.transformers_files import LOCAL, load_network, local_folder, quiet
+from mov_ai.graph.files import read_json
+from mov_ai.labels.transformers_files import LOCAL, load_network, local_folder, quiet, require_printable_names
 
 #: Tokens of a text that count.
 MAX_TOKENS = 64
@@ -50,6 +51,9 @@ class PretrainedText:
         kind = AutoModelForTextEncoding if in_pipeline else AutoModel
         self.name, self.device = name, torch.device(device)
         try:
+            settings = tokenizer_folder / "tokenizer_config.json"
+            if settings.is_file():
+                require_printable_names(read_json(settings), settings)
             with quiet():
                 self.tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder, **LOCAL)
             model = load_network(kind, model_folder, _reader_of)

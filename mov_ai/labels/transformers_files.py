@@ -62,6 +62,15 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+def require_printable_names(settings: Any, source: Path) -> None:
+    """Raises ValueError if a name in JSON steers a terminal: the tokenizers print those that they do not know."""
+    for name, value in settings.items() if isinstance(settings, dict) else enumerate(settings):
+        if isinstance(name, str) and not name.isprintable():
+            raise ValueError(f"{source.name}: the name {shown(name)}: expected characters that can be printed")
+        if isinstance(value, (dict, list)):
+            require_printable_names(value, source)
+
+
 def load_network(kind: Any, folder: Path, part: Callable[[Any], Any] = lambda network: network) -> Any:
     """A network by one of the `AutoModel...` classes, or a part of it, from safetensors.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -64,3 +65,11 @@ def test_where_no_lock_can_be_made_every_folder_is_free(tmp_path: Path, monkeypa
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "not" / "there"))
     with claimed([tmp_path / "out"]), claimed([tmp_path / "out"]):
         pass
+
+
+def test_a_folder_of_locks_that_leads_elsewhere_is_not_written_into(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "locks" / f"mov-ai-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
+    with claimed([tmp_path / "out"]), claimed([tmp_path / "out"]):
+        pass
+    assert not list((tmp_path / "elsewhere").iterdir())

@@ -215,6 +215,20 @@ def test_an_encoder_that_lacks_a_tensor_is_refused_and_no_name_in_it_reaches_the
     assert capfd.readouterr() == ("", "")
 
 
+def test_names_in_a_tokenizer_that_steer_a_terminal_are_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    save_t5(tmp_path)
+    save_tokenizer(tmp_path)
+    capfd.readouterr()
+    token = {"content": "a", "lstrip": False, "\x1b[31mred": True}
+    _change(tmp_path / "tokenizer_config.json", added_tokens_decoder={"3": token})
+    with pytest.raises(UsageError, match="expected characters that can be printed") as caught:
+        PretrainedText(str(tmp_path))
+    assert str(caught.value).isprintable()
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "changes",

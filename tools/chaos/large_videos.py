@@ -102,9 +102,10 @@ def run(options: argparse.Namespace) -> None:
             rows[name] = measure(name, Path(folder))
         sys.stdout.write(f"{name}: " + ", ".join(f"{value} {what}" for what, value in rows[name].items()) + "\n")
         sys.stdout.flush()
-    if options.out is not None:
-        about = {"command": "python -m tools.chaos.large_videos", "machine": machine(), "seed": 0}
-        write_json(options.out, {**about, "most, MB": MOST // 10**6, "inputs": rows})
+        if options.out is not None:
+            # After each input, as all of them take long.
+            about = {"command": "python -m tools.chaos.large_videos", "machine": machine(), "seed": 0}
+            write_json(options.out, {**about, "most, MB": MOST // 10**6, "inputs": rows})
     large = [name for name, row in rows.items() if row["MB of memory at the peak"] * 1e6 > MOST]
     if large:
         raise MovAIError(f"more than {MOST / 1e9:g} GB of memory for {'; '.join(large)}")

@@ -89,8 +89,9 @@ def _record(options: argparse.Namespace, outcomes: list[Outcome], seconds: float
         row = kinds.setdefault(o.kind, {**dict.fromkeys(OUTCOMES, 0), "slowest, s": 0.0})
         row[o.outcome] += 1
         row["slowest, s"] = max(row["slowest, s"], round(o.seconds, 2))
+    chosen = "" if options.kinds is None else f"--kinds {options.kinds} "
     return {
-        "command": f"python -m tools.fuzz --cases {options.cases} --seed {options.seed}",
+        "command": f"python -m tools.fuzz {chosen}--cases {options.cases} --seed {options.seed}",
         "machine": machine(),
         "seed": options.seed,
         "cases": len(outcomes),

@@ -371,6 +371,7 @@ class MovAIPipeline:
         text = text_of(graph) if reads else graph.caption
         features = None if self.text_encoder is None else self.text_encoder([text]).cpu()
         times = self.cascade.codec.latent_times(frames)
+        graph = graph if self.coverage is None else self.coverage.trained_part(graph)
         return condition(replace(graph, caption=text), layout, self.labels, frames, features, times)
 
     # -- denoise and refine --------------------------------------------------------------------------------------

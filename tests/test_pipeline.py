@@ -50,6 +50,22 @@ def test_another_seed_gives_another_layout(pipe: MovAIPipeline) -> None:
     assert np.abs(boxes[0][:, :2] - boxes[1][:, :2]).max() > 1e-3
 
 
+def test_camera_and_style_change_a_video_only_where_training_told_of_them(tiny_pipeline_dir: Path) -> None:
+    pipe = MovAIPipeline.from_pretrained(tiny_pipeline_dir, device="cpu")
+    styled = GRAPH.with_node("s", camera="pan left", style=("4k", "oil painting"))
+    seen = {}
+    for name, graphs in (("neither", [GRAPH]), ("both", [GRAPH, styled])):
+        pipe.coverage = LabelCoverage()
+        pipe.coverage.add(graphs)
+        seen[name] = [pipe(graph, seed=2, stages=128) for graph in (GRAPH, styled)]
+    assert np.array_equal(seen["neither"][0].frames, seen["neither"][1].frames)
+    assert np.array_equal(seen["neither"][0].frames, seen["both"][0].frames)
+    assert not np.array_equal(seen["both"][0].frames, seen["both"][1].frames)
+    # What the user said stays in the graph, and that it was not known is said.
+    assert seen["neither"][1].graph.of_type("scene")[0].style == ("4k", "oil painting")
+    assert "pan left" in " ".join(seen["neither"][1].run["warnings"])
+
+
 def test_changing_a_colour_leaves_the_layout_as_it_was(pipe: MovAIPipeline) -> None:
     before = pipe(GRAPH, seed=5, stages=128)
     after = pipe(GRAPH.with_node("r", label="blue"), seed=5, stages=128)

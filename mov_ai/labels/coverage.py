@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +91,20 @@ class LabelCoverage:
             if nearest < least:
                 distant.append(label)
         return list(dict.fromkeys(distant))
+
+    def trained_part(self, graph: SceneGraph) -> SceneGraph:
+        """A graph without the scene's words of fields that no training clip had.
+
+        A network has weights for every field; those of a field that it was never told are what they were at the start,
+        and would change the video by noise. Nothing is left out if nothing is known of the training.
+        """
+        untrained = [name for name in SCENE_FIELDS if self.counts and name not in self.counts]
+        changes: list[dict[str, Any]] = [
+            dict.fromkeys(name for name in untrained if n.words(name)) for n in graph.nodes
+        ]
+        if not any(changes):
+            return graph
+        return replace(graph, nodes=[replace(n, **own) for n, own in zip(graph.nodes, changes, strict=True)])
 
     def save(self, directory: str | Path) -> None:
         """Write `LABELS_FILE` into a network's folder, the most frequent labels first."""

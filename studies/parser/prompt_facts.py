@@ -106,7 +106,7 @@ class Judged:
 
 def judge_prompt(gold: GoldPrompt, graph: SceneGraph) -> Judged:
     """Compare a predicted graph with a gold prompt by the rules above."""
-    names = _align(gold, graph)
+    names = align(gold, graph)
     expected = list(_facts(gold.graph, {n.id: n.id for n in gold.graph.nodes}, gold))
     predicted = list(_facts(graph, names, None))
     judged = Judged([], [], [])
@@ -133,7 +133,7 @@ def judge_prompt(gold: GoldPrompt, graph: SceneGraph) -> Judged:
 # -- alignment -----------------------------------------------------------------------------------------------------
 
 
-def _align(gold: GoldPrompt, graph: SceneGraph) -> dict[str, str]:
+def align(gold: GoldPrompt, graph: SceneGraph) -> dict[str, str]:
     """Predicted node id -> id of its gold node, or its own with a plus."""
     names = {node.id: f"+{node.id}" for node in graph.nodes}
     for scene, own in zip(graph.of_type("scene"), gold.graph.of_type("scene"), strict=True):

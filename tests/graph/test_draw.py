@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, settings
 from rich.console import Console
 
-from mov_ai.graph import Edge, Node, SceneGraph
+from mov_ai.graph import CameraMove, Edge, Node, SceneGraph
 from mov_ai.graph.draw import graphviz, to_dot, to_html, to_svg, to_tree
 from mov_ai.graph.draw.columns import arrange
 from tests.strategies import scene_graphs
@@ -237,6 +237,14 @@ def test_a_place_on_the_screen_is_written_beside_the_scene() -> None:
         assert not any(label.overlap(box) for box in drawing.boxes.values())
         assert 0 <= label.x <= label.x + label.width <= drawing.width
     assert not any(a.overlap(b) for a, b in itertools.combinations(labels, 2))
+
+
+def test_camera_and_style_stand_in_every_drawing() -> None:
+    camera = (CameraMove("pan left"), CameraMove("zoom in", (0.5, 1.0)))
+    graph = SceneGraph("", [Node("s", "scene", "scene", camera=camera, style=("4k", "oil painting"))])
+    for drawn in (to_svg(graph), to_html(graph), to_dot(graph), printed(graph)):
+        for words in ("pan left", "zoom in", "0.5", "4k", "oil painting"):
+            assert words in drawn
 
 
 def test_events_stand_in_the_order_of_time() -> None:

@@ -50,6 +50,24 @@ def test_every_label_of_a_graph_is_counted_in_its_role() -> None:
     ]  # fmt: skip
 
 
+def test_fields_of_the_scene_that_no_clip_had_are_left_out() -> None:
+    told = dogs_and_frisbees()
+    assert _coverage(told).trained_part(told) is told
+    assert LabelCoverage().trained_part(told) is told
+    scene = _coverage(ball_and_cube().with_node("s", setting="floor")).trained_part(told).of_type("scene")[0]
+    assert (scene.setting, scene.camera, scene.light, scene.style) == ("meadow", (), None, ())
+    assert _coverage(ball_and_cube()).trained_part(ball_and_cube()) == ball_and_cube()
+
+
+@settings(max_examples=50)
+@given(scene_graphs())
+def test_what_is_left_is_valid_and_has_all_but_scene_fields(graph: SceneGraph) -> None:
+    left = _coverage(ball_and_cube()).trained_part(graph)
+    left.validate()
+    assert left.edges == graph.edges
+    assert [n for n in left.nodes if n.type != "scene"] == [n for n in graph.nodes if n.type != "scene"]
+
+
 def test_a_label_counts_once_a_graph_whatever_its_case() -> None:
     two_balls = ball_and_cube().with_node("cube", label="ball")
     coverage = _coverage(ball_and_cube(), two_balls, ball_and_cube().with_node("ball", label="BALL"))

@@ -9,6 +9,7 @@ import pytest
 from mov_ai.errors import UsageError
 from mov_ai.parser.assembly import Parse
 from mov_ai.parser.parser import EMBEDDED_PARSER, SceneGraphParser
+from mov_ai.parser.unread import empty_warning, is_empty
 
 pytestmark = pytest.mark.skipif(
     not (EMBEDDED_PARSER / "model.safetensors").is_file(), reason="the embedded parser is not trained yet"
@@ -79,3 +80,11 @@ def test_names_do_not_make_a_text_foreign(parser: SceneGraphParser, text: str) -
 def test_capitals_do_not_make_a_text_english(parser: SceneGraphParser) -> None:
     with pytest.warns(UserWarning, match="does not look English"):
         parser("EIN ROTER BALL ROLLT NACH LINKS UND DIE KUGEL FÄLLT")
+
+
+@pytest.mark.parametrize(
+    "text", ["4k, masterpiece", "pan left", "windmill", "/home/me/cat.txt", "zoom in", "beautiful"]
+)
+def test_no_graph_is_empty_without_a_word(parser: SceneGraphParser, text: str) -> None:
+    parse = parser.explain(text)
+    assert is_empty(parse.graph) == (empty_warning(parse.graph, parse.unread) is not None)

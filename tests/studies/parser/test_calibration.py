@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mov_ai.graph import SceneGraph
+from mov_ai.graph import Edge, Node, SceneGraph
 from mov_ai.parser.confidence import Judged, judge
-from studies.parser.calibration import BINS, expected_calibration_error, reliability
+from studies.parser.calibration import BINS, expected_calibration_error, judge_parts, reliability, report
+from studies.parser.prompt_gold import gold_prompts
 
 
 def test_error_is_the_weighted_gap_of_the_bins() -> None:
@@ -76,3 +79,45 @@ def test_nodes_are_judged_by_their_names_and_edges_by_the_triples_that_need_them
     }
     # "old" is a value of gold, but not the man's.
     assert dict(zip(edges.confidences, edges.right, strict=True)) == {0.4: False, 0.3: True, 0.2: True, 0.1: False}
+
+
+def test_every_part_of_the_gold_graphs_is_right() -> None:
+    gold = gold_prompts("development")[:40]
+    nodes, edges = judge_parts(gold, [prompt.graph for prompt in gold])
+    assert len(nodes.right) > 80
+    assert len(edges.right) > 40
+    assert all(nodes.right)
+    assert all(edges.right)
+
+
+def test_what_is_added_to_a_gold_graph_is_wrong_and_what_it_leaves_open_is_not_judged() -> None:
+    gold = next(prompt for prompt in gold_prompts("development") if prompt.text == "Garden, zoom in")
+    garden = gold.graph.of_type("entity")[0]
+    nodes = [*gold.graph.nodes, Node("x", "entity", "camera", confidence=0.3), Node("y", "attribute", "wet")]
+    edges = [*gold.graph.edges, Edge(garden.id, "y", "has_attribute", confidence=0.4)]
+    edges.append(Edge("x", garden.id, "spatial", "in", confidence=0.2))
+    judged_nodes, judged_edges = judge_parts([gold], [SceneGraph(gold.text, nodes, edges)])
+    assert dict(zip(judged_nodes.confidences, judged_nodes.right, strict=True))[0.3] is False
+    assert sorted(zip(judged_edges.confidences, judged_edges.right, strict=True)) == [(0.2, False), (0.4, False)]
+
+
+def test_an_event_with_another_agent_is_right_and_its_edge_is_not() -> None:
+    gold = next(p for p in gold_prompts("development") if p.text == "Chef slices cucumber")
+    edges = [
+        replace(edge, source=edge.source, target=next(o.target for o in gold.graph.edges if o.type == "patient"))
+        if edge.type == "agent"
+        else edge
+        for edge in gold.graph.edges
+        if edge.type != "patient"
+    ]
+    nodes, judged_edges = judge_parts([gold], [SceneGraph(gold.text, gold.graph.nodes, edges)])
+    assert all(nodes.right)
+    assert judged_edges.right == (False,)
+
+
+def test_the_report_has_both_errors_and_every_threshold() -> None:
+    gold = gold_prompts("development")[:5]
+    lines = report(gold, [prompt.graph for prompt in gold]).splitlines()
+    assert lines[0].startswith("nodes: expected calibration error 0.0 %")
+    assert any(line.startswith("edges: expected calibration error 0.0 %") for line in lines)
+    assert lines[-1] == "threshold 0.9: facts precision 100.0 %, recall 100.0 %"

@@ -8,7 +8,7 @@ Behind `::`, a template has words, `{this|that}` and, in angle brackets:
     be a                               "is" or "are"
     e, e present, e headline, e shown  a clause, in that tense; e go, e ing: without the subject
     x, r, s                            a value, a relation's words, a place on the screen
-    camera moves present @2            one of a list of camera moves; `style`, `setting`: likewise
+    camera moves present @2            one of a list of camera moves, or `ing`; `style`, `setting`: likewise
 """
 
 from __future__ import annotations
@@ -109,7 +109,8 @@ class PromptWording(Realiser):
             return about(word, "mark", "style", "scene")
         adverb, move = ("slowly", word[7:]) if word.startswith("slowly ") else ("", word)
         self.facts.camera.append(CameraMove(move, self.plot.at(step) if step else FULL))
-        said = inflect(move, "present") if "present" in form else move
+        tense = next((tense for word, tense in (("present", "present"), ("ing", "gerund")) if word in form), "base")
+        said = inflect(move, tense)
         return say(adverb) + about(said, "mark", "camera", "scene")
 
     def _denial(self, words: str, target: str) -> list[Piece]:

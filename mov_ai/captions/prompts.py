@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from hashlib import blake2s
 
 import numpy as np
@@ -63,6 +64,22 @@ def content_hash(text: str) -> str:
     """A hash of the set of a text's content words, whatever their order and case."""
     words = sorted(set(re.findall(r"[a-z0-9]+", text.lower())) - set(WORDS.small_words))
     return blake2s(" ".join(words).encode(), digest_size=8).hexdigest()
+
+
+def prompt_words(source: PromptCaptions, count: int) -> tuple[list[str], list[str]]:
+    """What the first `count` captions say: phrases that relate two things, and all words, commonest first.
+
+    Those that are said twice or more.
+    """
+    phrases, words = Counter[str](), Counter[str]()
+    for number in range(count):
+        prompt = source.prompt(number)
+        # Each once, in the order of the text: the commonest come out in one order on every machine.
+        words.update(list(dict.fromkeys(re.findall(r"[a-z0-9][a-z0-9-]*", prompt.text.lower()))))
+        marked = (mention for mention in prompt.mentions if mention.kind == "relation")
+        phrases.update(prompt.text[slice(*mention.span)].lower() for mention in marked)
+    phrases_kept, words_kept = ([word for word, n in part.most_common() if n > 1] for part in (phrases, words))
+    return phrases_kept, words_kept
 
 
 def _written(teller: PromptWording) -> Caption:

@@ -27,6 +27,18 @@ NUMBER_WORDS = {
 }
 
 
+#: "on the left-hand side of": a side of something, in any of its wordings.
+_SIDE = re.compile(
+    r"(?:(?:at|on|to|in)\s+)?(?:(?:the|its|his|her|their)\s+)?(left|right)(?:\W*hand)?(?:\s+side)?(?:\s+of)?"
+)
+
+
+def relation_label(words: str) -> str:
+    """A relation's label in a graph, by its words: sides are `left of` and `right of`, all else stays."""
+    side = _SIDE.fullmatch(words)
+    return words if side is None else f"{side[1]} of"
+
+
 def to_triples(graph: SceneGraph) -> list[Triple]:
     """The graph projected onto FACTUAL's triples (head, predicate, tail), in the order of the graph, each once.
 

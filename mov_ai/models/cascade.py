@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from einops import rearrange
@@ -268,6 +268,8 @@ class Cascade(nn.Module):
             if network.refines:
                 # It makes the whole way at once, whatever number of steps the others are asked for.
                 steps, start = 1, 1.0
+                # It reads no text: guidance by text would ask it twice for the same.
+                guidance = replace(guidance, text=1.0)
                 noisy = low + self.config.low_noise * noise
             else:
                 noisy = add_noise(low, noise, torch.full((len(seeds),), start, device=device))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mov_ai.graph.convert import relation_label
 from mov_ai.parser.draft import Argument, Draft, Entity, Event
 from mov_ai.parser.reading import Fact
 
@@ -11,7 +12,9 @@ from mov_ai.parser.reading import Fact
 _LEAST_PROBABILITY = 0.15
 #: A link is dropped if the network is at least this sure that the two entities are unrelated.
 _SURELY_UNRELATED = 0.5
-_ROLES = ("agent", "patient", "instrument", "location")
+#: Who is given something is so by the links, if they say it at least this surely: facts know no receivers.
+_SURELY_LINKED = 0.5
+_ROLES = ("agent", "patient", "instrument", "location", "receiver")
 
 
 def find_arguments(draft: Draft) -> None:
@@ -35,8 +38,11 @@ def _arguments(draft: Draft, event: Event) -> list[Argument]:
     arguments += [
         a
         for a in linked
-        if a.role != "agent"
-        and not (doers and any(a.entity is b for b in in_facts) and _unrelated(draft, doers, a.entity.mentions))
+        if a.role == "receiver"
+        or (
+            a.role != "agent"
+            and not (doers and any(a.entity is b for b in in_facts) and _unrelated(draft, doers, a.entity.mentions))
+        )
     ]
     if not any(a.role in ("agent", "patient") for a in arguments) and draft.entities:
         probability, i, role = max(
@@ -71,8 +77,12 @@ def _from_facts(draft: Draft, event: Event) -> list[Argument]:
 
     for fact in compatible:
         add(fact.head, "patient" if passive else "agent", fact)
-        label = _ending(fact)
-        add(fact.tail, "location" if label else "patient", fact, label or None)
+        label = relation_label(_ending(fact))
+        role = "location" if label else "patient"
+        chance, linked = _likeliest_role(draft, event, draft.owner[fact.tail])
+        if linked == "receiver" and chance > _SURELY_LINKED:
+            role, label = "receiver", label if label != "to" else ""
+        add(fact.tail, role, fact, label or None)
     return arguments
 
 
@@ -86,11 +96,14 @@ def _from_links(draft: Draft, event: Event) -> list[Argument]:
     arguments = []
     for entity in draft.entities:
         if any(draft.scores.likeliest_link(event.token, m) in _ROLES for m in entity.mentions):
-            probability, role = max(
-                (draft.scores.link_chance(event.token, m, role), role) for m in entity.mentions for role in _ROLES
-            )
+            probability, role = _likeliest_role(draft, event, entity)
             arguments.append(Argument(entity, role, probability, _preposition(draft, event, entity, role)))
     return arguments
+
+
+def _likeliest_role(draft: Draft, event: Event, entity: Entity) -> tuple[float, str]:
+    """As what an entity takes part in an event, by the links, and how likely it does."""
+    return max((draft.scores.link_chance(event.token, m, role), role) for m in entity.mentions for role in _ROLES)
 
 
 def _preposition(draft: Draft, event: Event, entity: Entity, role: str) -> str | None:
@@ -98,7 +111,8 @@ def _preposition(draft: Draft, event: Event, entity: Entity, role: str) -> str |
     if role not in ("location", "instrument"):
         return None
     mention = min(entity.mentions, key=lambda m: (m < event.token, m))
-    return draft.vocabulary.preposition(draft.tokens, event.token, mention)
+    words = draft.vocabulary.preposition(draft.tokens, event.token, mention)
+    return words and relation_label(words)
 
 
 def _unrelated(draft: Draft, heads: Sequence[int], tails: Sequence[int]) -> bool:

@@ -8,17 +8,20 @@ from mov_ai.errors import UsageError
 from mov_ai.graph import MAX_NODES, Edge, Node, SceneGraph
 from mov_ai.parser.arguments import find_arguments
 from mov_ai.parser.attributes import attribute_edges, attribute_node, find_attributes
-from mov_ai.parser.draft import Attribute, Draft, Entity, Event
+from mov_ai.parser.draft import PART_INTERVALS, Attribute, Draft, Entity, Event
 from mov_ai.parser.entities import entity_node, find_entities
 from mov_ai.parser.event_times import order_events, temporal_edges
+from mov_ai.parser.groups import split_groups
 from mov_ai.parser.lemmas import travels, verb_lemma
 from mov_ai.parser.network import DIRECTIONS
 from mov_ai.parser.reading import read, words_before
 from mov_ai.parser.relations import relation_edges, remaining_facts
+from mov_ai.parser.scene import scene_node, screen_places
 from mov_ai.parser.scores import Scores
 from mov_ai.parser.token_graph import TokenGraph
 from mov_ai.parser.unread import Unread
 from mov_ai.parser.vocabulary import Vocabulary
+from mov_ai.parser.written import without_written
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ def decode(text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary
 
     Raises UsageError if it would have more than `MAX_NODES` nodes.
     """
+    scores = without_written(tokens, scores)
     draft = Draft(text, tokens, scores, vocabulary, read(text, tokens, scores, vocabulary))
     draft.entities = find_entities(draft)
     draft.owner = {mention: entity for entity in draft.entities for mention in entity.mentions}
@@ -79,7 +83,7 @@ def _parse(draft: Draft) -> Parse:
         *((attribute.token, attribute) for attribute in draft.attributes),
     ]
     check_size(1 + len(parts))
-    nodes = [_scene_node(draft)]
+    nodes = [scene_node(draft)]
     edges: list[tuple[Edge, int | None]] = []
     travelling: set[str] = set()
     for number, (_, part) in enumerate(sorted(parts, key=lambda pair: pair[0]), start=1):
@@ -89,7 +93,8 @@ def _parse(draft: Draft) -> Parse:
             continue
         node = entity_node(draft, part) if isinstance(part, Entity) else _event_node(draft, part)
         nodes.append(node)
-        edges.append((Edge("n0", part.id, "contains"), None))
+        present = draft.scores.part_of(part.mentions[0]) if isinstance(part, Entity) else "whole"
+        edges.append((Edge("n0", part.id, "contains", interval=PART_INTERVALS[present]), None))
         if node.type == "event" and travels(node.label, node.direction):
             travelling.add(part.id)
     for event in draft.events:
@@ -100,6 +105,8 @@ def _parse(draft: Draft) -> Parse:
     edges += relation_edges(draft, travelling)
     edges += [(edge, None) for edge in temporal_edges(draft)]
     edges += remaining_facts(draft, nodes, [edge for edge, _ in edges])
+    edges += screen_places(draft)
+    nodes, edges = split_groups(draft.entities, nodes, edges)
     graph = SceneGraph(draft.text, nodes, [edge for edge, _ in edges])
     graph.validate()
     edge_words = {i: draft.span(word) for i, (_, word) in enumerate(edges) if word is not None}
@@ -114,15 +121,6 @@ def check_size(count: int) -> None:
             f"the text describes {count} things, events and attributes; a scene graph holds at most {MAX_NODES} nodes: "
             "shorten the text or split it into several prompts"
         )
-
-
-def _scene_node(draft: Draft) -> Node:
-    fields: dict[str, str | None] = {"setting": None, "light": None}
-    for name in fields:
-        tokens = [token for token, role in enumerate(draft.scores.roles) if role == name]
-        best = max(tokens, key=lambda token: float(draft.scores.role[token].max()), default=None)
-        fields[name] = None if best is None else draft.tokens.words[best]
-    return Node("n0", "scene", "scene", setting=fields["setting"], light=fields["light"])
 
 
 def _event_node(draft: Draft, event: Event) -> Node:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from mov_ai.graph import Edge, Interval, Node
 from mov_ai.graph.time import change_time
-from mov_ai.parser.draft import Attribute, Draft, Entity, Event
+from mov_ai.parser.draft import PART_INTERVALS, Attribute, Draft, Entity, Event
 from mov_ai.parser.entities import number_of
 from mov_ai.parser.reading import words_before
+from mov_ai.parser.written import quoted
 
 
 def find_attributes(draft: Draft) -> list[Attribute]:
@@ -34,10 +35,25 @@ def find_attributes(draft: Draft) -> list[Attribute]:
             continue
         left = words_before(draft.tokens, draft.scores, token, 1)
         kind = roles[token].partition(":")[2] or "other"
-        attribute = Attribute(token, left, labels.get(token) or word, kind, owners, cause)
+        label = labels.get(token) or word
+        if kind == "text":
+            left, label = _written(draft, token, left)
+        attribute = Attribute(token, left, label, kind, owners, cause)
         if cause is not None or not any(_repeats(attribute, other) for other in attributes):
             attributes.append(attribute)
     return attributes
+
+
+def _written(draft: Draft, token: int, left: int) -> tuple[int, str]:
+    """What is written on a thing, word for word, up to a token: how many words before it, and the text.
+
+    Quotation marks say where it begins; without them the network does.
+    """
+    marked = quoted(draft.tokens, token)
+    if marked is not None:
+        left = len(marked) - 1
+    start, end = draft.span(token, left)
+    return left, draft.text[start:end]
 
 
 def _cause(draft: Draft, token: int) -> Event | None:
@@ -91,14 +107,27 @@ def attribute_edges(draft: Draft) -> list[tuple[Edge, int | None]]:
     return edges
 
 
+def _part(draft: Draft, attribute: Attribute, owner: Entity) -> str:
+    """Of which part of the video a value holds; a part of it only where the same thing has another value too."""
+    others = [a for a in draft.attributes if a is not attribute and any(entity is owner for entity, _ in a.owners)]
+    parts = {draft.scores.part_of(other.token) for other in others}
+    part = draft.scores.part_of(attribute.token)
+    return part if parts - {"whole", part} or any(a.cause is not None for a in others) else "whole"
+
+
 def _interval(draft: Draft, attribute: Attribute, owner: Entity) -> Interval:
     """While when an entity has an attribute: an event that brings another of its kind about ends it."""
-    start = change_time(attribute.cause.interval) if attribute.cause else 0.0
-    ends = [
-        change_time(other.cause.interval)
+    part = _part(draft, attribute, owner)
+    changes = [
+        (change_time(other.cause.interval), other.kind)
         for other in draft.attributes
-        if other.cause is not None
-        and other.kind == attribute.kind
-        and any(entity is owner for entity, _ in other.owners)
+        if other.cause is not None and any(entity is owner for entity, _ in other.owners)
     ]
-    return start, min((end for end in ends if end > start), default=1.0)
+    if attribute.cause is None and part in ("middle", "last"):
+        return PART_INTERVALS[part]
+    start = change_time(attribute.cause.interval) if attribute.cause else 0.0
+    # What is said to hold at first ends with any change: marble is a material, gold may be a colour.
+    ends = [time for time, kind in changes if time > start and (kind == attribute.kind or part == "first")]
+    if not ends and attribute.cause is None and part == "first":
+        return PART_INTERVALS[part]
+    return start, min(ends, default=1.0)

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mov_ai.graph import Interval
+from mov_ai.graph.time import FULL
 from mov_ai.parser.reading import Fact, Reading, words_before
 from mov_ai.parser.scores import Scores
 from mov_ai.parser.token_graph import TokenGraph
 from mov_ai.parser.vocabulary import Vocabulary
 
+#: Part of the video -> while when that is, where no event says it more exactly.
+PART_INTERVALS: dict[str, Interval] = {
+    "whole": FULL, "first": (0.0, 0.5), "middle": (0.3333, 0.6667), "last": (0.5, 1.0),
+}  # fmt: skip
 #: Without one of these nothing is negated.
 _NEGATIONS = {
     *("not", "n't", "n’t", "no", "never", "without", "none", "nobody", "nothing", "neither", "nor", "cannot"),
@@ -25,12 +30,14 @@ class Entity:
         mentions: token numbers, in the order of the text.
         nouns: the lemmas used for it.
         adjectives: (role, word) of what is told of it.
+        group: the entity that it is told apart from, as one of several.
         id: of its node, once it has one.
     """
 
     mentions: list[int] = field(default_factory=list)
     nouns: set[str] = field(default_factory=set)
     adjectives: set[tuple[str, str]] = field(default_factory=set)
+    group: Entity | None = None
     id: str = ""
 
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from mov_ai.graph import Node
 from mov_ai.graph.convert import NUMBER_WORDS
 from mov_ai.parser.draft import Draft, Entity
-from mov_ai.parser.lemmas import noun_lemma
+from mov_ai.parser.lemmas import WORDS, noun_lemma
 from mov_ai.parser.vocabulary import span_words
 
 #: Words that say how many. Vague ones get the smallest number that they may mean.
 _COUNTS = NUMBER_WORDS | {
-    "a": 1, "an": 1, "pair": 2, "couple": 2, "both": 2, "some": 3, "several": 3, "few": 3, "many": 5, "dozen": 12,
+    "a": 1, "an": 1, "single": 1, "pair": 2, "couple": 2, "both": 2, "some": 3,
+    "several": 3, "few": 3, "many": 5, "dozen": 12,
 }  # fmt: skip
 _MAX_COUNT = 1000
 _PRONOUNS = frozenset(
     ("it", "they", "them", "he", "she", "him", "her", "one", "ones", "this", "that", "these", "those", "itself")
 )
-_DEFINITE = ("the", "this", "that", "these", "those")
+#: Pronoun -> what its entity is called where no noun names it.
+_PERSONS = {pronoun: noun for noun in ("man", "woman") for pronoun in WORDS[noun]}
 _INDEFINITE = ("a", "an", "another")
+#: A mention is one of a group that was spoken of before if the network says so more surely than this.
+_MEMBER = 0.5
 #: Two mentions are one entity if the network says so at least this surely; a pronoun always stands for something.
 _SAME, _SAME_PRONOUN = 0.5, 0.25
 
@@ -28,14 +34,22 @@ def find_entities(draft: Draft) -> list[Entity]:
     mentions = [int(token) for token in draft.scores.chosen if token in draft.reading.entities]
     for token in mentions:
         noun, adjectives, determiner = _noun_phrase(draft, token)
-        entity = _referent(draft, token, entities, noun, adjectives, determiner)
+        group = _group(draft, token, entities)
+        entity = None if group is not None else _referent(draft, token, entities, noun, adjectives, determiner)
         if entity is None:
-            entity = Entity()
+            entity = Entity(group=group)
             entities.append(entity)
         entity.mentions.append(token)
         entity.nouns.add(noun)
         entity.adjectives.update([*adjectives, *_linked_attributes(draft, token, mentions)])
     return entities
+
+
+def _group(draft: Draft, token: int, entities: list[Entity]) -> Entity | None:
+    """The group that a mention tells one or some apart from ("Two women. One ..."); None if it does not."""
+    chances = [max(draft.scores.link_chance(token, m, "member") for m in entity.mentions) for entity in entities]
+    best = int(np.argmax(chances)) if chances else -1
+    return entities[best] if chances and chances[best] > _MEMBER else None
 
 
 def _referent(
@@ -49,8 +63,6 @@ def _referent(
     named = [determiner not in _INDEFINITE or pronouns for pronouns in only_pronouns]
     if not any(named):
         return None
-    if determiner in _DEFINITE and agreement.count(True) == 1:
-        return entities[agreement.index(True)]
     possible = [i for i, agrees in enumerate(agreement) if agrees is not False and named[i]]
     best = max(possible, key=lambda i: links[i], default=None)
     if best is None:
@@ -109,7 +121,7 @@ def entity_node(draft: Draft, entity: Entity) -> Node:
     tokens = draft.tokens
     head = next((m for m in entity.mentions if tokens.words[m] not in _PRONOUNS), entity.mentions[0])
     left = draft.name_length(head)
-    label = draft.reading.entities[head]
+    label = _PERSONS.get(tokens.words[head]) or draft.reading.entities[head]
     if label == span_words(draft.text, tokens, head, left):
         # The head in the singular; FACTUAL's own wording is found again by the span.
         label = label.removesuffix(tokens.words[head]) + _noun(draft, head)

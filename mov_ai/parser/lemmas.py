@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -53,6 +54,10 @@ _NO_E = (
 )  # fmt: skip
 
 
+#: A long vowel before one consonant: "cooking" comes from "cook", though there are people named Cooke.
+_LONG = re.compile(r"[aeiou]{2}[dklmnpt]$")
+
+
 def _checked(word: str, lemma: str) -> str:
     """The tagger's lemma with an e or a consonant too many or too few put right: "clappe", "controll", "tam"."""
     ending = next((e for e in ("ing", "ed") if word.endswith(e)), None)
@@ -62,9 +67,9 @@ def _checked(word: str, lemma: str) -> str:
     doubled = len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] not in "aeioulsfz"
     if doubled and lemma in (stem, stem + "e"):
         return stem[:-1]
-    if lemma == stem + "e" and stem.endswith(_NO_E):
-        return stem
     lexicon = load_lexicon()
+    if lemma == stem + "e" and (stem.endswith(_NO_E) or (_LONG.search(stem) and stem in lexicon)):
+        return stem
     # "taming": a short vowel before one consonant would have doubled it.
     short = len(stem) > 2 and stem[-1] not in "aeiouwxy" and stem[-2] in "aeiou" and stem[-3] not in "aeiou"
     if lemma == stem and short and stem.count(stem[-2]) == 1 and len(stem) < 5 and stem + "e" in lexicon:
@@ -97,10 +102,26 @@ def verb_lemma(word: str, lemma: str, tag: str) -> str:
     return next(known_stems, None) or _restored(word[: -len(ending)])
 
 
+#: Plurals of nouns in f: "shelves" comes from "shelf", though there is a verb "shelve".
+_WITH_F = ("elves", "alves", "eaves", "oaves", "olves")
+
+
 def noun_lemma(word: str, lemma: str, tag: str) -> str:
     """The lemma of a noun; arguments as `verb_lemma`."""
     if word in _noun_forms():
         return _noun_forms()[word]
-    if tag not in ("NNS", "NNPS"):
+    lexicon = load_lexicon()
+    is_plural = tag in ("NNS", "NNPS")
+    # Taggers take some plurals for singulars: "ice basketballs".
+    if word in WORDS["plural_only"] or (not is_plural and (word in lexicon or not word.endswith("s"))):
         return word
-    return lemma if lemma != word and lemma[:2] == word[:2] else _singular(word)
+    trusted = lemma != word and lemma[:2] == word[:2]
+    if word.endswith(_WITH_F) and word[:-3] + "f" in lexicon:
+        return word[:-3] + "f"
+    if trusted and lemma in lexicon:
+        return lemma
+    # "matchboxes": of what the word may be a form of, a word; "matchboxe" is none.
+    known = next((stem for stem in stems(word) if stem in lexicon), None)
+    if not is_plural:
+        return known or word
+    return known or (lemma if trusted else _singular(word))

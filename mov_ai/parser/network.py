@@ -17,13 +17,21 @@ ROLES = (
     *("none", "entity", "event"),
     *(f"attribute:{kind}" for kind in ("color", "size", "material", "shape", "texture", "state", "other")),
     *("setting", "light", "number", "manner"),
+    # What is written on a thing; camera moves, styles and places on the screen, all words of each.
+    *("attribute:text", "camera", "style", "place"),
 )
+#: Roles of words that are linked to no other.
+UNLINKED = ("none", "setting", "light", "camera", "style")
+#: Of which part of the video something holds; of steps, "middle" is neither the first nor the last.
+PARTS = ("whole", "first", "middle", "last")
 DIRECTIONS = (None, "left", "right", "up", "down", "toward", "away", "around")
 SPATIAL_LABELS = ("left of", "right of", "behind", "in front of", "next to", "on", "under", "above", "in")
-#: What one token may be to another: source -> target. "result": the attribute that an event brings about.
+#: What one token may be to another: source -> target. "result": the attribute that an event brings about; "member":
+#: the group that a thing is told apart from ("two women. One ..."); "place": where on the screen it is.
 LINKS = (
     *("none", "agent", "patient", "instrument", "location", "has_attribute", "result", "number", "manner", "coref"),
     *("relation", *(f"spatial:{label}" for label in SPATIAL_LABELS)),
+    *("receiver", "member", "place"),
 )
 #: The order of two events in time; "meets": the second starts because, or as soon as, the first ends.
 ORDERS = ("equal", "before", "after", "meets", "met by")
@@ -82,6 +90,7 @@ class TokenLogits(NamedTuple):
     left: Tensor  # (B, N, 2, MAX_LEFT + 1): words of the span before the head word; of entities, of attributes
     form: Tensor  # (B, N, 2, forms): how the node is worded; of entities, of attributes
     negated: Tensor  # (B, N)
+    part: Tensor  # (B, N, parts): of entities, attributes, camera moves and places on the screen
 
 
 class PairLogits(NamedTuple):
@@ -196,6 +205,7 @@ class CompositionalSceneParser(nn.Module):
         self.left = nn.Linear(dim, 2 * (MAX_LEFT + 1))
         self.form = nn.Linear(dim, 2 * config.forms)
         self.negated = nn.Linear(dim, 1)
+        self.part = nn.Linear(dim, len(PARTS))
         self.timeline = TimelineHead(dim)
 
         self.ends = nn.Sequential(nn.Linear(dim, 2 * pair_dim), nn.GELU())
@@ -256,6 +266,7 @@ class CompositionalSceneParser(nn.Module):
             self.left(state).view(shape),
             self.form(state).view(shape),
             self.negated(state).squeeze(-1),
+            self.part(state),
         )
 
     def guesses(self, state: Tensor) -> Tensor:

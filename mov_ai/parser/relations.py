@@ -7,18 +7,17 @@ import itertools
 import numpy as np
 
 from mov_ai.graph import Edge, Interval, Node, SceneGraph
-from mov_ai.graph.convert import FACTUAL_WORDINGS, name_in_caption, to_triples
+from mov_ai.graph.convert import name_in_caption, relation_label, to_triples
 from mov_ai.graph.time import relation_end
 from mov_ai.parser.draft import Draft, Entity
 from mov_ai.parser.network import LINKS, SPATIAL_LABELS
 
-_SPATIAL_WORDINGS = {wording: label for label, wording in FACTUAL_WORDINGS.items()}
 #: Words that say where something is, besides `SPATIAL_LABELS`.
 _PLACES = {
     *("over", "at", "inside", "beneath", "below", "around", "against", "between", "across", "along", "outside", "atop"),
     *("before", "beside", "near", "by", "close to", "in back of", "on top of", "on side of", "on back of"),
     *("on edge of", "on bottom of", "on middle of"),
-    *("to the left of", "on the left of", "to the right of", "on the right of"),
+    *("in the middle of", "among", "near to", "nearby", "underneath"),
 }
 
 
@@ -33,7 +32,7 @@ def relation_edges(draft: Draft, travelling: set[str]) -> list[tuple[Edge, int |
         if draft.is_event(fact):
             continue
         a, b = draft.owner[fact.head], draft.owner[fact.tail]
-        label = _SPATIAL_WORDINGS.get(fact.predicate, fact.predicate)
+        label = relation_label(fact.predicate)
         spatial = label in SPATIAL_LABELS or label in _PLACES
         interval = _until_moved(draft, a, b, travelling) if spatial else (0.0, 1.0)
         # Said again of other mentions, it is the same relation.

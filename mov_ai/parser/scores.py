@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mov_ai.parser.network import LINKS, ROLES
+from mov_ai.parser.network import LINKS, PARTS, ROLES
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Scores:
         left: (N, 2, MAX_LEFT + 1), of entities and of attributes.
         form: (N, 2, forms), of entities and of attributes.
         negated: (N,).
+        part: (N, parts).
         attribute: (N, N), that the row's entity has the column's attribute.
         chosen: (M,), ascending token numbers; entities, events, attributes, numbers and manners.
         link: (M, M, links), source first.
@@ -37,6 +38,7 @@ class Scores:
     left: np.ndarray
     form: np.ndarray
     negated: np.ndarray
+    part: np.ndarray
     attribute: np.ndarray
     chosen: np.ndarray
     link: np.ndarray
@@ -61,6 +63,17 @@ class Scores:
     def confidence(self, token: int) -> float:
         """How likely a token's role is."""
         return round(float(self.role[token].max()), 4)
+
+    def part_of(self, token: int) -> str:
+        """For which part of the video what a token says most likely holds."""
+        return PARTS[int(self.part[token].argmax())]
+
+    def runs(self, role: str) -> list[range]:
+        """The phrases of a role whose words all bear it: ranges of neighbouring tokens."""
+        tokens = [token for token, name in enumerate(self.roles) if name == role]
+        starts = [token for token in tokens if token - 1 not in tokens]
+        ends = [token + 1 for token in tokens if token + 1 not in tokens]
+        return [range(start, end) for start, end in zip(starts, ends, strict=True)]
 
     def link_chance(self, source: int, target: int, name: str) -> float:
         """How likely a link is; 0 where one of the tokens was not chosen."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mov_ai.errors import UsageError
-from mov_ai.parser.network import ROLES, CompositionalSceneParser, TokenBatch, Wording
+from mov_ai.parser.network import ROLES, UNLINKED, CompositionalSceneParser, TokenBatch, Wording
 from mov_ai.parser.scores import Scores
 from mov_ai.parser.token_graph import TokenGraph, pad
 from mov_ai.parser.vocabulary import Vocabulary
@@ -48,9 +48,9 @@ def score(
         states = [network.encode(batch) for network in networks]
         each = list(zip(networks, states, strict=True))
         logits = [network.tokens(state) for network, state in each]
-        role, left, direction, form = (
+        role, left, direction, form, part = (
             _mean(getattr(one, name) for one in logits).softmax(-1).cpu().numpy()
-            for name in ("role", "left", "direction", "form")
+            for name in ("role", "left", "direction", "form", "part")
         )
         for i, heads in enumerate(given or ()):
             if heads:
@@ -61,7 +61,7 @@ def score(
             elif heads is not None:
                 _impose(role[i], left[i], ())
         attribute = _mean(network.attributes(state) for network, state in each).sigmoid().cpu().numpy()
-        unpaired = [ROLES.index(name) for name in ("none", "setting", "light")]
+        unpaired = [ROLES.index(name) for name in UNLINKED]
         kinds = role.argmax(-1)
         chosen = [np.flatnonzero(~np.isin(kinds[i, : len(graph)], unpaired)) for i, graph in enumerate(graphs)]
         wordings = [vocabulary.wording(graph) for graph in graphs]
@@ -88,12 +88,12 @@ def score(
         arrays = (label_verb, verbs, vocabulary.label_endings, labels, endings)
         flat = np.array([pair for of_text in pairs for pair in of_text], dtype=np.int64).reshape(-1, 3)
         # Each pair looks at all tokens of its text, so many are taken in parts.
-        parts = tensor(flat).split(max(1, MAX_PAIRS // states[0].shape[1]))
+        pieces = tensor(flat).split(max(1, MAX_PAIRS // states[0].shape[1]))
         allowed = Wording(*map(tensor, arrays))
         outputs = []
         for network, state in each:
-            logs = [network.predicates(state, batch, part, allowed) for part in parts]
-            outputs.append([torch.cat(part) for part in zip(*logs, strict=True)])
+            logs = [network.predicates(state, batch, piece, allowed) for piece in pieces]
+            outputs.append([torch.cat(piece) for piece in zip(*logs, strict=True)])
         predicate, teller = (_mean(one[i] for one in outputs).softmax(-1).cpu().numpy() for i in range(2))
         negated = _mean(one.negated for one in logits).sigmoid().cpu().numpy()
         token, piece, counts = _sentences(graphs, states[0].shape[1])
@@ -111,6 +111,7 @@ def score(
                 left[i, :n],
                 form[i, :n],
                 negated[i, :n],
+                part[i, :n],
                 attribute[i, :n, :n],
                 chosen[i],
                 link[i, :m, :m],

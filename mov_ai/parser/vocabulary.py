@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -29,6 +29,8 @@ _HYPHENATED = {
     "multicoloured": "multi-colored",
     "middleaged": "middle-aged",
 }
+#: Marks around what is written on things.
+QUOTES = ('"', "''", "``", "“", "”", "‘", "’", "'", "«", "»")
 _LISTS = ("forms", "labels", "verbs", "endings", "free_labels", "free_endings", "words")
 
 
@@ -108,6 +110,21 @@ class Vocabulary:
     def _ending_words(self) -> _Index:
         return _by_first_word(self.endings)
 
+    def extended(self, phrases: Sequence[str], words: Sequence[str]) -> Vocabulary:
+        """The same with more words, and with phrases that relate two things ("bigger than"), as labels and endings.
+
+        They stand behind its own, and are said only where the text has all their words.
+        """
+        labels = [phrase for phrase in phrases if phrase not in self.labels]
+        endings = [phrase for phrase in phrases if phrase not in self.endings]
+        return replace(
+            self,
+            labels=(*self.labels, *labels),
+            verbs=(*self.verbs, *([""] * len(labels))),
+            endings=(*self.endings, *endings),
+            words=tuple(dict.fromkeys((*self.words, *words))),
+        )
+
     def to_dict(self) -> dict[str, list[str] | list[int]]:
         """As lists of strings and numbers, for JSON."""
         return {name: list(getattr(self, name)) for name in _LISTS}
@@ -147,12 +164,16 @@ class Vocabulary:
         )
 
     def preposition(self, tokens: TokenGraph, verb: int, noun: int) -> str | None:
-        """What leads from a verb to a noun after it, all of it ("out of", "in front of"); None if nothing does."""
-        before = [i for i in range(verb + 1, noun) if tokens.pos[i] in ("ADP", "SCONJ")]
+        """What leads from a verb to a noun, all of it ("out of", "in front of"); None if nothing does.
+
+        Before the noun where that stands first ("in a park, a dog runs").
+        """
+        start = verb + 1 if noun > verb else max(0, noun - _LONGEST)
+        before = [i for i in range(start, noun) if tokens.pos[i] in ("ADP", "SCONJ")]
         if not before:
             return None
         last = before[-1]
-        phrases = (" ".join(tokens.words[first : last + 1]) for first in range(max(verb + 1, last - _LONGEST), last))
+        phrases = (" ".join(tokens.words[first : last + 1]) for first in range(max(start, last - _LONGEST), last))
         return next((phrase for phrase in phrases if phrase in self.endings), tokens.words[last])
 
     def predicate(self, tokens: TokenGraph, verbs: Sequence[int], choice: int) -> tuple[str, int | None]:

@@ -9,6 +9,7 @@ too, and nobody's graph can be learnt by heart.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from mov_ai.errors import UsageError
-from mov_ai.parser.loading import load_networks
+from mov_ai.parser.loading import grow_rows, load_networks
 from mov_ai.parser.network import ROLES, CompositionalSceneParser, ParseLogits
 from mov_ai.parser.token_graph import FEATURES, WORD_FEATURES
 from mov_ai.parser.vocabulary import Vocabulary
@@ -25,7 +26,7 @@ from mov_ai.training.parser_samples import IGNORED
 
 #: Share of the tokens of a made-up caption that get another word, where one of their kind is at hand.
 _EXCHANGED_SHARE = 0.7
-_TARGETS = ("role", "direction", "left", "form", "negated", "attribute", "link", "order")
+_TARGETS = ("role", "direction", "left", "form", "negated", "part", "attribute", "link", "order")
 
 
 class SoftTargets(NamedTuple):
@@ -41,17 +42,36 @@ class SoftTargets(NamedTuple):
 def load_members(folders: Sequence[Path], vocabulary: Vocabulary) -> list[CompositionalSceneParser]:
     """The networks of several exported parsers, in eval mode.
 
+    The vocabulary may have more labels, endings and words than theirs, behind them: they say none of those.
+
     Raises:
         UsageError: if a folder is no parser's, or its vocabulary is another.
     """
     members: list[CompositionalSceneParser] = []
     for folder in folders:
         networks, about = load_networks(folder)
-        names = ("forms", "labels", "endings", "words")
-        if any(getattr(about.vocabulary, name) != getattr(vocabulary, name) for name in names):
+        own = about.vocabulary
+        begins = all(
+            getattr(vocabulary, name)[: len(getattr(own, name))] == getattr(own, name)
+            for name in ("labels", "endings", "words")
+        )
+        if own.forms != vocabulary.forms or not begins:
             raise UsageError(f"{folder}: this parser has another vocabulary than the captions give; train it again")
-        members += [network.eval() for network in networks]
+        members += [_with_labels(network, vocabulary) for network in networks]
     return members
+
+
+def _with_labels(network: CompositionalSceneParser, vocabulary: Vocabulary) -> CompositionalSceneParser:
+    """The network with an output for each label and ending of a vocabulary, in eval mode."""
+    labels, endings = len(vocabulary.labels), len(vocabulary.endings)
+    if (network.config.labels, network.config.endings) == (labels, endings):
+        return network.eval()
+    tensors = network.state_dict()
+    grow_rows(tensors, ["label"], labels - network.config.labels)
+    grow_rows(tensors, ["ending"], endings - network.config.endings)
+    grown = CompositionalSceneParser(replace(network.config, labels=labels, endings=endings))
+    grown.load_state_dict(tensors)
+    return grown.eval()
 
 
 class Teachers:

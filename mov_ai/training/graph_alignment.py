@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from mov_ai.captions.caption import Mention
 from mov_ai.captions.unmarked_words import number_before, spatial_words
-from mov_ai.graph import Edge, SceneGraph
-from mov_ai.graph.convert import FACTUAL_WORDINGS
-from mov_ai.graph.time import change_time
-from mov_ai.parser.network import DIRECTIONS, LINKS, ORDERS, ROLES, SPATIAL_LABELS
+from mov_ai.graph import Edge, Interval, SceneGraph
+from mov_ai.graph.convert import FACTUAL_WORDINGS, relation_label
+from mov_ai.graph.time import FULL, change_time
+from mov_ai.parser.entities import number_of
+from mov_ai.parser.network import DIRECTIONS, LINKS, ORDERS, PARTS, ROLES, SPATIAL_LABELS, UNLINKED
 from mov_ai.parser.timeline import tokens_of
 from mov_ai.parser.token_graph import TokenGraph
-from mov_ai.parser.vocabulary import COPY, Vocabulary, base_verb
+from mov_ai.parser.vocabulary import COPY, QUOTES, TextWording, Vocabulary, base_verb
 from mov_ai.training.parser_samples import IGNORED, Sample, Targets
 
+#: Words that say that two events are at one time.
+_AT_ONCE = {"while", "as", "when", "during", "meanwhile"}
 
-def make_sample(tokens: TokenGraph, graph: SceneGraph, mentions: Sequence[Mention], vocabulary: Vocabulary) -> Sample:
-    """Lay the gold graph over the tokens of its text."""
-    return _Alignment(tokens, graph, mentions, vocabulary).sample()
+
+def make_sample(
+    tokens: TokenGraph,
+    graph: SceneGraph,
+    mentions: Sequence[Mention],
+    vocabulary: Vocabulary,
+    open_order: bool = False,
+) -> Sample:
+    """Lay the gold graph over the tokens of its text.
+
+    `open_order`: events of one interval are at one time only if a word says so; else the text leaves it open, and so
+    does the sample ("a dog runs, a cat jumps").
+    """
+    return _Alignment(tokens, graph, mentions, vocabulary, open_order).sample()
 
 
 class _Alignment:
     def __init__(
-        self, tokens: TokenGraph, graph: SceneGraph, mentions: Sequence[Mention], vocabulary: Vocabulary
+        self,
+        tokens: TokenGraph,
+        graph: SceneGraph,
+        mentions: Sequence[Mention],
+        vocabulary: Vocabulary,
+        open_order: bool,
     ) -> None:
+        self.open_order = open_order
         self.tokens, self.graph, self.vocabulary = tokens, graph, vocabulary
         self.targets = Targets(tokens)
         self.role = self.targets.role
@@ -34,20 +55,32 @@ class _Alignment:
         #: Node id -> head tokens of its mentions, in the order of the text; and their character ranges.
         self.heads: dict[str, list[int]] = {}
         self.spans: dict[str, list[tuple[int, int]]] = {}
-        # The network has no role yet for what is written on things, and none for camera, style and place on the screen.
-        unread = {node.id for node in graph.nodes if node.type == "scene" or node.kind == "text"}
+        self.mentions = mentions
         for mention in mentions:
-            if mention.kind not in ("node", "coref") or mention.node in unread:
-                continue
-            self.heads.setdefault(mention.node, []).append(self._head(mention.span))
-            self.spans.setdefault(mention.node, []).append(mention.span)
+            if mention.kind in ("node", "coref"):
+                self.heads.setdefault(mention.node, []).append(self._head(mention.span))
+                self.spans.setdefault(mention.node, []).append(mention.span)
+        entities = [node.id for node in graph.of_type("entity")]
+        told = Counter(head for node in entities for head in set(self.heads[node]))
+        #: Node id -> while when it is there.
+        self.present = {edge.target: edge.interval for edge in graph.edges if edge.type == "contains"}
+        #: Tokens that speak of several things, which are told apart then.
+        self.groups = {head for head, count in told.items() if count > 1}
+        #: Token -> its link to the scene, where it is a place on the screen.
+        self.screen: dict[tuple[str, str], int] = {}
+
+    def _words(self, span: tuple[int, int]) -> np.ndarray:
+        """The tokens that a character range touches, without quotation marks."""
+        touched = tokens_of(self.tokens.spans, *span)
+        words = [token for token in touched if self.tokens.words[token] not in QUOTES]
+        return np.array(words) if words else touched
 
     def _head(self, span: tuple[int, int]) -> int:
-        """The last token that a character range touches."""
-        return int(tokens_of(self.tokens.spans, *span)[-1])
+        """The last word of a character range."""
+        return int(self._words(span)[-1])
 
     def _size(self, span: tuple[int, int]) -> int:
-        return len(tokens_of(self.tokens.spans, *span))
+        return len(self._words(span))
 
     def _nearest(self, node: str, token: int) -> int:
         return min(self.heads[node], key=lambda head: (abs(head - token), head))
@@ -62,10 +95,11 @@ class _Alignment:
         self._attributes()
         self._relations()
         self._extras()
+        self._marks()
         self._attribute_rows()
         self._predicates()
         self.targets.shares = self._shares()
-        chosen = np.flatnonzero(~np.isin(self.role, [ROLES.index(n) for n in ("none", "setting", "light")]))
+        chosen = np.flatnonzero(~np.isin(self.role, [ROLES.index(name) for name in UNLINKED]))
         row = {int(token): i for i, token in enumerate(chosen)}
         return self.targets.sample(chosen, self._orders(row), self.vocabulary)
 
@@ -78,10 +112,12 @@ class _Alignment:
                 self.targets.negated[head] = int(node.negated and position == 0)
                 if node.type == "entity":
                     self.targets.set_left(head, 0, self._size(span) - 1)
+                    self.targets.part[head] = _part(self.present.get(node_id, FULL)) if not position else IGNORED
                     if self.tokens.pos[head] != "PRON":
                         self.targets.form[head, 0] = self.vocabulary.forms.index(COPY)
                     if position:
-                        self._link(head, heads[position - 1], "coref")
+                        group = heads[position - 1] in self.groups
+                        self._link(head, heads[position - 1], "member" if group else "coref")
                 elif node.type == "event":
                     self.targets.direction[head] = DIRECTIONS.index(node.direction)
                 elif node.type == "attribute":
@@ -96,11 +132,11 @@ class _Alignment:
             if edge.type in ("instrument", "location"):
                 after = [head for head in self.heads[edge.target] if head > event]
                 self._link(event, after[0] if after else self.heads[edge.target][-1], edge.type)
-            elif edge.type in ("agent", "patient"):
+            elif edge.type in ("agent", "patient", "receiver"):
                 before = [head for head in self.heads[edge.target] if head < event]
                 after = [head for head in self.heads[edge.target] if head > event]
                 # "The dog takes the ball and drops it": what is done to stands behind the verb, but for passives.
-                behind = edge.type == "patient" and after and self.tokens.tags[event] != "VBN"
+                behind = edge.type != "agent" and after and self.tokens.tags[event] != "VBN"
                 participant = after[0] if behind or not before else before[-1]
                 self._link(event, participant, edge.type)
 
@@ -110,6 +146,7 @@ class _Alignment:
                 continue
             for head in self.heads[edge.target]:
                 self._link(self._nearest(edge.source, head), head, "has_attribute")
+                self.targets.part[head] = _part(edge.interval)
             event = self._cause(edge)
             if event is not None:
                 self._link(event, min(self.heads[edge.target], key=lambda head: abs(head - event)), "result")
@@ -129,8 +166,9 @@ class _Alignment:
         return min(causes, key=lambda head: (head > word, abs(head - word)), default=None)
 
     def _relations(self) -> None:
+        marked = {mention.node for mention in self.mentions if mention.kind == "relation"}
         for edge in self.graph.edges:
-            if edge.type != "spatial" or edge.label not in SPATIAL_LABELS:
+            if edge.type != "spatial" or edge.label not in SPATIAL_LABELS or edge.target in marked:
                 continue
             words = spatial_words(self.graph.caption, self.spans[edge.source], self.spans[edge.target], edge.label)
             if words is not None:
@@ -139,7 +177,7 @@ class _Alignment:
     def _extras(self) -> None:
         """Words that belong to a node but have no node of their own: numbers, manners, setting, light."""
         for node in self.graph.nodes:
-            if node.type == "entity" and node.count > 1:
+            if node.type == "entity" and node.count > 1 and node.id not in self.numbered:
                 span = number_before(self.graph.caption, self.spans[node.id][0][0], node.count)
                 if span is not None:
                     token = self._head(span)
@@ -158,9 +196,51 @@ class _Alignment:
             for name in ("setting", "light"):
                 value = getattr(node, name)
                 # The graph has no span for these fields, so the phrase is looked up by its words.
-                place = None if value is None else _field_token(self.tokens, name, value, self.role)
-                if place is not None:
-                    self.role[place] = ROLES.index(name)
+                if value is not None:
+                    self.role[_field_tokens(self.tokens, name, value, self.role)] = ROLES.index(name)
+
+    def _marks(self) -> None:
+        """Words that name no node: numbers, camera moves, styles, places on the screen."""
+        moves = {move.label: move.interval for node in self.graph.of_type("scene") for move in node.camera}
+        for mention in self.mentions:
+            words = self._words(mention.span)
+            if mention.kind == "number":
+                # "a pair of": the last word that is a number by itself.
+                numbers = [token for token in words if number_of(self.tokens.words[token]) is not None]
+                number = (numbers or words)[-1]
+                self.role[number] = ROLES.index("number")
+                self._link(self.heads[mention.node][0], int(number), "number")
+            elif mention.kind in ("camera", "style"):
+                self.role[words] = ROLES.index(mention.kind)
+                if mention.kind == "camera":
+                    said = " ".join(self.tokens.words[token] for token in words)
+                    self.targets.part[words] = _part(self._interval_of(said, moves))
+            elif mention.kind == "place":
+                self._screen_place(mention, words)
+
+    def _interval_of(self, said: str, moves: dict[str, Interval]) -> Interval:
+        """While when a camera move is made, by its words, whose verb may be inflected ("pans left")."""
+        first, _, rest = said.partition(" ")
+        named = (label for label in moves if label == said or (first.startswith(label[:3]) and label.endswith(rest)))
+        return moves.get(next(named, ""), FULL)
+
+    def _screen_place(self, mention: Mention, words: np.ndarray) -> None:
+        said = self.graph.caption[slice(*mention.span)].lower()
+        places = [e for e in self.graph.edges if e.type == "location" and e.target == "n0" and e.label == said]
+        if not places:
+            return
+        self.role[words] = ROLES.index("place")
+        for edge in places:
+            if (edge.source, said) not in self.screen:
+                self.screen[edge.source, said] = int(words[-1])
+                self._link(self._nearest(edge.source, int(words[-1])), int(words[-1]), "place")
+                self.targets.part[words] = _part(edge.interval)
+                return
+
+    @property
+    def numbered(self) -> set[str]:
+        """Entities whose number is marked."""
+        return {mention.node for mention in self.mentions if mention.kind == "number"}
 
     def _attribute_rows(self) -> None:
         """An entity's mention has the attributes and the number that are linked to it."""
@@ -188,7 +268,7 @@ class _Alignment:
             objects += [
                 (token, self.vocabulary.preposition(self.tokens, verb, token))
                 for name, token in linked
-                if name in ("location", "instrument")
+                if name in ("location", "instrument", "receiver")
             ]
             for subject in agents or patients:
                 for token, preposition in objects:
@@ -201,6 +281,33 @@ class _Alignment:
                 label = LINKS[link].split(":")[1]
                 choice = self.vocabulary.choice(self.tokens, wording, FACTUAL_WORDINGS.get(label, label))
                 targets[source, target] = IGNORED if choice is None else choice
+        self._marked_predicates(wording)
+
+    def _marked_predicates(self, wording: TextWording) -> None:
+        """Relations whose words are marked, or that an apostrophe says ("her friend's hair")."""
+        said = [
+            (mention.node, self.graph.caption[slice(*mention.span)].lower())
+            for mention in self.mentions
+            if mention.kind == "relation"
+        ]
+        edges = [edge for edge in self.graph.edges if edge.type in ("spatial", "relation")]
+        # Words before the first of a list are meant for all of it.
+        marked = {(edge.source, edge.label) for edge in edges if edge.target in dict(said)}
+        for edge in edges:
+            if edge.label != "of" and (edge.source, edge.label) not in marked:
+                continue
+            label = str(edge.label)
+            wordings = [*(words for _, words in said if relation_label(words) == relation_label(label)), label]
+            choices = (self.vocabulary.choice(self.tokens, wording, words) for words in wordings)
+            choice = next((choice for choice in choices if choice is not None), IGNORED)
+            head, tail = self._ends(edge)
+            if head != tail:
+                self.targets.predicates[head, tail] = choice
+
+    def _ends(self, edge: Edge) -> tuple[int, int]:
+        """The nearest mentions of both ends of an edge."""
+        pairs = [(a, b) for a in self.heads[edge.source] for b in self.heads[edge.target]]
+        return min(pairs, key=lambda pair: (abs(pair[0] - pair[1]), pair))
 
     def _shares(self) -> list[int]:
         """Thousandths of the clip that each sentence lasts, where they follow each other without gap or overlap.
@@ -219,6 +326,11 @@ class _Alignment:
             return []
         return [round(1000 * (end - start)) if end > 0 else 0 for start, end in hulls]
 
+    def _is_open(self, first: str, second: str) -> bool:
+        """Whether no word says that two events are at one time."""
+        start, end = sorted((self.heads[first][0], self.heads[second][0]))
+        return self.open_order and not _AT_ONCE & set(self.tokens.words[start:end])
+
     def _orders(self, row: dict[int, int]) -> np.ndarray:
         order = np.full((len(row), len(row)), IGNORED, dtype=np.int64)
         labels = {(e.source, e.target): str(e.label) for e in self.graph.edges if e.type == "temporal"}
@@ -231,19 +343,32 @@ class _Alignment:
                     name = "meets" if labels.get((a.id, b.id)) == "meets" else "before"
                 elif b.interval[1] <= a.interval[0]:
                     name = "met by" if labels.get((b.id, a.id)) == "meets" else "after"
+                elif self._is_open(a.id, b.id):
+                    continue
                 else:
                     name = "equal"
                 order[row[self.heads[a.id][0]], row[self.heads[b.id][0]]] = ORDERS.index(name)
         return order
 
 
-def _field_token(tokens: TokenGraph, name: str, value: str, role: np.ndarray) -> int | None:
-    """The token that says the setting or the light."""
-    places = [i for i, word in enumerate(tokens.words) if word == value and role[i] == 0]
-    if name == "setting":
-        return places[0] if places else None
-    for i in places:
-        before = tokens.words[max(0, i - 7) : i]
-        if {"light", "lit", "illuminated"} & set(before) or tokens.words[i + 1 : i + 2] in (("light",), ("lighting",)):
-            return i
-    return None
+def _part(interval: Interval) -> int:
+    """Of which part of the video something holds, as an index in PARTS."""
+    starts, ends = interval[0] <= 1e-3, interval[1] >= 1 - 1e-3
+    return PARTS.index("whole" if starts and ends else "first" if starts else "last" if ends else "middle")
+
+
+def _field_tokens(tokens: TokenGraph, name: str, value: str, role: np.ndarray) -> list[int]:
+    """The tokens that say the setting or the light; none if no words of the text do."""
+    words = tuple(value.split())
+    size = len(words)
+    places = [
+        i for i in range(len(tokens) - size + 1) if tokens.words[i : i + size] == words and not role[i : i + size].any()
+    ]
+    if name == "light":
+        lit = ({"light", "lit", "illuminated"}, (("light",), ("lighting",)))
+        places = [
+            i
+            for i in places
+            if lit[0] & set(tokens.words[max(0, i - 7) : i]) or tokens.words[i + size : i + size + 1] in lit[1]
+        ]
+    return list(range(places[0], places[0] + size)) if places else []

@@ -28,7 +28,8 @@ class Sample:
         direction: (N,) index in DIRECTIONS for events.
         left: (N, 2) words before the head, of entities and of attributes.
         form: (N, 2) index in the vocabulary's forms, of entities and of attributes.
-        negated: (N,) 0 or 1 for entities and events.
+        negated: (N,) 0 or 1 for entities, attributes and events.
+        part: (N,) index in PARTS for entities, attributes, camera moves and places on the screen.
         attribute: (N, N) 0 or 1, whether the row's entity has the column's attribute; -100 in other rows.
         chosen: (M,) tokens whose pairs are scored.
         link: (M, M) index in LINKS.
@@ -51,6 +52,7 @@ class Sample:
     left: np.ndarray
     form: np.ndarray
     negated: np.ndarray
+    part: np.ndarray
     attribute: np.ndarray
     chosen: np.ndarray
     link: np.ndarray
@@ -80,7 +82,7 @@ class Targets:
         count = len(tokens)
         self.tokens = tokens
         self.role = np.zeros(count, dtype=np.int64)
-        self.direction, self.negated = (np.full(count, IGNORED, dtype=np.int64) for _ in range(2))
+        self.direction, self.negated, self.part = (np.full(count, IGNORED, dtype=np.int64) for _ in range(3))
         self.left, self.form = (np.full((count, 2), IGNORED, dtype=np.int64) for _ in range(2))
         self.attribute = np.full((count, count), IGNORED, dtype=np.int64)
         self.links: dict[tuple[int, int], int] = {}
@@ -109,6 +111,7 @@ class Targets:
             self.left,
             self.form,
             self.negated,
+            self.part,
             self.attribute,
             chosen,
             link,
@@ -128,8 +131,8 @@ def collate(samples: Sequence[Sample], vocabulary: Vocabulary) -> dict[str, Tens
     """Samples as one batch.
 
     Returns:
-        features (B, N, F), relation (B, N, N), mask (B, N); targets role, direction, negated (B, N), left and form
-        (B, N, 2), attribute (B, N, N); chosen (B, M), link and order (B, M, M); pairs (P, 3) and predicate (P,);
+        features (B, N, F), relation (B, N, N), mask (B, N); targets role, direction, negated, part (B, N), left and
+        form (B, N, 2), attribute (B, N, N); chosen (B, M), link and order (B, M, M); pairs (P, 3) and predicate (P,);
         label_verb and labels (B, labels), verbs (B, T), endings (B, K), label_ending (labels,).
         told_token, told_piece (T,), told_text, told_shares (S,): the sentences whose shares are known, as
         `TimelineHead.forward` takes them, the text of each and its share. Filled up with 0, targets with -100.
@@ -137,7 +140,7 @@ def collate(samples: Sequence[Sample], vocabulary: Vocabulary) -> dict[str, Tens
     features, relation, mask = pad([sample.graph() for sample in samples])
     arrays = {"features": features, "relation": relation, "mask": mask}
     most = mask.shape[1]
-    for name in ("role", "direction", "negated", "left", "form"):
+    for name in ("role", "direction", "negated", "part", "left", "form"):
         shape = (len(samples), most, *getattr(samples[0], name).shape[1:])
         arrays[name] = np.full(shape, IGNORED, dtype=np.int64)
         for i, sample in enumerate(samples):

@@ -1,5 +1,8 @@
 import math
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -208,3 +211,15 @@ def test_captions_become_samples(prompts):
         assert len(sample) == len(tokens)
         # Two that are told of together share one word.
         assert (sample.role > 0).sum() > 0 or not prompt.graph.of_type("entity")
+
+
+def test_words_come_in_one_order_in_every_process():
+    code = "from mov_ai.captions.prompts import *; print(prompt_words(PromptCaptions(), 60))"
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(said) == 1
+    assert len(said.pop()) > 500

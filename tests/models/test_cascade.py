@@ -64,6 +64,16 @@ def test_a_refiner_begins_with_the_earlier_video_and_no_noise_of_its_own() -> No
         Cascade(CascadeConfig(), small_codec(), [small_refiner()])
 
 
+def test_a_refiner_is_asked_once_whatever_the_guidance_by_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    cascade, video = small_cascade(networks="refined"), _video()
+    plain = _run(cascade, [0], 1, video)
+    network, asked = cascade.denoiser(1), []
+    forward = network.forward
+    monkeypatch.setattr(network, "forward", lambda *given: asked.append(1) or forward(*given))
+    assert_close(_run(cascade, [0], 1, video, guidance=Guidance(text=3.0)), plain)
+    assert len(asked) == 1
+
+
 def test_refined_stages_have_their_sizes() -> None:
     cascade = small_cascade(networks="refined")
     video = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mov_ai.parser.network import DIRECTIONS, LINKS, MAX_LEFT, ORDERS, ROLES
+from mov_ai.parser.network import DIRECTIONS, LINKS, MAX_LEFT, ORDERS, PARTS, ROLES
 from mov_ai.parser.scores import Scores
 from mov_ai.parser.token_graph import TokenGraph
 from mov_ai.parser.vocabulary import Vocabulary
@@ -30,6 +30,7 @@ def certain_scores(sample: Sample, tokens: TokenGraph, vocabulary: Vocabulary) -
         certain(sample.left, MAX_LEFT + 1),
         certain(sample.form, len(vocabulary.forms)),
         (sample.negated == 1).astype(float),
+        certain(sample.part, len(PARTS)),
         (sample.attribute == 1).astype(float),
         sample.chosen,
         certain(sample.link, len(LINKS)),

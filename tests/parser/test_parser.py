@@ -3,7 +3,6 @@ import pytest
 from mov_ai.errors import UsageError
 from mov_ai.graph import SceneGraph
 from mov_ai.parser.assembly import check_size
-from mov_ai.parser.lemmas import noun_lemma, verb_lemma
 from mov_ai.parser.parser import EMBEDDED_PARSER, SceneGraphParser
 
 needs_weights = pytest.mark.skipif(
@@ -174,42 +173,3 @@ def test_a_graph_with_too_many_nodes_is_refused_with_the_limit():
 def test_a_folder_without_a_parser_is_named(tmp_path):
     with pytest.raises(UsageError, match=str(tmp_path)):
         SceneGraphParser.from_pretrained(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("word", "lemma", "tag", "expected"),
-    [
-        ("rolls", "roll", "NNS", "roll"),
-        ("left", "leave", "VBD", "leave"),
-        ("hopping", "hopping", "NN", "hop"),
-        ("zooms", "zooms", "NN", "zoom"),
-        ("hurried", "hurri", "VBD", "hurry"),
-        ("blorping", "blorping", "NN", "blorp"),
-        ("lies", "lie", "VBZ", "lie"),
-    ],
-)
-def test_verbs_find_their_lemma_whatever_the_tag(word, lemma, tag, expected):
-    assert verb_lemma(word, lemma, tag) == expected
-
-
-@pytest.mark.parametrize(
-    ("word", "lemma", "tag", "expected"),
-    [("boxes", "box", "VBZ", "box"), ("glass", "glass", "NN", "glass"), ("puppies", "puppies", "NNS", "puppy")],
-)
-def test_nouns_find_their_lemma(word, lemma, tag, expected):
-    assert noun_lemma(word, lemma, tag) == expected
-
-
-@pytest.mark.parametrize(
-    ("word", "lemma", "expected"),
-    [
-        ("controlling", "controll", "control"),
-        ("taming", "tam", "tame"),
-        ("lining", "lin", "line"),
-        ("decorated", "decorat", "decorate"),
-        ("overlooking", "overlooke", "overlook"),
-        ("visiting", "visit", "visit"),
-    ],
-)
-def test_a_tagger_s_lemma_is_checked_against_the_lexicon(word, lemma, expected):
-    assert verb_lemma(word, lemma, "VBG" if word.endswith("g") else "VBD") == expected

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mov_ai.captions.caption import CaptionSource
-from mov_ai.captions.prompts import PromptCaptions
+from mov_ai.captions.prompts import PromptCaptions, prompt_words
 from mov_ai.captions.stories import TemporalCaptions
 from mov_ai.data.downloads import data_folder
 from mov_ai.data.factual import read_factual
@@ -52,9 +52,9 @@ if TYPE_CHECKING:
     from spacy.language import Language
 
 #: Part of the cache's name: raise it when samples are built differently.
-_CACHE_VERSION = 7
-#: Captions of each grammar that are looked at for their words.
-_SAMPLED = 1500
+_CACHE_VERSION = 9
+#: Captions of each grammar that are looked at for their words; of prompts, whose words are many, more.
+_SAMPLED, _SAMPLED_PROMPTS = 1500, 5000
 #: A word seen n times is hidden, but for its spelling and meaning, with the chance share / (1 + n / often).
 _SELDOM_SHARE, _OFTEN = 0.4, 10.0
 SOURCES = ("factual", "world", "temporal", "prompts", "timelines")
@@ -151,14 +151,17 @@ class ParserObjective(Objective):
         """Read, tag and align the captions; those of grammars are kept in the user's cache."""
         self.spacy = load_spacy()
         if self.teacher_folders:
-            # A student reads as its teachers do.
-            words = Vocabulary(words=load_networks(self.teacher_folders[0])[1].vocabulary.words)
+            # A student reads as its teachers do, and knows what only prompts say.
+            words = load_networks(self.teacher_folders[0])[1].vocabulary
+            if "prompts" in self.shares:
+                words = words.extended(*prompt_words(PromptCaptions("train"), _SAMPLED_PROMPTS))
         else:
             words = Vocabulary(words=known_words(read_factual(self.split, "train"), self._other_texts()))
         captions = read_captions(self.spacy, self.split, "train", words)
         aligner = Aligner(captions)
         aligned = [aligner.align(caption) for caption in captions]
-        self.vocabulary = vocabulary = build_vocabulary(captions, aligned, words.words)
+        vocabulary = words if self.teacher_folders else build_vocabulary(captions, aligned, words.words)
+        self.vocabulary = vocabulary
         sizes = {name: len(getattr(vocabulary, name)) for name in ("forms", "labels", "endings")}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
@@ -209,7 +212,7 @@ class ParserObjective(Objective):
                 drawn = [source.caption(i) for i in range(start, min(start + 256, self.captions))]
                 graphs = token_graphs([Corrected(text) for text, _, _ in drawn], nlp, self.vocabulary.known)
                 for tokens, (_, graph, mentions) in zip(graphs, drawn, strict=True):
-                    yield make_sample(tokens, graph, mentions, self.vocabulary)
+                    yield make_sample(tokens, graph, mentions, self.vocabulary, open_order=name == "prompts")
                 progress(start + len(drawn), self.captions, f"{name} captions")
 
         some = [source.caption(i)[0] for i in range(0, self.captions, max(1, self.captions // 50))]

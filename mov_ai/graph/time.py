@@ -53,6 +53,12 @@ def change_time(interval: Interval) -> float:
     return interval[0] if interval[0] > 0 else interval[1] / 2
 
 
+def part_of_video(interval: Interval) -> str:
+    """Of which part of a video something holds: "whole", "first", "last", or "middle" for neither end."""
+    starts, ends = interval[0] <= 1e-3, interval[1] >= 1 - 1e-3
+    return "whole" if starts and ends else "first" if starts else "last" if ends else "middle"
+
+
 def relation_end(moves: Sequence[Interval]) -> float:
     """Until when a spatial relation that is true at first can be relied on: when the first of `moves` starts.
 

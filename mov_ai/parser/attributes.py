@@ -107,9 +107,8 @@ def attribute_edges(draft: Draft) -> list[tuple[Edge, int | None]]:
     return edges
 
 
-def _part(draft: Draft, attribute: Attribute, owner: Entity) -> str:
+def _part(draft: Draft, attribute: Attribute, others: list[Attribute]) -> str:
     """Of which part of the video a value holds; a part of it only where the same thing has another value too."""
-    others = [a for a in draft.attributes if a is not attribute and any(entity is owner for entity, _ in a.owners)]
     parts = {draft.scores.part_of(other.token) for other in others}
     part = draft.scores.part_of(attribute.token)
     return part if parts - {"whole", part} or any(a.cause is not None for a in others) else "whole"
@@ -117,17 +116,12 @@ def _part(draft: Draft, attribute: Attribute, owner: Entity) -> str:
 
 def _interval(draft: Draft, attribute: Attribute, owner: Entity) -> Interval:
     """While when an entity has an attribute: an event that brings another of its kind about ends it."""
-    part = _part(draft, attribute, owner)
-    changes = [
-        (change_time(other.cause.interval), other.kind)
-        for other in draft.attributes
-        if other.cause is not None and any(entity is owner for entity, _ in other.owners)
-    ]
-    if attribute.cause is None and part in ("middle", "last"):
-        return PART_INTERVALS[part]
+    others = [a for a in draft.attributes if a is not attribute and any(entity is owner for entity, _ in a.owners)]
+    part = _part(draft, attribute, others)
     start = change_time(attribute.cause.interval) if attribute.cause else 0.0
     # What is said to hold at first ends with any change: marble is a material, gold may be a colour.
-    ends = [time for time, kind in changes if time > start and (kind == attribute.kind or part == "first")]
-    if not ends and attribute.cause is None and part == "first":
+    changes = [a.cause for a in others if a.cause is not None and (a.kind == attribute.kind or part == "first")]
+    ends = [time for time in (change_time(event.interval) for event in changes) if time > start]
+    if attribute.cause is None and (part in ("middle", "last") or (part == "first" and not ends)):
         return PART_INTERVALS[part]
     return start, min(ends, default=1.0)

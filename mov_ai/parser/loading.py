@@ -14,7 +14,7 @@ from mov_ai.checked_config import Layers, Name, config_from_dict
 from mov_ai.errors import UsageError, shown
 from mov_ai.graph.files import read_json, write_bytes, write_json
 from mov_ai.parser.confidence import UNCHANGED, Calibration
-from mov_ai.parser.network import LINKS, ORDERS, PARTS, ROLES, CompositionalSceneParser, ParserConfig
+from mov_ai.parser.network import LINKS, MAX_DISTANCE, ORDERS, PARTS, ROLES, CompositionalSceneParser, ParserConfig
 from mov_ai.parser.token_graph import RELATIONS
 from mov_ai.parser.vocabulary import Vocabulary
 from mov_ai.weight_files import fit_weights, load_weights, pack, require_shape
@@ -75,8 +75,8 @@ def load_networks(folder: Path) -> tuple[list[CompositionalSceneParser], ParserF
     for number in range(about.networks):
         start = f"{number}."
         own = {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
-        _add_later_labels(own)
         _require_sizes(about.network, own, str(weights))
+        _add_later_labels(about.network, own, str(weights))
         network = CompositionalSceneParser(about.network)
         fit_weights(network, own, str(weights))
         networks.append(network)
@@ -104,38 +104,39 @@ def _require_sizes(config: ParserConfig, tensors: Mapping[str, Tensor], source: 
         require_shape(tensors, name, shape, source)
 
 
-def _add_later_labels(tensors: dict[str, Tensor]) -> None:
-    """Give a network of earlier days the roles and links that came later, in place; it says none of them."""
-    outputs = len(LINKS) + len(ORDERS)
-    found = tensors.get("role.bias"), tensors.get("from_source.bias")
-    if [len(bias) if bias is not None else 0 for bias in found] != [_FIRST_ROLES, _FIRST_LINKS + len(ORDERS)]:
+def _add_later_labels(config: ParserConfig, tensors: dict[str, Tensor], source: str) -> None:
+    """Give a network of earlier days the roles and links that came later, in place; it says none of them.
+
+    Raises MovAIError if such a network lacks a weight of its labels, or one has another shape.
+    """
+    if "role.bias" not in tensors or tensors["role.bias"].shape != (_FIRST_ROLES,):
         return
-    dim = tensors["role.weight"].shape[1:]
-    grow_rows(tensors, ["role"], len(ROLES) - _FIRST_ROLES)
-    tensors.setdefault("part.weight", torch.zeros(len(PARTS), *dim))
-    tensors.setdefault("part.bias", torch.zeros(len(PARTS)))
-    later = len(LINKS) - _FIRST_LINKS
-    for name, end, value in (
-        ("bilinear", 0, 0.0),
-        ("from_source.weight", 0, 0.0),
-        ("from_source.bias", 0, _UNLEARNT),
-        ("from_target.weight", 0, 0.0),
-        ("pair_distance.weight", 1, 0.0),
-    ):
-        tensor = tensors.get(name)
-        if tensor is not None and tensor.dim() > end and tensor.shape[end] == outputs - later:
-            links, orders = tensor.split([_FIRST_LINKS, len(ORDERS)], dim=end)
-            shape = list(links.shape)
-            shape[end] = later
-            tensors[name] = torch.cat([links, links.new_full(shape, value), orders], dim=end)
+    outputs, pair_dim = _FIRST_LINKS + len(ORDERS), config.pair_dim
+    # Of each tensor its shape, which of its axes has the links, and what stands for later ones.
+    with_links: dict[str, tuple[tuple[int, ...], int, float]] = {
+        "bilinear": ((outputs, pair_dim, pair_dim), 0, 0.0),
+        "from_source.weight": ((outputs, pair_dim), 0, 0.0),
+        "from_source.bias": ((outputs,), 0, _UNLEARNT),
+        "from_target.weight": ((outputs, pair_dim), 0, 0.0),
+        "pair_distance.weight": ((2 * MAX_DISTANCE + 1, outputs), 1, 0.0),
+    }
+    require_shape(tensors, "role.weight", (_FIRST_ROLES, config.dim), source)
+    for name, (shape, _, _) in with_links.items():
+        require_shape(tensors, name, shape, source)
+    grow_rows(tensors, "role", len(ROLES) - _FIRST_ROLES)
+    tensors["part.weight"], tensors["part.bias"] = torch.zeros(len(PARTS), config.dim), torch.zeros(len(PARTS))
+    for name, (_, axis, value) in with_links.items():
+        links, orders = tensors[name].split([_FIRST_LINKS, len(ORDERS)], dim=axis)
+        later = [*links.shape]
+        later[axis] = len(LINKS) - _FIRST_LINKS
+        tensors[name] = torch.cat([links, links.new_full(later, value), orders], dim=axis)
 
 
-def grow_rows(tensors: dict[str, Tensor], names: Sequence[str], count: int) -> None:
-    """Give linear layers so many more outputs, in place, which are never the likeliest."""
-    for name in names:
-        weight, bias = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
-        tensors[f"{name}.weight"] = torch.cat([weight, weight.new_zeros(count, *weight.shape[1:])])
-        tensors[f"{name}.bias"] = torch.cat([bias, bias.new_full((count,), _UNLEARNT)])
+def grow_rows(tensors: dict[str, Tensor], name: str, count: int) -> None:
+    """Give a linear layer so many more outputs, in place, which are never the likeliest."""
+    weight, bias = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
+    tensors[f"{name}.weight"] = torch.cat([weight, weight.new_zeros(count, *weight.shape[1:])])
+    tensors[f"{name}.bias"] = torch.cat([bias, bias.new_full((count,), _UNLEARNT)])
 
 
 def save_parser(

@@ -9,6 +9,7 @@ import numpy as np
 from mov_ai.graph import CameraMove, Edge, Node
 from mov_ai.parser.draft import PART_INTERVALS, Draft
 from mov_ai.parser.lemmas import verb_lemma
+from mov_ai.parser.lexicon import load_lexicon
 from mov_ai.parser.vocabulary import span_words
 
 #: A link to a place on the screen counts from this likelihood on.
@@ -37,7 +38,8 @@ def _camera_move(draft: Draft, run: Sequence[int]) -> CameraMove:
     """ "pans left" is the move "pan left"; it lasts as long as most of its words say."""
     tokens, first = draft.tokens, run[0]
     words = _words(draft, run)
-    if tokens.tags[first].startswith("VB"):
+    # Taggers take "the camera trucks left" for several trucks; no dictionary has that form.
+    if tokens.tags[first].startswith("VB") or tokens.words[first] not in load_lexicon():
         verb = verb_lemma(tokens.words[first], tokens.lemmas[first], tokens.tags[first])
         words = verb + words.removeprefix(tokens.words[first])
     parts = [draft.scores.part_of(token) for token in run]

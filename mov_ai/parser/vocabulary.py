@@ -29,8 +29,6 @@ _HYPHENATED = {
     "multicoloured": "multi-colored",
     "middleaged": "middle-aged",
 }
-#: Marks around what is written on things.
-QUOTES = ('"', "''", "``", "“", "”", "‘", "’", "'", "«", "»")
 _LISTS = ("forms", "labels", "verbs", "endings", "free_labels", "free_endings", "words")
 
 

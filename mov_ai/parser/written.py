@@ -9,8 +9,9 @@ import numpy as np
 from mov_ai.parser.network import ROLES
 from mov_ai.parser.scores import Scores
 from mov_ai.parser.token_graph import TokenGraph
-from mov_ai.parser.vocabulary import QUOTES
 
+#: Quotation marks, as tokens.
+QUOTES = ('"', "''", "``", "“", "”", "‘", "’", "'", "«", "»")
 _TEXT = "attribute:text"
 
 

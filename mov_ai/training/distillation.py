@@ -67,8 +67,8 @@ def _with_labels(network: CompositionalSceneParser, vocabulary: Vocabulary) -> C
     if (network.config.labels, network.config.endings) == (labels, endings):
         return network.eval()
     tensors = network.state_dict()
-    grow_rows(tensors, ["label"], labels - network.config.labels)
-    grow_rows(tensors, ["ending"], endings - network.config.endings)
+    grow_rows(tensors, "label", labels - network.config.labels)
+    grow_rows(tensors, "ending", endings - network.config.endings)
     grown = CompositionalSceneParser(replace(network.config, labels=labels, endings=endings))
     grown.load_state_dict(tensors)
     return grown.eval()

@@ -11,12 +11,13 @@ from mov_ai.captions.caption import Mention
 from mov_ai.captions.unmarked_words import number_before, spatial_words
 from mov_ai.graph import Edge, Interval, SceneGraph
 from mov_ai.graph.convert import FACTUAL_WORDINGS, relation_label
-from mov_ai.graph.time import FULL, change_time
+from mov_ai.graph.time import FULL, change_time, part_of_video
 from mov_ai.parser.entities import number_of
 from mov_ai.parser.network import DIRECTIONS, LINKS, ORDERS, PARTS, ROLES, SPATIAL_LABELS, UNLINKED
 from mov_ai.parser.timeline import tokens_of
 from mov_ai.parser.token_graph import TokenGraph
-from mov_ai.parser.vocabulary import COPY, QUOTES, TextWording, Vocabulary, base_verb
+from mov_ai.parser.vocabulary import COPY, TextWording, Vocabulary, base_verb
+from mov_ai.parser.written import QUOTES
 from mov_ai.training.parser_samples import IGNORED, Sample, Targets
 
 #: Words that say that two events are at one time.
@@ -66,8 +67,8 @@ class _Alignment:
         self.present = {edge.target: edge.interval for edge in graph.edges if edge.type == "contains"}
         #: Tokens that speak of several things, which are told apart then.
         self.groups = {head for head, count in told.items() if count > 1}
-        #: Token -> its link to the scene, where it is a place on the screen.
-        self.screen: dict[tuple[str, str], int] = {}
+        #: (node, place on the screen) of the places whose words were met.
+        self.placed: set[tuple[str, str]] = set()
 
     def _words(self, span: tuple[int, int]) -> np.ndarray:
         """The tokens that a character range touches, without quotation marks."""
@@ -176,8 +177,9 @@ class _Alignment:
 
     def _extras(self) -> None:
         """Words that belong to a node but have no node of their own: numbers, manners, setting, light."""
+        marked = {mention.node for mention in self.mentions if mention.kind == "number"}
         for node in self.graph.nodes:
-            if node.type == "entity" and node.count > 1 and node.id not in self.numbered:
+            if node.type == "entity" and node.count > 1 and node.id not in marked:
                 span = number_before(self.graph.caption, self.spans[node.id][0][0], node.count)
                 if span is not None:
                     token = self._head(span)
@@ -201,7 +203,8 @@ class _Alignment:
 
     def _marks(self) -> None:
         """Words that name no node: numbers, camera moves, styles, places on the screen."""
-        moves = {move.label: move.interval for node in self.graph.of_type("scene") for move in node.camera}
+        # They stand in the graph in the order of the text.
+        moves = iter([move for node in self.graph.of_type("scene") for move in node.camera])
         for mention in self.mentions:
             words = self._words(mention.span)
             if mention.kind == "number":
@@ -213,16 +216,9 @@ class _Alignment:
             elif mention.kind in ("camera", "style"):
                 self.role[words] = ROLES.index(mention.kind)
                 if mention.kind == "camera":
-                    said = " ".join(self.tokens.words[token] for token in words)
-                    self.targets.part[words] = _part(self._interval_of(said, moves))
+                    self.targets.part[words] = _part(next(moves).interval)
             elif mention.kind == "place":
                 self._screen_place(mention, words)
-
-    def _interval_of(self, said: str, moves: dict[str, Interval]) -> Interval:
-        """While when a camera move is made, by its words, whose verb may be inflected ("pans left")."""
-        first, _, rest = said.partition(" ")
-        named = (label for label in moves if label == said or (first.startswith(label[:3]) and label.endswith(rest)))
-        return moves.get(next(named, ""), FULL)
 
     def _screen_place(self, mention: Mention, words: np.ndarray) -> None:
         said = self.graph.caption[slice(*mention.span)].lower()
@@ -231,16 +227,11 @@ class _Alignment:
             return
         self.role[words] = ROLES.index("place")
         for edge in places:
-            if (edge.source, said) not in self.screen:
-                self.screen[edge.source, said] = int(words[-1])
+            if (edge.source, said) not in self.placed:
+                self.placed.add((edge.source, said))
                 self._link(self._nearest(edge.source, int(words[-1])), int(words[-1]), "place")
                 self.targets.part[words] = _part(edge.interval)
                 return
-
-    @property
-    def numbered(self) -> set[str]:
-        """Entities whose number is marked."""
-        return {mention.node for mention in self.mentions if mention.kind == "number"}
 
     def _attribute_rows(self) -> None:
         """An entity's mention has the attributes and the number that are linked to it."""
@@ -353,8 +344,7 @@ class _Alignment:
 
 def _part(interval: Interval) -> int:
     """Of which part of the video something holds, as an index in PARTS."""
-    starts, ends = interval[0] <= 1e-3, interval[1] >= 1 - 1e-3
-    return PARTS.index("whole" if starts and ends else "first" if starts else "last" if ends else "middle")
+    return PARTS.index(part_of_video(interval))
 
 
 def _field_tokens(tokens: TokenGraph, name: str, value: str, role: np.ndarray) -> list[int]:

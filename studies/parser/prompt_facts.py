@@ -29,7 +29,7 @@ import numpy as np
 
 from mov_ai.graph import Edge, Node, SceneGraph
 from mov_ai.graph.inflection import pluralize
-from mov_ai.graph.time import FULL, Interval
+from mov_ai.graph.time import FULL, Interval, part_of_video
 from mov_ai.parser.lemmas import verb_lemma
 from studies.parser.prompt_gold import GoldPrompt
 
@@ -326,8 +326,8 @@ def _order(graph: SceneGraph, names: dict[str, str], gold: GoldPrompt | None) ->
 
 
 def _part(interval: Interval) -> str:
-    starts, ends = interval[0] <= 1e-3, interval[1] >= 1 - 1e-3
-    return "" if starts and ends else "first" if starts else "last" if ends else "middle"
+    part = part_of_video(interval)
+    return "" if part == "whole" else part
 
 
 def _direction(word: str) -> str:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from mov_ai.captions.caption import Caption
 from mov_ai.captions.prompts import PromptCaptions, prompt_words
-from mov_ai.graph import CameraMove, SceneGraph
+from mov_ai.errors import MovAIError
+from mov_ai.graph import SceneGraph
 from mov_ai.graph.convert import relation_label
 from mov_ai.parser.assembly import decode
 from mov_ai.parser.loading import load_networks, save_parser
@@ -21,7 +26,7 @@ from mov_ai.parser.vocabulary import Vocabulary
 from mov_ai.training.distillation import load_members
 from mov_ai.training.graph_alignment import make_sample
 from studies.parser.prompt_facts import counts, judge_prompt
-from studies.parser.prompt_gold import GoldPrompt, build
+from studies.parser.prompt_gold import GoldPrompt
 from tests.parser.builders import certain_scores
 
 CAPTIONS = 120
@@ -84,19 +89,19 @@ def test_sides_have_one_label(words: str, label: str) -> None:
     assert relation_label(words) == label
 
 
-def test_camera_moves_are_named_by_their_verb() -> None:
-    prompt = build("Garden, zoom in\n  garden; camera: zoom in")
-    assert prompt.graph.nodes[0].camera == (CameraMove("zoom in"),)
+def test_camera_moves_are_named_by_their_verb(vocabulary: Vocabulary) -> None:
+    source = PromptCaptions("train")
+    prompts = [prompt for prompt in map(source.prompt, range(1500)) if re.search(r" camera \w+s ", prompt.text)][:15]
+    assert len(prompts) == 15
+    for prompt, graph in zip(prompts, certain(prompts, vocabulary), strict=True):
+        told, meant = ([move.label for move in g.nodes[0].camera] for g in (graph, prompt.graph))
+        assert set(told) == set(meant), prompt.text
 
 
-def test_a_network_of_earlier_days_says_what_it_said(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """It gets the later labels, and says none of them."""
-    folder = tmp_path_factory.mktemp("earlier")
+def earlier_network(folder: Path, lacking: str = "") -> CompositionalSceneParser:
+    """A network, whose weights are written as a parser's of earlier days, without the lacking one."""
     torch.manual_seed(0)
     network = CompositionalSceneParser(ParserConfig(dim=24, layers=1, heads=2, embedding=8, hidden=16, pair_dim=8))
-    state = torch.randn(1, 5, 24)
-    network.eval()
-    now = network.tokens(state), network.pairs(state, torch.arange(4)[None])
     tensors = network.state_dict()
     outputs = [name for name in tensors if name.startswith(("bilinear", "from_", "pair_distance"))]
     for name in ("role.weight", "role.bias"):
@@ -105,12 +110,18 @@ def test_a_network_of_earlier_days_says_what_it_said(tmp_path_factory: pytest.Te
         axis = 1 if name.startswith("pair_distance") else 0
         links, _, orders = tensors[name].split([20, 3, 5], dim=axis)
         tensors[name] = torch.cat([links, orders], dim=axis)
-    earlier = {name: tensor for name, tensor in tensors.items() if not name.startswith("part.")}
+    earlier = {name: part for name, part in tensors.items() if not name.startswith("part.") and name != lacking}
     save_parser([network], Vocabulary(), folder)
-    from safetensors.torch import save_file
-
     save_file({f"0.{name}": tensor.contiguous() for name, tensor in earlier.items()}, folder / "model.safetensors")
-    (loaded,), _ = load_networks(folder)
+    return network.eval()
+
+
+def test_a_network_of_earlier_days_says_what_it_said(tmp_path: Path) -> None:
+    """It gets the later labels, and says none of them."""
+    network = earlier_network(tmp_path)
+    state = torch.randn(1, 5, 24)
+    now = network.tokens(state), network.pairs(state, torch.arange(4)[None])
+    (loaded,), _ = load_networks(tmp_path)
     loaded.eval()
     tokens, pairs = loaded.tokens(state), loaded.pairs(state, torch.arange(4)[None])
     assert torch.allclose(tokens.role[..., :14], now[0].role[..., :14])
@@ -118,6 +129,13 @@ def test_a_network_of_earlier_days_says_what_it_said(tmp_path_factory: pytest.Te
     assert torch.allclose(pairs.order, now[1].order, atol=1e-6)
     assert torch.allclose(pairs.link[..., :20], now[1].link[..., :20], atol=1e-6)
     assert (tokens.part == 0).all()
+
+
+@pytest.mark.parametrize("lacking", ["role.weight", "from_source.bias", "bilinear", "pair_distance.weight"])
+def test_a_network_of_earlier_days_that_lacks_a_weight_is_refused(tmp_path: Path, lacking: str) -> None:
+    earlier_network(tmp_path, lacking)
+    with pytest.raises(MovAIError, match=lacking):
+        load_networks(tmp_path)
 
 
 def test_a_larger_vocabulary_changes_nothing_of_what_was_said() -> None:

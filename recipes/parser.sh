@@ -25,5 +25,3 @@ both runs/parser/factual-1 experiment=parser/factual 'objective.partners=[]' "$@
 python -m mov_ai.train experiment=parser/factual "$@"
 both runs/parser/prompts-1 experiment=parser/prompts 'objective.partners=[]' "$@"
 python -m mov_ai.train experiment=parser/prompts "$@"
-both runs/parser/prompts_again-1 experiment=parser/prompts_again 'objective.partners=[]' "$@"
-python -m mov_ai.train experiment=parser/prompts_again "$@"

@@ -2,7 +2,8 @@
 
 Behind `::`, a template has words, `{this|that}` and, in angle brackets:
     a, a the, a a, a bare              an actor: in full, with "the", with "a", without an article
-    a noun, a it                       the noun alone, a pronoun
+    a noun, a it, a its                the noun alone, a pronoun, whose
+    a other                            "each other": it stands to itself in a relation
     a deny:no|without                  one that is denied by these words; `deny:not x`: a value or an event that is
     a say:the other                    one that is spoken of in these words
     be a                               "is" or "are"
@@ -127,6 +128,10 @@ class PromptWording(Realiser):
         if how.startswith("say:"):
             word = self.pick(how[4:].split("|"))
             return about(word, "entity", index)
+        if how == "its":
+            return say(self._whose(self.actors[index]))
+        if how == "other":
+            return self._each_other()
         if how.startswith("deny:"):
             words = self.pick(how[5:].split("|"))
             comma, words = words.startswith(", "), words.removeprefix(", ")
@@ -139,6 +144,15 @@ class PromptWording(Realiser):
             phrase = self.noun_phrase(index, how="" if with_article and words[-3:] not in ("any", "the") else "bare")
             return [*say("," if comma else ""), *denied, *phrase]
         return self.noun_phrase(index, how=how)
+
+    def _whose(self, actor: Actor) -> str:
+        """A possessive pronoun; of a person of whom the noun does not say more, any."""
+        unsaid = actor.pronoun == "plural" and actor.count == 1
+        key = self.weighted({"male": 2, "female": 2, "plural": 1}) if unsaid else actor.pronoun
+        return PRONOUNS["plural" if actor.count > 1 else key][2]
+
+    def _each_other(self) -> list[Piece]:
+        return say(self.weighted({"each other": 5, "one another": 1}))
 
     def _event(self, event: Event, how: str) -> list[Piece]:
         tense = {"present": "present", "headline": "present", "ing": "gerund", "shown": "caption"}.get(how, self.tense)
@@ -217,7 +231,9 @@ class PromptWording(Realiser):
         pieces = say("" if apart else event.particle)
         if receiver is not None and not after:
             pieces += self.noun_phrase(receiver, "object")
-        pieces += [] if event.passive else self._several(event.patients, "object")
+        if not event.passive:
+            mutual = event.patients == event.agents
+            pieces += self._each_other() if mutual else self._several(event.patients, "object")
         pieces += say(event.particle if apart else "")
         if receiver is not None and after:
             pieces += [
@@ -227,7 +243,8 @@ class PromptWording(Realiser):
         pieces += say(self.plot.ways.get(id(event), ""))
         if id(event) in self.plot.places:
             preposition, place = self.plot.places[id(event)]
-            pieces += [*say(preposition), *self.noun_phrase(place, "object")]
+            whom = self._each_other() if place in event.agents else self.noun_phrase(place, "object")
+            pieces += [*say(preposition), *whom]
         if event.passive and event.agents:
             pieces += [*say("by"), *self._several(event.agents, "object")]
         return pieces

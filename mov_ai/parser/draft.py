@@ -18,7 +18,7 @@ PART_INTERVALS: dict[str, Interval] = {
 #: Without one of these nothing is negated.
 _NEGATIONS = {
     *("not", "n't", "n’t", "no", "never", "without", "none", "nobody", "nothing", "neither", "nor", "cannot"),
-    *("nowhere", "hardly"),
+    *("nowhere", "hardly", "lack", "lacks", "lacking"),
 }
 
 

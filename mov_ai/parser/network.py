@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +56,9 @@ class ParserConfig:
         forms: ways to word a node, `Vocabulary.forms`.
         labels: predicates, `Vocabulary.labels`.
         endings: what may follow a verb in a predicate, `Vocabulary.endings`.
+        edges: how messages pass between tokens. "typed": between all, the types of edges shift how much; "untyped":
+            between all, no edge is told from none; "sparse": along the edges of the token graph only. The last two
+            are controls of what the graph is worth (experiments/parser).
     """
 
     dim: Channels = 192
@@ -68,6 +71,7 @@ class ParserConfig:
     forms: Channels = 3
     labels: Channels = 1
     endings: Channels = 1
+    edges: Literal["typed", "untyped", "sparse"] = "typed"
 
     def __post_init__(self) -> None:
         if self.dim % self.heads:
@@ -249,13 +253,21 @@ class CompositionalSceneParser(nn.Module):
         state = self.enter(self.dropout(torch.cat(parts, dim=-1)))
         count = state.shape[1]
         layers, heads = self.config.layers, self.config.heads
-        shift = self.relation(batch.relation) + self.distance(_distances(torch.arange(count, device=state.device)))
+        relation = self._relation(batch)
+        shift = self.relation(relation) + self.distance(_distances(torch.arange(count, device=state.device)))
         # (B, N, N, layers * heads) -> (layers, B, heads, N, N)
         shift = shift.view(len(state), count, count, layers, heads).permute(3, 0, 4, 1, 2)
-        shift = shift.masked_fill(~batch.mask[None, :, None, None, :], -1e4)
+        open_to = batch.mask[:, None, :]
+        if self.config.edges == "sparse":
+            open_to = open_to & ((relation > 0) | torch.eye(count, dtype=torch.bool, device=relation.device))
+        shift = shift.masked_fill(~open_to[None, :, None], -1e4)
         for layer, bias in zip(self.layers, shift, strict=True):
             state = layer(state, bias)
         return self.dropout(self.norm(state))
+
+    def _relation(self, batch: TokenBatch) -> Tensor:
+        """The types of the edges, (B, N, N), as far as this network may know them."""
+        return torch.zeros_like(batch.relation) if self.config.edges == "untyped" else batch.relation
 
     def tokens(self, state: Tensor) -> TokenLogits:
         """Logits of single tokens from their states (B, N, dim)."""
@@ -314,7 +326,7 @@ class CompositionalSceneParser(nn.Module):
         """
         text, head, tail = pairs.unbind(1)
         first, second = state[text, head], state[text, tail]
-        relation = batch.relation[text, head, tail]
+        relation = self._relation(batch)[text, head, tail]
         distance = (tail - head).clamp(-MAX_DISTANCE, MAX_DISTANCE) + MAX_DISTANCE
         a, b = self.head(first), self.tail(second)
         edge = self.predicate_relation(relation) + self.predicate_distance(distance)

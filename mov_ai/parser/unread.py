@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mov_ai.graph import SceneGraph
 from mov_ai.graph.files import read_json
+from mov_ai.graph.inflection import irregular_lemmas
 from mov_ai.graph.time import FULL
 from mov_ai.labels.coverage import SCENE_FIELDS
 from mov_ai.parser.entities import number_of
@@ -94,7 +95,8 @@ class _Words:
         spans += parse.edge_words.values()
         self._held = self._touched([*spans, *itertools.chain.from_iterable(parse.mentions.values())])
         self._said = {word for label in _labels(parse.graph) for word in re.findall(r"[^\W_]+", label.lower())}
-        self._said |= {"lie"} if "lay" in self._said else set()  # as FACTUAL words it: "cat lying on a bed"
+        of_forms = irregular_lemmas()
+        self._said |= {of_forms[word] for word in self._said & of_forms.keys()}  # FACTUAL keeps the past of some
         self._counts = {n.count for n in parse.graph.nodes}
 
     def span(self, token: int) -> tuple[int, int]:

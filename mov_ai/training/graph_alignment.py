@@ -9,7 +9,7 @@ import numpy as np
 
 from mov_ai.captions.caption import Mention
 from mov_ai.captions.unmarked_words import number_before, spatial_words
-from mov_ai.graph import Edge, Interval, SceneGraph
+from mov_ai.graph import Edge, Interval, Node, SceneGraph
 from mov_ai.graph.convert import FACTUAL_WORDINGS, relation_label
 from mov_ai.graph.time import FULL, change_time, part_of_video
 from mov_ai.parser.entities import number_of
@@ -132,14 +132,18 @@ class _Alignment:
             event = self.heads[edge.source][0] if edge.source in self.heads else 0
             if edge.type in ("instrument", "location"):
                 after = [head for head in self.heads[edge.target] if head > event]
-                self._link(event, after[0] if after else self.heads[edge.target][-1], edge.type)
+                place = after[0] if after else self.heads[edge.target][-1]
+                if (event, place) not in self.targets.links:
+                    self._link(event, place, edge.type)
             elif edge.type in ("agent", "patient", "receiver"):
                 before = [head for head in self.heads[edge.target] if head < event]
                 after = [head for head in self.heads[edge.target] if head > event]
                 # "The dog takes the ball and drops it": what is done to stands behind the verb, but for passives.
                 behind = edge.type != "agent" and after and self.tokens.tags[event] != "VBN"
                 participant = after[0] if behind or not before else before[-1]
-                self._link(event, participant, edge.type)
+                # "Two swans face each other": one word, who does it; to whom, its predicate with itself says.
+                if (event, participant) not in self.targets.links:
+                    self._link(event, participant, edge.type)
 
     def _attributes(self) -> None:
         for edge in self.graph.edges:
@@ -250,7 +254,7 @@ class _Alignment:
         wording = self.vocabulary.wording(self.tokens)
         mentions = [head for node in self.graph.of_type("entity") for head in self.heads[node.id]]
         targets = self.targets.predicates
-        targets.update({(a, b): 0 for a in mentions for b in mentions if a != b})
+        targets.update({(a, b): 0 for a in mentions for b in mentions})
         for node in self.graph.of_type("event"):
             verb = self.heads[node.id][0]
             linked = [(LINKS[link], token) for (source, token), link in self.targets.links.items() if source == verb]
@@ -267,12 +271,25 @@ class _Alignment:
                     choice = self.vocabulary.choice(self.tokens, wording, words)
                     is_certain = choice is not None and preposition is not None and not node.negated
                     targets[subject, token] = choice if is_certain and choice is not None else IGNORED
+            for words, mention in self._mutual(node, verb):
+                choice = self.vocabulary.choice(self.tokens, wording, words)
+                targets[mention, mention] = IGNORED if choice is None or node.negated else choice
         for (source, target), link in self.targets.links.items():
             if LINKS[link].startswith("spatial:"):
                 label = LINKS[link].split(":")[1]
                 choice = self.vocabulary.choice(self.tokens, wording, FACTUAL_WORDINGS.get(label, label))
                 targets[source, target] = IGNORED if choice is None else choice
         self._marked_predicates(wording)
+
+    def _mutual(self, event: Node, verb: int) -> list[tuple[str, int]]:
+        """How a thing's doing to itself is worded, and the thing's mention: "Two wolves fight with each other"."""
+        edges = self.graph.edges_from(event.id)
+        agents = {edge.target for edge in edges if edge.type == "agent"}
+        return [
+            (f"{base_verb(self.tokens, verb)} {edge.label or ''}".strip(), self._nearest(edge.target, verb))
+            for edge in edges
+            if edge.type in ("patient", "location") and edge.target in agents
+        ]
 
     def _marked_predicates(self, wording: TextWording) -> None:
         """Relations whose words are marked, or that an apostrophe says ("her friend's hair")."""
@@ -292,7 +309,7 @@ class _Alignment:
             choices = (self.vocabulary.choice(self.tokens, wording, words) for words in wordings)
             choice = next((choice for choice in choices if choice is not None), IGNORED)
             head, tail = self._ends(edge)
-            if head != tail:
+            if head != tail or edge.source == edge.target:
                 self.targets.predicates[head, tail] = choice
 
     def _ends(self, edge: Edge) -> tuple[int, int]:

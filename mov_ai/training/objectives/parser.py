@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from spacy.language import Language
 
 #: Part of the cache's name: raise it when samples are built differently.
-_CACHE_VERSION = 9
+_CACHE_VERSION = 10
 #: Captions of each grammar that are looked at for their words; of prompts, whose words are many, more.
 _SAMPLED, _SAMPLED_PROMPTS = 1500, 5000
 #: A word seen n times is hidden, but for its spelling and meaning, with the chance share / (1 + n / often).

@@ -40,7 +40,7 @@ _POSSESSION = ("of", "with", "have")
 _STATEMENT = re.compile(r"(?P<mark>[!~]?)(?P<name>[\w+>]*)(?P<kind>: |= |/ |- |\[ |@ | 's )(?P<rest>.*)$")
 _EVENT = re.compile(r"(?P<verbs>[\w|$ ]+)\((?P<roles>[^)]*)\)(?P<tail>.*)$")
 #: Share of the things that a noun names more closely, and of the actors with an adjective.
-_MODIFIED, _LOOKS = 0.06, 0.4
+_MODIFIED, _LOOKS = 0.1, 0.4
 
 
 class PromptPlot(Choices):
@@ -137,7 +137,7 @@ class PromptPlot(Choices):
         free = [noun for noun in options if noun not in self.used] or options
         noun = self.pick(free)
         self.used.add(noun)
-        if group in ("thing", "furniture", "building") and noun not in WORDS.mass and self.chance(_MODIFIED):
+        if group in ("thing", "furniture", "building", "place") and noun not in WORDS.mass and self.chance(_MODIFIED):
             noun = f"{self.pick(WORDS.modifiers)} {noun}"
         return group, noun
 

@@ -23,11 +23,11 @@ def _lines(text: str) -> tuple[str, ...]:
 TEMPLATES = {kind: _lines(text) for kind, text in WORDS.templates.items()}
 _FRONTS, _BACKS = _lines(WORDS.fronts), _lines(WORDS.backs)
 #: Kinds that stand alone, and that may be a further sentence of another prompt.
-_ALONE = ("bare_nouns", "camera", "style", "headlines")
+_ALONE = ("bare_nouns", "camera", "style", "shots_of", "headlines")
 _FURTHER = {kind: share for kind, share in WORDS.shares.items() if kind not in _ALONE}
 #: Sentences of a prompt -> how often.
 _SENTENCES = {"1": 72.0, "2": 16.0, "3": 6.0, "4": 3.0, "5": 2.0, "6": 1.0}
-_FRONT, _BACK, _COMMA = 0.1, 0.2, 0.15
+_FRONT, _BACK, _COMMA = 0.15, 0.25, 0.15
 
 
 class PromptCaptions:

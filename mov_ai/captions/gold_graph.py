@@ -8,11 +8,16 @@ from dataclasses import replace
 
 from mov_ai.captions.caption import Caption, Mention
 from mov_ai.captions.english import PRONOUNS
+from mov_ai.captions.lexicon import VerbWords, load
 from mov_ai.captions.plot import Actor, Event, Facts
 from mov_ai.captions.text import Key, Span
 from mov_ai.graph import Edge, Interval, Node, SceneGraph, allen
 from mov_ai.graph.time import FULL, change_time
 
+_VERBS = load("verbs", VerbWords)
+#: Verb -> the way that it goes where no word says another; verb with the word behind it -> the same.
+_WAYS = {verb: way for way, verbs in _VERBS.directions.items() for verb in verbs}
+_WAYS |= {f"{verb} {way}": way for way, verbs in _VERBS.particles.items() for verb in verbs}
 _PRONOUNS = {word for forms in PRONOUNS.values() for word in forms[:2]}
 
 
@@ -89,10 +94,16 @@ def _node(key: Key, node_id: str, span: Span, text: str, actors: Sequence[Actor]
         event.lemma,
         span,
         negated=bool(event.negated),
-        direction=event.direction,
+        direction=event.direction or _way(event),
         manner=event.times or event.manner,
         interval=event.interval,
     )
+
+
+def _way(event: Event) -> str | None:
+    """ "falls" goes down, "picks up" goes up: the direction that a verb has by itself."""
+    first = (event.particle or (event.place[0] if event.place else "")).partition(" ")[0]
+    return _WAYS.get(f"{event.lemma} {first}") or _WAYS.get(event.lemma)
 
 
 def _roles(events: Sequence[Event], ids: dict[Key, str]) -> list[Edge]:

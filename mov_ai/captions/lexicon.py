@@ -140,6 +140,13 @@ class RelationWords(Lexicon):
     more: WordsByClass
 
 
+class VerbWords(Lexicon):
+    """`verbs.yaml`: which way verbs go by themselves, and with a word behind them."""
+
+    directions: WordsByClass
+    particles: WordsByClass
+
+
 class VerbBlock(Lexicon):
     """Verbs, each of which goes with each tail; the direction that the tail says; whether they are passive."""
 

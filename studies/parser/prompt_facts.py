@@ -116,7 +116,7 @@ def judge_prompt(gold: GoldPrompt, graph: SceneGraph) -> Judged:
         [[1.0 if f.optional else 2.0] for f in expected]
     )
     pairs = _assign(weights) if expected and predicted else {}
-    in_setting = _told_as_setting(gold, graph, set(names.values()))
+    in_setting = told_as_setting(gold, graph, set(names.values()))
     for i, fact in enumerate(expected):
         if not fact.optional:
             is_right = i in pairs or any(about & in_setting for about in fact.about)
@@ -198,7 +198,7 @@ def _context(graph: SceneGraph, node: Node) -> set[tuple[str, str]]:
     return context
 
 
-def _told_as_setting(gold: GoldPrompt, graph: SceneGraph, aligned: set[str]) -> frozenset[str]:
+def told_as_setting(gold: GoldPrompt, graph: SceneGraph, aligned: set[str]) -> frozenset[str]:
     """Gold entities that are places and stand in the predicted graph as the scene's setting."""
     words = f" {_plain(graph.of_type('scene')[0].setting or '')} "
     places = {_plain(place) for place in gold.places}

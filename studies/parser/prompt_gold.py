@@ -41,6 +41,8 @@ class GoldPrompt:
         untimed: events whose order the text leaves open.
         places: words for place, time of day or weather: right as `setting` of the scene, and as entities.
         camera_or_style: words that are right as either.
+        names: name in the notation -> id of its entity.
+        steps: into how many equal parts the statements divide the video.
     """
 
     id: str
@@ -55,6 +57,8 @@ class GoldPrompt:
     untimed: set[str] = field(default_factory=set)
     places: tuple[str, ...] = ()
     camera_or_style: tuple[str, ...] = ()
+    names: dict[str, str] = field(default_factory=dict)
+    steps: int = 1
 
 
 def gold_prompts(split: str | None = None, folder: str | Path = FOLDER) -> list[GoldPrompt]:
@@ -131,7 +135,7 @@ class _Builder:
         # Contained nodes come last, so that the numbers of the other edges stay.
         graph = SceneGraph(self.prompt.text, self.nodes, self.edges + contains)
         graph.validate(self.prompt.id)
-        return replace(self.prompt, graph=graph, places=settings)
+        return replace(self.prompt, graph=graph, places=settings, names=self.names, steps=self.steps)
 
     # -- statements ------------------------------------------------------------------------------------------------
 
@@ -214,7 +218,7 @@ class _Builder:
     def _event(self, marks: str, name: str, arguments: str, tail: str) -> None:
         parts = self._tail(tail)
         step = parts.get("step", [("", "")])[0][1]
-        direction = parts.get("direction", [("", "")])[0][1]
+        direction = parts.get("direction", [("", "")])[0][1].replace("_", " ")
         others = name.split("|")[1:]
         event = self._node(
             "event",

@@ -1,0 +1,1 @@
+"""Layouts judged by hand-written facts: what boxes must show of a prompt."""

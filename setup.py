@@ -7,6 +7,7 @@ SHIPPED = {
     "mov_ai.share.conf": "conf",
     "mov_ai.share.data.graphs": "data/graphs",
     "mov_ai.share.data.labels": "data/labels",
+    "mov_ai.share.data.layouts": "data/layouts",
     "mov_ai.share.data.prompts": "data/prompts",
     "mov_ai.share.data.prompts.real": "data/prompts/real",
     "mov_ai.share.data.temporal": "data/temporal",

@@ -1,4 +1,4 @@
-"""Measure what is trained: `python -m mov_ai.evaluate suite=video|prompts [overrides]`.
+"""Measure what is trained: `python -m mov_ai.evaluate suite=video|prompts|layout [overrides]`.
 
 This file only connects: Hydra's configuration and a suite of `mov_ai.evaluation` or of a study.
 """

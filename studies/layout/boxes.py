@@ -23,7 +23,7 @@ LARGER, GROWN = 1.15, 1.2
 TOUCH, CLOSE = 0.03, 0.2
 #: Difference of centres that makes one left of, or above, another.
 ASIDE = 0.03
-#: Ratio of depths by which one is behind another; and the difference of lower edges that says it where depths are equal.
+#: Ratio of depths by which one is behind another; where depths are equal, the difference of lower edges that says it.
 BEHIND, LOWER = 1.02, 0.02
 
 
@@ -178,10 +178,10 @@ def legs(values: np.ndarray, least: float) -> int:
         low, high = min(low, value), max(high, value)
         if way >= 0 and high - value >= least:
             # It has come down from `high`; before that it may have gone up.
-            turns += (2 if way == 0 and high - values[0] >= least else 1)
+            turns += 2 if way == 0 and high - values[0] >= least else 1
             way, low, high = -1, value, value
         elif way <= 0 and value - low >= least:
-            turns += (2 if way == 0 and values[0] - low >= least else 1)
+            turns += 2 if way == 0 and values[0] - low >= least else 1
             way, low, high = 1, value, value
         elif way > 0:
             low = value

@@ -95,7 +95,7 @@ def _linked(facts: Iterable[Fact]) -> set[frozenset[Any]]:
 
 def _linked_nodes(graph: SceneGraph) -> Iterable[tuple[str, str]]:
     """Entities of one event, or with a relation that is not one of sides."""
-    sides = {word for word in _TOLD["sides"]}
+    sides = set(_TOLD["sides"])
     for edge in graph.edges:
         if edge.type in ("spatial", "relation") and edge.label not in sides:
             yield edge.source, edge.target

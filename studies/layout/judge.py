@@ -96,7 +96,9 @@ class Judge:
         else:
             # "Between two trees": a name that stands twice means two of them.
             instances = [ones for ones in itertools.product(*parts) if len(set(ones)) == len(ones)]
-        answers = [self._holds(predicate, [self.views[i] for i in ones], words, window, fact.when) for ones in instances]
+        answers = [
+            self._holds(predicate, [self.views[i] for i in ones], words, window, fact.when) for ones in instances
+        ]
         return bool(answers) and (any if len(set(names)) < len(names) else all)(answers)
 
     def _actor_names(self, fact: Fact) -> tuple[str, ...]:

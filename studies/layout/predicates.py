@@ -102,7 +102,9 @@ def is_at(view: View, place: str) -> np.ndarray:
     x_places, y_places, middles = WORDS["x_places"], WORDS["y_places"], WORDS["middles"]
     parts = place.split()
     if unknown := [part for part in parts if part not in (*x_places, *y_places, *middles)]:
-        raise UsageError(f"fact: expected a place of {', '.join((*x_places, *y_places, *middles))}; found {unknown[0]!r}")
+        raise UsageError(
+            f"fact: expected a place of {', '.join((*x_places, *y_places, *middles))}; found {unknown[0]!r}"
+        )
     across = next((x_places[part] for part in parts if part in x_places), None)
     down = next((y_places[part] for part in parts if part in y_places), None)
     # "top center" leaves only the other direction to the middle; "left" alone says nothing of the height.

@@ -24,7 +24,9 @@ TABLE = at(0.5, 0.75, w=0.6, h=0.3, depth=6)
 ROAD = at(0.5, 0.8, w=1.0, h=0.35, depth=9)
 FLOCK = [way((0, 0.1 + dx, 0.3 + dy), (1, 0.6 + dx, 0.3 + dy)) for dx, dy in ((0, 0), (0.2, 0), (0.1, 0.2), (0.3, 0.2))]
 ROW = [at(x, 0.5 + 0.01 * (i % 2)) for i, x in enumerate((0.15, 0.4, 0.6, 0.85))]
-SPREAD = [way((0, 0.5 + dx / 8, 0.5 + dy / 8), (1, 0.5 + dx, 0.5 + dy)) for dx, dy in ((0.3, 0), (-0.3, 0.2), (0, -0.3))]
+SPREAD = [
+    way((0, 0.5 + dx / 8, 0.5 + dy / 8), (1, 0.5 + dx, 0.5 + dy)) for dx, dy in ((0.3, 0), (-0.3, 0.2), (0, -0.3))
+]
 GATHER = [boxes[::-1].copy() for boxes in SPREAD]
 
 #: Facts that hold, and the tracks that show them.
@@ -112,9 +114,15 @@ RIGHT_ONES: list[tuple[str, dict[str, np.ndarray | list[np.ndarray]]]] = [
     ("out_of(cat, box)", {"cat": way((0.2, 0.7, 0.5), (1, 0.2, 0.5), size=0.1), "box": at(0.7, 0.5, 0.3)}),
     ("along(car, road)", {"car": RIGHT, "road": ROAD}),
     ("through(car, tunnel)", {"car": RIGHT, "tunnel": at(0.5, 0.5, 0.4)}),
-    ("holds(man, ladder)", {"man": way((0, 0.2, 0.5), (1, 0.8, 0.5), h=0.5), "ladder": way((0, 0.3, 0.5), (1, 0.9, 0.5))}),
+    (
+        "holds(man, ladder)",
+        {"man": way((0, 0.2, 0.5), (1, 0.8, 0.5), h=0.5), "ladder": way((0, 0.3, 0.5), (1, 0.9, 0.5))},
+    ),
     ("wears(man, hat)", {"man": RIGHT, "hat": way((0, 0.15, 0.54), (1, 0.85, 0.54), size=0.05)}),
-    ("rides(boy, horse)", {"boy": way((0, 0.2, 0.4), (1, 0.8, 0.4)), "horse": way((0, 0.2, 0.55), (1, 0.8, 0.55), size=0.3)}),
+    (
+        "rides(boy, horse)",
+        {"boy": way((0, 0.2, 0.4), (1, 0.8, 0.4)), "horse": way((0, 0.2, 0.55), (1, 0.8, 0.55), size=0.3)},
+    ),
     ("pulls(horse, cart)", {"horse": way((0, 0.3, 0.5), (1, 0.9, 0.5)), "cart": way((0, 0.1, 0.5), (1, 0.7, 0.5))}),
     ("pushes(boy, cart)", {"boy": way((0, 0.1, 0.5), (1, 0.7, 0.5)), "cart": way((0, 0.3, 0.5), (1, 0.9, 0.5))}),
     ("throws(girl, ball)", {"girl": at(0.2, 0.5), "ball": way((0.1, 0.25, 0.5), (0.8, 0.8, 0.4), size=0.05)}),
@@ -124,7 +132,10 @@ RIGHT_ONES: list[tuple[str, dict[str, np.ndarray | list[np.ndarray]]]] = [
     ("in_a_row(goose)", {"goose": ROW}),
     ("scatters(duck)", {"duck": SPREAD}),
     ("gathers(duck)", {"duck": GATHER}),
-    ("all_move(left)", {"tree": way((0, 0.8, 0.4), (1, 0.4, 0.4)), "car": way((0, 0.5, 0.7), (1, 0.2, 0.7)), "sky": at(0.5, 0.5, 1)}),
+    (
+        "all_move(left)",
+        {"tree": way((0, 0.8, 0.4), (1, 0.4, 0.4)), "car": way((0, 0.5, 0.7), (1, 0.2, 0.7)), "sky": at(0.5, 0.5, 1)},
+    ),
     ("all_grow()", {"tree": scaled(at(0.6, 0.5), 1, 1.6), "car": scaled(at(0.3, 0.6), 1, 1.5)}),
     ("all_shrink()", {"tree": scaled(at(0.6, 0.5), 1.6, 1)}),
     ("all_still()", {"tree": at(0.6, 0.5), "car": at(0.3, 0.6)}),

@@ -84,7 +84,7 @@ class Judge:
             return fact.name == "absent"
         window = frames & self._window(fact)
         if fact.name == "count":
-            return self._count(*fact.args, window)
+            return self._count(fact.args[0], int(fact.args[1]), window)
         predicate = PREDICATES[fact.name]
         words = fact.args[len(names) :]
         if predicate.actors == EVERYTHING:
@@ -142,12 +142,12 @@ class Judge:
             return bool(result)
         return bool(result.any()) if when == "once" else bool(result.mean() >= HOLDS)
 
-    def _count(self, word: str, number: str, window: np.ndarray) -> bool:
+    def _count(self, word: str, number: int, window: np.ndarray) -> bool:
         """Whether so many of a name are seen at one time, each in its own place."""
         views = [self.views[one] for one in self.cast.labelled.get(word, ())]
         seen = [view for view in views if view.seen[window].any()]
         there = np.sum([view.seen[window] for view in views], 0) if views else np.zeros(int(window.sum()))
-        return bool((there == int(number)).mean() >= HOLDS) and distinct([view.at(window) for view in seen])
+        return bool((there == number).mean() >= HOLDS) and distinct([view.at(window) for view in seen])
 
     def _then(self, fact: Fact, frames: np.ndarray) -> Answer:
         first, second = fact.parts

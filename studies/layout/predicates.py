@@ -160,8 +160,9 @@ def below(a: View, b: View) -> np.ndarray:
 
 @_predicate(2, broken_by=("upended", "swapped"))
 def over(a: View, b: View) -> np.ndarray:
-    """Above, and not beside: they share a part of the width."""
-    return above(a, b) & (np.abs(a.x - b.x) <= (a.w + b.w) / 2)
+    """Above, and not beside: they share a part of the width. Over a large place it is enough to be higher."""
+    higher = above(a, b) | ((b.w >= 0.6) & (b.y - a.y >= ASIDE))
+    return higher & (np.abs(a.x - b.x) <= (a.w + b.w) / 2)
 
 
 @_predicate(2, broken_by=("upended", "swapped"))
@@ -220,8 +221,11 @@ def on(a: View, b: View) -> np.ndarray:
 
 @_predicate(2, broken_by=("scattered",))
 def inside(a: View, b: View) -> np.ndarray:
-    """At least six tenths of it are within the other; what sits in a basket looks out of it."""
-    return (share_inside(a, b) >= 0.6) & (a.area <= b.area)
+    """At least six tenths of it are within the other; what sits in a basket looks out of it.
+
+    In a large place (a road, a field) is also what stands on its ground, which may be all that its box covers.
+    """
+    return ((share_inside(a, b) >= 0.6) & (a.area <= b.area)) | ((b.w >= 0.6) & on(a, b))
 
 
 @_predicate(2, broken_by=("scattered",))
@@ -431,8 +435,8 @@ def jumps(a: View) -> bool:
 
 @_predicate(1, "whole", ("frozen",))
 def fast(a: View) -> bool:
-    """While it moves, it would cross half of the frame or more in the time of the video."""
-    return a.reach >= MOVED and a.speed >= 0.5
+    """While it moves, it would cross two fifths of the frame or more in the time of the video."""
+    return a.reach >= MOVED and a.speed >= 0.4
 
 
 @_predicate(1, "whole", ("frozen",))
@@ -550,8 +554,8 @@ def along(a: View, b: View) -> bool:
 
 @_predicate(2, "whole", ("frozen",))
 def through(a: View, b: View) -> bool:
-    """It gets on, and its middle is within the other for a time."""
-    within = (np.abs(a.x - b.x) <= b.w / 2) & (np.abs(a.y - b.y) <= b.h / 2)
+    """It gets on, and for a time it is at or in the other and within its width; a field may be seen as ground only."""
+    within = (np.abs(a.x - b.x) <= b.w / 2) & (gap(a, b) <= TOUCH)
     return (a.reach >= MOVED or max(a.growth, 1 / a.growth) >= GROWN) and bool(within.any())
 
 
@@ -694,7 +698,8 @@ def all_still(*views: View) -> bool:
 def parallax(a: View, b: View) -> bool:
     """Things at rest shift against each other, as when a camera orbits or travels past them."""
     offset = a.centre - b.centre
-    return bool(np.linalg.norm(offset - offset[0], axis=1).max() >= STILL)
+    # Less than what is seen as movement: nothing else moves in such a shot, so a little is seen.
+    return bool(np.linalg.norm(offset - offset[0], axis=1).max() >= 0.4 * MOVED)
 
 
 def distinct(views: Sequence[View]) -> bool:

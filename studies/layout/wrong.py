@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from mov_ai.graph import Layout, Track
+from mov_ai.graph.time import FULL
 from studies.layout.cast import Cast, Instance
 from studies.layout.facts import SEQUENCES, Fact
 from studies.layout.predicates import GROUP, PREDICATES
@@ -45,10 +46,11 @@ def broken_by(fact: Fact) -> tuple[str, ...]:
         return ("missing", "doubled") if int(fact.args[1]) else ("doubled",)
     predicate = PREDICATES[fact.name]
     breaks = predicate.broken_by(fact.args[max(0, predicate.actors) :])
-    # Being nowhere breaks what must be seen; before and after are the same to what is asked for at any time.
+    # Being nowhere breaks what must be seen.
     own = () if fact.name == "absent" or predicate.actors < 0 else ("missing",)
     breaks = tuple(dict.fromkeys((*breaks, *own)))
-    return tuple(name for name in breaks if name != "reversed") if fact.when == "once" else breaks
+    # What holds at any time, or in a part of it, may do so backwards too ("left, then right").
+    return breaks if fact.when == FULL else tuple(name for name in breaks if name != "reversed")
 
 
 def _actors(fact: Fact, cast: Cast) -> list[list[Instance]]:

@@ -111,7 +111,7 @@ class LayoutSuite:
         start = time.process_time()
         parsed = parse_all(parser, texts, self.batch_size)
         parse_seconds = (time.process_time() - start) / len(texts)
-        graphs = {"text": parsed, "gold": [prompt.gold.graph for prompt in prompts]}
+        graphs: dict[str, list[SceneGraph | None]] = {"text": parsed, "gold": [prompt.gold.graph for prompt in prompts]}
         # What is loaded or compiled on the first call is no layout's time.
         planner(prompts[0].gold.graph, self.seed, max(self.candidates))
         arms = {
@@ -197,7 +197,7 @@ class LayoutSuite:
         right, asked = numbers.sum(0)
         figure: dict[str, Any] = {"right": int(right), "asked": int(asked), "value": None, "low": None, "high": None}
         if asked:
-            low, high = share_interval(numbers[:, 0], numbers[:, 1], self.seed)
+            low, high = share_interval(numbers[:, 0].tolist(), numbers[:, 1].tolist(), self.seed)
             figure |= {"value": float(right / asked), "low": low, "high": high}
         return figure
 

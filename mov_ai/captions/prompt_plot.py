@@ -18,7 +18,8 @@ A template, a line of `lexicons/prompts.yaml`, is statements with `;` between, `
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -50,6 +51,10 @@ class PromptPlot(Choices):
         actors, facts: of the whole prompt; what this template adds is appended.
         used: nouns of the prompt so far.
     """
+
+    #: The words that templates draw from, and class -> nouns.
+    words: ClassVar[PromptWords] = WORDS
+    nouns: ClassVar[Mapping[str, Words]]
 
     def __init__(self, rng: np.random.Generator, actors: list[Actor], facts: Facts, used: set[str]) -> None:
         super().__init__(rng)
@@ -105,11 +110,11 @@ class PromptPlot(Choices):
         for letter in names:
             actor = Actor(noun, group, self._pronoun(group, noun), counts.get(number) or int(number or 1))
             if number == "n":
-                actor.count = int(self.weighted({str(n): 4.0 if n < 6 else 1.0 for n in WORDS.numbers if n > 1}))
-                actor.number = self.pick(WORDS.numbers[actor.count])
+                actor.count = int(self.weighted({str(n): 4.0 if n < 6 else 1.0 for n in self.words.numbers if n > 1}))
+                actor.number = self.pick(self.words.numbers[actor.count])
             elif number.isdecimal():
-                actor.number = self.pick(WORDS.numbers[actor.count])
-            if noun in WORDS.mass or noun in WORDS.plural_only or group == "name":
+                actor.number = self.pick(self.words.numbers[actor.count])
+            if noun in self.words.mass or noun in self.words.plural_only or group == "name":
                 actor.count, actor.number = 1, ""
             self.who[letter] = len(self.actors)
             self.classes[len(self.actors)] = group
@@ -133,29 +138,29 @@ class PromptPlot(Choices):
             group, options = "person" if "some" in spec else "thing", spec.split("|")
         else:
             group = self.pick(self.listed(spec))
-            options = list(NOUNS[group])
+            options = list(self.nouns[group])
         free = [noun for noun in options if noun not in self.used] or options
         noun = self.pick(free)
         self.used.add(noun)
-        if group in ("thing", "furniture", "building", "place") and noun not in WORDS.mass and self.chance(_MODIFIED):
-            noun = f"{self.pick(WORDS.modifiers)} {noun}"
+        if group in ("thing", "furniture", "building", "place") and noun not in self.words.mass and self.chance(_MODIFIED):
+            noun = f"{self.pick(self.words.modifiers)} {noun}"
         return group, noun
 
     def _pronoun(self, group: str, noun: str) -> str:
         if group != "person":
-            return "plural" if noun in WORDS.plural_only else "thing"
+            return "plural" if noun in self.words.plural_only else "thing"
         return next((sex for sex in ("male", "female") if noun in STORIES.nouns[sex]), "plural")
 
     def _looks(self, group: str) -> list[tuple[str, str]]:
-        kinds = WORDS.looks.get(group, ())
+        kinds = self.words.looks.get(group, ())
         if not kinds:
             return []
         kind = self.pick(kinds)
-        looks = [(schema_kind(kind), self.pick(WORDS.adjectives[kind]))]
+        looks = [(schema_kind(kind), self.pick(self.words.adjectives[kind]))]
         if self.chance(0.12):
             other = self.pick(kinds)
             if schema_kind(other) != looks[0][0]:
-                looks.append((schema_kind(other), self.pick(WORDS.adjectives[other])))
+                looks.append((schema_kind(other), self.pick(self.words.adjectives[other])))
         return looks
 
     def _owner(self, mark: str, name: str, rest: str) -> None:
@@ -175,18 +180,18 @@ class PromptPlot(Choices):
         step = re.search(r"@([\d-]+)", tail)
         event.interval = self.at(step[1] if step else "")
         if "~manner" in tail:
-            event.manner = self._draw(WORDS.lists["manner"])
+            event.manner = self._draw(self.words.lists["manner"])
         if mark:
             event.negated = self.weighted({"not": 4, "never": 1, "no longer": 1}) if mark == "!" else ""
         self.events[name] = event
         if way := re.search(r"\^(\S+)", tail):
             words, _, event.direction = (
-                way[1] if way[1].startswith("=") else self.pick(WORDS.ways[way[1]])
+                way[1] if way[1].startswith("=") else self.pick(self.words.ways[way[1]])
             ).rpartition("=")
             self.ways[id(event)] = words
         if place := re.search(r"\[(\S+) (\w)\]", tail):
             label = self._draw(self.listed(place[1], spaces=True))
-            self.places[id(event)] = (self.pick(WORDS.wordings.get(label, (label,))), self.who[place[2]])
+            self.places[id(event)] = (self.pick(self.words.wordings.get(label, (label,))), self.who[place[2]])
             self.links.append((event, "location", label, ("entity", self.who[place[2]]), FULL))
         for receiver in receivers:
             self.receivers[id(event)] = (receiver, tail.endswith(" to") or " to " in tail)
@@ -195,13 +200,15 @@ class PromptPlot(Choices):
     def _verb(self, verbs: str, agents: Sequence[int], patients: Sequence[int]) -> str:
         who = self.classes[agents[0]] if agents else "person"
         if verbs == "act":
-            return self._draw(WORDS.acts.get(who) or WORDS.acts.get(WORDS.alike.get(who, ""), WORDS.acts["thing"]))
+            return self._draw(
+                self.words.acts.get(who) or self.words.acts.get(self.words.alike.get(who, ""), self.words.acts["thing"])
+            )
         if verbs == "move":
-            return self._draw(STORIES.moves[_MOVERS.get(WORDS.alike.get(who, who), "object")])
+            return self._draw(STORIES.moves[_MOVERS.get(self.words.alike.get(who, who), "object")])
         if verbs == "do":
-            verbs_by_object = WORDS.does[WORDS.alike.get(who, who)]
+            verbs_by_object = self.words.does[self.words.alike.get(who, who)]
             what = self.classes[patients[0]]
-            alike = WORDS.alike.get(what, "thing")
+            alike = self.words.alike.get(what, "thing")
             return self._draw(verbs_by_object.get(what) or verbs_by_object.get(alike) or verbs_by_object["thing"])
         return self._draw(self.listed(verbs))
 
@@ -211,7 +218,7 @@ class PromptPlot(Choices):
         before, change, after = name.partition(">")
         kinds = self.listed(spec.replace("!", ""))
         kind = self.pick(
-            [k for kind in kinds for k in (WORDS.looks[self.classes[actor]] if kind == "look" else [kind])]
+            [k for kind in kinds for k in (self.words.looks[self.classes[actor]] if kind == "look" else [kind])]
         )
         if kind == "text":
             self._keep(before, ("attribute", actor, "text", 0), self._quote())
@@ -219,22 +226,22 @@ class PromptPlot(Choices):
         if not change:
             key: Key = ("attribute", actor, schema_kind(kind), 0)
             self._drop_looks(actor, key)
-            self._keep(before, key, self._draw(WORDS.adjectives[kind]))
+            self._keep(before, key, self._draw(self.words.adjectives[kind]))
             if denied:
                 self.facts.denied.add(key)
             return
-        if kind in WORDS.changes:
-            old, new = self.pick(WORDS.changes[kind])
+        if kind in self.words.changes:
+            old, new = self.pick(self.words.changes[kind])
         else:
-            old, new = self._draw(WORDS.adjectives[kind]), self._draw(WORDS.adjectives[kind])
+            old, new = self._draw(self.words.adjectives[kind]), self._draw(self.words.adjectives[kind])
         kinds_of = [
-            "color" if kind == "light" and word in WORDS.adjectives["color"] else schema_kind(kind)
+            "color" if kind == "light" and word in self.words.adjectives["color"] else schema_kind(kind)
             for word in (old, new)
         ]
         time = change_time(self.at(step[0][1:] if step else ""))
         first, second = (("attribute", actor, k, i) for i, k in enumerate(kinds_of))
         self.facts.times |= {first: (0.0, time), second: (time, 1.0)}
-        if before or kind in WORDS.changes:
+        if before or kind in self.words.changes:
             self._drop_looks(actor, first)
         if before:
             self._keep(before, first, old)
@@ -253,22 +260,27 @@ class PromptPlot(Choices):
 
     def _quote(self) -> str:
         """What is written somewhere: words as signs have them, or a phrase that could be taken for a prompt."""
-        text = self.pick(WORDS.texts)
+        text = self.pick(self.words.texts)
         if self.chance(0.4):
             noun, colour = (
-                self.pick(NOUNS[self.pick(("thing", "animal", "person"))]),
-                self.pick(WORDS.adjectives["color"]),
+                self.pick(self.nouns[self.pick(("thing", "animal", "person"))]),
+                self.pick(self.words.adjectives["color"]),
             )
             way = self.pick(("left", "right", "up", "away", "home", "now"))
             text = self.pick(
-                (f"{colour} {noun}", f"{noun} {self.pick(WORDS.acts['thing'])}s {way}", f"no {noun}", f"two {noun}s")
+                (
+                    f"{colour} {noun}",
+                    f"{noun} {self.pick(self.words.acts['thing'])}s {way}",
+                    f"no {noun}",
+                    f"two {noun}s",
+                )
             )
         return f'"{self.pick((text, text.upper(), text.capitalize()))}"'
 
     def _relation(self, mark: str, name: str, rest: str) -> None:
         sources, labels, targets, *step = rest.split()
         label = self._draw(self.listed(labels, spaces=True))
-        self.wordings[name] = self.pick(WORDS.wordings.get(label, (label,)))
+        self.wordings[name] = self.pick(self.words.wordings.get(label, (label,)))
         kind = "relation" if label in _POSSESSION or label.endswith((" than", " as")) or " as " in label else "spatial"
         when = self.at(step[0][1:]) if step else FULL
         self.marks[name] = ("mark", "relation", "entity", self.who[targets[0]])
@@ -306,7 +318,7 @@ class PromptPlot(Choices):
 
     def listed(self, text: str, spaces: bool = False) -> Words:
         """The options that a template gives; `spaces`: underscores stand for them."""
-        options = WORDS.lists[text[1:]] if text.startswith("$") else tuple(text.split("|"))
+        options = self.words.lists[text[1:]] if text.startswith("$") else tuple(text.split("|"))
         return tuple(option.replace("_", " ") for option in options) if spaces else options
 
     def _draw(self, options: Sequence[str]) -> str:
@@ -334,3 +346,4 @@ def _story_nouns(part: str) -> Words:
 
 #: Class -> nouns.
 NOUNS = _nouns()
+PromptPlot.nouns = NOUNS

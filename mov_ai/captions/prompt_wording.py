@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from mov_ai.captions.caption import Caption
 from mov_ai.captions.english import PRONOUNS, article, be
 from mov_ai.captions.gold_graph import gold_caption
 from mov_ai.captions.plot import Actor, Event
-from mov_ai.captions.prompt_plot import WORDS, PromptPlot
+from mov_ai.captions.prompt_plot import PromptPlot
 from mov_ai.captions.realiser import Realiser
 from mov_ai.captions.text import Piece, about, joined, say
 from mov_ai.graph import CameraMove, Interval
@@ -39,6 +40,9 @@ _TENSES = {"present": 48, "caption": 35, "progressive": 17}
 class PromptWording(Realiser):
     """Words plots, one after the other; some choices are made once for the whole prompt."""
 
+    #: What reads a template's statements.
+    make_plot: ClassVar[type[PromptPlot]] = PromptPlot
+
     def __init__(self, rng: np.random.Generator) -> None:
         super().__init__(rng, [], {})
         self.used: set[str] = set()
@@ -46,7 +50,7 @@ class PromptWording(Realiser):
         self.bare = self.chance(0.1)
         self.article = self.weighted({"a": 75, "the": 12, "mixed": 13})
         self.lower, self.full_stop = self.chance(0.45), self.chance(0.35)
-        self.plot = PromptPlot(rng, self.actors, self.facts, self.used)
+        self.plot = self.make_plot(rng, self.actors, self.facts, self.used)
         #: The last word so far.
         self._before = ""
 
@@ -54,7 +58,7 @@ class PromptWording(Realiser):
 
     def told(self, template: str, span: Interval = FULL) -> list[Piece]:
         """The pieces of one template, whose steps are parts of `span`."""
-        outer, self.plot = self.plot, PromptPlot(self.rng, self.actors, self.facts, self.used)
+        outer, self.plot = self.plot, self.make_plot(self.rng, self.actors, self.facts, self.used)
         pieces = self._text(self.plot.read(template, span))
         keys = {id(event): ("event", number) for number, event in enumerate(self.events)}
         for source, kind, label, target, when in self.plot.links:
@@ -101,7 +105,7 @@ class PromptWording(Realiser):
 
     def _look(self, field: str, rest: str) -> list[Piece]:
         names, *form = rest.split()
-        word = self.pick([word for name in names.split("|") for word in WORDS.lists[name]])
+        word = self.pick([word for name in names.split("|") for word in self.plot.words.lists[name]])
         step = next((part[1:] for part in form if part.startswith("@")), "")
         if field == "setting":
             return about(word, "setting")
@@ -172,7 +176,7 @@ class PromptWording(Realiser):
         actor = self.actors[index]
         twins = self.plot.twins.get(index, [index])
         plural = actor.count > 1 or (len(twins) > 1 and index not in self.mentioned)
-        noun = pluralize(actor.noun) if plural and actor.noun not in WORDS.plural_only else actor.noun
+        noun = pluralize(actor.noun) if plural and actor.noun not in self.plot.words.plural_only else actor.noun
         if index in self.mentioned:
             pronoun = PRONOUNS["plural" if actor.count > 1 else actor.pronoun][case == "object"]
             clear = actor.pronoun != "plural" and how == "it"
@@ -181,7 +185,7 @@ class PromptWording(Realiser):
             return [*say("" if self.bare else "the"), *about(noun, "entity", index)]
         self.mentioned += twins
         if len(twins) > 1:
-            number = self.pick(WORDS.numbers[len(twins)])
+            number = self.pick(self.plot.words.numbers[len(twins)])
             spoken = [*about(number, "mark", "number", "entity", index), *about(noun, "entity", index)]
             return [*spoken, *(("", ("entity", twin)) for twin in twins[1:])]
         pieces: list[Piece] = []
@@ -197,14 +201,16 @@ class PromptWording(Realiser):
         if how in ("bare", "noun"):
             return number if how == "bare" else []
         if ("entity", index) in self.facts.denied:
-            return number if number or actor.count > 1 or actor.noun in WORDS.mass else say(article(following))
+            return (
+                number if number or actor.count > 1 or actor.noun in self.plot.words.mass else say(article(following))
+            )
         mixed = self.article == "mixed" and self.chance(0.5)
         the = how == "the" or (how != "a" and (mixed or self.article == "the"))
         if number or self.bare:
             return number
         if actor.group == "name" or (actor.count > 1 and not (the and how == "the")):
             return []
-        if actor.noun in WORDS.mass or actor.noun in WORDS.plural_only:
+        if actor.noun in self.plot.words.mass or actor.noun in self.plot.words.plural_only:
             return []
         return say("the" if the else article(following))
 
@@ -279,7 +285,7 @@ class PromptWording(Realiser):
                 words = article(pieces[place + 1][0].lower())
             if key is None and words in ("a", "an", "the") and self.bare and self.chance(0.5):
                 continue
-            if slips and key is None and words in WORDS.typos and self.chance(0.3):
-                words = self.pick(WORDS.typos[words])
+            if slips and key is None and words in self.plot.words.typos and self.chance(0.3):
+                words = self.pick(self.plot.words.typos[words])
             typed.append((words, key))
         return typed

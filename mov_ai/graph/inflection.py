@@ -20,7 +20,7 @@ _PRESENT, _PLURAL_PRESENT = {"be": "is", "have": "has"}, {"be": "are"}
 #: Further forms in use, beside those that `inflect` gives.
 _OTHER_FORMS = {"dove": "dive"}
 #: Verbs of several syllables that double their last letter.
-_DOUBLED = ("begin", "unplug", "unwrap", "unzip")
+_DOUBLED = ("begin", "unplug", "unwrap", "unzip", "zigzag")
 
 
 def inflect(lemma: str, form: str, plural: bool = False) -> str:

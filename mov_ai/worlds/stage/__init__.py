@@ -1,0 +1,1 @@
+"""Staged scenes: things with real sizes, places and motions over time, with captions, graphs and boxes; no pixels."""

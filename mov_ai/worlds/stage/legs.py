@@ -1,0 +1,374 @@
+"""One leg of a way over the stage: where it begins, where it ends, and how it bends on the way.
+
+Spots are (x, b, q), see `view`; F frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mov_ai.worlds.stage.camera import progress
+from mov_ai.worlds.stage.company import Body
+from mov_ai.worlds.stage.meanings import Place, stage_meanings
+from mov_ai.worlds.stage.screenplay import Deed
+from mov_ai.worlds.stage.view import View
+
+Spot = tuple[float, float, float]
+#: How far things go sideways, up or down if nothing says it, in parts of the frame; the least that is seen.
+_FAR, _HIGH, _LEAST = (0.3, 0.6), (0.24, 0.42), 0.15
+#: How near things are that go about, that come from afar, and how many times nearer they come.
+_NEAR, _AFAR, _NEARING = (0.78, 1.15), (0.36, 0.5), (1.9, 2.9)
+#: Where the middle of what flies is, and of what swims, from the top.
+_SKY, _DEEP = (0.14, 0.42), (0.3, 0.75)
+#: Least distance of boxes from the frame's edge.
+_EDGE = 0.012
+
+
+class Unstageable(Exception):
+    """What is asked for does not fit; other draws may."""
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A way: `begin` if it starts a way of its own, `end` (3,) or (3, F), and `bend` (3, F) that is added to it."""
+
+    begin: Spot
+    end: np.ndarray
+    bend: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Mover:
+    """Whoever goes, and the room that it has.
+
+    Attributes:
+        facing: 1 to the right, -1 to the left where nothing says it.
+        pads: room to keep free on its left and its right for others, parts of the frame.
+        band: top and bottom of what its feet may stand on, or within which it flies.
+    """
+
+    body: Body
+    is_aloft: bool
+    is_swimming: bool
+    facing: float
+    pads: tuple[float, float]
+    band: tuple[float, float]
+    view: View
+    rng: np.random.Generator
+
+    def draw(self, limits: tuple[float, float]) -> float:
+        """A number between two."""
+        return limits[0] + (limits[1] - limits[0]) * float(self.rng.random())
+
+    def across(self, q: float) -> tuple[float, float]:
+        """Where its middle can be. Raises Unstageable if nowhere."""
+        half = self.body.width * q / 2 + _EDGE
+        low, high = self.pads[0] + half, 1 - self.pads[1] - half
+        if high < low:
+            raise Unstageable("no room across")
+        return low, high
+
+    def level(self, near: tuple[float, float] = _NEAR) -> tuple[float, float]:
+        """(b, q) of somewhere to be."""
+        if self.is_aloft:
+            q = self.draw(near)
+            return self.aloft(self.draw(_DEEP if self.is_swimming else _SKY), q), q
+        low, high = (self.view.nearness(edge) for edge in self.band)
+        q = self.draw((min(max(near[0], low), high), max(min(near[1], high, self.view.nearness(0.98)), low)))
+        b = self.view.ground(q)
+        if b - self.body.height * q < _EDGE:
+            b = _EDGE + self.body.height * q
+            if b > 0.99:
+                raise Unstageable("too high")
+            q = self.view.nearness(b)
+        return b, q
+
+    def aloft(self, middle: float, q: float) -> float:
+        """The bottom of what flies around that height, within its band and the frame."""
+        half = self.body.height * q / 2
+        low, high = max(self.band[0], _EDGE) + half, min(self.band[1], 1 - _EDGE) - half
+        if high < low:
+            low, high = _EDGE + half, 1 - _EDGE - half
+        return min(max(middle, low), high) + half
+
+    def deeper(self, b: float, q: float, times: float) -> Spot:
+        """(0, b, q) on the same ground or height, so many times as near."""
+        return 0.0, self.view.horizon + (b - self.view.horizon) * times, q * times
+
+
+# -- toward a place on the screen --------------------------------------------------------------------------------------
+
+
+def spot_of(mover: Mover, place: Place, other_x: float | None = None) -> Spot:
+    """A spot whose box has its middle there. Raises Unstageable if it cannot be."""
+    means = mover.body
+    if place.near is not None:
+        b, q = mover.level(place.near)
+        return mover.draw(mover.across(q)) if place.x is None else mover.draw(place.x), b, q
+    _, q = mover.level()
+    b = None
+    if place.y is not None:
+        middle = mover.draw(place.y)
+        if mover.is_aloft:
+            b = middle + means.height * q / 2
+        else:
+            # Where the box of what stands on the ground has its middle: b - height * q(b) / 2 = middle.
+            share = means.height / mover.view.slope / 2
+            b = (middle - share * mover.view.horizon) / (1 - share)
+            q = mover.view.nearness(b)
+            if not 0.3 < q < 2.2 or share > 0.9:
+                raise Unstageable("place is not on the ground")
+        if b > 1 - _EDGE / 2:
+            b = 1 - _EDGE / 2
+            q = q if mover.is_aloft else mover.view.nearness(b)
+        if b - means.height * q < 0:
+            b = means.height * q + _EDGE / 2
+            q = q if mover.is_aloft else mover.view.nearness(b)
+        if not place.y[0] - 0.08 <= b - means.height * q / 2 <= place.y[1] + 0.08:
+            raise Unstageable("too large for the place")
+    else:
+        b, q = mover.level()
+    low, high = mover.across(q)
+    if place.x is None:
+        return mover.draw((low, high)) if other_x is None else min(max(other_x, low), high), b, q
+    low, high = max(low, place.x[0]), min(high, place.x[1])
+    if low > high:
+        # Wider than the place: as near to it as the frame lets it be.
+        edges = mover.across(q)
+        x = edges[0] if place.x[1] < edges[0] else edges[1]
+        if abs(x - sum(place.x) / 2) > 0.16:
+            raise Unstageable("too wide for the place")
+        return x, b, q
+    return mover.draw((low, high)), b, q
+
+
+def to_place(mover: Mover, deed: Deed, here: Spot | None) -> Leg:
+    """To a place on the screen; from far away from it if nothing says from where."""
+    place = stage_meanings().places[str(deed.place)]
+    if here is None:
+        end = spot_of(mover, place)
+        low, high = mover.across(end[2])
+        x = mover.draw((low, low + 0.25 * (high - low)) if end[0] > 0.5 else (high - 0.25 * (high - low), high))
+        b, q = end[1:]
+        if place.x is None and place.y is not None:
+            x = end[0]
+            if mover.is_aloft:
+                b = mover.aloft(mover.draw((0.65, 0.85) if sum(place.y) < 1 else (0.15, 0.35)), q)
+            else:
+                b, q = mover.level((0.95, 1.2) if sum(place.y) < 1 else (0.4, 0.6))
+        here = (x, b, q)
+    else:
+        end = spot_of(mover, place, here[0] if place.x is None else None)
+        if place.y is None:
+            end = (end[0], here[1], here[2])
+    if abs(end[0] - here[0]) + abs(end[1] - here[1]) < _LEAST:
+        raise Unstageable("already there")
+    return Leg(here, np.array(end))
+
+
+# -- in a direction ----------------------------------------------------------------------------------------------------
+
+
+def in_direction(mover: Mover, deed: Deed, here: Spot | None, time: np.ndarray, remaining: int, whole: bool) -> Leg:
+    """As the event's direction says.
+
+    Args:
+        remaining: legs that go this way still, this one among them.
+        whole: whether it goes all across.
+    """
+    direction = "zigzag" if deed.action == "zigzag" and deed.direction is None else deed.direction
+    direction = {"rise": "up", "fall": "down"}.get(deed.action, direction)
+    if deed.action == "jump" and direction in (None, "up"):
+        return _hopping(mover, deed, here, time)
+    if direction in ("up", "down"):
+        return _upright(mover, deed, here, -1.0 if direction == "up" else 1.0)
+    if direction in ("toward", "away"):
+        return _deep(mover, deed, here, direction == "toward")
+    if direction == "around":
+        return _round(mover, deed, here, time)
+    if direction == "back and forth":
+        return _swinging(mover, deed, here, time)
+    sign = {"left": -1.0, "right": 1.0}.get(str(direction), 0.0)
+    leg = _sideways(mover, deed, here, sign, remaining, is_whole=whole or direction == "across")
+    if direction == "zigzag" or deed.action == "zigzag":
+        leg = Leg(leg.begin, leg.end, _zigzag(mover, leg, deed, time))
+    return leg
+
+
+def _distance(mover: Mover, deed: Deed, room: float, remaining: int) -> float:
+    far = stage_meanings().manners[deed.manner].far if deed.manner else _FAR
+    distance = min(mover.draw(far), 0.98 * room / remaining)
+    if deed.manner == "slow":
+        distance = min(distance, max(0.13, distance * 1.4 * (deed.interval[1] - deed.interval[0])))
+    least = far[0] * 0.8 if deed.manner == "quick" else 0.12 if deed.manner else _LEAST
+    if distance < least:
+        raise Unstageable("no room to go")
+    return distance
+
+
+def _sideways(mover: Mover, deed: Deed, here: Spot | None, sign: float, remaining: int, is_whole: bool) -> Leg:
+    if here is None:
+        b, q = mover.level()
+        low, high = mover.across(q)
+        sign = sign or mover.facing
+        # "To the right" may also be said of what goes from the left to the right: it does both.
+        share = mover.draw((0.0, 0.3))
+        x = low + share * (high - low) if sign > 0 else high - share * (high - low)
+        here = (x, b, q)
+    low, high = mover.across(here[2])
+    if sign == 0:
+        sign = 1.0 if here[0] < 0.5 else -1.0
+    room = high - here[0] if sign > 0 else here[0] - low
+    distance = _distance(mover, deed, room, remaining)
+    if is_whole:
+        distance = max(distance, 0.85 * room) if not deed.manner else distance
+    return Leg(here, np.array([here[0] + sign * distance, here[1], here[2]]))
+
+
+def _upright(mover: Mover, deed: Deed, here: Spot | None, sign: float) -> Leg:
+    if here is None:
+        b, q = mover.level()
+        x = mover.draw(mover.across(q))
+        h = mover.body.height * q
+        if mover.is_aloft:
+            b = mover.aloft(mover.draw((0.62, 0.85) if sign < 0 else (0.12, 0.32)), q)
+        elif sign > 0:
+            b = max(h + _EDGE, b - mover.draw((0.3, 0.5)))
+        here = (x, b, q)
+    x, b, q = here
+    room = b - mover.body.height * q - _EDGE if sign < 0 else 1 - _EDGE - b
+    if not mover.is_aloft and sign > 0:
+        room = min(room, mover.view.ground(q) - b)
+    distance = min(mover.draw(_HIGH), room)
+    if distance < _LEAST:
+        raise Unstageable("no room up or down")
+    if not mover.is_aloft and sign > 0:
+        distance = room
+    return Leg(here, np.array([x, b + sign * distance, q]))
+
+
+def _deep(mover: Mover, deed: Deed, here: Spot | None, is_nearer: bool) -> Leg:
+    times = mover.draw(_NEARING)
+    if here is None:
+        b, q = mover.level(_AFAR if is_nearer else (0.95, 1.2))
+        near = q * times if is_nearer else q
+        here = (mover.draw(mover.across(min(near, 1.4))), b, q)
+    x, b, q = here
+    times = times if is_nearer else 1 / times
+    if is_nearer:
+        largest = 0.92 / max(mover.body.height, mover.body.width) / q
+        lowest = (0.995 - mover.view.horizon) / max(0.05, b - mover.view.horizon)
+        times = min(times, largest, lowest if b > mover.view.horizon else 9.0)
+        if times < 1.3:
+            raise Unstageable("too near")
+    elif q * times * max(mover.body.height, mover.body.width) < 0.018:
+        raise Unstageable("too far")
+    _, b, q = mover.deeper(b, q, times)
+    low, high = mover.across(q)
+    if b - mover.body.height * q < 0:
+        raise Unstageable("too high")
+    return Leg(here, np.array([min(max(x + mover.draw((-0.06, 0.06)), low), high), b, q]))
+
+
+def _round(mover: Mover, deed: Deed, here: Spot | None, time: np.ndarray) -> Leg:
+    wide = mover.draw((0.1, 0.17))
+    if here is None:
+        b, q = mover.level((0.8, 1.0))
+        low, high = mover.across(q)
+        side = 1.0 if mover.rng.random() < 0.5 else -1.0
+        room = (low + 2 * wide, high) if side > 0 else (low, high - 2 * wide)
+        if room[1] < room[0]:
+            raise Unstageable("no room for a circle")
+        here = (mover.draw(room), b, q)
+    side = 1.0 if here[0] > 0.5 else -1.0
+    turns = 1.0 if mover.rng.random() < 0.6 else 2.0
+    u = progress(deed.interval, time)
+    angle = 2 * np.pi * turns * u
+    x = side * wide * (np.cos(angle) - 1)
+    if mover.is_aloft:
+        high = min(mover.draw((0.08, 0.14)), 0.9 * (here[1] - mover.body.height * here[2]), 0.95 - here[1] + 1e-3)
+        b, q = high * np.sin(angle), np.zeros_like(u)
+        if high < 0.04:
+            raise Unstageable("no room for a circle")
+    else:
+        q = mover.draw((0.14, 0.22)) * here[2] * np.sin(angle)
+        b = mover.view.slope * q
+    return Leg(here, np.array(here), np.stack([x, b, q]))
+
+
+def _swinging(mover: Mover, deed: Deed, here: Spot | None, time: np.ndarray) -> Leg:
+    leg = _sideways(mover, deed, here, 0.0, 1, is_whole=False)
+    cycles = 1.0 if mover.rng.random() < 0.5 else 2.0
+    u = progress(deed.interval, time) * cycles
+    there = 1 - np.abs(2 * (u - np.floor(u)) - 1)
+    there[u >= cycles] = 0.0
+    bend = np.zeros((3, len(time)))
+    bend[0] = (leg.end[0] - leg.begin[0]) * there
+    return Leg(leg.begin, np.array(leg.begin), bend)
+
+
+def _zigzag(mover: Mover, leg: Leg, deed: Deed, time: np.ndarray) -> np.ndarray:
+    """Aside of the way, to and fro."""
+    turns = 2.0 if deed.interval[1] - deed.interval[0] > 0.6 else 1.5
+    u = progress(deed.interval, time)
+    aside = np.sin(2 * np.pi * turns * u) * (u < 1)
+    bend = np.zeros((3, len(time)))
+    b, q = leg.begin[1:]
+    room = min(0.97 - b, b - mover.body.height * q - 0.02) if mover.is_aloft else 0.97 - b
+    wide = min(mover.draw((0.05, 0.09)), max(0.0, room))
+    if wide < 0.035:
+        raise Unstageable("no room to zigzag")
+    bend[1] = wide * aside
+    if not mover.is_aloft:
+        bend[2] = bend[1] / mover.view.slope
+    return bend
+
+
+def _hopping(mover: Mover, deed: Deed, here: Spot | None, time: np.ndarray) -> Leg:
+    if here is None:
+        b, q = mover.level()
+        here = (mover.draw(mover.across(q)), b, q)
+    h = mover.body.height * here[2]
+    high = min(max(0.07, mover.draw((0.35, 0.9)) * h), here[1] - h - _EDGE)
+    if high < 0.055:
+        raise Unstageable("no room to jump")
+    hops = 1.0 if mover.rng.random() < 0.5 or deed.interval[1] - deed.interval[0] < 0.6 else 2.0
+    bend = np.zeros((3, len(time)))
+    bend[1] = -high * np.abs(np.sin(np.pi * hops * progress(deed.interval, time)))
+    return Leg(here, np.array(here), bend)
+
+
+# -- into the frame and out of it --------------------------------------------------------------------------------------
+
+
+def entering(mover: Mover, deed: Deed, time: np.ndarray) -> Leg:
+    """From outside the frame to a spot within it."""
+    b, q = mover.level()
+    low, high = mover.across(q)
+    if deed.direction in ("up", "down"):
+        h = mover.body.height * q
+        begin = -0.05 if deed.direction == "down" else 1.05 + h
+        x = mover.draw((low, high))
+        return Leg((x, begin, q), np.array([x, b, q]))
+    sign = -1.0 if deed.direction == "left" else 1.0 if deed.direction == "right" else mover.facing
+    outside = -mover.body.width * q / 2 - 0.04
+    x = low + mover.draw((0.05, 0.6)) * (high - low) if sign > 0 else high - mover.draw((0.05, 0.6)) * (high - low)
+    return Leg((outside if sign > 0 else 1 - outside, b, q), np.array([x, b, q]))
+
+
+def leaving(mover: Mover, deed: Deed, here: Spot | None) -> Leg:
+    """From a spot within the frame to outside."""
+    if here is None:
+        b, q = mover.level()
+        low, high = mover.across(q)
+        share = mover.draw((0.2, 0.7))
+        here = (low + share * (high - low), b, q)
+    x, b, q = here
+    h = mover.body.height * q
+    if deed.direction in ("up", "down"):
+        return Leg(here, np.array([x, -0.04 if deed.direction == "up" else 1.04 + h, q]))
+    sign = -1.0 if deed.direction == "left" else 1.0 if deed.direction == "right" else mover.facing
+    outside = mover.body.width * q / 2 + 0.04
+    return Leg(here, np.array([1 + outside if sign > 0 else -outside, b, q]))

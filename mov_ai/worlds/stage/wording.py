@@ -1,0 +1,108 @@
+"""Captions of staged scenes: `scenes.yaml` told by the realiser of prompts, with nouns and verbs that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import ClassVar
+
+import numpy as np
+import yaml
+
+from mov_ai.captions.caption import Caption
+from mov_ai.captions.lexicon import Lexicon, PromptWords, Words, WordsByClass
+from mov_ai.captions.prompt_plot import WORDS, PromptPlot
+from mov_ai.captions.prompt_wording import PromptWording
+from mov_ai.captions.prompts import content_hash
+from mov_ai.worlds.stage.things import known_things, thing_classes
+
+
+class SceneWords(Lexicon):
+    """`scenes.yaml`; what a field holds is said there."""
+
+    shares: dict[str, float]
+    templates: dict[str, str]
+    ways: WordsByClass
+    wordings: WordsByClass
+    lists: WordsByClass
+    goes: WordsByClass
+    stays: WordsByClass
+    changes: dict[str, tuple[tuple[str, str], ...]]
+
+
+@cache
+def scene_words() -> SceneWords:
+    """The file, read once."""
+    return SceneWords.model_validate(yaml.safe_load((files(__package__) / "scenes.yaml").read_text("utf-8")))
+
+
+@cache
+def scene_templates() -> Mapping[str, Words]:
+    """Kind -> its templates."""
+    kinds = scene_words().templates.items()
+    return {kind: tuple(line.strip() for line in text.splitlines() if line.strip()) for kind, text in kinds}
+
+
+def _prompt_words() -> PromptWords:
+    """The words of prompts, with those of staged scenes in their place where both have some."""
+    own = scene_words()
+    return WORDS.model_copy(
+        update={
+            "ways": {**WORDS.ways, **own.ways},
+            "wordings": {**WORDS.wordings, **own.wordings},
+            "lists": {**WORDS.lists, **own.lists},
+            "changes": {**WORDS.changes, **own.changes},
+            "looks": {name: WORDS.looks[about.looks] for name, about in thing_classes().items()},
+            "numbers": {number: words for number, words in WORDS.numbers.items() if number <= 10},
+        }
+    )
+
+
+class StagePlot(PromptPlot):
+    """A plot whose nouns are of `things.yaml`; beside classes, templates may name nouns."""
+
+    words: ClassVar[PromptWords] = _prompt_words()
+    nouns: ClassVar[Mapping[str, Words]] = {name: tuple(about.nouns) for name, about in thing_classes().items()}
+
+    def _noun(self, spec: str, raw: str) -> tuple[str, str]:
+        if spec.startswith("="):
+            return super()._noun(spec, raw)
+        options = [option for option in self.listed(spec, spaces=True) if option not in self.used]
+        option = self.pick(options or self.listed(spec, spaces=True))
+        if option in self.nouns:
+            free = [noun for noun in self.nouns[option] if noun not in self.used]
+            group, noun = option, self.pick(free)
+        else:
+            group, noun = known_things()[option].group, option
+        self.used.add(noun)
+        return group, noun
+
+    def _verb(self, verbs: str, agents: Sequence[int], patients: Sequence[int]) -> str:
+        fitting = {"go": scene_words().goes, "stay": scene_words().stays}.get(verbs)
+        if fitting is None:
+            return super()._verb(verbs, agents, patients)
+        group = self.classes[agents[0]]
+        return self._draw(fitting.get(group, fitting["other"]))
+
+
+class StageWording(PromptWording):
+    """Words staged scenes as people word prompts."""
+
+    make_plot: ClassVar[type[PromptPlot]] = StagePlot
+
+
+def stage_caption(rng: np.random.Generator, kind: str | None = None) -> Caption:
+    """A caption with its graph; its pattern is the kind of scene.
+
+    Args:
+        kind: one of `scene_templates`; drawn by the shares of `scenes.yaml` if None.
+    """
+    while True:
+        teller = StageWording(rng)
+        chosen = kind or teller.weighted(scene_words().shares)
+        template = teller.pick(scene_templates()[chosen])
+        caption = teller.prompt(teller.told(template), chosen)
+        # No caption has the words of a prompt that is held out.
+        if content_hash(caption.text) not in WORDS.held_out:
+            return caption

@@ -131,11 +131,12 @@ def _write_sheet(path: Path, graph: SceneGraph, layout: Layout) -> None:
     from mov_ai.graph.files import write_bytes
 
     buffer = io.BytesIO()
-    _draw(graph, layout).save(buffer, format="PNG")
+    layout_sheet(graph, layout).save(buffer, format="PNG")
     write_bytes(path, buffer.getvalue())
 
 
-def _draw(graph: SceneGraph, layout: Layout) -> PIL.Image.Image:
+def layout_sheet(graph: SceneGraph, layout: Layout) -> PIL.Image.Image:
+    """The boxes of a layout, frame by frame, on a grey ground."""
     import numpy as np
 
     from mov_ai.graph import VideoShape

@@ -1,4 +1,4 @@
-"""`mov-ai world`: clips of the embedded world with all their gold data."""
+"""`mov-ai world`: clips of the embedded world with all their gold data, and staged scenes as boxes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from mov_ai.errors import UsageError
 
-world = typer.Typer(help="The embedded world: rendered clips with everything known.", rich_markup_mode=None)
+world = typer.Typer(help="Worlds: rendered clips and staged scenes with everything known.", rich_markup_mode=None)
 
 
 class Split(str, Enum):
@@ -48,3 +48,41 @@ def sample(
     with staged_folder(folder, "clip.json") as staging:
         save_clip(clip, staging)
     typer.echo(f"{folder}: {clip.caption.text}")
+
+
+@world.command()
+def stage(
+    seed: int = typer.Option(0, min=0, max=2**31 - 1, help="The first scene; the same seed gives the same scene."),
+    count: int = typer.Option(8, min=1, max=1000, help="Scenes, from that seed on."),
+    split: Split = typer.Option(Split.train, help="Which part of the world."),
+    kind: str | None = typer.Option(None, help="Only scenes of one kind, as 'pursuit'.", show_default="all"),
+    frames: int = typer.Option(16, min=2, max=1024, help="Boxes of each track."),
+    out: Path | None = typer.Option(
+        None, help="Folder to write into.", show_default="outputs/stage-SPLIT-SEED, with -2, -3 ... if it is there"
+    ),
+) -> None:
+    """Write staged scenes: of each its graph.json, layout.json and sheet.png, and all captions in captions.txt."""
+    from mov_ai.cli.outputs import asked_folder, free_folder
+    from mov_ai.cli.plan import layout_sheet
+    from mov_ai.graph.files import staged_folder, write_bytes, write_json
+    from mov_ai.worlds.stage.wording import scene_templates
+    from mov_ai.worlds.stage.world import sample_scene
+
+    if kind is not None and kind not in scene_templates():
+        raise UsageError(f"--kind: expected one of {', '.join(scene_templates())}; found {kind!r}")
+    name = f"stage-{split.value}-{seed}"
+    folder = free_folder(name) if out is None else asked_folder(out, "scenes.json", ("seed", "split", "count"))
+    lines = []
+    with staged_folder(folder, "scenes.json") as staging:
+        for number in range(seed, seed + count):
+            scene = sample_scene(number, split.value, kind, frames)
+            place = staging / str(number)
+            place.mkdir()
+            scene.caption.graph.save(place / "graph.json")
+            scene.layout.save(place / "layout.json")
+            layout_sheet(scene.caption.graph, scene.layout).save(place / "sheet.png")
+            lines.append(f"{number} {scene.caption.pattern}: {scene.caption.text}")
+        write_bytes(staging / "captions.txt", ("\n".join(lines) + "\n").encode("utf-8"))
+        write_json(staging / "scenes.json", {"seed": seed, "split": split.value, "count": count, "kind": kind})
+    typer.echo("\n".join(lines))
+    typer.echo(f"wrote {folder}")

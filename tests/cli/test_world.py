@@ -7,6 +7,7 @@ import pytest
 
 from mov_ai.data.video import read_video
 from mov_ai.graph import Layout, SceneGraph
+from mov_ai.worlds.stage.world import sample_scene
 from mov_ai.worlds.tabletop.variation import EVERYTHING
 from mov_ai.worlds.tabletop.world import sample_clip
 from tests.cli.conftest import Command
@@ -64,3 +65,17 @@ def test_bad_options_are_refused(command: Command, arguments: list[str]) -> None
     assert arguments[0] in result.err
     assert len(result.err.splitlines()) == 1
     assert not Path("outputs").exists()
+
+
+def test_staged_scenes_are_written_with_graph_layout_and_picture(command: Command) -> None:
+    result = command("world", "stage", "--seed", "2", "--count", "2", "--kind", "pursuit", "--out", "chases")
+    scene = sample_scene(2, kind="pursuit")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith(f"2 pursuit: {scene.caption.text}\n")
+    assert result.out.endswith("wrote chases\n")
+    assert sorted(path.name for path in Path("chases").iterdir()) == ["2", "3", "captions.txt", "scenes.json"]
+    assert SceneGraph.load("chases/2/graph.json") == scene.caption.graph
+    assert Layout.load("chases/2/layout.json").to_dict() == scene.layout.to_dict()
+    assert Path("chases/3/sheet.png").read_bytes().startswith(b"\x89PNG")
+    unknown = command("world", "stage", "--kind", "opera")
+    assert (unknown.code, "--kind: expected one of place" in unknown.err) == (2, True)

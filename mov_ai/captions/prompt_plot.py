@@ -142,7 +142,11 @@ class PromptPlot(Choices):
         free = [noun for noun in options if noun not in self.used] or options
         noun = self.pick(free)
         self.used.add(noun)
-        if group in ("thing", "furniture", "building", "place") and noun not in self.words.mass and self.chance(_MODIFIED):
+        if (
+            group in ("thing", "furniture", "building", "place")
+            and noun not in self.words.mass
+            and self.chance(_MODIFIED)
+        ):
             noun = f"{self.pick(self.words.modifiers)} {noun}"
         return group, noun
 

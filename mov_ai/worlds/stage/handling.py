@@ -14,7 +14,9 @@ from mov_ai.worlds.stage.screenplay import Deed
 from mov_ai.worlds.stage.view import View
 
 #: How far thrown things fly, and how high, in parts of the frame; while what part of the event they do.
-_THROWN, _ARC, _FLIGHT = (0.28, 0.5), (0.06, 0.16), 0.75
+_THROWN, _ARC, _FLIGHT, _LEAST_THROW = (0.28, 0.5), (0.06, 0.16), 0.75, 0.18
+#: While what part of the event things are moved by hand.
+_WORK = 0.85
 #: Height that things are lifted to, as a part of who lifts them.
 _LIFTED = 0.62
 
@@ -51,7 +53,10 @@ class Hands:
         """Their path from there. Raises Unstageable if there is no room for it."""
         end, (start, stop) = self._end(), self.deed.interval
         flies = self.deed.action in ("throw", "catch")
-        u = progress((start, start + _FLIGHT * (stop - start)) if flies else self.deed.interval, time)
+        if self.deed.action == "throw" and abs(float(end[0, 0, 0] - begin[0, 0, 0])) < _LEAST_THROW:
+            raise Unstageable("no distance to throw over")
+        # It is where it comes to before the event is over.
+        u = progress((start, start + (_FLIGHT if flies else _WORK) * (stop - start)), time)
         path = (1 - u) * begin + u * end
         if self.deed.action == "drop":
             path[:, 1] = begin[:, 1] + (end - begin)[:, 1] * u**2

@@ -107,33 +107,17 @@ def spot_of(mover: Mover, place: Place, other_x: float | None = None) -> Spot:
     if place.near is not None:
         b, q = mover.level(place.near)
         return mover.draw(mover.across(q)) if place.x is None else mover.draw(place.x), b, q
-    _, q = mover.level()
-    b = None
-    if place.y is not None:
-        middle = mover.draw(place.y)
-        if mover.is_aloft:
-            b = middle + means.height * q / 2
-        else:
-            # Where the box of what stands on the ground has its middle: b - height * q(b) / 2 = middle.
-            share = means.height / mover.view.slope / 2
-            b = (middle - share * mover.view.horizon) / (1 - share)
-            q = mover.view.nearness(b)
-            if not 0.3 < q < 2.2 or share > 0.9:
-                raise Unstageable("place is not on the ground")
-        if b > 1 - _EDGE / 2:
-            b = 1 - _EDGE / 2
-            q = q if mover.is_aloft else mover.view.nearness(b)
-        if b - means.height * q < 0:
-            b = means.height * q + _EDGE / 2
-            q = q if mover.is_aloft else mover.view.nearness(b)
-        if not place.y[0] - 0.08 <= b - means.height * q / 2 <= place.y[1] + 0.08:
-            raise Unstageable("too large for the place")
-    else:
-        b, q = mover.level()
+    b, q = mover.level() if place.y is None else _spot_upright(mover, place.y)
     low, high = mover.across(q)
     if place.x is None:
         return mover.draw((low, high)) if other_x is None else min(max(other_x, low), high), b, q
     low, high = max(low, place.x[0]), min(high, place.x[1])
+    if len(means.slots) > 1 and abs(sum(place.x) - 1) > 0.2:
+        # All of a group are on that side.
+        half = means.width * q / 2 + 0.02
+        low, high = (max(low, 0.5 + half), max(high, 1 - half)) if sum(place.x) > 1 else (low, min(high, 0.5 - half))
+        if low > high:
+            raise Unstageable("too many for the place")
     if low > high:
         # Wider than the place: as near to it as the frame lets it be.
         edges = mover.across(q)
@@ -142,6 +126,26 @@ def spot_of(mover: Mover, place: Place, other_x: float | None = None) -> Spot:
             raise Unstageable("too wide for the place")
         return x, b, q
     return mover.draw((low, high)), b, q
+
+
+def _spot_upright(mover: Mover, y: tuple[float, float]) -> tuple[float, float]:
+    """(b, q) of a box whose middle is that far from the top. Raises Unstageable if none can be."""
+    height, view, middle = mover.body.height, mover.view, mover.draw(y)
+    if mover.is_aloft:
+        _, q = mover.level()
+        b = middle + height * q / 2
+    else:
+        # On the ground, b - height * q(b) / 2 = middle.
+        share = height / view.slope / 2
+        b = (middle - share * view.horizon) / (1 - share)
+        q = view.nearness(b)
+        if share > 0.9 or not 0.3 < q < 2.2:
+            raise Unstageable("place is not on the ground")
+    b = max(min(b, 1 - _EDGE / 2), height * q + _EDGE / 2)
+    q = q if mover.is_aloft else view.nearness(b)
+    if not y[0] - 0.08 <= b - height * q / 2 <= y[1] + 0.08:
+        raise Unstageable("too large for the place")
+    return b, q
 
 
 def to_place(mover: Mover, deed: Deed, here: Spot | None) -> Leg:
@@ -287,15 +291,16 @@ def _round(mover: Mover, deed: Deed, here: Spot | None, time: np.ndarray) -> Leg
     u = progress(deed.interval, time)
     angle = 2 * np.pi * turns * u
     x = side * wide * (np.cos(angle) - 1)
+    bend = np.stack([x, 0 * u, 0 * u])
     if mover.is_aloft:
         high = min(mover.draw((0.08, 0.14)), 0.9 * (here[1] - mover.body.height * here[2]), 0.95 - here[1] + 1e-3)
-        b, q = high * np.sin(angle), np.zeros_like(u)
         if high < 0.04:
             raise Unstageable("no room for a circle")
+        bend[1] = high * np.sin(angle)
     else:
-        q = mover.draw((0.14, 0.22)) * here[2] * np.sin(angle)
-        b = mover.view.slope * q
-    return Leg(here, np.array(here), np.stack([x, b, q]))
+        bend[2] = mover.draw((0.14, 0.22)) * here[2] * np.sin(angle)
+        bend[1] = mover.view.slope * bend[2]
+    return Leg(here, np.array(here), bend)
 
 
 def _swinging(mover: Mover, deed: Deed, here: Spot | None, time: np.ndarray) -> Leg:

@@ -225,6 +225,8 @@ def standing(
             if level - body.height * own < b + 0.01:
                 raise Unstageable("no room below it")
             return min(max(x, half), 1 - half), level, own
+        if body.height > 0.92 * target.h:
+            raise Unstageable("too high to be under it")
         # One sees it there: what it is under is open below.
         return x, b, q * _OPEN
     if mover.is_aloft:

@@ -219,7 +219,8 @@ def _in_company(action: str, node: Node, has_patient: bool, has_way: bool) -> st
         return "lower" if action == "put" and not has_way else action
     if action == "enter" and has_way:
         return "go"
-    moving = {"stay": "go"} if node.direction else {}
+    # Who kneels goes down by itself, and nowhere else.
+    moving = {"stay": "go"} if node.direction and node.label not in stage_meanings().postures else {}
     return {"lift": "rise", "drop": "fall", **moving}.get(action, action)
 
 

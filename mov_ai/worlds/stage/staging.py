@@ -200,15 +200,17 @@ class _Stage:
         if flies and self.play.performers[key].thing.found == "held":
             # Flung things stay low.
             band = (self.view.ground(0.75) - 0.2, self.view.ground(1.1))
-        targets = [target for deed in self.plan.deeds(key) for _, target in deed.ways]
-        targets += [bond.target for bond in self.play.bonds if bond.source == key]
-        for target in targets:
+        ways = [way for deed in self.plan.deeds(key) for way in deed.ways]
+        ways += [(bond.relation, bond.target) for bond in self.play.bonds if bond.source == key]
+        for relation, target in ways:
             region = self.play.regions.get(target)
             if region is None:
                 continue
             _, top, _, bottom = self.regions[target]
             if region.region == "sky" and flies:
                 band = (0.0, bottom)
+            elif flies and relation in ("over", "above"):
+                band = (0.0, max(top + 0.05, 0.2))
             elif region.region in ("strip", "water") or (region.region == "land" and not flies):
                 band = (max(band[0], top + 0.01), min(band[1], bottom - 0.005))
         if band[1] < band[0]:

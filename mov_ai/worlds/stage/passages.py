@@ -98,6 +98,8 @@ def by_thing(
         start = here or spot(begin, q)
         return Leg(start, np.array([goal, start[1] if mover.is_aloft else mover.view.ground(q), q]))
     if relation in ("in", "out"):
+        if body.w > 0.95 * target.w or body.h > 1.6 * target.h:
+            raise Unstageable("too large to be in it")
         q = q0 * 1.03
         inner = mover.draw((-0.25, 0.25)) * max(0.0, target.w * q0 - body.width * q)
         floor = 0.1 * min(target.h * q1, 2 * body.height * q1)

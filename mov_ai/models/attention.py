@@ -44,21 +44,45 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, backe
     Args:
         query: (batch, heads, n, d). key, value: (batch, heads, m, d).
         bias: broadcastable to (batch, heads, n, m), added to the logits, or None.
+
+    Returns:
+        (batch, heads, n, d) in the type of the values.
     """
     chosen = choose_backend(backend, query.device)
+    # CUDA's autocast normalises queries and keys in float32; the values are as the layer before computed them.
+    query, key = query.to(value.dtype), key.to(value.dtype)
     if bias is not None:
-        bias = bias.to(query.dtype)
+        bias = bias.to(value.dtype)
     if chosen == "xformers":
-        import xformers.ops
-
-        full = None if bias is None else bias.expand(*query.shape[:-1], key.shape[-2])
-        tensors = [t.transpose(1, 2) for t in (query, key, value)]
-        return xformers.ops.memory_efficient_attention(*tensors, attn_bias=full).transpose(1, 2)
+        return _xformers_attention(query, key, value, bias)
     if chosen == "sdpa":
         return functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
     # The queries are scaled, not the logits, which are many more numbers.
     logits = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
     return (logits if bias is None else logits + bias).softmax(-1) @ value
+
+
+def _xformers_attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
+    """As `attend`, all of one type; xformers refuses what its kernels cannot read 16 bytes at a time."""
+    import xformers.ops
+
+    width = query.shape[-1]
+    # Channels of zeros change no logit, and are cut off again; the scale is that of the true width.
+    padding = -width % (16 // query.element_size())
+    tensors = [functional.pad(t, (0, padding)) if padding else t for t in (query, key, value)]
+    full = None if bias is None else padded_rows(bias).expand(*query.shape[:-1], key.shape[-2])
+    mixed = xformers.ops.memory_efficient_attention(
+        *(t.transpose(1, 2) for t in tensors), attn_bias=full, scale=width**-0.5
+    )
+    return mixed.transpose(1, 2)[..., :width]
+
+
+def padded_rows(bias: Tensor) -> Tensor:
+    """The same numbers, in memory whose rows are of 8 numbers or a multiple: a view of a larger tensor if need be."""
+    padding = -bias.shape[-1] % 8
+    if not padding:
+        return bias.contiguous()
+    return functional.pad(bias, (0, padding))[..., : bias.shape[-1]]
 
 
 def rotary(positions: Tensor, width: int, base: float = 100.0) -> Tensor:

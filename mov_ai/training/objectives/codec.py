@@ -63,7 +63,7 @@ class CodecObjective(Objective):
         self.half_weight, self.edge_weight, self.latent_weight = half_weight, edge_weight, latent_weight
         self.validation_clips, self.spread_clips = validation_clips, spread_clips
         self._pool: list[Scene] = []
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._module = VideoCodec(model or CodecConfig()).to(memory_format=torch.channels_last)
 
@@ -116,23 +116,24 @@ class CodecObjective(Objective):
         return total, {"pixels": pixels.detach(), "edges": edges.detach(), "latent_square": size.detach()}
 
     def validate(self, module: torch.nn.Module) -> dict[str, float]:
-        figures = {}
+        figures, device = {}, next(module.parameters()).device
         for scale, count in ((128, self.validation_clips), (256, -(-self.validation_clips // 4))):
             error = [
                 (module(video)[0].clamp(-1, 1) - video).square().mean().item() / 4
-                for video in self._clips("validation", scale, count)
+                for video in self._clips("validation", scale, count, device)
             ]
             figures[f"psnr_{scale}"] = float(np.mean(-10 * np.log10(error)))
         return figures
 
-    def _clips(self, split: str, scale: int, count: int) -> Iterator[Tensor]:
+    def _clips(self, split: str, scale: int, count: int, device: torch.device) -> Iterator[Tensor]:
+        """Whole clips, (1, frames, 3, scale, scale), on the device; rendered on the CPU, so that they are the same."""
         for seed in range(count):
             video, _ = render(sample_scene(split_seed(split, seed)), scale, scale)
-            yield to_unit(video)[None]
+            yield to_unit(video)[None].to(device)
 
     def sample_sheet(self, module: torch.nn.Module) -> PIL.Image.Image:
-        rows = []
-        for video in self._clips("validation", 128, 4):
+        rows, device = [], next(module.parameters()).device
+        for video in self._clips("validation", 128, 4, device):
             both = torch.cat([video[0, ::4], module(video)[0][0, ::4]], 0)
             rows.append(rearrange(to_bytes(both), "f h w c -> h (f w) c"))
         return PIL.Image.fromarray(torch.cat(rows, 0).cpu().numpy())
@@ -141,7 +142,7 @@ class CodecObjective(Objective):
         assert isinstance(module, VideoCodec)
         device = next(module.parameters()).device
         with torch.no_grad():
-            latents = torch.cat([module.encode(v.to(device)) for v in self._clips("train", 128, self.spread_clips)])
+            latents = torch.cat([module.encode(v) for v in self._clips("train", 128, self.spread_clips, device)])
         # Mean and deviation per channel over training clips: the denoiser works on standardised latents.
         module.standardise(latents.mean((0, 1, 3, 4)), latents.std((0, 1, 3, 4)))
         save_component(module, directory)

@@ -81,7 +81,8 @@ class DebugObjective(Objective):
     def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
         write_json(directory / "config.json", {"width": self.width})
         write_json(directory / "card.json", card)
-        safetensors.torch.save_file(module.state_dict(), directory / "model.safetensors")
+        tensors = {name: tensor.cpu() for name, tensor in module.state_dict().items()}
+        safetensors.torch.save_file(tensors, directory / "model.safetensors")
 
     @staticmethod
     def _grid(size: int, module: torch.nn.Module) -> torch.Tensor:

@@ -147,7 +147,7 @@ class DenoiserObjective(Objective):
         self._text_name = text_encoder_of(model)
         self._text: PretrainedText | None = None
         self._text_features: dict[str, Tensor] = {}
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._module = channels_last(build_denoiser(model) if start is None else _started(start, model))
         try:
@@ -319,9 +319,10 @@ class DenoiserObjective(Objective):
         return figures
 
     def sample_sheet(self, module: torch.nn.Module) -> PIL.Image.Image | None:
-        """Validation clips from noise at the first stage; each is shown above what it should be."""
+        """Validation clips from noise at the first stage, each above what it should be; None of a refiner."""
         batch = self._held_out(self._first, 6, next(module.parameters()).device)
-        if batch is None:
+        # A refiner begins with no noise.
+        if batch is None or self._module.refines:
             return None
         clean = batch["latents"]
         sampled = self._sampled(module, Conditioning(**batch["condition"]), clean)
@@ -332,8 +333,9 @@ class DenoiserObjective(Objective):
         return PIL.Image.fromarray(rearrange(torch.stack(rows, 1), "b two h w c -> (b two h) w c").cpu().numpy())
 
     def sample_videos(self, module: torch.nn.Module) -> dict[str, tuple[np.ndarray, float]]:
-        """The fixed prompts at the first stage, by number."""
-        batch = self._held_out(self._first, 1, next(module.parameters()).device) if self.prompts else None
+        """The fixed prompts at the first stage, by number; none of a refiner."""
+        shows = self.prompts and not self._module.refines
+        batch = self._held_out(self._first, 1, next(module.parameters()).device) if shows else None
         if batch is None:
             return {}
         if self._prompt_conditions is None:

@@ -167,7 +167,7 @@ class ParserObjective(Objective):
             torch.manual_seed(self.seed)
             self._module = CompositionalSceneParser(ParserConfig(**{**self.settings, **sizes}))
         if self.teacher_folders:
-            self.teachers = Teachers(load_members(self.teacher_folders, vocabulary))
+            self.teachers = Teachers([member.to(device) for member in load_members(self.teacher_folders, vocabulary)])
             # Partners of other seeds begin with other teachers, so that they differ.
             first = self.teachers.networks[self.seed % len(self.teachers.networks)]
             self._module.load_state_dict(first.state_dict())
@@ -289,7 +289,9 @@ class ParserObjective(Objective):
 
     def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
         assert isinstance(module, CompositionalSceneParser)
-        networks = [module, *load_members(self.partner_folders, self.vocabulary)]
+        device = next(module.parameters()).device
+        partners = load_members(self.partner_folders, self.vocabulary)
+        networks = [module, *(partner.to(device) for partner in partners)]
         save_parser(networks, self.vocabulary, directory, self._calibration(networks))
         (directory / "card.json").write_text(json.dumps(card, indent=2, default=str) + "\n", encoding="utf-8")
 

@@ -211,7 +211,7 @@ class PlannerObjective(Objective):
         #: A planner that goes on keeps the units that its weights are for.
         self._goes_on = start is not None
         if start is None:
-            with torch.random.fork_rng():
+            with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
                 self._module = LayoutPlanner(sizes)
         else:

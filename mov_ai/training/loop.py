@@ -9,13 +9,19 @@ import os
 import signal
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import gather_object, send_to_device, set_seed
+from accelerate.utils import (
+    InitProcessGroupKwargs,
+    gather_object,
+    send_to_device,
+    set_seed,
+)
 from torch.utils.data import DataLoader, Dataset
 
 from mov_ai.errors import MovAIError, UsageError
@@ -38,6 +44,7 @@ from mov_ai.training.trained_network import TrainedNetwork
 
 log = logging.getLogger(__name__)
 
+_LONGEST_WAIT = timedelta(hours=12)
 BAD_STEPS_ALLOWED = 10
 """So many steps in a row may have a loss that is not finite; then the run stops."""
 
@@ -116,6 +123,8 @@ class Trainer:
                 cpu=config.device == "cpu",
                 mixed_precision=config.precision,
                 gradient_accumulation_steps=config.accumulate,
+                # Processes wait for the one that renders a cache or validates: longer than the ten minutes of NCCL.
+                kwargs_handlers=[InitProcessGroupKwargs(timeout=_LONGEST_WAIT)],
             )
         except (ValueError, RuntimeError) as error:
             raise UsageError(f"trainer.precision: {config.precision} on {config.device}: {error}") from None
@@ -155,7 +164,9 @@ class Trainer:
         owned = self.folder.owned(self.config.resume == "never") if main else contextlib.nullcontext()
         with owned, Display(enabled=main) as display:
             self.accelerator.wait_for_everyone()
-            self.objective.prepare(self.device, display.preparing)
+            # What one process has made and stored, the others find.
+            with self.accelerator.main_process_first():
+                self.objective.prepare(self.device, display.preparing)
             # After `prepare`: whether caches had to be built must not change the numbers that training draws.
             set_seed(self.objective.seed, device_specific=True)
             self.generator.manual_seed(self.objective.seed + self.accelerator.process_index)
@@ -284,7 +295,7 @@ class Trainer:
                     value = value.detach() if isinstance(value, torch.Tensor) else value
                     sums[name] = sums.get(name, 0.0) + value / config.accumulate
                 if accelerator.sync_gradients:
-                    norm = accelerator.clip_grad_norm_(network.parameters, config.gradient_clip or math.inf)
+                    norm = network.clip_gradients(config.gradient_clip or math.inf)
                     # In fp16 the scaler itself skips overflowing gradients and lowers its scale.
                     watched = [sums["loss"]] if config.precision == "fp16" else [sums["loss"], norm]
                     ok = not self._agreed(not all(math.isfinite(float(value)) for value in watched))
@@ -323,9 +334,10 @@ class Trainer:
         if self._validated_step == self.step:
             return
         self._validated_step = self.step
-        if self.accelerator.is_main_process:
-            with self._network.judged(self.generator) as module:
+        with self._network.judged(self.generator) as module:
+            if self.accelerator.is_main_process:
                 figures = {name: float(value) for name, value in self.objective.validate(module).items()}
+        if self.accelerator.is_main_process:
             self.report.validated(self.moment, figures)
         self.accelerator.wait_for_everyone()
 
@@ -333,10 +345,11 @@ class Trainer:
         if self._drawn_step == self.step:
             return
         self._drawn_step = self.step
-        if self.accelerator.is_main_process:
-            with self._network.judged(self.generator) as module:
+        with self._network.judged(self.generator) as module:
+            if self.accelerator.is_main_process:
                 sheet = self.objective.sample_sheet(module)
                 videos = self.objective.sample_videos(module)
+        if self.accelerator.is_main_process:
             if sheet is not None:
                 self.report.sheet(self.moment, sheet)
             for name, (frames, fps) in videos.items():
@@ -346,9 +359,10 @@ class Trainer:
     def _save(self) -> None:
         if self._saved_step == self.step:
             return
-        if not self._network.finite():
+        if self._agreed(not self._network.finite()):
             raise self._diverged("the weights are not finite")
         states = gather_object([random_states(self.generator)])
+        tensors = self._network.tensors()
         if self.accelerator.is_main_process:
             state = TrainingState(
                 step=self.step,
@@ -364,7 +378,7 @@ class Trainer:
                 best=self.report.best,
                 **self._network.counters(),
             )
-            save_checkpoint(self.folder.checkpoints, Checkpoint(state, self._network.tensors()), self.config.keep)
+            save_checkpoint(self.folder.checkpoints, Checkpoint(state, tensors), self.config.keep)
         self._saved_step = self.step
         self.accelerator.wait_for_everyone()
 
@@ -398,9 +412,10 @@ class Trainer:
             "parameters": sum(parameter.numel() for parameter in self._network.parameters),
             "export": str(self.folder.export),
         }
-        if self.accelerator.is_main_process:
-            with self.folder.exporting() as place, self._network.judged(self.generator) as module:
-                self.objective.export(module, place, card)
-            write_json(self.folder.result, result)
+        with self._network.judged(self.generator) as module:
+            if self.accelerator.is_main_process:
+                with self.folder.exporting() as place:
+                    self.objective.export(module, place, card)
+                write_json(self.folder.result, result)
         self.accelerator.wait_for_everyone()
         return result

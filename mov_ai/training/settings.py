@@ -47,6 +47,8 @@ class TrainerConfig:
         threads: CPU threads; None leaves torch's choice.
         resume: auto (go on from the newest checkpoint in the run's folder, if any), never (move an earlier run in the
             folder to `previous/` and begin anew), or a checkpoint folder.
+        shard: share weights, gradients, optimiser and averages out among the processes (FSDP2), for networks that one
+            GPU cannot hold; False gives each process all of them (DDP).
         deterministic: use only deterministic algorithms; needed for equal runs on a GPU, slower.
     """
 
@@ -73,6 +75,7 @@ class TrainerConfig:
     threads: int | None = None
     compile: bool = False
     resume: str = "auto"
+    shard: bool = False
     deterministic: bool = False
 
     def __post_init__(self) -> None:

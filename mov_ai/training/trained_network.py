@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import Accelerator
+from torch import Tensor
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 from mov_ai.errors import UsageError
 from mov_ai.models.convolution import MatrixConv2d
@@ -33,8 +36,28 @@ def hidden_matrices(module: torch.nn.Module) -> set[str]:
     }
 
 
+def repeated_blocks(module: torch.nn.Module) -> list[torch.nn.Module]:
+    """The blocks that a transformer is a stack of, as `TSAMDenoiser.blocks`; [] for a network of another form."""
+    blocks = getattr(module, "blocks", None)
+    return list(blocks) if isinstance(blocks, torch.nn.ModuleList) else []
+
+
+def share_out(module: torch.nn.Module, accelerator: Accelerator) -> None:
+    """Give each process a share of every parameter, in place (FSDP2); blocks are put together one at a time."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+
+    mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
+    for part in (*repeated_blocks(module), module):
+        fully_shard(part, mesh=mesh)
+    # An objective may call these besides the module itself.
+    for name in ("encode", "decode"):
+        if hasattr(module, name):
+            register_fsdp_forward_method(module, name)
+
+
 class TrainedNetwork:
-    """A module on its device, ready for steps.
+    """A module on its device, ready for steps; with FSDP2, each process's share of it.
 
     Args:
         module: of the objective; it is trained in place.
@@ -52,7 +75,13 @@ class TrainedNetwork:
 
     def __init__(self, module: torch.nn.Module, config: TrainerConfig, accelerator: Accelerator) -> None:
         self._accelerator = accelerator
+        self._is_shared_out = config.shard and accelerator.num_processes > 1
+        #: What is judged and exported where every process has only a share of the weights; on the CPU until then.
+        self._whole = copy.deepcopy(module) if self._is_shared_out and accelerator.is_main_process else None
         self._bare_module = module.to(accelerator.device)
+        if self._is_shared_out:
+            # First of all: it puts other parameters in the place of those that an optimiser would be made of.
+            share_out(module, accelerator)
         trained = [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
         if not trained:
             raise UsageError("the objective's module has no parameter that requires a gradient; nothing can be trained")
@@ -83,7 +112,9 @@ class TrainedNetwork:
             self._optimizer_names.append([name for name, _ in groups[0]])
         if config.compile:
             module.compile()
-        self.module, *self.optimizers = accelerator.prepare(module, *optimizers)
+        # accelerate's wrapper for several processes is for copies.
+        self.module = module if self._is_shared_out else accelerator.prepare(module)
+        self.optimizers = [accelerator.prepare(optimizer) for optimizer in optimizers]
         self._average: EMAModel | None = None
         if config.ema_decay:
             # Imported when wanted: diffusers takes seconds to load.
@@ -107,6 +138,12 @@ class TrainedNetwork:
         for optimizer in self.optimizers:
             optimizer.step()
 
+    def clip_gradients(self, most: float) -> Tensor:
+        """Make the norm of all gradients together at most this; returns what it was, over all processes' shares."""
+        norm = self._accelerator.clip_grad_norm_(self.parameters, most)
+        assert isinstance(norm, Tensor)
+        return norm.full_tensor() if isinstance(norm, DTensor) else norm
+
     def zero_grad(self) -> None:
         """Forget the gradients."""
         for optimizer in self.optimizers:
@@ -118,29 +155,59 @@ class TrainedNetwork:
             self._average.step(self.parameters)
 
     def finite(self) -> bool:
-        """Whether every weight is a finite number."""
-        return all(bool(parameter.isfinite().all()) for parameter in self.parameters)
+        """Whether every weight of this process is a finite number."""
+        return all(bool(_share(parameter).isfinite().all()) for parameter in self.parameters)
 
     @contextlib.contextmanager
     def judged(self, generator: torch.Generator) -> Iterator[torch.nn.Module]:
-        """The bare module with averaged weights, in eval mode, without gradients; random states are put back after."""
+        """The bare module with averaged weights, in eval mode, without gradients; random states are put back after.
+
+        Every process has to ask for it; where each has only a share of the weights, the main process gets them all,
+        and what the others get cannot be called.
+        """
         training = self.module.training
         states = random_states(generator)
-        if self._average is not None:
+        if self._is_shared_out:
+            self._gather_whole()
+        elif self._average is not None:
             self._average.store(self.parameters)
             self._average.copy_to(self.parameters)
-        self._bare_module.eval()
+        module = self._bare_module if self._whole is None else self._whole.to(self._accelerator.device)
+        module.eval()
         try:
             with torch.no_grad(), self._accelerator.autocast():
-                yield self._bare_module
+                yield module
         finally:
-            if self._average is not None:
+            if self._whole is not None:
+                self._whole.to("cpu")
+            elif self._average is not None and not self._is_shared_out:
                 self._average.restore(self.parameters)
             self.module.train(training)
             set_random_states(states, generator)
 
-    def tensors(self) -> dict[str, dict[str, torch.Tensor]]:
-        """The tensors of a checkpoint, by group and name."""
+    def _gather_whole(self) -> None:
+        """Bring the weights of all processes, averaged ones where they are kept, to the main process."""
+        tensors = dict(self._bare_module.state_dict())
+        if self._average is not None:
+            tensors |= dict(zip(self._names, self._average.shadow_params, strict=True))
+        gathered = self._gathered(tensors)
+        if self._whole is not None:
+            self._whole.load_state_dict(gathered)
+
+    def _gathered(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Whole tensors; all processes have to call it, and only the main process gets those that are shared out."""
+        whole = {}
+        for name, tensor in tensors.items():
+            if isinstance(tensor, DTensor):
+                tensor = tensor.full_tensor()
+                if not self._accelerator.is_main_process:
+                    continue
+                tensor = tensor.cpu()
+            whole[name] = tensor
+        return whole
+
+    def tensors(self) -> dict[str, dict[str, Tensor]]:
+        """The tensors of a checkpoint, by group and name; as for `judged`, every process has to ask for them."""
         tensors = {
             "model": dict(self._bare_module.state_dict()),
             "optimizer": {
@@ -152,7 +219,7 @@ class TrainedNetwork:
         }
         if self._average is not None:
             tensors["ema"] = dict(zip(self._names, self._average.shadow_params, strict=True))
-        return tensors
+        return {group: self._gathered(parts) for group, parts in tensors.items()}
 
     def counters(self) -> dict[str, Any]:
         """`ema_updates` and `scaler` of a `TrainingState`."""
@@ -171,9 +238,14 @@ class TrainedNetwork:
         state, tensors = checkpoint.state, checkpoint.tensors
         check_tensors(folder, "model", tensors["model"], self._bare_module.state_dict())
         own = dict(zip(self._names, self.parameters, strict=True))
-        self._bare_module.load_state_dict(tensors["model"])
+        present = self._bare_module.state_dict()
+        self._bare_module.load_state_dict(
+            {name: _as(tensor, present[name]) for name, tensor in tensors["model"].items()}
+        )
         states = optimizer_states(folder, tensors["optimizer"], self._optimizer_names, own)
-        for optimizer, state_of in zip(self.optimizers, states, strict=True):
+        for optimizer, names, state_of in zip(self.optimizers, self._optimizer_names, states, strict=True):
+            for number, values in state_of.items():
+                values |= {kind: _as(value, own[names[number]]) for kind, value in values.items() if kind != "step"}
             optimizer.optimizer.load_state_dict({**optimizer.optimizer.state_dict(), "state": state_of})
         if self._average is not None:
             if state.ema_updates is None or "ema" not in tensors:
@@ -181,7 +253,19 @@ class TrainedNetwork:
             check_tensors(folder, "ema", tensors["ema"], own)
             averages: Sequence[torch.Tensor] = self._average.shadow_params
             for name, average in zip(self._names, averages, strict=True):
-                average.copy_(tensors["ema"][name])
+                average.copy_(_as(tensors["ema"][name], average))
             self._average.optimization_step = state.ema_updates
         if self._accelerator.scaler is not None and state.scaler is not None:
             self._accelerator.scaler.load_state_dict(state.scaler)
+
+
+def _share(tensor: Tensor) -> Tensor:
+    """What this process has of a tensor."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def _as(whole: Tensor, like: Tensor) -> Tensor:
+    """A whole tensor shared out as another one is; as it is where that is whole."""
+    if not isinstance(like, DTensor):
+        return whole
+    return distribute_tensor(whole.to(like.device), like.device_mesh, like.placements)

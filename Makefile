@@ -9,13 +9,14 @@ KILLS ?= 20
 WORKERS ?= --numprocesses logical --maxprocesses 4 --dist worksteal
 NAME ?= peers
 SIZE ?= 128
+DEVICE ?= auto
 DEMO := demo
 # Through the environment, so that quotes in a prompt reach the command as they are.
 export PROMPT SEED KILLS
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-real test lint format check-tiny check-synonyms check-labels eval check-metrics study train-tiny
-.PHONY: gallery audit fuzz chaos soak check-prepare study-exported train-metrics train-parser evaluate-parser check-wheel docs clean
+.PHONY: check-gpu gallery audit fuzz chaos soak check-prepare study-exported train-metrics train-parser evaluate-parser check-wheel docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +95,9 @@ eval: install  ## how good a checkpoint is: make eval [EVAL="checkpoint=DIR eval
 check-metrics: install  ## can the figures be trusted: metrics on damaged videos, the checker on real and on wrong clips
 	$(BIN)/python -m tools.metrics.behaviour --out experiments/metrics/behaviour.json
 	$(BIN)/python -m tools.benchmark.validate --parser --out experiments/metrics/benchmark.json
+
+check-gpu: install  ## does everything work on this machine's GPU, how exactly and how fast (8 minutes): experiments/gpu
+	$(BIN)/python -m tools.check_gpu --device "$(DEVICE)" --out experiments/gpu/check.json
 
 study: install  ## train and compare the peers under one harness (hours): make study NAME=peers, or NAME=peers/unet3d
 	$(BIN)/python -m studies.peers.study $(NAME)

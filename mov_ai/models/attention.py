@@ -63,18 +63,32 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, backe
 
 
 def _xformers_attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
-    """As `attend`, all of one type; xformers refuses what its kernels cannot read 16 bytes at a time."""
+    """As `attend`, all of one type."""
     import xformers.ops
 
+    tensors, full, scale = for_xformers(query, key, value, bias)
+    mixed = xformers.ops.memory_efficient_attention(*tensors, attn_bias=full, scale=scale)
+    return mixed.transpose(1, 2)[..., : query.shape[-1]]
+
+
+def for_xformers(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None
+) -> tuple[list[Tensor], Tensor | None, float]:
+    """What xformers takes: it refuses what its kernels cannot read 16 bytes at a time.
+
+    Args:
+        query, key, value, bias: as for `attend`, all of one type.
+
+    Returns:
+        Queries, keys and values (batch, tokens, heads, width), the bias (batch, heads, n, m) or None, and the scale of
+        the logits.
+    """
     width = query.shape[-1]
     # Channels of zeros change no logit, and are cut off again; the scale is that of the true width.
     padding = -width % (16 // query.element_size())
     tensors = [functional.pad(t, (0, padding)) if padding else t for t in (query, key, value)]
     full = None if bias is None else padded_rows(bias).expand(*query.shape[:-1], key.shape[-2])
-    mixed = xformers.ops.memory_efficient_attention(
-        *(t.transpose(1, 2) for t in tensors), attn_bias=full, scale=width**-0.5
-    )
-    return mixed.transpose(1, 2)[..., :width]
+    return [t.transpose(1, 2) for t in tensors], full, width**-0.5
 
 
 def padded_rows(bias: Tensor) -> Tensor:

@@ -49,6 +49,8 @@ class TrainerConfig:
             folder to `previous/` and begin anew), or a checkpoint folder.
         shard: share weights, gradients, optimiser and averages out among the processes (FSDP2), for networks that one
             GPU cannot hold; False gives each process all of them (DDP).
+        recompute: compute what the blocks of a transformer keep for the way back once more instead of keeping it: a
+            third more time for a step, and memory for one block instead of all.
         deterministic: use only deterministic algorithms; needed for equal runs on a GPU, slower.
     """
 
@@ -76,6 +78,7 @@ class TrainerConfig:
     compile: bool = False
     resume: str = "auto"
     shard: bool = False
+    recompute: bool = False
     deterministic: bool = False
 
     def __post_init__(self) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.utils.checkpoint
 from accelerate import Accelerator
 from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
@@ -40,6 +42,20 @@ def repeated_blocks(module: torch.nn.Module) -> list[torch.nn.Module]:
     """The blocks that a transformer is a stack of, as `TSAMDenoiser.blocks`; [] for a network of another form."""
     blocks = getattr(module, "blocks", None)
     return list(blocks) if isinstance(blocks, torch.nn.ModuleList) else []
+
+
+def recompute_blocks(module: torch.nn.Module) -> None:
+    """Have each block forget what it computed and compute it again on the way back, in place; gradients are the same.
+
+    Raises:
+        UsageError: if the network has no blocks.
+    """
+    blocks = repeated_blocks(module)
+    if not blocks:
+        raise UsageError(f"trainer.recompute: {type(module).__name__} has no blocks to compute again; set it to false")
+    for block in blocks:
+        again = functools.partial(torch.utils.checkpoint.checkpoint, block.forward, use_reentrant=False)
+        block.forward = again  # type: ignore[method-assign]
 
 
 def share_out(module: torch.nn.Module, accelerator: Accelerator) -> None:
@@ -79,6 +95,8 @@ class TrainedNetwork:
         #: What is judged and exported where every process has only a share of the weights; on the CPU until then.
         self._whole = copy.deepcopy(module) if self._is_shared_out and accelerator.is_main_process else None
         self._bare_module = module.to(accelerator.device)
+        if config.recompute:
+            recompute_blocks(module)
         if self._is_shared_out:
             # First of all: it puts other parameters in the place of those that an optimiser would be made of.
             share_out(module, accelerator)

@@ -10,9 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from torch.testing import assert_close
 
+from mov_ai.errors import UsageError
 from mov_ai.training.checkpoint import checkpoint_folder, load_checkpoint
+from mov_ai.training.trained_network import recompute_blocks
+from tests.models.builders import given, small_denoiser
 from tests.training.several_processes import TOGETHER, train
 
 TAKE_PART = """
@@ -86,3 +90,32 @@ def test_one_process_goes_on_where_two_ended_and_judges_the_same_network(folder:
 
 def test_a_cache_is_made_by_one_process(folder: Path) -> None:
     assert (folder / "copies" / "made").read_text() == "once "
+
+
+def test_what_is_computed_again_gives_the_same_gradients(folder: Path, tmp_path: Path) -> None:
+    train(tmp_path, 3, accumulate=TOGETHER, recompute=True)
+    kept, again = (
+        load_checkpoint(checkpoint_folder(place / "checkpoints", 3)) for place in (folder / "alone", tmp_path)
+    )
+    for group, tensors in kept.tensors.items():
+        assert tensors.keys() == again.tensors[group].keys()
+        assert all(torch.equal(again.tensors[group][part], tensor) for part, tensor in tensors.items())
+
+
+def test_a_network_without_blocks_has_nothing_to_compute_again() -> None:
+    module = torch.nn.Linear(2, 2)
+    with pytest.raises(UsageError, match=r"trainer\.recompute: Linear has no blocks"):
+        recompute_blocks(module)
+
+
+def test_blocks_are_computed_twice_for_a_step() -> None:
+    network = small_denoiser(backend="math")
+    calls = []
+    network.blocks[0].cross.register_forward_hook(lambda *_: calls.append(1))
+    recompute_blocks(network)
+    noisy = torch.randn(1, 2, 4, 8, 8)
+    one, window = torch.ones(1), torch.tensor([[0.0, 0.0, 1.0, 1.0]])
+    out = network(noisy, one, one.long() * 0, noisy, window, given(frames=2))
+    assert len(calls) == 1
+    out.sum().backward()
+    assert len(calls) == 2

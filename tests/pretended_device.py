@@ -32,7 +32,16 @@ _KEPT: list[torch.library.Library] = []
 
 
 class _Module(_DummyBackendModule):
-    """What torch asks of the module of a device."""
+    """What torch asks of the module of a device.
+
+    Attributes:
+        is_there: as long as the device is in use; for what else runs in the process there is none.
+    """
+
+    is_there = False
+
+    def is_available(self) -> bool:
+        return self.is_there
 
     def get_amp_supported_dtype(self) -> list[torch.dtype]:
         return [torch.bfloat16, torch.float16]
@@ -41,6 +50,9 @@ class _Module(_DummyBackendModule):
         return torch.zeros(0, dtype=torch.uint8)
 
     def set_rng_state(self, state: Tensor, device: object = None) -> None: ...
+
+
+_MODULE = _Module()
 
 
 class PretendedTensor(Tensor):
@@ -129,7 +141,7 @@ def _refuse_meeting(func: Any, args: Any, flat: list[Any]) -> None:
 
 @functools.cache
 def _registered() -> None:
-    _setup_privateuseone_for_python_backend(NAME, backend_module=_Module())
+    _setup_privateuseone_for_python_backend(NAME, backend_module=_MODULE)
     # Autocast changes no type there.
     _KEPT.append(torch.library.Library("_", "IMPL", "AutocastPrivateUse1"))
     _KEPT[0].fallback(torch.library.fallthrough_kernel)
@@ -139,5 +151,9 @@ def _registered() -> None:
 def pretended_device() -> Iterator[torch.device]:
     """The device, for as long as the context lasts."""
     _registered()
-    with _Mode():
-        yield torch.device(NAME, 0)
+    _MODULE.is_there = True
+    try:
+        with _Mode():
+            yield torch.device(NAME, 0)
+    finally:
+        _MODULE.is_there = False

@@ -15,7 +15,7 @@ DEMO := demo
 export PROMPT SEED KILLS
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-real test lint format check-tiny check-synonyms check-labels eval check-metrics study train-tiny
+.PHONY: help install demo demo-real test test-slow lint format check-tiny check-synonyms check-labels eval check-metrics study train-tiny
 .PHONY: check-gpu gallery audit fuzz chaos soak check-prepare study-exported train-metrics train-parser evaluate-parser check-wheel docs clean
 
 help:  ## list the targets
@@ -40,6 +40,9 @@ demo-real: install  ## fifteen real videos, from a folder to a pipeline: MOV_AI_
 
 test: install  ## the tests, one process a core: about 11 minutes on two
 	$(BIN)/python -m pytest $(WORKERS)
+
+test-slow: install  ## the tests that take long: several processes that train together
+	$(BIN)/python -m pytest -m slow
 
 lint: install  ## format, lint and type checks
 	$(BIN)/ruff format --check .

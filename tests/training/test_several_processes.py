@@ -59,6 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["copies", "shares"])
 def test_two_processes_train_as_one_does(name: str, folder: Path) -> None:
     alone, together = (load_checkpoint(checkpoint_folder(folder / part / "checkpoints", 3)) for part in ("alone", name))
@@ -70,6 +71,7 @@ def test_two_processes_train_as_one_does(name: str, folder: Path) -> None:
             assert_close(together.tensors[group][part], tensor, atol=2e-5, rtol=1e-3, msg=f"{group}: {part}")
 
 
+@pytest.mark.slow
 def test_each_process_has_half_of_what_is_shared_out(folder: Path) -> None:
     own = [json.loads((folder / f"shares_{rank}.json").read_text()) for rank in range(2)]
     assert own[0][1] == own[1][1] > 10_000
@@ -77,6 +79,7 @@ def test_each_process_has_half_of_what_is_shared_out(folder: Path) -> None:
     assert 0.4 < own[0][0] / own[0][1] < 0.6
 
 
+@pytest.mark.slow
 def test_one_process_goes_on_where_two_ended_and_judges_the_same_network(folder: Path) -> None:
     results = [json.loads((folder / name / "result.json").read_text()) for name in ("alone", "shares", "copies")]
     errors = [result["validation"]["error"] for result in results]
@@ -88,10 +91,12 @@ def test_one_process_goes_on_where_two_ended_and_judges_the_same_network(folder:
     assert sums[1] == pytest.approx(sums[0], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_cache_is_made_by_one_process(folder: Path) -> None:
     assert (folder / "copies" / "made").read_text() == "once "
 
 
+@pytest.mark.slow
 def test_what_is_computed_again_gives_the_same_gradients(folder: Path, tmp_path: Path) -> None:
     train(tmp_path, 3, accumulate=TOGETHER, recompute=True)
     kept, again = (

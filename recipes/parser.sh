@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # The scene-graph parser: two teachers (5,500 steps each), then two students (9,000 steps each), two and two side by side
 # on two cores; an hour and forty minutes in all. It stands on spacy_pipeline.sh and word_vectors.sh.
-# Ships as: cp runs/parser/factual/export/* mov_ai/assets/parser/
-# The students then go on with prompts as people write them (an hour and a half); that does not ship yet, see
-# experiments/parser.
+# The students then go on with prompts as people write them (another hour and a half).
+# Ships as: cp runs/parser/prompts/export/* mov_ai/assets/parser/
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
@@ -24,4 +23,5 @@ both runs/parser/factual-1 experiment=parser/factual 'objective.partners=[]' "$@
 # Nothing is left to train: this joins the two students in one parser.
 python -m mov_ai.train experiment=parser/factual "$@"
 both runs/parser/prompts-1 experiment=parser/prompts 'objective.partners=[]' "$@"
-python -m mov_ai.train experiment=parser/prompts "$@"
+both runs/parser/prompts-1 experiment=parser/prompts_again 'objective.partners=[]' "$@"
+python -m mov_ai.train experiment=parser/prompts_again "$@"

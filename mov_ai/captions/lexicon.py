@@ -90,6 +90,7 @@ class PromptWords(Lexicon):
     """`prompts.yaml`: prompts as people write them, kind by kind."""
 
     held_out: frozenset[str]
+    development: frozenset[str]
     shares: dict[str, float]
     templates: dict[str, str]
     fronts: str

@@ -28,6 +28,7 @@ from mov_ai.captions.lexicon import PromptWords, StoryWords, Words, load
 from mov_ai.captions.plot import Actor, Event, Facts
 from mov_ai.captions.text import Key
 from mov_ai.graph import Interval
+from mov_ai.graph.inflection import pluralize
 from mov_ai.graph.time import FULL, change_time
 
 WORDS = load("prompts", PromptWords)
@@ -257,7 +258,7 @@ class PromptPlot(Choices):
     def _keep(self, name: str, key: Key, word: str) -> None:
         self.values[name], self.wordings[name] = key, word
         if key[2] == "text":
-            self.facts.labels[key] = word.strip('"')
+            self.facts.labels[key] = word[1:-1]
         elif key not in self.facts.times and name not in self._spoken:
             # It is told with its thing: "a red ball".
             self.actors[int(key[1])].looks.insert(0, (str(key[2]), word))
@@ -276,10 +277,11 @@ class PromptPlot(Choices):
                     f"{colour} {noun}",
                     f"{noun} {self.pick(self.words.acts['thing'])}s {way}",
                     f"no {noun}",
-                    f"two {noun}s",
+                    f"two {pluralize(noun)}",
                 )
             )
-        return f'"{self.pick((text, text.upper(), text.capitalize()))}"'
+        start, end = self.weighted({'""': 6, "''": 3, "“”": 1})
+        return f"{start}{self.pick((text, text.upper(), text.capitalize()))}{end}"
 
     def _relation(self, mark: str, name: str, rest: str) -> None:
         sources, labels, targets, *step = rest.split()

@@ -21,6 +21,8 @@ def _lines(text: str) -> tuple[str, ...]:
 
 
 TEMPLATES = {kind: _lines(text) for kind, text in WORDS.templates.items()}
+#: Content words of the prompts that parsers are judged on.
+_GOLD = WORDS.held_out | WORDS.development
 _FRONTS, _BACKS = _lines(WORDS.fronts), _lines(WORDS.backs)
 #: Kinds that stand alone, and that may be a further sentence of another prompt.
 _ALONE = ("bare_nouns", "camera", "style", "shots_of", "headlines")
@@ -33,7 +35,8 @@ _FRONT, _BACK, _COMMA = 0.15, 0.25, 0.15
 class PromptCaptions:
     """Prompts of every kind of `lexicons/prompts.yaml`, as often as its shares say.
 
-    No prompt has the content words of a held-out prompt of data/prompts/real: it is drawn again.
+    No prompt has the content words of one of data/prompts/real, but for the shortest of its development half: it is
+    drawn again.
 
     Args:
         split: "train", "validation" or "test"; they share no captions.
@@ -55,7 +58,7 @@ class PromptCaptions:
         while True:
             rng = np.random.Generator(np.random.PCG64([31 + SPLITS.index(self.split), index, attempt]))
             prompt = _written(PromptWording(rng))
-            if content_hash(prompt.text) not in WORDS.held_out:
+            if content_hash(prompt.text) not in _GOLD:
                 return prompt
             attempt += 1
 

@@ -78,7 +78,7 @@ def test_every_mention_carries_its_label(prompts):
                 forms = {inflect(node.label, form, plural) for form in VERB_FORMS for plural in (False, True)}
                 assert words in forms, (prompt.text, words, node)
             else:
-                assert words.strip('"') == node.label.lower(), (prompt.text, words, node)
+                assert words.strip("\"'“”") == node.label.lower(), (prompt.text, words, node)
 
 
 def test_words_without_a_node_are_marked(prompts):
@@ -130,6 +130,8 @@ def test_no_held_out_prompt_is_a_caption_nor_are_its_words(many):
 
 
 def test_no_template_is_a_prompt_with_gold(many):
+    development = [prompt.text for prompt in gold_prompts("development")]
+    assert WORDS.development == {content_hash(text) for text in development if len(_content(text)) > 2}
     long = {_plain(prompt.text) for prompt in gold_prompts() if len(_content(prompt.text)) > 2}
     assert not {_plain(text) for text in many} & long
 

@@ -8,6 +8,9 @@ from torch.testing import assert_close
 
 from tests.pretended_device import pretended_device
 
+# torch counts the devices that there are when it first computes a gradient.
+pytestmark = pytest.mark.own_process
+
 
 def test_a_training_step_is_that_of_the_cpu() -> None:
     results = []

@@ -52,6 +52,9 @@ from tools.metrics.training.checker import CheckerObjective
 from tools.metrics.training.recognition import RecognitionObjective
 from tools.metrics.training.text_video import TextVideoObjective
 
+# torch counts the devices that there are when it first computes a gradient.
+pytestmark = pytest.mark.own_process
+
 #: At its end a run validates, draws and exports.
 SHORT: dict[str, Any] = {"max_steps": 2, "warmup_steps": 0, "ema_decay": 0.9, "threads": 1, "log_every": 1}
 

@@ -143,7 +143,7 @@ def test_a_network_learns_captions_by_heart_and_prints_their_triples(factual):
     trained = prepared(network=SMALL | {"dropout": 0.0, "dim": 48}, hidden_words=0.0, hidden_syntax=0.0)
     module = trained.module()
     optimizer = torch.optim.AdamW(module.parameters(), 3e-3)
-    for step in range(180):
+    for step in range(260):
         loss, _ = trained.loss(module, trained.batch(step), torch.Generator())
         loss.backward()
         torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)

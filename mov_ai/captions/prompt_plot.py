@@ -280,8 +280,8 @@ class PromptPlot(Choices):
                     f"two {pluralize(noun)}",
                 )
             )
-        start, end = self.weighted({'""': 6, "''": 3, "“”": 1})
-        return f"{start}{self.pick((text, text.upper(), text.capitalize()))}{end}"
+        marks = self.weighted({'""': 6, "''": 3, "“”": 1})
+        return f"{marks[0]}{self.pick((text, text.upper(), text.capitalize()))}{marks[1]}"
 
     def _relation(self, mark: str, name: str, rest: str) -> None:
         sources, labels, targets, *step = rest.split()

@@ -75,17 +75,34 @@ class Inputs:
         (self.folder / "generated" / "captions.csv").write_text(captions, encoding="utf-8")
 
 
-def _training(name: str, *overrides: str) -> Job:
+def _training(name: str, *overrides: str, options: tuple[str, ...] = ()) -> Job:
     run = ("hydra.run.dir={out}", "trainer.device=cpu", "trainer.threads=1", "trainer.log_every=0")
     steps = ("trainer.max_steps=12", "trainer.checkpoint_every_steps=3", "trainer.warmup_steps=2")
     quiet = ("trainer.validate_every=0", "trainer.sheet_every=0")
     return Job(
         f"train {name}",
         "mov_ai.train",
-        (*run, *steps, *quiet, *overrides),
+        (*options, *run, *steps, *quiet, *overrides),
         _weights,
         begun=lambda folder: bool(checkpoint_steps(folder / "checkpoints")),
     )
+
+
+def _measuring_networks() -> list[Job]:
+    """Of the checker and of the networks that `mov-ai eval` measures with."""
+    options = ("--config-dir", "tools/metrics/conf")
+    few = ("objective.clips=8", "objective.validation_clips=2", "objective.batch_size=2", "trainer.precision=no")
+    start = f"objective.start={ASSETS / 'metrics' / 'recognition'}"
+    return [
+        _training(
+            *("checker", "experiment=tiny/checker", "objective.scenes=6", "objective.batch_size=2"), options=options
+        ),
+        _training("recognition", "experiment=metrics/recognition", *few, options=options),
+        _training(
+            *("text_video", "experiment=metrics/text_video", *few, start, "objective.validation_clips=64"),
+            options=options,
+        ),
+    ]
 
 
 def _weights(folder: Path) -> str:
@@ -169,6 +186,7 @@ def jobs(inputs: Path) -> list[Job]:
             *("objective.batch_size=4", "+objective.captions=20", "objective.network.dim=24"),
             *("objective.network.layers=1", "trainer.precision=no"),
         ),
+        *_measuring_networks(),
         Job(
             "generate",
             "mov_ai.cli.main",

@@ -97,7 +97,10 @@ def test_every_training_that_is_killed_can_be_composed(tmp_path: Path) -> None:
     register_resolvers()
     for job in jobs(tmp_path):
         if job.module == "mov_ai.train":
-            overrides = [argument for argument in job.arguments if not argument.startswith("hydra.")]
+            options = dict(zip(job.arguments, job.arguments[1:], strict=False))
+            overrides = [argument for argument in job.arguments if "=" in argument and argument[:6] != "hydra."]
+            if "--config-dir" in options:
+                overrides.append(f"hydra.searchpath=[{Path(options['--config-dir']).resolve()}]")
             with initialize_config_dir(str(config_directory()), version_base="1.3"):
                 config = compose("train", overrides)
             assert config.trainer.max_steps == 12

@@ -16,14 +16,15 @@ from mov_ai.graph import SceneGraph
 from mov_ai.graph.time import FULL
 
 
-def _lines(text: str) -> tuple[str, ...]:
+def lines_of(text: str) -> tuple[str, ...]:
+    """The lines of a block of templates that are not blank."""
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
-TEMPLATES = {kind: _lines(text) for kind, text in WORDS.templates.items()}
+TEMPLATES = {kind: lines_of(text) for kind, text in WORDS.templates.items()}
 #: Content words of the prompts that parsers are judged on.
 _GOLD = WORDS.held_out | WORDS.development
-_FRONTS, _BACKS = _lines(WORDS.fronts), _lines(WORDS.backs)
+_FRONTS, _BACKS = lines_of(WORDS.fronts), lines_of(WORDS.backs)
 #: Kinds that stand alone, and that may be a further sentence of another prompt.
 _ALONE = ("bare_nouns", "camera", "style", "shots_of", "headlines")
 _FURTHER = {kind: share for kind, share in WORDS.shares.items() if kind not in _ALONE}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from mov_ai.graph.files import read_json
@@ -58,7 +59,8 @@ def pluralize(noun: str) -> str:
     return f"{front}{space}{head}"
 
 
-def irregular_lemmas() -> dict[str, str]:
+@cache
+def irregular_lemmas() -> Mapping[str, str]:
     """Form -> lemma, for the past forms and participles that no rule gives."""
     return {form: verb for verb, forms in IRREGULAR_VERBS.items() for form in forms} | _OTHER_FORMS
 

@@ -27,7 +27,7 @@ def _verb_forms() -> dict[str, str]:
     # Where two share a form, the later entry has it ("lay" is of "lie"): of a verb's own forms the base.
     forms = ("gerund", "participle", "past", "present", "base")
     regular = {inflect(verb, form): verb for verb in verbs for form in forms}
-    return irregular_lemmas() | regular
+    return {**irregular_lemmas(), **regular}
 
 
 @cache

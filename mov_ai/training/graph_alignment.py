@@ -132,18 +132,18 @@ class _Alignment:
             event = self.heads[edge.source][0] if edge.source in self.heads else 0
             if edge.type in ("instrument", "location"):
                 after = [head for head in self.heads[edge.target] if head > event]
-                place = after[0] if after else self.heads[edge.target][-1]
-                if (event, place) not in self.targets.links:
-                    self._link(event, place, edge.type)
+                participant = after[0] if after else self.heads[edge.target][-1]
             elif edge.type in ("agent", "patient", "receiver"):
                 before = [head for head in self.heads[edge.target] if head < event]
                 after = [head for head in self.heads[edge.target] if head > event]
                 # "The dog takes the ball and drops it": what is done to stands behind the verb, but for passives.
                 behind = edge.type != "agent" and after and self.tokens.tags[event] != "VBN"
                 participant = after[0] if behind or not before else before[-1]
-                # "Two swans face each other": one word, who does it; to whom, its predicate with itself says.
-                if (event, participant) not in self.targets.links:
-                    self._link(event, participant, edge.type)
+            else:
+                continue
+            # "Two swans face each other": one word, who does it; to whom, its predicate with itself says.
+            if (event, participant) not in self.targets.links:
+                self._link(event, participant, edge.type)
 
     def _attributes(self) -> None:
         for edge in self.graph.edges:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from mov_ai.errors import UsageError
 from mov_ai.graph import Interval
 from mov_ai.graph.time import FULL
 from mov_ai.shipped_files import shipped
-from studies.parser.prompt_gold import SPLITS, GoldPrompt, build
+from studies.parser.prompt_gold import GoldPrompt, build, check_split, read_blocks
 
 FOLDER = shipped("data/layouts")
 #: Times of a fact besides intervals: the first and last frames in which its actors are seen, and any frame.
@@ -63,21 +62,8 @@ def layout_prompts(split: str | None = None, folder: str | Path = FOLDER) -> lis
     Raises:
         UsageError: if the split or the folder is unknown, or a line cannot be read; the message names the prompt.
     """
-    if split is not None and split not in SPLITS:
-        raise UsageError(f"split: expected one of {', '.join(SPLITS)}; found {split!r}")
-    return [prompt for prompt in _read(Path(folder)) if split in (None, prompt.gold.split)]
-
-
-@cache
-def _read(folder: Path) -> tuple[LayoutPrompt, ...]:
-    prompts: list[LayoutPrompt] = []
-    for path in sorted(folder.glob("*.txt")):
-        blocks = [block for block in path.read_text(encoding="utf-8").split("\n\n") if block.strip()]
-        # The rule of the split is that of data/prompts/real: within a kind, every other prompt.
-        prompts += [build_layout_prompt(block, path.stem, number) for number, block in enumerate(blocks, start=1)]
-    if not prompts:
-        raise UsageError(f"{folder}: expected text files with prompts; they are in the repository, not in the wheel")
-    return tuple(prompts)
+    check_split(split)
+    return [p for p in read_blocks(Path(folder), build_layout_prompt) if split in (None, p.gold.split)]
 
 
 def build_layout_prompt(block: str, kind: str = "own", number: int = 1) -> LayoutPrompt:

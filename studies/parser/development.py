@@ -9,19 +9,14 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-import numpy as np
-
 from mov_ai.data.factual import read_factual
 from mov_ai.errors import UsageError, run_script
-from mov_ai.graph import SceneGraph
-from mov_ai.graph.convert import to_triples, triples_to_text
 from mov_ai.parser.parser import SceneGraphParser
-from studies.parser.measure import parse_all
-from studies.parser.prompt_facts import KINDS, counts, judge_prompt
+from studies.parser.measure import ParserSuite
+from studies.parser.prompt_facts import KINDS, counts
 from studies.parser.prompt_gold import gold_prompts
-from studies.parser.scene_graph_metrics import spice
+from studies.parser.prompts import PromptSuite
 from studies.parser.temporal_scores import evaluate_temporal
-from studies.parser.wordnet import load_wordnet
 
 #: Captions of random/dev that are read.
 CAPTIONS = 1000
@@ -36,34 +31,17 @@ def figures(parser: SceneGraphParser, captions: int = CAPTIONS) -> dict[str, flo
         parser: what is measured.
         captions: how many of FACTUAL's random/dev.
     """
-    gold = gold_prompts("development")
-    empty = SceneGraph.from_dict({"version": 2, "nodes": []})
-    graphs = parse_all(parser, [prompt.text for prompt in gold], 64)
-    judged = [judge_prompt(prompt, graph or empty) for prompt, graph in zip(gold, graphs, strict=True)]
-    found = {"prompts": _f1(counts(judged))} | {f"prompts: {kind}": _f1(counts(judged, kind)) for kind in KINDS}
+    prompts, accuracy = PromptSuite(), ParserSuite(split=("random",))
+    judged, _ = prompts.judged(parser, gold_prompts("development"))
+    found = {
+        name: float(prompts.figures(counts(judged, kind))["f1"]["value"] or 0)
+        for name, kind in (("prompts", None), *((f"prompts: {kind}", kind) for kind in KINDS))
+    }
     factual = read_factual("random", "dev")[:captions]
-    triples = [
-        [] if graph is None else to_triples(graph)
-        for graph in parse_all(parser, [caption.caption for caption in factual], 64)
-    ]
-    wordnet = load_wordnet()
-    found["Set Match"] = float(np.mean([set(a) == set(c.triples) for a, c in zip(triples, factual, strict=True)]))
-    found["SPICE F"] = float(
-        np.mean(
-            [
-                spice(triples_to_text(a), triples_to_text(list(c.triples)), wordnet)
-                for a, c in zip(triples, factual, strict=True)
-            ]
-        )
-    )
+    right = accuracy.accuracy(factual, *accuracy.parse(parser, factual))
+    found |= {"Set Match": right.set_match.value, "SPICE F": right.spice.value}
     temporal = evaluate_temporal(parser, "development")["figures"]
     return found | {name: float(temporal[name]["value"] or 0) for name in ("event_order", "state_changes")}
-
-
-def _f1(numbers: np.ndarray) -> float:
-    """Of (right, missing, invented) a prompt."""
-    right, missing, invented = numbers.sum(0)
-    return float(2 * right / max(2 * right + missing + invented, 1))
 
 
 def main(arguments: Sequence[str]) -> int:

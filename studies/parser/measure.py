@@ -172,9 +172,9 @@ class ParserSuite:
             captions = read_factual(split, "test")[: self.limit]
             result["oracle"][split] = self._oracle(parser, split, captions)
             if split == "random":
-                graphs, refused = self._parse(parser, captions)
-                result["accuracy"]["random"] = asdict(self._accuracy(captions, graphs, refused))
-                result["accuracy"]["random_lemmatized"] = asdict(self._accuracy(captions, graphs, refused, lemmatized))
+                graphs, refused = self.parse(parser, captions)
+                result["accuracy"]["random"] = asdict(self.accuracy(captions, graphs, refused))
+                result["accuracy"]["random_lemmatized"] = asdict(self.accuracy(captions, graphs, refused, lemmatized))
                 result["calibration"] = calibration(graphs, captions)
                 right = [set(to_triples(g)) == set(c.triples) for g, c in zip(graphs, captions, strict=True)]
                 rows = by_rarest_word(training, [caption.caption for caption in captions], right)
@@ -206,31 +206,32 @@ class ParserSuite:
         overlap = f"{len(captions) - len(new)} of {len(captions)} captions of length/test are in random/train"
         result["length_test_captions_in_random_train"] = len(captions) - len(new)
         if length_parser is not None:
-            graphs, refused = self._parse(length_parser, captions)
-            result["accuracy"]["length"] = asdict(self._accuracy(captions, graphs, refused))
+            graphs, refused = self.parse(length_parser, captions)
+            result["accuracy"]["length"] = asdict(self.accuracy(captions, graphs, refused))
         else:
             result["remarks"].append(
                 f"length/test is not measured: {overlap}; give a parser trained on length/train with length_parser="
             )
         if len(new) >= _FEWEST:
-            graphs, refused = self._parse(parser, new)
-            result["accuracy"]["length_unseen"] = asdict(self._accuracy(new, graphs, refused))
+            graphs, refused = self.parse(parser, new)
+            result["accuracy"]["length_unseen"] = asdict(self.accuracy(new, graphs, refused))
         else:
             result["remarks"].append(f"{overlap}: too few are left for the parser trained on random/train")
 
-    def _parse(self, parser: Parser, captions: Sequence[FactualCaption]) -> tuple[list[SceneGraph], int]:
+    def parse(self, parser: Parser, captions: Sequence[FactualCaption]) -> tuple[list[SceneGraph], int]:
         """Graphs of all captions, and how many the parser refused: those get an empty graph."""
         graphs = parse_all(parser, [caption.caption for caption in captions], self.batch_size)
         empty = SceneGraph.from_dict({"version": 1, "nodes": []})
         return [graph or empty for graph in graphs], graphs.count(None)
 
-    def _accuracy(
+    def accuracy(
         self,
         captions: Sequence[FactualCaption],
         graphs: Sequence[SceneGraph],
         refused: int,
         form: Callable[[str], str] = str,
     ) -> Accuracy:
+        """Set Match and SPICE F of the graphs of captions; `form` is done to the text of both sides' triples."""
         return self._compare([triples_to_text(to_triples(graph)) for graph in graphs], captions, refused, form)
 
     def _compare(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from mov_ai.errors import UsageError
 from mov_ai.graph import CameraMove, Edge, Interval, Node, SceneGraph, allen
@@ -15,6 +16,7 @@ from mov_ai.graph.time import FULL, change_time
 from mov_ai.shipped_files import shipped
 
 FOLDER = shipped("data/prompts/real")
+_P = TypeVar("_P")
 SPLITS = ("development", "held_out")
 _KINDS = {"c": "color", "s": "size", "m": "material", "f": "shape", "x": "texture", "t": "state"}
 _POSSESSION = ("with", "of", "have")
@@ -67,18 +69,29 @@ def gold_prompts(split: str | None = None, folder: str | Path = FOLDER) -> list[
     Raises:
         UsageError: if the split or the folder is unknown, or a line cannot be read; the message names the prompt.
     """
+    check_split(split)
+    return [prompt for prompt in read_blocks(Path(folder), build) if split in (None, prompt.split)]
+
+
+def check_split(split: str | None) -> None:
+    """Raises UsageError unless it is one of `SPLITS`, or None for all."""
     if split is not None and split not in SPLITS:
         raise UsageError(f"split: expected one of {', '.join(SPLITS)}; found {split!r}")
-    return [prompt for prompt in _read(Path(folder)) if split in (None, prompt.split)]
 
 
 @cache
-def _read(folder: Path) -> tuple[GoldPrompt, ...]:
-    prompts = []
+def read_blocks(folder: Path, build_one: Callable[[str, str, int], _P]) -> tuple[_P, ...]:
+    """What a function makes of each block of a folder's text files, given its kind (the file's name) and number from 1.
+
+    The number decides the split: within a kind, every other prompt.
+
+    Raises:
+        UsageError: if there are no such files, or as the function does.
+    """
+    prompts: list[_P] = []
     for path in sorted(folder.glob("*.txt")):
         blocks = [block for block in path.read_text(encoding="utf-8").split("\n\n") if block.strip()]
-        # The rule of the split: within a kind, every other prompt.
-        prompts += [build(block, path.stem, number) for number, block in enumerate(blocks, start=1)]
+        prompts += [build_one(block, path.stem, number) for number, block in enumerate(blocks, start=1)]
     if not prompts:
         raise UsageError(f"{folder}: expected text files with prompts; they are in the repository, not in the wheel")
     return tuple(prompts)

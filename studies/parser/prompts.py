@@ -67,17 +67,13 @@ class PromptSuite:
     def measure(self, parser: Parser, output: Path) -> dict[str, Any]:
         """All figures, ready for JSON; writes the misses of the development half into `output`."""
         gold = gold_prompts()
-        graphs = parse_all(parser, [prompt.text for prompt in gold], self.batch_size)
-        empty = SceneGraph.from_dict({"version": 2, "nodes": []})
-        judged = [judge_prompt(prompt, graph or empty) for prompt, graph in zip(gold, graphs, strict=True)]
+        judged, refused = self.judged(parser, gold)
         halves = {split: [j for j, p in zip(judged, gold, strict=True) if p.split == split] for split in SPLITS}
         result: dict[str, Any] = {"suite": "prompts", "settings": asdict(self), "environment": environment()}
         result["prompts"] = {split: len(half) for split, half in halves.items()}
-        result["refused"] = graphs.count(None)
+        result["refused"] = refused
         result["facts"] = {
-            kind: {
-                split: self._figures(counts(half, None if kind == "all" else kind)) for split, half in halves.items()
-            }
+            kind: {split: self.figures(counts(half, None if kind == "all" else kind)) for split, half in halves.items()}
             for kind in ("all", *KINDS)
         }
         result["kinds_of_prompts"] = {}
@@ -86,11 +82,18 @@ class PromptSuite:
                 split: [j for j, p in zip(judged, gold, strict=True) if (p.kind, p.split) == (kind, split)]
                 for split in SPLITS
             }
-            result["kinds_of_prompts"][kind] = {split: self._figures(counts(part)) for split, part in parts.items()}
+            result["kinds_of_prompts"][kind] = {split: self.figures(counts(part)) for split, part in parts.items()}
         write_bytes(output / "misses.md", misses(gold, judged).encode("utf-8"))
         return result
 
-    def _figures(self, numbers: np.ndarray) -> dict[str, Any]:
+    def judged(self, parser: Parser, gold: Sequence[GoldPrompt]) -> tuple[list[Judged], int]:
+        """What is right and wrong in the graph of each prompt, and how many the parser refused: those are empty."""
+        graphs = parse_all(parser, [prompt.text for prompt in gold], self.batch_size)
+        empty = SceneGraph.from_dict({"version": 2, "nodes": []})
+        judged = [judge_prompt(prompt, graph or empty) for prompt, graph in zip(gold, graphs, strict=True)]
+        return judged, graphs.count(None)
+
+    def figures(self, numbers: np.ndarray) -> dict[str, Any]:
         """Totals, and precision, recall and F1 with their intervals over prompts; `numbers` as `counts`, (N, 3)."""
         right, missing, invented = numbers.T
         shares = {

@@ -91,13 +91,15 @@ def _training(name: str, *overrides: str, options: tuple[str, ...] = ()) -> Job:
 def _measuring_networks() -> list[Job]:
     """Of the checker and of the networks that `mov-ai eval` measures with."""
     options = ("--config-dir", "tools/metrics/conf")
-    few = ("objective.clips=8", "objective.validation_clips=2", "objective.batch_size=2", "trainer.precision=no")
+    few = ("objective.clips=8", "objective.batch_size=2", "trainer.precision=no")
     start = f"objective.start={ASSETS / 'metrics' / 'recognition'}"
     return [
         _training(
             *("checker", "experiment=tiny/checker", "objective.scenes=6", "objective.batch_size=2"), options=options
         ),
-        _training("recognition", "experiment=metrics/recognition", *few, options=options),
+        _training(
+            "recognition", "experiment=metrics/recognition", *few, "objective.validation_clips=2", options=options
+        ),
         _training(
             *("text_video", "experiment=metrics/text_video", *few, start, "objective.validation_clips=64"),
             options=options,

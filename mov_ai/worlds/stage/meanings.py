@@ -9,18 +9,14 @@ from importlib.resources import files
 from typing import TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+
+from mov_ai.captions.lexicon import Lexicon, Words
 
 Range = tuple[float, float]
-Words = tuple[str, ...]
 _T = TypeVar("_T")
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Place(_Table):
+class Place(Lexicon):
     """Where on the screen the middle of a box is, as parts of the frame, and how near it is; None is anywhere."""
 
     words: Words
@@ -29,14 +25,14 @@ class Place(_Table):
     near: Range | None = None
 
 
-class Manner(_Table):
+class Manner(Lexicon):
     """How far something goes in the whole video, as parts of the frame's width."""
 
     words: Words
     far: Range
 
 
-class Framing(_Table):
+class Framing(Lexicon):
     """How high the main thing is in the frame, and where the horizon is from the top, as parts of the frame."""
 
     words: Words
@@ -44,14 +40,14 @@ class Framing(_Table):
     horizon: Range | None = None
 
 
-class Comparison(_Table):
+class Comparison(Lexicon):
     """How many times as large a thing is as another, by its height or by the root of its area."""
 
     times: Range
     of_height: bool = False
 
 
-class _File(_Table):
+class _File(Lexicon):
     """`meanings.yaml`; what a field holds is said there."""
 
     verbs: dict[str, Words]

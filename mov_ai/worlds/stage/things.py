@@ -8,15 +8,13 @@ from functools import cache
 from importlib.resources import files
 
 import yaml
-from pydantic import BaseModel, ConfigDict
 
+from mov_ai.captions.lexicon import Lexicon
 from mov_ai.graph.inflection import pluralize
 
 
-class ThingClass(BaseModel):
+class ThingClass(Lexicon):
     """One class of `things.yaml`; what the fields hold is said there."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     found: str
     gait: str

@@ -14,7 +14,7 @@ from mov_ai.captions.caption import Caption
 from mov_ai.captions.lexicon import Lexicon, PromptWords, Words, WordsByClass
 from mov_ai.captions.prompt_plot import WORDS, PromptPlot
 from mov_ai.captions.prompt_wording import PromptWording
-from mov_ai.captions.prompts import content_hash
+from mov_ai.captions.prompts import content_hash, lines_of
 from mov_ai.worlds.stage.things import known_things, thing_classes
 
 
@@ -40,8 +40,7 @@ def scene_words() -> SceneWords:
 @cache
 def scene_templates() -> Mapping[str, Words]:
     """Kind -> its templates."""
-    kinds = scene_words().templates.items()
-    return {kind: tuple(line.strip() for line in text.splitlines() if line.strip()) for kind, text in kinds}
+    return {kind: lines_of(text) for kind, text in scene_words().templates.items()}
 
 
 def _prompt_words() -> PromptWords:

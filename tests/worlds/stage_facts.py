@@ -604,7 +604,10 @@ def _goes(a: np.ndarray, b: np.ndarray, kind: str) -> bool:
     if kind in ("past", "across"):
         return _passes(a, one)
     if kind in ("behind", "front"):
-        return bool((_stands(kind, *end)).all() and (sideways_gap(*end) < 0).all())
+        # It stays there, or has gone on to the other side.
+        there = sideways_gap(a, one) < 0
+        stays = there[:, -1].all() or (there.any(1).all() and _passes(a, one))
+        return bool(_stands(kind, *end).all() and stays)
     if kind == "to":
         return all(_nears(a[i : i + 1], one) for i in range(len(a))) if len(a) == 1 else bool(gap(*end).min() < 0.12)
     if kind == "from":

@@ -22,6 +22,8 @@ _THINNEST = 0.016
 _WIDEST = 0.8
 #: Of a ground crew, so many stand in one row; more are seen from above.
 ONE_ROW = 5
+#: Height of what is under a thing, as a part of the thing's.
+_UNDER = (0.45, 0.8)
 #: Relations and actions by which one is borne by another.
 _BORNE = ("on", "in", "wear")
 
@@ -57,7 +59,15 @@ def bearers(play: Screenplay) -> dict[str, str]:
         elif deed.action == "ride" and deed.patients:
             for agent in deed.agents:
                 borne.setdefault(agent, deed.patients[0])
-    return {child: host for child, host in borne.items() if child != host and borne.get(host) != child}
+    for child in list(borne):
+        # A circle bears nobody: it is cut where it is first met.
+        above, host = {child}, borne.get(child)
+        while host is not None and host not in above:
+            above.add(host)
+            host = borne.get(host)
+        if host is not None:
+            borne.pop(child, None)
+    return borne
 
 
 def going(play: Screenplay) -> set[str]:
@@ -111,6 +121,11 @@ def _metres(play: Screenplay, rng: np.random.Generator) -> dict[str, tuple[float
         if _is_seen_from_the_front(play, key) and thing.gait in ("walk", "drive") and wide > tall:
             wide = max(0.5 * wide, 0.6 * tall)
         metres[key] = (tall * performer.posture[0], wide * performer.posture[1])
+    for key, roof in _sheltered(play):
+        # What is, or goes, under a thing fits there.
+        fit = min(1.0, _between(_UNDER, float(rng.random())) * metres[roof][0] / metres[key][0])
+        fit = min(fit, 0.95 * metres[roof][1] / metres[key][1])
+        metres[key] = (metres[key][0] * fit, metres[key][1] * fit)
     for key, comparison, other in play.larger:
         if key in metres and other in metres:
             theirs, own = metres[other], metres[key]
@@ -119,6 +134,16 @@ def _metres(play: Screenplay, rng: np.random.Generator) -> dict[str, tuple[float
                 factor *= (theirs[1] * own[0] / (theirs[0] * own[1])) ** 0.5
             metres[key] = (own[0] * factor, own[1] * factor)
     return metres
+
+
+def _sheltered(play: Screenplay) -> list[tuple[str, str]]:
+    """Pairs of performers of which the first is, or goes, under the second, which stands on the ground."""
+    pairs = [(bond.source, bond.target) for bond in play.bonds if bond.relation in ("under", "below")]
+    for deed in play.deeds:
+        roofs = [target for relation, target in deed.ways if relation in ("under", "below")]
+        pairs += [(agent, roof) for roof in roofs for agent in deed.agents]
+    known = [(key, roof) for key, roof in pairs if key != roof and {key, roof} <= set(play.performers)]
+    return [(key, roof) for key, roof in known if play.performers[roof].thing.found == "ground"]
 
 
 def _is_seen_from_the_front(play: Screenplay, key: str) -> bool:
@@ -164,7 +189,10 @@ def _body(
         if play.performers[bearer].thing.gait == "still":
             tall, wide = (side * min(1.0, 0.96 * bed / (1.1 * wide * performer.count)) for side in (tall, wide))
     tall, wide = max(tall, _THINNEST), max(wide, _THINNEST)
-    slots, width, height = _slots(performer, wide, tall, rng)
+    # Room for who is, or goes, between them.
+    between = metres.get(performer.apart or "", (0.0, 0.0))
+    room = max(scale * between[1], _THINNEST) + 0.06 if performer.apart else 0.0
+    slots, width, height = _slots(performer, wide, tall, room, rng)
     return Body(wide, tall, slots, width, height)
 
 
@@ -172,18 +200,20 @@ def _is_rider(play: Screenplay, key: str) -> bool:
     return any(deed.action == "ride" and key in deed.agents for deed in play.deeds)
 
 
-def _slots(performer: Performer, w: float, h: float, rng: np.random.Generator) -> tuple[np.ndarray, float, float]:
-    """Room for all of a group: rows that do not overlap."""
+def _slots(
+    performer: Performer, w: float, h: float, room: float, rng: np.random.Generator
+) -> tuple[np.ndarray, float, float]:
+    """Room for all of a group: rows that do not overlap. `room`: between two that stand beside each other."""
     n = performer.count
     if n == 1:
         return np.zeros((1, 2)), w, h
     on_ground = performer.thing.found in ("ground", "held")
     most = ONE_ROW if on_ground else 4
     rows = -(-n // most) if n > most or not rng.random() < 0.35 else min(2, n)
-    if on_ground and n <= most:
+    if (on_ground and n <= most) or room:
         rows = 1
     columns = -(-n // rows)
-    across, up = w * float(rng.uniform(1.2, 1.6)), h * float(rng.uniform(1.12, 1.35))
+    across, up = max(w * float(rng.uniform(1.2, 1.6)), w + room), h * float(rng.uniform(1.12, 1.35))
     row, column = np.divmod(np.arange(n), columns)
     in_row = np.minimum(columns, n - row * columns)
     slots = np.stack([(column - (in_row - 1) / 2) * across, row * up], 1)

@@ -5,7 +5,7 @@ Spots are (x, b, q), see `view`; F frames.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -182,10 +182,18 @@ def in_direction(mover: Mover, deed: Deed, here: Spot | None, time: np.ndarray, 
         remaining: legs that go this way still, this one among them.
         whole: whether it goes all across.
     """
-    direction = "zigzag" if deed.action == "zigzag" and deed.direction is None else deed.direction
+    deed = replace(deed, zigzags=True) if deed.action == "zigzag" else deed
+    direction = deed.direction
     direction = {"rise": "up", "fall": "down"}.get(deed.action, direction)
-    if deed.action == "jump" and direction in (None, "up"):
-        return _hopping(mover, deed, here, time)
+    if direction == "up and down" or (deed.action == "jump" and direction in (None, "up")):
+        if mover.is_aloft:
+            return _bobbing(mover, deed, here, time)
+        return _hopping(mover, deed, here, time, 2.0 if direction == "up and down" else 1.0)
+    if deed.zigzags and direction in ("up", "down", "toward", "away"):
+        is_deep = direction in ("toward", "away")
+        straight = _deep(mover, deed, here, direction == "toward") if is_deep else None
+        straight = straight or _upright(mover, deed, here, -1.0 if direction == "up" else 1.0)
+        return Leg(straight.begin, straight.end, _swerving(mover, straight, deed, time))
     if direction in ("up", "down"):
         return _upright(mover, deed, here, -1.0 if direction == "up" else 1.0)
     if direction in ("toward", "away"):
@@ -196,7 +204,7 @@ def in_direction(mover: Mover, deed: Deed, here: Spot | None, time: np.ndarray, 
         return _swinging(mover, deed, here, time)
     sign = {"left": -1.0, "right": 1.0}.get(str(direction), 0.0)
     leg = _sideways(mover, deed, here, sign, remaining, is_whole=whole or direction == "across")
-    if direction == "zigzag" or deed.action == "zigzag":
+    if direction == "zigzag" or deed.zigzags:
         leg = Leg(leg.begin, leg.end, _zigzag(mover, leg, deed, time))
     return leg
 
@@ -314,34 +322,70 @@ def _swinging(mover: Mover, deed: Deed, here: Spot | None, time: np.ndarray) -> 
     return Leg(leg.begin, np.array(leg.begin), bend)
 
 
-def _zigzag(mover: Mover, leg: Leg, deed: Deed, time: np.ndarray) -> np.ndarray:
-    """Aside of the way, to and fro."""
+def _to_and_fro(deed: Deed, time: np.ndarray) -> np.ndarray:
+    """(F,) -1 to 1, to and fro while an event lasts; at least three turns."""
     turns = 2.0 if deed.interval[1] - deed.interval[0] > 0.6 else 1.5
     u = progress(deed.interval, time)
-    aside = np.sin(2 * np.pi * turns * u) * (u < 1)
+    return np.asarray(np.sin(2 * np.pi * turns * u) * (u < 1))
+
+
+def _zigzag(mover: Mover, leg: Leg, deed: Deed, time: np.ndarray) -> np.ndarray:
+    """Aside of the way, up and down the frame."""
     bend = np.zeros((3, len(time)))
     b, q = leg.begin[1:]
     room = min(0.97 - b, b - mover.body.height * q - 0.02) if mover.is_aloft else 0.97 - b
     wide = min(mover.draw((0.05, 0.09)), max(0.0, room))
     if wide < 0.035:
         raise Unstageable("no room to zigzag")
-    bend[1] = wide * aside
+    bend[1] = wide * _to_and_fro(deed, time)
     if not mover.is_aloft:
         bend[2] = bend[1] / mover.view.slope
     return bend
 
 
-def _hopping(mover: Mover, deed: Deed, here: Spot | None, time: np.ndarray) -> Leg:
+def _swerving(mover: Mover, leg: Leg, deed: Deed, time: np.ndarray) -> np.ndarray:
+    """Aside of a way that goes up, down, toward or away."""
+    bend = np.zeros((3, len(time)))
+    half = mover.body.width * max(leg.begin[2], float(leg.end[2])) / 2 + _EDGE
+    room = min(min(x - half, 1 - half - x) for x in (leg.begin[0], float(leg.end[0])))
+    wide = min(mover.draw((0.06, 0.13)), room)
+    if wide < 0.04:
+        raise Unstageable("no room to zigzag")
+    bend[0] = wide * _to_and_fro(deed, time)
+    return bend
+
+
+def _hopping(mover: Mover, deed: Deed, here: Spot | None, time: np.ndarray, least: float) -> Leg:
+    """Up and down again on the spot, at least so many times."""
     if here is None:
         b, q = mover.level()
         here = (mover.draw(mover.across(q)), b, q)
     h = mover.body.height * here[2]
-    high = min(max(0.07, mover.draw((0.35, 0.9)) * h), here[1] - h - _EDGE)
-    if high < 0.055:
+    room = here[1] - h - _EDGE
+    high = min(max(0.08, mover.draw((0.35, 0.9)) * h), room)
+    if high < max(0.065, 0.24 * h):
         raise Unstageable("no room to jump")
-    hops = 1.0 if mover.rng.random() < 0.5 or deed.interval[1] - deed.interval[0] < 0.6 else 2.0
+    lasts = deed.interval[1] - deed.interval[0]
+    hops = least + float(mover.rng.random() < 0.5 and lasts >= 0.6)
     bend = np.zeros((3, len(time)))
     bend[1] = -high * np.abs(np.sin(np.pi * hops * progress(deed.interval, time)))
+    return Leg(here, np.array(here), bend)
+
+
+def _bobbing(mover: Mover, deed: Deed, here: Spot | None, time: np.ndarray) -> Leg:
+    """Up and down in the air."""
+    if here is None:
+        b, q = mover.level()
+        b = mover.aloft(mover.draw((0.35, 0.6)), q)
+        here = (mover.draw(mover.across(q)), b, q)
+    room = min(here[1] - mover.body.height * here[2] - _EDGE, 1 - _EDGE - here[1])
+    high = min(mover.draw((0.08, 0.2)), room)
+    if high < 0.06:
+        raise Unstageable("no room up and down")
+    turns = 2.0 if deed.interval[1] - deed.interval[0] > 0.6 and mover.rng.random() < 0.6 else 1.0
+    u = progress(deed.interval, time)
+    bend = np.zeros((3, len(time)))
+    bend[1] = -high * np.sin(2 * np.pi * turns * u) * (u < 1)
     return Leg(here, np.array(here), bend)
 
 
@@ -359,6 +403,13 @@ def entering(mover: Mover, deed: Deed, time: np.ndarray) -> Leg:
         return Leg((x, begin, q), np.array([x, b, q]))
     sign = -1.0 if deed.direction == "left" else 1.0 if deed.direction == "right" else mover.facing
     outside = -mover.body.width * q / 2 - 0.04
+    corner = stage_meanings().places.get(str(deed.place))
+    if corner is not None and corner.y is not None:
+        # "From the upper left corner": from outside, at that height.
+        sign = sign if corner.x is None else 1.0 if sum(corner.x) < 1 else -1.0
+        b, q = _spot_upright(mover, corner.y)
+    elif corner is not None and corner.x is not None and abs(sum(corner.x) - 1) > 0.1:
+        sign = 1.0 if sum(corner.x) < 1 else -1.0
     x = low + mover.draw((0.05, 0.6)) * (high - low) if sign > 0 else high - mover.draw((0.05, 0.6)) * (high - low)
     return Leg((outside if sign > 0 else 1 - outside, b, q), np.array([x, b, q]))
 

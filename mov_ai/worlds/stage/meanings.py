@@ -55,6 +55,8 @@ class _File(Lexicon):
     relations: dict[str, Words]
     places: dict[str, Place]
     directions: dict[str, Words]
+    turns: Words
+    comings: Words
     manners: dict[str, Manner]
     camera: dict[str, Words]
     framings: dict[str, Framing]
@@ -75,6 +77,8 @@ class Meanings:
     place_names: Mapping[str, str]
     places: Mapping[str, Place]
     directions: Mapping[str, str]
+    turns: Words
+    comings: Words
     manner_names: Mapping[str, str]
     manners: Mapping[str, Manner]
     camera: Mapping[str, str]
@@ -98,6 +102,8 @@ def stage_meanings() -> Meanings:
         place_names=_by_word({name: place.words for name, place in raw.places.items()}),
         places=raw.places,
         directions=_by_word(raw.directions),
+        turns=raw.turns,
+        comings=raw.comings,
         manner_names=_by_word({name: manner.words for name, manner in raw.manners.items()}),
         manners=raw.manners,
         camera=_by_word(raw.camera),

@@ -76,8 +76,12 @@ def by_thing(
         return Leg(here or spot(begin, q), path(side * (half + further), q))
     if relation == "behind" or relation == "front":
         q = q0 * (far if relation == "behind" else near)
-        begin, _ = beside(q, side, further + 0.1)
-        return Leg(here or spot(begin, q), path(mover.draw((-0.2, 0.2)) * target.w * q1, q))
+        begin, half = beside(q, side, further + 0.1)
+        if mover.rng.random() < 0.5:
+            # Past it, to where it is all seen again.
+            return Leg(here or spot(begin, q), path(side * (half + further), q))
+        # Just past its middle.
+        return Leg(here or spot(begin, q), path(side * max(0.045, mover.draw((0.1, 0.7)) * half), q))
     if relation in ("to", "beside", "against"):
         q = q0 * mover.draw((0.97, 1.06))
         begin, half = beside(q, side, mover.draw((0.2, 0.35)))
@@ -202,12 +206,13 @@ def standing(
     """
     x, b, q = target.at(target.first)
     body, own = mover.body, q
-    if relation in ("left", "right", "beside", "against", "to"):
+    if relation in ("left", "right", "beside", "against", "to", "opposite"):
         own = q * (mover.draw((0.95, 1.06)) if relation != "against" else 1.02)
         side = {"left": 1.0, "right": -1.0}.get(relation, side)
         gap = mover.draw((0.015, 0.06)) if apart is None else apart + mover.draw((0.03, 0.07))
         if relation in ("left", "right"):
             gap += mover.draw((0.0, 0.12))
+        gap = mover.draw((0.16, 0.34)) if relation == "opposite" else gap
         gap = -0.08 * body.width if relation == "against" else gap
         x -= side * ((target.w * q + body.width * own) / 2 + gap)
     elif relation in ("behind", "front"):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from mov_ai.graph import Interval
 from mov_ai.graph.time import change_time
 from mov_ai.worlds.stage.company import Body
 from mov_ai.worlds.stage.meanings import stage_meanings
-from mov_ai.worlds.stage.screenplay import HANDLED, LED_BY_PATIENT, STILL, Deed, Screenplay
+from mov_ai.worlds.stage.screenplay import AMONG, HANDLED, LED_BY_PATIENT, STILL, Deed, Screenplay
 
 #: Actions that lead by their patient, as ways.
 WAYS = {"pass": "past", "circle": "around", "approach": "to", "depart": "from", "flee": "from"}
@@ -96,14 +97,25 @@ class Prospect:
             if bond.source in self.bodies and bond.target in self.bodies:
                 extra = 0.06 + (self.bodies[bond.apart].width + 0.06 if bond.apart in self.bodies else 0.0)
                 width = self.bodies[bond.source].width + extra
-                if bond.relation in ("beside", "against"):
-                    side = self.sides.setdefault((bond.source, bond.target), self.sign())
-                    self.pads[bond.target][0 if side > 0 else 1] += width
+                if bond.relation in ("beside", "against", "opposite"):
+                    side = self.sides.setdefault((bond.source, bond.target), self._free_side(bond.target))
+                    more = 0.2 if bond.relation == "opposite" else 0.0
+                    self.pads[bond.target][0 if side > 0 else 1] += width + more
                 elif bond.relation in ("left", "right"):
                     self.pads[bond.target][0 if bond.relation == "left" else 1] += width
         for deed in self.play.deeds:
+            if deed.action in AMONG:
+                around = [target for _, target in deed.ways if target in self.pads]
+                width = sum(self.bodies[agent].w * self.play.performers[agent].count for agent in deed.agents)
+                for target in around:
+                    self.pads[target] = [max(pad, 0.55 * width + 0.1) for pad in self.pads[target]]
+                continue
             for agent in deed.agents:
                 self._keep_room_for(deed, agent)
+        for key, pads in self.pads.items():
+            room = 0.93 - self.bodies[key].width
+            if sum(pads) > room > 0:
+                self.pads[key] = [pad * room / sum(pads) for pad in pads]
 
     def _keep_room_for(self, deed: Deed, agent: str) -> None:
         width = self.bodies[agent].width + 0.08
@@ -116,7 +128,7 @@ class Prospect:
             if relation in ("past", "over", "around", "from_left", "from_right", "across"):
                 pads[0], pads[1] = max(pads[0], width + 0.06), max(pads[1], width + 0.06)
             else:
-                side = self.sides.setdefault((agent, target), self.sign())
+                self.sides.setdefault((agent, target), self._free_side(target))
                 more = 0.26 if relation in ("to", "from") else 0.1
                 side = self.side(agent, target, relation)
                 end = 0 if side > 0 else 1
@@ -129,6 +141,11 @@ class Prospect:
             self.pads[leader][end] += self.bodies[child].width + 0.09
         elif agent != deed.agents[0] and deed.action not in STILL:
             self.pads[deed.agents[0]][1] += self.bodies[agent].width + 0.05
+
+    def _free_side(self, target: str) -> float:
+        """The side of the target on which less room is kept: 1 is its left; either where there is no difference."""
+        left, right = self.pads[target]
+        return self.sign() if left == right else 1.0 if left < right else -1.0
 
     def side(self, agent: str, target: str, relation: str) -> float:
         """On which side of the target it stands, from which it comes, or to which it goes: 1 is its left."""
@@ -143,17 +160,30 @@ class Prospect:
         return self.sides.setdefault((agent, target), self.sign())
 
     def presence(self, key: str) -> np.ndarray:
-        """(F,) whether it is there."""
-        start, end = self.play.performers[key].present
-        seen = (self.time >= start) & (self.time <= end)
+        """(n, F) whether each is there."""
+        performer = self.play.performers[key]
+        start, end = performer.present
+        n = performer.count
+        seen = np.repeat(((self.time >= start) & (self.time <= end))[None], n, 0)
         for deed in self.play.deeds:
             if key in deed.agents and deed.action in ("appear", "vanish"):
-                seen &= (self.time >= change_time(deed.interval)) == (deed.action == "appear")
+                if performer.one_by_one and n > 1:
+                    seen &= self._turns(deed.interval, n) == (deed.action == "appear")
+                else:
+                    seen &= (self.time >= change_time(deed.interval)) == (deed.action == "appear")
         return np.asarray(seen)
+
+    def _turns(self, interval: Interval, n: int) -> np.ndarray:
+        """(n, F) whether the turn of each has come; from one end of the row to the other, or in any order."""
+        start, end = interval
+        first = 0.0 if start > 0 else 0.12 * (end - start)
+        times = np.linspace(start + first, start + 0.85 * (end - start), n)
+        order = self.rng.permutation(n) if self.rng.random() < 0.4 else np.arange(n)
+        return np.asarray(self.time[None] >= times[order][:, None])
 
     def _links(self) -> set[frozenset[str]]:
         """Pairs whose boxes have a reason to overlap."""
-        loose = ("left", "right", "beside", "above", "below", "between")
+        loose = ("left", "right", "beside", "above", "below", "between", "opposite")
         pairs = {frozenset((b.source, b.target)) for b in self.play.bonds if b.relation not in loose}
         pairs |= {frozenset(pair) for pair in self.borne.items()}
         for deed in self.play.deeds:
@@ -161,6 +191,8 @@ class Prospect:
             if deed.action in HANDLED:
                 pairs |= {frozenset((a, b)) for a in parties for b in parties if a != b}
             ends = [target for relation, target in deed.ways if relation not in ("to", "from", "between", "beside")]
+            if deed.action in ("swap", "ring"):
+                pairs |= {frozenset((a, b)) for a in parties for b in parties if a != b}
             passing = deed.patients if deed.action in ("pass", "circle", *LED_BY_PATIENT) else ()
             pairs |= {frozenset((party, end)) for party in parties for end in (*ends, *passing) if party != end}
         roots = {key: self.root(key) for key in self.play.performers}

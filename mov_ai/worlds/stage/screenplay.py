@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 from mov_ai.graph import Interval, Node, SceneGraph
 from mov_ai.graph.time import FULL, change_time
@@ -14,8 +15,14 @@ from mov_ai.worlds.stage.things import Thing, thing_of
 STILL = ("stay", "appear", "vanish", "grow", "shrink", "lean")
 #: What is done to a thing that lies in a hand, before or after.
 HANDLED = ("hold", "carry", "throw", "catch", "kick", "lift", "lower", "put", "give", "release", "drop")
-#: Ways that only who moves can take.
-_LEADING = ("past", "across", "to", "from", "along", "out", "off")
+#: What several do among themselves, each on a way of its own: apart, together, past each other, round each other.
+AMONG = ("scatter", "gather", "swap", "ring")
+#: What it is among several to do something to each other.
+_EACH_OTHER = {
+    "pass": "swap", "chase": "ring", "follow": "ring", "circle": "ring", "meet": "gather", "approach": "gather",
+    "flee": "scatter", "depart": "scatter", "leave": "scatter", "to": "gather", "from": "scatter", "around": "ring",
+    "past": "swap",
+}  # fmt: skip
 #: Pairs of actions in which one goes along with the other: who leads is the patient of these, the agent of all others.
 LED_BY_PATIENT = ("chase", "follow", "ride")
 
@@ -31,6 +38,8 @@ class Performer:
         present: while it is there.
         changes: (interval, whether it grows) of each time that it grows or shrinks.
         posture: height and width as parts of those of one that stands.
+        apart: who must find room between its instances.
+        one_by_one: whether its instances come and go one after another.
     """
 
     id: str
@@ -40,6 +49,8 @@ class Performer:
     present: Interval = FULL
     changes: list[tuple[Interval, bool]] = field(default_factory=list)
     posture: tuple[float, float] = (1.0, 1.0)
+    apart: str | None = None
+    one_by_one: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,10 +58,12 @@ class Deed:
     """One event.
 
     Attributes:
-        action: a name of `verbs` in `meanings.yaml`.
+        action: a name of `verbs` in `meanings.yaml`, or of `AMONG`.
         ways: (relation, id of a performer or region) of its places.
         place: on the screen, where it ends, or is if nothing moves.
         direction, manner: names of `directions` and `manners`.
+        verb: as in the graph.
+        zigzags: whether it goes to and fro on its way.
     """
 
     id: str
@@ -63,6 +76,8 @@ class Deed:
     direction: str | None
     manner: str | None
     interval: Interval
+    verb: str = ""
+    zigzags: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,8 +141,91 @@ def read_screenplay(graph: SceneGraph) -> Screenplay:
     for node in graph.of_type("event"):
         if not node.negated:
             _read_event(play, graph, node)
+    _amend(play)
     _make_room_between(play)
     return play
+
+
+def _amend(play: Screenplay) -> None:
+    """Read events again beside each other: what only two of them, or two places, say together."""
+    _merge_mutual(play)
+    _move_between_places(play)
+    _pass_through(play)
+    _face_catchers(play)
+
+
+def _merge_mutual(play: Screenplay) -> None:
+    """Two that do the same to each other at one time do it among themselves."""
+    for first, second in combinations(play.deeds, 2):
+        if first.interval != second.interval or len(first.agents) != 1 or len(second.agents) != 1:
+            continue
+        (a,), (b,) = first.agents, second.agents
+        if first.patients == (b,) and second.patients == (a,) and first.action == second.action:
+            action = _EACH_OTHER.get(first.action)
+        elif a != b and ("to", b) in first.ways and ("to", a) in second.ways:
+            action = "gather"
+        else:
+            continue
+        if action is not None and first in play.deeds and second in play.deeds:
+            both = replace(first, action=action, agents=(a, b), patients=(), ways=(), direction=None)
+            play.deeds = [both if deed is first else deed for deed in play.deeds if deed is not second]
+
+
+def _move_between_places(play: Screenplay) -> None:
+    """Who is said to be at one place first and at another later goes there in between."""
+    for key in play.performers:
+        own = sorted((when, place) for who, place, when in play.places if who == key)
+        led = [deed.interval for deed in play.deeds if key in deed.agents and deed.place]
+        for number, (when, place) in enumerate(own):
+            if number == 0 or when[0] <= own[0][0][0] or any(start < when[1] and when[0] < end for start, end in led):
+                continue
+            length = when[1] - when[0]
+            interval = (max(0.0, when[0] - 0.3 * length), when[0] + 0.5 * length)
+            play.deeds.append(Deed(f"{key}@{number}", "go", (key,), (), (), (), place, None, None, interval))
+        if len(own) > 1:
+            play.places = [entry for entry in play.places if entry[0] != key] + [(key, own[0][1], own[0][0])]
+
+
+def _pass_through(play: Screenplay) -> None:
+    """Who comes after having done something else only goes; who goes on and on one way comes in, then goes out."""
+    for number, deed in enumerate(play.deeds):
+        before = [d for d in play.deeds if set(d.agents) & set(deed.agents) and d.interval[1] <= deed.interval[0]]
+        if deed.action == "enter" and any(d.action not in ("leave", "appear", "vanish") for d in before):
+            play.deeds[number] = replace(deed, action="go")
+    for number, deed in enumerate(play.deeds):
+        if deed.action != "go" or deed.ways or deed.place or deed.direction not in ("left", "right"):
+            continue
+        same = {"agents": deed.agents, "direction": deed.direction, "verb": deed.verb, "action": "go"}
+        for later, other in enumerate(play.deeds):
+            follows = other is not deed and abs(other.interval[0] - deed.interval[1]) < 1e-3
+            if follows and all(getattr(other, name) == value for name, value in same.items()) and not other.ways:
+                whole = deed.interval[0] < 1e-3 and other.interval[1] > 1 - 1e-3
+                if whole and not any(who in deed.agents for who, _, _ in play.places) and not other.place:
+                    play.deeds[number] = replace(deed, action="enter")
+                    play.deeds[later] = replace(other, action="leave")
+
+
+def _face_catchers(play: Screenplay) -> None:
+    """Who catches what another has thrown is thrown to; it stands at some distance, as does who is handed something."""
+    for number, deed in enumerate(play.deeds):
+        if deed.action in ("throw", "kick") and not deed.receivers:
+            catchers = tuple(
+                other.agents[0]
+                for other in play.deeds
+                if other.action == "catch"
+                and set(other.patients) & set(deed.patients)
+                and other.agents[0] not in deed.agents
+                and other.interval[0] >= deed.interval[0]
+            )
+            deed = play.deeds[number] = replace(deed, receivers=catchers[:1])
+        if deed.action not in ("throw", "give", "kick") or not deed.agents:
+            continue
+        bound = {bond.source for bond in play.bonds} | {who for who, _, _ in play.places}
+        bound |= {agent for other in play.deeds for agent in other.agents if other.action not in (*STILL, *HANDLED)}
+        for receiver in deed.receivers:
+            if receiver not in bound and receiver not in deed.agents:
+                relation = "beside" if deed.action == "give" else "opposite"
+                play.bonds.append(Bond(receiver, relation, deed.agents[0], deed.interval))
 
 
 def _read_camera(play: Screenplay, scene: Node) -> None:
@@ -175,12 +273,16 @@ def _read_event(play: Screenplay, graph: SceneGraph, node: Node) -> None:
         return tuple(dict.fromkeys(target for target in targets if target in play.performers))
 
     agents, patients, receivers = role("agent"), role("patient"), role("receiver")
-    ways, place = [], None
+    ways, place, mutual = [], None, None
     for edge in graph.edges_from(node.id, "location"):
+        relation = means.relations.get(str(edge.label), "beside")
         if str(edge.label) in means.place_names and graph.node(edge.target).type == "scene":
             place = means.place_names[str(edge.label)]
+        elif edge.target in agents:
+            # "Toward each other."
+            mutual = relation
         elif edge.target in play.performers or edge.target in play.regions:
-            ways.append((means.relations.get(str(edge.label), "beside"), edge.target))
+            ways.append((relation, edge.target))
     action = means.verbs.get(node.label)
     direction = means.directions.get(node.direction or "")
     if action is None:
@@ -188,8 +290,14 @@ def _read_event(play: Screenplay, graph: SceneGraph, node: Node) -> None:
             "go" if direction or any(relation in ("past", "across", "to", "from") for relation, _ in ways) else "stay"
         )
     action = _in_company(action, node, bool(patients), bool(ways))
+    if set(agents) & set(patients):
+        mutual, patients = action, tuple(patient for patient in patients if patient not in agents)
+    among = _among(play, action, agents, bool(patients), direction, mutual, node.label, ways)
+    if among is not None:
+        action, patients = among, ()
     if action == "meet" and len(agents) > 1 and not patients:
         agents, patients = agents[:1], agents[1:]
+    manner = node.manner or ""
     deed = Deed(
         node.id,
         action,
@@ -199,16 +307,51 @@ def _read_event(play: Screenplay, graph: SceneGraph, node: Node) -> None:
         tuple(ways),
         place,
         direction,
-        means.manner_names.get(node.manner or ""),
+        means.manner_names.get(manner),
         node.interval,
+        node.label,
+        means.directions.get(manner) == "zigzag",
     )
     if deed.agents:
         play.deeds.append(deed)
         _note_posture(play, node, deed)
+        if action in ("appear", "vanish") and manner in means.turns:
+            for agent in deed.agents:
+                play.performers[agent].one_by_one = True
         if action in STILL:
             _stand(play, deed)
         elif action == "put":
             play.bonds += [Bond(deed.agents[0], "beside", target, deed.interval) for _, target in ways]
+
+
+def _among(
+    play: Screenplay,
+    action: str,
+    agents: tuple[str, ...],
+    has_patient: bool,
+    direction: str | None,
+    mutual: str | None,
+    verb: str,
+    ways: list[tuple[str, str]],
+) -> str | None:
+    """What several do among themselves, a name of `AMONG`; None if each does it for itself, or there is only one.
+
+    Args:
+        mutual: what they do to each other, or the way that they take by each other.
+    """
+    several = sum(play.performers[agent].count for agent in agents) > 1
+    if not several or has_patient:
+        return {"scatter": "go", "gather": "go"}.get(action)
+    if mutual is not None:
+        return _EACH_OTHER.get(mutual, _EACH_OTHER.get(action))
+    if direction in ("apart", "together"):
+        return "scatter" if direction == "apart" else "gather"
+    comes_around = verb in stage_meanings().comings and any(relation == "around" for relation, _ in ways)
+    if action in ("scatter", "gather") or comes_around:
+        return "gather" if comes_around else action
+    if action in ("pass", "chase"):
+        return _EACH_OTHER[action]
+    return "gather" if action == "meet" and len(agents) == 1 else None
 
 
 def _in_company(action: str, node: Node, has_patient: bool, has_way: bool) -> str:
@@ -249,13 +392,15 @@ def _stand(play: Screenplay, deed: Deed) -> None:
 
 
 def _make_room_between(play: Screenplay) -> None:
-    """Two things between which something is, or goes, stand apart from each other."""
+    """Things between which something is, or goes, stand apart from each other."""
     pairs: list[tuple[str, list[str]]] = []
     for deed in play.deeds:
         pairs.append((deed.agents[0], [target for relation, target in deed.ways if relation == "between"]))
     for source in play.performers:
         pairs.append((source, [b.target for b in play.bonds if b.source == source and b.relation == "between"]))
     for between, ends in pairs:
+        if len(ends) == 1 and ends[0] in play.performers and play.performers[ends[0]].count > 1:
+            play.performers[ends[0]].apart = between
         if len(ends) == 2 and all(end in play.performers for end in ends):
             apart = [b for b in play.bonds if {b.source, b.target} == set(ends)]
             play.bonds = [bond for bond in play.bonds if bond not in apart]

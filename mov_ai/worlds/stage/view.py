@@ -71,6 +71,7 @@ def region_boxes(
     kinds = {thing.region for thing in play.regions.values()}
     line = min(max(view.horizon, 0.0), 1.0)
     shore = line + float(rng.uniform(0.25, 0.4)) * (1 - line)
+    deep = {target for deed in play.deeds if deed.direction in ("toward", "away") for _, target in deed.ways}
     boxes = {}
     for region_id, thing in play.regions.items():
         top, bottom = line, 1.0
@@ -81,6 +82,9 @@ def region_boxes(
         elif thing.region == "strip":
             top = min(max(view.ground(float(rng.uniform(0.55, 0.68))), 0.0), 0.8)
             bottom = min(max(view.ground(float(rng.uniform(1.25, 1.5))), top + 0.12), 1.0)
+            if region_id in deep:
+                # One that leads to the horizon.
+                top, bottom = line, 1.0
         elif thing.region == "backdrop":
             bottom = max(line + 0.03, 0.16)
             top = max(0.0, bottom - float(rng.uniform(0.12, 0.3)))

@@ -41,7 +41,7 @@ def sample_scene(seed: int, split: str = "train", kind: str | None = None, frame
     while True:
         rng = np.random.Generator(np.random.PCG64([61 + SPLITS.index(split), seed, attempt]))
         caption = stage_caption(rng, kind)
-        layout = stage(caption.graph, rng, frames)
+        layout = stage(caption.graph, rng, frames, is_strict=True)
         if layout is not None:
             return StagedScene(seed, split, caption, layout)
         attempt += 1

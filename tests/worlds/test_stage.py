@@ -22,6 +22,7 @@ from mov_ai.worlds.stage.staging import FRAMES, stage
 from mov_ai.worlds.stage.things import known_things, sizes_of, thing_classes, thing_of
 from mov_ai.worlds.stage.wording import StageWording, scene_templates, scene_words
 from mov_ai.worlds.stage.world import StagedCaptions, sample_scene
+from tests.worlds.stage_company import among
 from tests.worlds.stage_facts import facts
 
 KINDS = list(scene_templates())
@@ -65,6 +66,10 @@ def test_graphs_and_layouts_are_valid_and_complete(kind):
         assert {(t.entity, t.instance) for t in layout.tracks} >= set(drawn_entities(graph))
 
 
+def same_backwards(graph):
+    return any(among(graph, event) in ("swap", "ring") for event in graph.of_type("event"))
+
+
 #: Kind -> what makes its boxes wrong: the other way round in time, or in space.
 WRONG = {
     "place": "elsewhere", "place_sequence": "elsewhere", "way": "reversed", "pursuit": "reversed", "order": "reversed",
@@ -82,7 +87,8 @@ def test_the_rules_find_wrong_boxes(kind):
         return boxes
 
     passed = 0
-    chosen = scenes(kind)[:100]
+    # Who passes another, or goes round it, does so backwards too.
+    chosen = [scene for scene in scenes(kind) if not same_backwards(scene.caption.graph)][:100]
     for number, scene in enumerate(chosen):
         rng = np.random.default_rng(number)
         change = {

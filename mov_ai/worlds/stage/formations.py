@@ -18,7 +18,7 @@ from mov_ai.worlds.stage.screenplay import Deed
 #: Room between those that are close together; how near and far, and how high and low, those go that scatter.
 _GAP, _DEEP, _LIFT = (0.015, 0.04), (0.74, 1.3), (0.08, 0.2)
 #: How much of the room between home and the edge they take; how much farther from their middle they are in the end.
-_SHARE, _LEAST = (0.7, 1.0), 0.09
+_SHARE, _LEAST = (0.75, 1.0), 0.065
 #: Of those that pass each other, how near the second is; of those that chase each other, how large their ring is.
 _BESIDE, _RADIUS, _DEPTH = (1.16, 1.3), (0.17, 0.27), (0.16, 0.26)
 _EDGE = 0.02
@@ -101,7 +101,11 @@ def form_up(
     far = x + mover.draw(_SHARE) * (aim - x)
     home = np.stack([x, np.zeros(m), np.full(m, q)], 1)
     formation = Formation(home, np.stack([far, lifts, q * deep], 1), (b, q), mover.rng.random(4))
-    spread = [np.hypot(xy[:, 0] - xy[:, 0].mean(), xy[:, 1]).mean() for xy in (home, formation.far)]
+    spread = []
+    for at in (home, formation.far):
+        spots = _spots(mover, formation, at)
+        middles = np.stack([spots[:, 0], spots[:, 1] - mover.body.h * spots[:, 2] / 2], 1)
+        spread.append(float(np.linalg.norm(middles - middles.mean(0), axis=1).mean()))
     if spread[1] - spread[0] < _LEAST:
         raise Unstageable("no room to scatter")
     return formation

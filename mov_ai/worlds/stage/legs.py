@@ -427,4 +427,7 @@ def leaving(mover: Mover, deed: Deed, here: Spot | None) -> Leg:
         return Leg(here, np.array([x, -0.04 if deed.direction == "up" else 1.04 + h, q]))
     sign = -1.0 if deed.direction == "left" else 1.0 if deed.direction == "right" else mover.facing
     outside = mover.body.width * q / 2 + 0.04
-    return Leg(here, np.array([1 + outside if sign > 0 else -outside, b, q]))
+    goal = 1 + outside if sign > 0 else -outside
+    # In the last frame, a little before the end, it is out.
+    goal += (goal - x) * min(0.15, 0.035 / (deed.interval[1] - deed.interval[0]))
+    return Leg(here, np.array([goal, b, q]))

@@ -148,10 +148,19 @@ def read_screenplay(graph: SceneGraph) -> Screenplay:
 
 def _amend(play: Screenplay) -> None:
     """Read events again beside each other: what only two of them, or two places, say together."""
+    _lean_on_the_bound(play)
     _merge_mutual(play)
     _move_between_places(play)
     _pass_through(play)
     _face_catchers(play)
+
+
+def _lean_on_the_bound(play: Screenplay) -> None:
+    """What is beside a thing that lies on another, or in it, goes by where that is."""
+    held = {bond.source for bond in play.bonds if bond.relation in ("on", "in", "against")}
+    for number, bond in enumerate(play.bonds):
+        if bond.relation == "beside" and bond.source in held and bond.target not in held:
+            play.bonds[number] = replace(bond, source=bond.target, target=bond.source)
 
 
 def _merge_mutual(play: Screenplay) -> None:
@@ -315,7 +324,8 @@ def _read_event(play: Screenplay, graph: SceneGraph, node: Node) -> None:
     if deed.agents:
         play.deeds.append(deed)
         _note_posture(play, node, deed)
-        if action in ("appear", "vanish") and manner in means.turns:
+        # Things that "appear each other" is what parsers make of "one after another".
+        if action in ("appear", "vanish") and (manner in means.turns or mutual is not None):
             for agent in deed.agents:
                 play.performers[agent].one_by_one = True
         if action in STILL:
@@ -342,13 +352,14 @@ def _among(
     several = sum(play.performers[agent].count for agent in agents) > 1
     if not several or has_patient:
         return {"scatter": "go", "gather": "go"}.get(action)
-    if mutual is not None:
-        return _EACH_OTHER.get(mutual, _EACH_OTHER.get(action))
-    if direction in ("apart", "together"):
-        return "scatter" if direction == "apart" else "gather"
     comes_around = verb in stage_meanings().comings and any(relation == "around" for relation, _ in ways)
     if action in ("scatter", "gather") or comes_around:
         return "gather" if comes_around else action
+    if direction in ("apart", "together"):
+        return "scatter" if direction == "apart" else "gather"
+    if mutual is not None:
+        is_parting = mutual == "beside" and direction == "away"
+        return "scatter" if is_parting else _EACH_OTHER.get(mutual, _EACH_OTHER.get(action))
     if action in ("pass", "chase"):
         return _EACH_OTHER[action]
     return "gather" if action == "meet" and len(agents) == 1 else None

@@ -12,9 +12,11 @@ import yaml
 
 from mov_ai.captions.caption import Caption
 from mov_ai.captions.lexicon import Lexicon, PromptWords, Words, WordsByClass
+from mov_ai.captions.plot import Event
 from mov_ai.captions.prompt_plot import WORDS, PromptPlot
 from mov_ai.captions.prompt_wording import PromptWording
 from mov_ai.captions.prompts import content_hash, lines_of
+from mov_ai.captions.text import Piece
 from mov_ai.worlds.stage.things import known_things, thing_classes
 
 
@@ -84,11 +86,52 @@ class StagePlot(PromptPlot):
         group = self.classes[agents[0]]
         return self._draw(fitting.get(group, fitting["other"]))
 
+    def _event(self, mark: str, name: str, rest: str) -> None:
+        """`~turns`: a manner of that list."""
+        super()._event(mark, name, rest)
+        if "~turns" in rest:
+            self.events[name].manner = self._draw(self.words.lists["turns"])
+
+    def _present(self, mark: str, name: str, rest: str) -> None:
+        """`t@ a @2 of 3`: in that step only."""
+        statement, of, steps = rest.partition(" of ")
+        super()._present(mark, name, statement)
+        if of:
+            letter, step = statement.split()
+            self._steps = max(self._steps, int(steps))
+            self.facts.times["entity", self.who[letter]] = self.at(step[1:])
+
 
 class StageWording(PromptWording):
-    """Words staged scenes as people word prompts."""
+    """Words staged scenes as people word prompts; beside theirs, two forms of events:
+
+    e mutual    what two do to each other, of which `e` is what the first does
+    f unsaid    what the second does, in the same words
+    """
 
     make_plot: ClassVar[type[PromptPlot]] = StagePlot
+
+    def _event(self, event: Event, how: str) -> list[Piece]:
+        if how == "unsaid":
+            self.events.append(event)
+            return [("", ("event", len(self.events) - 1))]
+        if how != "mutual":
+            return super()._event(event, how)
+        agents, patients = event.agents, event.patients
+        place = self.plot.places.get(id(event))
+        other = place[1] if place else patients[0]
+        event.agents = [*agents, other]
+        event.patients = event.agents if patients else []
+        pieces = super()._event(event, "present")
+        event.agents, event.patients = agents, patients
+        return pieces
+
+    def prompt(self, pieces: list[Piece], kind: str) -> Caption:
+        """The text of the pieces with its graph, which has it as a manner that one goes "in a zigzag"."""
+        for event in self.events:
+            if event.particle.endswith("zigzag"):
+                event.manner = "zigzag"
+        return super().prompt(pieces, kind)
 
 
 def stage_caption(rng: np.random.Generator, kind: str | None = None) -> Caption:

@@ -17,11 +17,12 @@ from mov_ai.graph.instances import drawn_entities
 from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
 from mov_ai.models.planner_input import read_graph, to_boxes, to_track
 from mov_ai.worlds.stage.meanings import stage_meanings
-from mov_ai.worlds.stage.screenplay import read_screenplay
+from mov_ai.worlds.stage.reading import read_screenplay
 from mov_ai.worlds.stage.staging import FRAMES, stage
 from mov_ai.worlds.stage.things import known_things, sizes_of, thing_classes, thing_of
 from mov_ai.worlds.stage.wording import StageWording, scene_templates, scene_words
 from mov_ai.worlds.stage.world import StagedCaptions, sample_scene
+from studies.layout.facts import layout_prompts
 from tests.worlds.stage_company import among
 from tests.worlds.stage_facts import facts
 
@@ -269,3 +270,68 @@ def test_meanings_know_every_verb_of_the_captions():
     assert verbs <= set(stage_meanings().verbs)
     places = {place for name in ("corners", "quarter", "sides", "middles") for place in scene_words().lists[name]}
     assert places <= set(stage_meanings().place_names)
+
+
+# -- several, and what contradicts itself ------------------------------------------------------------------------------
+
+
+def told(entities, events=(), edges=()):
+    """A graph of (id, noun, count), (verb, direction, {role: id or (label, id)}) and (source, type, label, target)."""
+    nodes = [Node("s", "scene", "scene"), *(Node(key, "entity", noun, count=count) for key, noun, count in entities)]
+    links = [Edge("s", key, "contains") for key, _, _ in entities]
+    for number, (verb, direction, roles) in enumerate(events):
+        nodes.append(Node(f"e{number}", "event", verb, direction=direction))
+        for role, target in roles.items():
+            label, key = target if isinstance(target, tuple) else (None, target)
+            links.append(Edge(f"e{number}", key, role, label))
+    return SceneGraph("", nodes, [*links, *(Edge(a, b, kind, label) for a, kind, label, b in edges)])
+
+
+UNUSUAL = {
+    "a circle of boxes in boxes": told(
+        [("a", "box", 1), ("b", "basket", 1), ("c", "crate", 1)],
+        edges=[("a", "spatial", "in", "b"), ("b", "spatial", "in", "c"), ("c", "spatial", "in", "a")],
+    ),
+    "on both sides at once": told(
+        [("a", "dog", 1), ("b", "car", 1)],
+        edges=[("a", "spatial", "left of", "b"), ("a", "spatial", "right of", "b"), ("a", "spatial", "under", "b")],
+    ),
+    "left and right": told([("a", "dog", 1)], [("run", "left", {"agent": "a"}), ("run", "right", {"agent": "a"})]),
+    "who holds himself": told([("a", "man", 1)], [("hold", None, {"agent": "a", "patient": "a"})]),
+    "riders of each other": told(
+        [("a", "man", 1), ("b", "horse", 1)],
+        [("ride", None, {"agent": "a", "patient": "b"}), ("ride", None, {"agent": "b", "patient": "a"})],
+    ),
+    "twenty-four": told([("a", "dog", 10), ("b", "cat", 10), ("c", "horse", 4)], [("run", "left", {"agent": "a"})]),
+}
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_what_can_be_kept_of_an_unusual_graph_is_kept(name):
+    for seed in range(4):
+        layout = stage(UNUSUAL[name], np.random.default_rng(seed))
+        assert layout is not None
+        assert {(t.entity, t.instance) for t in layout.tracks} == set(drawn_entities(UNUSUAL[name]))
+
+
+@pytest.mark.parametrize("noun", ["child", "fish"])
+@pytest.mark.parametrize(("verb", "direction"), [("scatter", None), ("swim", "apart"), ("gather", None)])
+def test_groups_scatter_and_gather(noun, verb, direction):
+    graph = told([("a", noun, 5)], [(verb, direction, {"agent": "a"})])
+    for seed in range(6):
+        layout = stage(graph, np.random.default_rng(seed))
+        at = np.stack([track.boxes[:, :2] for track in layout.tracks])
+        spread = np.linalg.norm(at - at.mean(0), axis=2).mean(0)
+        assert (spread[-1] - spread[0]) * (-1 if verb == "gather" else 1) > 0.05
+
+
+def test_one_graph_has_many_ways():
+    graph = told([("a", "dog", 1), ("b", "tree", 1)], [("run", None, {"agent": "a", "location": ("behind", "b")})])
+    ends = [stage(graph, np.random.default_rng(seed)).track("a", 0).boxes[-1, 0] for seed in range(20)]
+    assert np.std(ends) > 0.08
+
+
+def test_no_template_is_a_prompt_that_layouts_are_judged_by():
+    prompts = {" ".join(p.gold.text.lower().split()).rstrip(".") for p in layout_prompts()}
+    captions = {" ".join(s.caption.text.lower().split()).rstrip(".") for kind in KINDS for s in scenes(kind)}
+    assert not captions & prompts

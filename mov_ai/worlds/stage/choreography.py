@@ -9,56 +9,21 @@ import numpy as np
 from mov_ai.graph import Interval
 from mov_ai.graph.time import FULL
 from mov_ai.worlds.stage import contacts
+from mov_ai.worlds.stage.bearings import Bearings
 from mov_ai.worlds.stage.camera import progress
 from mov_ai.worlds.stage.company import Body
-from mov_ai.worlds.stage.formations import Formation, among, form_up
+from mov_ai.worlds.stage.formations import among, form_up
 from mov_ai.worlds.stage.handling import Hands
-from mov_ai.worlds.stage.legs import (
-    Leg,
-    Mover,
-    Spot,
-    Unstageable,
-    entering,
-    in_direction,
-    leaving,
-    spot_of,
-    to_place,
-)
+from mov_ai.worlds.stage.legs import entering, in_direction, leaving, spot_of, to_place
 from mov_ai.worlds.stage.meanings import stage_meanings
+from mov_ai.worlds.stage.mover import Leg, Mover, Spot, Unstageable
 from mov_ai.worlds.stage.passages import Target, by_thing, standing
-from mov_ai.worlds.stage.prospect import WAYS, Prospect
-from mov_ai.worlds.stage.screenplay import AMONG, HANDLED, LED_BY_PATIENT, STILL, Bond, Deed, Screenplay
-from mov_ai.worlds.stage.view import Rectangle, View
+from mov_ai.worlds.stage.prospect import WAYS
+from mov_ai.worlds.stage.screenplay import AMONG, HANDLED, LED_BY_PATIENT, STILL, Bond, Deed
 
 
-class Choreography:
-    """The ways of one draw.
-
-    Args:
-        plan: with the room that it keeps. moving: all that go anywhere. time: (F,).
-
-    Attributes:
-        paths: performer -> (n, 3, F), of those that have one so far.
-    """
-
-    def __init__(
-        self,
-        play: Screenplay,
-        plan: Prospect,
-        view: View,
-        regions: dict[str, Rectangle],
-        bodies: dict[str, Body],
-        moving: set[str],
-        time: np.ndarray,
-        rng: np.random.Generator,
-    ) -> None:
-        self.play, self.plan, self.view, self.regions, self.bodies = play, plan, view, regions, bodies
-        self.moving, self.time, self.rng, self.frames = moving, time, rng, len(time)
-        self.paths: dict[str, np.ndarray] = {}
-        self.formations: dict[str, Formation] = {}
-
-    def _draw(self, limits: tuple[float, float]) -> float:
-        return limits[0] + (limits[1] - limits[0]) * float(self.rng.random())
+class Choreography(Bearings):
+    """The ways of one draw."""
 
     def mover(self, key: str, ease: int = 0) -> Mover:
         """Whoever goes, with its room; see `way`. Raises Unstageable if it has none."""
@@ -152,32 +117,10 @@ class Choreography:
             number += 1
         return number
 
-    def _spread(self, mover: Mover, centre: np.ndarray) -> np.ndarray:
-        """The instances of a group around its middle (3,) or (3, F)."""
-        body = mover.body
-        at = np.broadcast_to(centre.reshape(3, -1), (3, self.frames))
-        if len(body.slots) == 1:
-            return at[None].copy()
-        q = at[2]
-        x = at[0] + body.slots[:, :1] * q
-        up = body.slots[:, 1:] * q
-        nearness = q - up / self.view.slope if not mover.is_aloft else q + 0 * up
-        if nearness.min() < 0.15:
-            raise Unstageable("too far back")
-        return np.stack([x, at[1] - up, nearness], 1)
-
     def _moved(self, mover: Mover, path: np.ndarray, leg: Leg, interval: Interval) -> np.ndarray:
         u = progress(interval, self.time)
         moved = (1 - u) * path + u * self._spread(mover, leg.end)
         return moved if leg.bend is None else moved + leg.bend[None]
-
-    def _here(self, path: np.ndarray | None, interval: Interval) -> Spot | None:
-        """Where the middle of a group is when something begins."""
-        if path is None:
-            return None
-        frame = int(np.searchsorted(self.time, interval[0]))
-        at = path[:, :, min(frame, self.frames - 1)]
-        return float(at[:, 0].mean()), float(at[:, 1].max()), float(at[:, 2].max())
 
     def _leg(self, key: str, mover: Mover, deed: Deed, path: np.ndarray | None, remaining: int) -> Leg:
         here = self._here(path, deed.interval)
@@ -215,14 +158,6 @@ class Choreography:
         x = min(max(leg.begin[0] + sign * mover.draw((0.12, 0.25)), low), high)
         return Leg(leg.begin, np.array([x, *leg.end[1:]]), leg.bend)
 
-    def _target(self, key: str, interval: Interval) -> Target:
-        path, body = self.paths[key], self.bodies[key]
-        centre = np.stack([path[:, 0].mean(0), path[:, 1].max(0), path[:, 2].max(0)])
-        inside = np.flatnonzero((self.time >= interval[0]) & (self.time <= interval[1]))
-        first, last = (int(inside[0]), int(inside[-1])) if len(inside) else (0, self.frames - 1)
-        seat = stage_meanings().seats.get(self.play.performers[key].thing.noun, 1.0)
-        return Target(centre, body.width, body.height, seat, first, last)
-
     def _meeting(self, key: str, mover: Mover, deed: Deed, here: Spot | None) -> Leg:
         other = deed.patients[0] if key in deed.agents and deed.patients else deed.agents[0]
         if other in self.paths and other != key:
@@ -238,22 +173,6 @@ class Choreography:
             # Not much past the middle, so that the other one finds room.
             step = min(0.1, max(0.0, mover.facing * (0.5 - here[0])))
         return Leg(here, np.array([here[0] + mover.facing * step, *here[1:]]))
-
-    def _ends(self, targets: list[str], interval: Interval) -> tuple[Target, Target] | None:
-        """The two things between which something is: two performers, or two of a group."""
-        if len(targets) == 2:
-            return self._target(targets[0], interval), self._target(targets[1], interval)
-        if len(targets) != 1 or len(self.paths[targets[0]]) < 2:
-            return None
-        whole, path = self._target(targets[0], interval), self.paths[targets[0]]
-        body = self.bodies[targets[0]]
-        order = np.argsort(path[:, 0, 0])
-        place = int(self.rng.integers(len(order) - 1))
-        if self.play.performers[targets[0]].apart is not None:
-            # The widest gap.
-            place = int(np.diff(path[order, 0, 0]).argmax())
-        first, second = (replace(whole, path=path[one], w=body.w, h=body.h) for one in order[place : place + 2])
-        return first, second
 
     def _between(self, mover: Mover, ends: tuple[Target, Target], here: Spot | None) -> Leg:
         first, second = ends
@@ -293,26 +212,6 @@ class Choreography:
         if bonds and not (deeds and deeds[0].action in HANDLED and key in deeds[0].patients):
             return self._bonded(key, mover, bonds)
         return None
-
-    def _host(self, key: str, deed: Deed | None = None) -> contacts.Host:
-        """Whoever bears or leads another; in an event it faces where it goes, or whom it gives something to."""
-        path, facing = self.paths[key], self.plan.facing[key]
-        if deed is not None:
-            frames = np.flatnonzero((self.time >= deed.interval[0]) & (self.time <= deed.interval[1]))
-            x = path[0, 0, frames] if len(frames) else path[0, 0, :1]
-            others = [other for other in (*deed.receivers, *(t for _, t in deed.ways)) if other in self.paths]
-            others = self._other_hands(key, deed) if deed.action == "catch" or key in deed.receivers else others
-            if deed.action in HANDLED and others:
-                facing = 1.0 if self.paths[others[0]][0, 0, 0] > x[0] else -1.0
-            elif abs(x[-1] - x[0]) > 0.05:
-                facing = 1.0 if x[-1] > x[0] else -1.0
-        return contacts.Host(self.play.performers[key], self.bodies[key], path, facing)
-
-    def _other_hands(self, key: str, deed: Deed) -> list[str]:
-        """From whom one gets what is thrown or given."""
-        given = [d for d in self.play.deeds if d.action in ("throw", "kick", "give") and d.interval <= deed.interval]
-        given = [d for d in given if set(d.patients) & set(deed.patients)]
-        return [agent for d in given for agent in d.agents if agent != key and agent in self.paths]
 
     def _bonded(self, key: str, mover: Mover, bonds: list[Bond]) -> np.ndarray:
         bond = bonds[0]

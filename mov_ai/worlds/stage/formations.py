@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mov_ai.worlds.stage.camera import progress
-from mov_ai.worlds.stage.legs import Mover, Unstageable
+from mov_ai.worlds.stage.mover import Mover, Unstageable
 from mov_ai.worlds.stage.passages import Target
 from mov_ai.worlds.stage.screenplay import Deed
 
@@ -100,6 +100,8 @@ def form_up(
     aim = np.linspace(low, high, m)
     far = x + mover.draw(_SHARE) * (aim - x)
     home = np.stack([x, np.zeros(m), np.full(m, q)], 1)
+    if starts is None and _is_high(mover, m, target):
+        home[1::2, 1] = -1.15 * max(height for _, _, _, height in members) * q
     formation = Formation(home, np.stack([far, lifts, q * deep], 1), (b, q), mover.rng.random(4))
     spread = []
     for at in (home, formation.far):
@@ -111,10 +113,18 @@ def form_up(
     return formation
 
 
+def _is_high(mover: Mover, number: int, target: Target | None) -> bool:
+    """Whether so many are in the air that they are in two rows."""
+    return mover.is_aloft and number > 4 and target is None
+
+
 def _row(mover: Mover, widths: np.ndarray, gap: float, q: float, target: Target | None) -> np.ndarray:
     """The middles of a row, on both sides of the target if there is one."""
     m = len(widths)
     if target is None:
+        if _is_high(mover, m, target):
+            # In two rows, one above the other.
+            widths = np.full(m, 0.55 * widths.max())
         total = float(widths.sum()) + gap * (m - 1)
         if total > 0.8:
             raise Unstageable("too many for a row")

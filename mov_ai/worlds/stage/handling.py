@@ -9,7 +9,7 @@ import numpy as np
 from mov_ai.worlds.stage import contacts
 from mov_ai.worlds.stage.camera import progress
 from mov_ai.worlds.stage.company import Body
-from mov_ai.worlds.stage.legs import Unstageable
+from mov_ai.worlds.stage.mover import Unstageable
 from mov_ai.worlds.stage.screenplay import Deed
 from mov_ai.worlds.stage.view import View
 

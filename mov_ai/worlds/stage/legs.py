@@ -1,101 +1,24 @@
-"""One leg of a way over the stage: where it begins, where it ends, and how it bends on the way.
+"""Legs of ways over the stage: to a place on the screen, in a direction, into the frame and out of it.
 
 Spots are (x, b, q), see `view`; F frames.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from mov_ai.worlds.stage.bends import bobbing, circling, hopping, swerving, zigzag
 from mov_ai.worlds.stage.camera import progress
-from mov_ai.worlds.stage.company import Body
 from mov_ai.worlds.stage.meanings import Place, stage_meanings
+from mov_ai.worlds.stage.mover import EDGE, Leg, Mover, Spot, Unstageable
 from mov_ai.worlds.stage.screenplay import Deed
-from mov_ai.worlds.stage.view import View
 
-Spot = tuple[float, float, float]
 #: How far things go sideways, up or down if nothing says it, in parts of the frame; the least that is seen.
 _FAR, _HIGH, _LEAST = (0.3, 0.6), (0.24, 0.42), 0.15
-#: How near things are that go about, that come from afar, and how many times nearer they come.
-_NEAR, _AFAR, _NEARING = (0.78, 1.15), (0.36, 0.5), (1.9, 2.9)
-#: Where the middle of what flies is, and of what swims, from the top.
-_SKY, _DEEP = (0.14, 0.42), (0.3, 0.75)
-#: Least distance of boxes from the frame's edge.
-_EDGE = 0.012
-
-
-class Unstageable(Exception):
-    """What is asked for does not fit; other draws may."""
-
-
-@dataclass(frozen=True)
-class Leg:
-    """A way: `begin` if it starts a way of its own, `end` (3,) or (3, F), and `bend` (3, F) that is added to it."""
-
-    begin: Spot
-    end: np.ndarray
-    bend: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Mover:
-    """Whoever goes, and the room that it has.
-
-    Attributes:
-        facing: 1 to the right, -1 to the left where nothing says it.
-        pads: room to keep free on its left and its right for others, parts of the frame.
-        band: top and bottom of what its feet may stand on, or within which it flies.
-    """
-
-    body: Body
-    is_aloft: bool
-    is_swimming: bool
-    facing: float
-    pads: tuple[float, float]
-    band: tuple[float, float]
-    view: View
-    rng: np.random.Generator
-
-    def draw(self, limits: tuple[float, float]) -> float:
-        """A number between two."""
-        return limits[0] + (limits[1] - limits[0]) * float(self.rng.random())
-
-    def across(self, q: float) -> tuple[float, float]:
-        """Where its middle can be. Raises Unstageable if nowhere."""
-        half = self.body.width * q / 2 + _EDGE
-        low, high = self.pads[0] + half, 1 - self.pads[1] - half
-        if high < low:
-            raise Unstageable("no room across")
-        return low, high
-
-    def level(self, near: tuple[float, float] = _NEAR) -> tuple[float, float]:
-        """(b, q) of somewhere to be."""
-        if self.is_aloft:
-            q = self.draw(near)
-            return self.aloft(self.draw(_DEEP if self.is_swimming else _SKY), q), q
-        low, high = (self.view.nearness(edge) for edge in self.band)
-        q = self.draw((min(max(near[0], low), high), max(min(near[1], high, self.view.nearness(0.98)), low)))
-        b = self.view.ground(q)
-        if b - self.body.height * q < _EDGE:
-            b = _EDGE + self.body.height * q
-            if b > 0.99:
-                raise Unstageable("too high")
-            q = self.view.nearness(b)
-        return b, q
-
-    def aloft(self, middle: float, q: float) -> float:
-        """The bottom of what flies around that height, within its band and the frame."""
-        half = self.body.height * q / 2
-        low, high = max(self.band[0], _EDGE) + half, min(self.band[1], 1 - _EDGE) - half
-        if high < low:
-            low, high = _EDGE + half, 1 - _EDGE - half
-        return min(max(middle, low), high) + half
-
-    def deeper(self, b: float, q: float, times: float) -> Spot:
-        """(0, b, q) on the same ground or height, so many times as near."""
-        return 0.0, self.view.horizon + (b - self.view.horizon) * times, q * times
+#: How near things are that come from afar, and how many times nearer they come.
+_AFAR, _NEARING = (0.36, 0.5), (1.9, 2.9)
 
 
 # -- toward a place on the screen --------------------------------------------------------------------------------------
@@ -141,7 +64,7 @@ def _spot_upright(mover: Mover, y: tuple[float, float]) -> tuple[float, float]:
         q = view.nearness(b)
         if share > 0.9 or not 0.3 < q < 2.2:
             raise Unstageable("place is not on the ground")
-    b = max(min(b, 1 - _EDGE / 2), height * q + _EDGE / 2)
+    b = max(min(b, 1 - EDGE / 2), height * q + EDGE / 2)
     q = q if mover.is_aloft else view.nearness(b)
     if not y[0] - 0.08 <= b - height * q / 2 <= y[1] + 0.08:
         raise Unstageable("too large for the place")
@@ -187,25 +110,25 @@ def in_direction(mover: Mover, deed: Deed, here: Spot | None, time: np.ndarray, 
     direction = {"rise": "up", "fall": "down"}.get(deed.action, direction)
     if direction == "up and down" or (deed.action == "jump" and direction in (None, "up")):
         if mover.is_aloft:
-            return _bobbing(mover, deed, here, time)
-        return _hopping(mover, deed, here, time, 2.0 if direction == "up and down" else 1.0)
+            return bobbing(mover, deed, here, time)
+        return hopping(mover, deed, here, time, 2.0 if direction == "up and down" else 1.0)
     if deed.zigzags and direction in ("up", "down", "toward", "away"):
         is_deep = direction in ("toward", "away")
         straight = _deep(mover, deed, here, direction == "toward") if is_deep else None
         straight = straight or _upright(mover, deed, here, -1.0 if direction == "up" else 1.0)
-        return Leg(straight.begin, straight.end, _swerving(mover, straight, deed, time))
+        return Leg(straight.begin, straight.end, swerving(mover, straight, deed, time))
     if direction in ("up", "down"):
         return _upright(mover, deed, here, -1.0 if direction == "up" else 1.0)
     if direction in ("toward", "away"):
         return _deep(mover, deed, here, direction == "toward")
     if direction == "around":
-        return _round(mover, deed, here, time)
+        return circling(mover, deed, here, time)
     if direction == "back and forth":
         return _swinging(mover, deed, here, time)
     sign = {"left": -1.0, "right": 1.0}.get(str(direction), 0.0)
     leg = _sideways(mover, deed, here, sign, remaining, is_whole=whole or direction == "across")
     if direction == "zigzag" or deed.zigzags:
-        leg = Leg(leg.begin, leg.end, _zigzag(mover, leg, deed, time))
+        leg = Leg(leg.begin, leg.end, zigzag(mover, leg, deed, time))
     return leg
 
 
@@ -247,10 +170,10 @@ def _upright(mover: Mover, deed: Deed, here: Spot | None, sign: float) -> Leg:
         if mover.is_aloft:
             b = mover.aloft(mover.draw((0.62, 0.85) if sign < 0 else (0.12, 0.32)), q)
         elif sign > 0:
-            b = max(h + _EDGE, b - mover.draw((0.3, 0.5)))
+            b = max(h + EDGE, b - mover.draw((0.3, 0.5)))
         here = (x, b, q)
     x, b, q = here
-    room = b - mover.body.height * q - _EDGE if sign < 0 else 1 - _EDGE - b
+    room = b - mover.body.height * q - EDGE if sign < 0 else 1 - EDGE - b
     if not mover.is_aloft and sign > 0:
         room = min(room, mover.view.ground(q) - b)
     distance = min(mover.draw(_HIGH), room)
@@ -284,33 +207,6 @@ def _deep(mover: Mover, deed: Deed, here: Spot | None, is_nearer: bool) -> Leg:
     return Leg(here, np.array([min(max(x + mover.draw((-0.06, 0.06)), low), high), b, q]))
 
 
-def _round(mover: Mover, deed: Deed, here: Spot | None, time: np.ndarray) -> Leg:
-    wide = mover.draw((0.1, 0.17))
-    if here is None:
-        b, q = mover.level((0.8, 1.0))
-        low, high = mover.across(q)
-        side = 1.0 if mover.rng.random() < 0.5 else -1.0
-        room = (low + 2 * wide, high) if side > 0 else (low, high - 2 * wide)
-        if room[1] < room[0]:
-            raise Unstageable("no room for a circle")
-        here = (mover.draw(room), b, q)
-    side = 1.0 if here[0] > 0.5 else -1.0
-    turns = 1.0 if mover.rng.random() < 0.6 else 2.0
-    u = progress(deed.interval, time)
-    angle = 2 * np.pi * turns * u
-    x = side * wide * (np.cos(angle) - 1)
-    bend = np.stack([x, 0 * u, 0 * u])
-    if mover.is_aloft:
-        high = min(mover.draw((0.08, 0.14)), 0.9 * (here[1] - mover.body.height * here[2]), 0.95 - here[1] + 1e-3)
-        if high < 0.04:
-            raise Unstageable("no room for a circle")
-        bend[1] = high * np.sin(angle)
-    else:
-        bend[2] = mover.draw((0.14, 0.22)) * here[2] * np.sin(angle)
-        bend[1] = mover.view.slope * bend[2]
-    return Leg(here, np.array(here), bend)
-
-
 def _swinging(mover: Mover, deed: Deed, here: Spot | None, time: np.ndarray) -> Leg:
     leg = _sideways(mover, deed, here, 0.0, 1, is_whole=False)
     cycles = 1.0 if mover.rng.random() < 0.5 else 2.0
@@ -320,73 +216,6 @@ def _swinging(mover: Mover, deed: Deed, here: Spot | None, time: np.ndarray) -> 
     bend = np.zeros((3, len(time)))
     bend[0] = (leg.end[0] - leg.begin[0]) * there
     return Leg(leg.begin, np.array(leg.begin), bend)
-
-
-def _to_and_fro(deed: Deed, time: np.ndarray) -> np.ndarray:
-    """(F,) -1 to 1, to and fro while an event lasts; at least three turns."""
-    turns = 2.0 if deed.interval[1] - deed.interval[0] > 0.6 else 1.5
-    u = progress(deed.interval, time)
-    return np.asarray(np.sin(2 * np.pi * turns * u) * (u < 1))
-
-
-def _zigzag(mover: Mover, leg: Leg, deed: Deed, time: np.ndarray) -> np.ndarray:
-    """Aside of the way, up and down the frame."""
-    bend = np.zeros((3, len(time)))
-    b, q = leg.begin[1:]
-    room = min(0.97 - b, b - mover.body.height * q - 0.02) if mover.is_aloft else 0.97 - b
-    wide = min(mover.draw((0.05, 0.09)), max(0.0, room))
-    if wide < 0.035:
-        raise Unstageable("no room to zigzag")
-    bend[1] = wide * _to_and_fro(deed, time)
-    if not mover.is_aloft:
-        bend[2] = bend[1] / mover.view.slope
-    return bend
-
-
-def _swerving(mover: Mover, leg: Leg, deed: Deed, time: np.ndarray) -> np.ndarray:
-    """Aside of a way that goes up, down, toward or away."""
-    bend = np.zeros((3, len(time)))
-    half = mover.body.width * max(leg.begin[2], float(leg.end[2])) / 2 + _EDGE
-    room = min(min(x - half, 1 - half - x) for x in (leg.begin[0], float(leg.end[0])))
-    wide = min(mover.draw((0.06, 0.13)), room)
-    if wide < 0.04:
-        raise Unstageable("no room to zigzag")
-    bend[0] = wide * _to_and_fro(deed, time)
-    return bend
-
-
-def _hopping(mover: Mover, deed: Deed, here: Spot | None, time: np.ndarray, least: float) -> Leg:
-    """Up and down again on the spot, at least so many times."""
-    if here is None:
-        b, q = mover.level()
-        here = (mover.draw(mover.across(q)), b, q)
-    h = mover.body.height * here[2]
-    room = here[1] - h - _EDGE
-    high = min(max(0.08, mover.draw((0.35, 0.9)) * h), room)
-    if high < max(0.065, 0.24 * h):
-        raise Unstageable("no room to jump")
-    lasts = deed.interval[1] - deed.interval[0]
-    hops = least + float(mover.rng.random() < 0.5 and lasts >= 0.6)
-    bend = np.zeros((3, len(time)))
-    bend[1] = -high * np.abs(np.sin(np.pi * hops * progress(deed.interval, time)))
-    return Leg(here, np.array(here), bend)
-
-
-def _bobbing(mover: Mover, deed: Deed, here: Spot | None, time: np.ndarray) -> Leg:
-    """Up and down in the air."""
-    if here is None:
-        b, q = mover.level()
-        b = mover.aloft(mover.draw((0.35, 0.6)), q)
-        here = (mover.draw(mover.across(q)), b, q)
-    room = min(here[1] - mover.body.height * here[2] - _EDGE, 1 - _EDGE - here[1])
-    high = min(mover.draw((0.08, 0.2)), room)
-    if high < 0.06:
-        raise Unstageable("no room up and down")
-    turns = 2.0 if deed.interval[1] - deed.interval[0] > 0.6 and mover.rng.random() < 0.6 else 1.0
-    u = progress(deed.interval, time)
-    bend = np.zeros((3, len(time)))
-    bend[1] = -high * np.sin(2 * np.pi * turns * u) * (u < 1)
-    return Leg(here, np.array(here), bend)
 
 
 # -- into the frame and out of it --------------------------------------------------------------------------------------

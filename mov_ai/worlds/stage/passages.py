@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mov_ai.worlds.stage.camera import progress
-from mov_ai.worlds.stage.legs import Leg, Mover, Spot, Unstageable
+from mov_ai.worlds.stage.mover import Leg, Mover, Spot, Unstageable
 from mov_ai.worlds.stage.screenplay import Deed
 
 #: Room between things that stand beside each other.

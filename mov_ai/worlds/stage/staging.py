@@ -9,14 +9,12 @@ from mov_ai.graph.time import frame_times
 from mov_ai.worlds.stage.camera import Shown, film, progress, share_inside
 from mov_ai.worlds.stage.choreography import Choreography
 from mov_ai.worlds.stage.company import ONE_ROW, Body, bearers, going, measure
-from mov_ai.worlds.stage.legs import (
-    Unstageable,
-)
+from mov_ai.worlds.stage.mover import Unstageable
 from mov_ai.worlds.stage.prospect import Prospect
+from mov_ai.worlds.stage.reading import read_screenplay
 from mov_ai.worlds.stage.screenplay import (
     Screenplay,
     depends_on,
-    read_screenplay,
 )
 from mov_ai.worlds.stage.view import MAX_DEPTH, MIDDLE_DEPTH, REGION_DEPTH, choose_view, region_boxes
 

@@ -311,7 +311,7 @@ def test_what_can_be_kept_of_an_unusual_graph_is_kept(name):
     for seed in range(4):
         layout = stage(UNUSUAL[name], np.random.default_rng(seed))
         assert layout is not None
-        assert {(t.entity, t.instance) for t in layout.tracks} == set(drawn_entities(UNUSUAL[name]))
+        assert {(t.entity, t.instance) for t in layout.tracks} >= set(drawn_entities(UNUSUAL[name]))
 
 
 @pytest.mark.parametrize("noun", ["child", "fish"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mov_ai.graph.schema import SceneGraph
 
 #: Instances of one entity, and of all entities together, that a video shows.
-MAX_COUNT, MAX_INSTANCES = 8, 16
+MAX_COUNT, MAX_INSTANCES = 10, 24
 
 
 def drawn_entities(graph: SceneGraph) -> list[tuple[str, int]]:

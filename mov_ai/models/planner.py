@@ -1,8 +1,9 @@
 """The planner: from a scene graph to box tracks, sampled for all instances together by rectified flow.
 
-The network reads labels as vectors (`mov_ai.labels`): entities, counts, events with their directions and intervals,
-attributes and relations. Attributes whose kind says that they are looks only (`APPEARANCE_KINDS`) are left out, so a
-graph in which "red" becomes "blue" has exactly the same layout.
+The network reads labels as vectors (`mov_ai.labels`): entities and counts; events with their directions, places and
+intervals; attributes; places on the screen; while when something is there; moves of the camera; relations, and who
+takes part in an event with whom. Attributes whose kind says that they are looks only (`APPEARANCE_KINDS`) are left out,
+so a graph in which "red" becomes "blue" has exactly the same layout.
 
 A track is (x, y, log w, log h, log depth, visibility) over time, written as cosine coefficients: the frames of a video
 are read off at their times, however many there are. Each coefficient is standardised, so that noise and errors have the
@@ -33,6 +34,7 @@ from mov_ai.models.graph_layer import GraphLayer, spread_links
 from mov_ai.models.label_projection import LabelProjection
 from mov_ai.models.planner_input import (
     CHANNELS,
+    LINK_KINDS,
     ROLES,
     PlannerInput,
     agree,
@@ -42,10 +44,12 @@ from mov_ai.models.planner_input import (
     to_boxes,
 )
 
-#: Channels of a relation's label in a link, in each direction, said and weighted with the relation's start.
-_RELATION = 8
-#: Channels of a link: relations in both directions, each plain and times its start; and "of the same entity".
-LINKS = 4 * _RELATION + 1
+#: Channels of what a link says in each direction.
+_LINK = 24
+#: Channels of a pair: its links in both directions, and "of the same entity".
+LINKS = 2 * _LINK + 1
+#: Dimensions that labels beside the main ones are read in.
+_RANK = 48
 #: Says how well a layout shows its graph; a world has one.
 Verifier = Callable[[SceneGraph, Layout], LayoutReport]
 
@@ -84,8 +88,8 @@ def cosine_basis(coefficients: int, times: Tensor) -> Tensor:
 class LayoutPlanner(nn.Module):
     """A graph network over entity instances that denoises their box tracks together."""
 
-    #: 2: labels are vectors; in 1 they were numbers of one world's words.
-    SCHEMA = 2
+    #: 2: labels are vectors; in 1 they were numbers of one world's words. 3: places, presence, camera, links of events.
+    SCHEMA = 3
 
     basis: Tensor
     mean: Tensor
@@ -98,13 +102,15 @@ class LayoutPlanner(nn.Module):
         size = frames * CHANNELS
         self.entity = LabelProjection(width, dim)
         self.count = nn.Embedding(MAX_COUNT + 1, dim)
-        # A happening's vector is its meaning times the features of its interval.
-        self.label = LabelProjection(width, 2 * dim)
-        self.direction, self.manner = (LabelProjection(width, 2 * dim, rank=64) for _ in range(2))
+        # A happening's vector is its meaning times the features of its interval; so is a link's.
+        self.label = LabelProjection(width, 2 * dim, rank=128)
+        self.direction, self.manner, self.place = (LabelProjection(width, 2 * dim, _RANK) for _ in range(3))
         self.role = nn.Embedding(len(ROLES), 2 * dim)
         self.when = nn.Linear(5 * frames + 2, 2 * dim)
         self.happening = nn.Linear(2 * dim, dim)
-        self.relation = LabelProjection(width, 2 * _RELATION)
+        self.link, self.verb = (LabelProjection(width, 2 * _LINK, _RANK) for _ in range(2))
+        self.link_kind = nn.Embedding(len(LINK_KINDS), 2 * _LINK)
+        self.link_when = nn.Linear(5 * frames + 2, 2 * _LINK)
         self.given = nn.Linear(size + frames, dim)
         self.track = nn.Linear(size, dim)
         self.time = nn.Sequential(nn.Linear(64, dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU())
@@ -153,12 +159,11 @@ class LayoutPlanner(nn.Module):
         """
         angles = sigma[:, None] * torch.exp(torch.linspace(0, math.log(200), 32, device=sigma.device))
         time = self.time(torch.cat([angles.sin(), angles.cos()], -1))[:, None]
-        meaning = (
-            self.label(graph_input.label) + self.direction(graph_input.direction) + self.manner(graph_input.manner)
-        )
+        meaning = self.label(graph_input.label) + self.direction(graph_input.direction)
+        meaning = meaning + self.manner(graph_input.manner) + self.place(graph_input.place)
         meaning = functional.silu(meaning + self.role(graph_input.role))
-        has_label = (graph_input.label != 0).any(-1, keepdim=True)
-        happening = meaning * self.when(time_features(graph_input.interval, self.config.frames)) * has_label
+        happens = (graph_input.role > 0)[..., None]
+        happening = meaning * self.when(time_features(graph_input.interval, self.config.frames)) * happens
         x = self.entity(graph_input.entity) + self.count(graph_input.count) + self.happening(happening.sum(2))
         x = x + self.given(torch.cat([graph_input.values.flatten(2), graph_input.given.to(x)], -1))
         x = x + self.track((noisy * input_scale(sigma)[:, None, None, None]).flatten(2)) + time
@@ -169,14 +174,10 @@ class LayoutPlanner(nn.Module):
 
     def _links(self, graph_input: PlannerInput) -> Tensor:
         """(B, K, K, LINKS)."""
-        forward, backward = self.relation(graph_input.relation).chunk(2, -1)
-        start = graph_input.relation_start[..., None]
-        table = spread_links(
-            graph_input.relation_ends,
-            torch.cat([forward, forward * start], -1),
-            torch.cat([backward, backward * start], -1),
-            graph_input.mask.shape[1],
-        )
+        meaning = self.link(graph_input.link) + self.verb(graph_input.verb) + self.link_kind(graph_input.link_kind)
+        says = functional.silu(meaning) * self.link_when(time_features(graph_input.link_interval, self.config.frames))
+        forward, backward = (says * (graph_input.link_kind > 0)[..., None]).chunk(2, -1)
+        table = spread_links(graph_input.link_ends, forward, backward, graph_input.mask.shape[1])
         return torch.cat([table, graph_input.siblings[..., None]], -1)
 
     def denoise(self, noisy: Tensor, sigma: Tensor, graph_input: PlannerInput) -> Tensor:

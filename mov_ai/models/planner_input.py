@@ -10,17 +10,22 @@ import torch
 from torch import Tensor
 
 from mov_ai.errors import UsageError
-from mov_ai.graph import BOX_FIELDS, Interval, Layout, SceneGraph
+from mov_ai.graph import BOX_FIELDS, Edge, Interval, Layout, Node, SceneGraph
 from mov_ai.graph.instances import MAX_COUNT, drawn_entities
-from mov_ai.graph.time import frame_times
+from mov_ai.graph.time import FULL, frame_times
 from mov_ai.labels.encoder import LabelEncoder
-from mov_ai.models.conditioning import TensorBatch, join_padded, optional_vectors
+from mov_ai.models.conditioning import TensorBatch, join_padded
 
 CHANNELS = len(BOX_FIELDS)
 #: Kinds of attributes that change no box.
 APPEARANCE_KINDS = ("color", "material", "texture", "text")
-#: What an entity is to an event; index 0 is an attribute of the entity instead of an event.
-ROLES = ("", "agent", "patient", "instrument", "location")
+#: What an entity is to an event, in the order in which two that take part are linked.
+PARTS = ("agent", "patient", "instrument", "location", "receiver")
+#: What a happening is to its instance: nothing, what it is like, its part in an event, its place on the screen, while
+#: when it is there, or what the camera does, which concerns everything.
+ROLES = ("", "attribute", *PARTS, "place", "presence", "camera")
+#: Why two instances are linked: by an edge, or by the parts that they take in one event.
+LINK_KINDS = ("", "relation", "location", "coref", *(f"{a} {b}" for i, a in enumerate(PARTS) for b in PARTS[i:]))
 #: Rough centre and spread of (x, y, log w, log h, log depth, visibility as -1 or 1); the data's own are measured.
 CENTRE, SPREAD = (0.5, 0.55, -1.5, -1.4, 1.9, 0.0), (0.2, 0.15, 0.3, 0.3, 0.2, 1.0)
 _LIMITS = ((-2.0, 3.0), (-2.0, 3.0), (0.004, 4.0), (0.004, 4.0), (0.05, 100.0), (0.0, 1.0))
@@ -28,17 +33,20 @@ _LIMITS = ((-2.0, 3.0), (-2.0, 3.0), (0.004, 4.0), (0.004, 4.0), (0.05, 100.0), 
 
 @dataclass
 class PlannerInput(TensorBatch):
-    """What the planner sees of B graphs with K instances, M happenings an instance, R relations; W is labels' width.
+    """What the planner sees of B graphs with K instances, M happenings an instance, R links; W is labels' width.
 
-    A happening is an event that has the instance as an argument, or an attribute of it.
+    A happening is whatever is said of an instance's boxes: an event that it takes part in, an attribute, a place on the
+    screen, while when it is there, a move of the camera. A link joins two instances: a relation, or an event of both.
 
     Attributes:
         entity: (B, K, W) float, the instance's label.
         count: (B, K) of the instance's entity, at most `MAX_COUNT`.
         label, direction, manner: (B, K, M, W) float, of each happening; zeros where there is none or none is said.
-        role: (B, K, M), index into `ROLES`.
+        place: (B, K, M, W) float, where on the screen or in what relation to its place an event is; zeros if not said.
+        role: (B, K, M), index into `ROLES`, 0 where there is no happening.
         interval: (B, K, M, 2) float.
-        relation: (B, R, W) float. relation_ends: (B, R, 2), instances; relation_start: (B, R) float.
+        link, verb: (B, R, W) float, labels of the relation and of the event that a link is about; zeros for none.
+        link_kind: (B, R), index into `LINK_KINDS`. link_ends: (B, R, 2), instances. link_interval: (B, R, 2) float.
         siblings: (B, K, K) float, 1 for two instances of one entity.
         values: (B, K, frames, CHANNELS) float, given boxes as `to_track`; 0 where not given.
         given: (B, K, frames) bool.
@@ -50,11 +58,14 @@ class PlannerInput(TensorBatch):
     label: Tensor
     direction: Tensor
     manner: Tensor
+    place: Tensor
     role: Tensor
     interval: Tensor
-    relation: Tensor
-    relation_ends: Tensor
-    relation_start: Tensor
+    link: Tensor
+    verb: Tensor
+    link_kind: Tensor
+    link_ends: Tensor
+    link_interval: Tensor
     siblings: Tensor
     values: Tensor
     given: Tensor
@@ -65,20 +76,88 @@ class PlannerInput(TensorBatch):
         return PlannerInput(**{n: t.repeat(times, *[1] * (t.ndim - 1)) for n, t in self.tensors().items()})
 
 
-def happenings(graph: SceneGraph, entity: str) -> list[tuple[str, str, str, Interval]]:
-    """(role of `ROLES`, node id, kind of node, interval) of all that concerns an entity's boxes; no looks, nothing
-    negated.
-    """
+@dataclass(frozen=True)
+class Happening:
+    """One thing that is said of an entity's boxes; labels as (role of the label encoder, text) or None."""
+
+    role: str
+    interval: Interval
+    label: tuple[str, str] | None = None
+    direction: str | None = None
+    manner: str | None = None
+    place: str | None = None
+
+
+@dataclass(frozen=True)
+class Link:
+    """What joins two entities; see `PlannerInput`."""
+
+    kind: str
+    source: str
+    target: str
+    interval: Interval
+    label: str | None = None
+    verb: str | None = None
+
+
+def happenings(graph: SceneGraph) -> dict[str, list[Happening]]:
+    """Entity -> all that concerns its boxes; no looks, nothing negated."""
     nodes = {node.id: node for node in graph.nodes}
-    result = []
+    moves = [
+        Happening("camera", move.interval, ("camera", move.label))
+        for node in graph.of_type("scene")
+        for move in node.camera
+    ]
+    found: dict[str, list[Happening]] = {node.id: [] for node in graph.of_type("entity")}
     for edge in graph.edges:
-        if edge.target == entity and edge.type in ROLES and not nodes[edge.source].negated:
-            result.append((edge.type, edge.source, "event", nodes[edge.source].interval))
-        if edge.source == entity and edge.type == "has_attribute":
-            node = nodes[edge.target]
-            if not node.negated and node.kind not in APPEARANCE_KINDS:
-                result.append(("", node.id, "attribute", edge.interval))
-    return result
+        source, target = nodes[edge.source], nodes[edge.target]
+        if edge.type in PARTS and source.type == "event" and target.type == "entity" and not source.negated:
+            place = edge.label if edge.type == "location" else _screen_place(graph, nodes, source)
+            happening = Happening(
+                edge.type, source.interval, ("event", source.label), source.direction, source.manner, place
+            )
+            found[edge.target].append(happening)
+        elif edge.type == "has_attribute" and not target.negated and target.kind not in APPEARANCE_KINDS:
+            found[edge.source].append(Happening("attribute", edge.interval, ("attribute", target.label)))
+        elif edge.type == "location" and source.type == "entity" and target.type == "scene" and edge.label:
+            found[edge.source].append(Happening("place", edge.interval, place=edge.label))
+        elif edge.type == "contains" and target.type == "entity" and edge.interval != FULL:
+            found[edge.target].append(Happening("presence", edge.interval))
+    return {entity: [*entries, *moves] for entity, entries in found.items()}
+
+
+def _screen_place(graph: SceneGraph, nodes: dict[str, Node], event: Node) -> str | None:
+    """Where on the screen an event is, or ends."""
+    for edge in graph.edges_from(event.id, "location"):
+        if nodes[edge.target].type == "scene" and edge.label:
+            return edge.label
+    return None
+
+
+def links(graph: SceneGraph) -> list[Link]:
+    """All that joins two entities that are drawn: edges between them, and events that both take part in."""
+    nodes = {node.id: node for node in graph.nodes}
+    found = []
+    for edge in graph.edges:
+        if edge.source == edge.target or nodes[edge.source].type != "entity" or nodes[edge.target].type != "entity":
+            continue
+        kind = "relation" if edge.type in ("spatial", "relation") else edge.type
+        if kind in LINK_KINDS:
+            found.append(Link(kind, edge.source, edge.target, edge.interval, edge.label))
+    for event in graph.of_type("event"):
+        if not event.negated:
+            found += _event_links(event, [e for e in graph.edges if e.source == event.id and e.type in PARTS])
+    return found
+
+
+def _event_links(event: Node, parts: Sequence[Edge]) -> list[Link]:
+    ordered = sorted(parts, key=lambda edge: PARTS.index(edge.type))
+    return [
+        Link(f"{a.type} {b.type}", a.target, b.target, event.interval, b.label, event.label)
+        for i, a in enumerate(ordered)
+        for b in ordered[i + 1 :]
+        if a.target != b.target
+    ]
 
 
 def read_graph(graph: SceneGraph, encoder: LabelEncoder, known: Layout | None = None, frames: int = 16) -> PlannerInput:
@@ -92,58 +171,85 @@ def read_graph(graph: SceneGraph, encoder: LabelEncoder, known: Layout | None = 
     Raises UsageError if `known` has a track of something that the graph does not draw.
     """
     drawn = drawn_entities(graph)
-    place = {key: k for k, key in enumerate(drawn)}
     nodes = {node.id: node for node in graph.nodes}
-    count, width = len(drawn), encoder.width
-    happens = {entity: happenings(graph, entity) for entity, _ in drawn}
-    most = max(1, *(len(entries) for entries in happens.values()))
-    label, direction, manner = (torch.zeros(count, most, width) for _ in range(3))
-    role, interval = torch.zeros(count, most, dtype=torch.long), torch.zeros(count, most, 2)
-    for k, (entity, _) in enumerate(drawn):
-        for m, (name, node_id, kind, when) in enumerate(happens[entity]):
-            label[k, m] = encoder([(kind, nodes[node_id].label)])[0]
-            node = nodes[node_id]
-            direction[k, m], manner[k, m] = optional_vectors(
-                [("direction", node.direction), ("direction", node.manner)], encoder
-            )
-            role[k, m], interval[k, m] = ROLES.index(name), torch.tensor(when)
-    members: dict[str, list[int]] = {}
-    for k, (entity, _) in enumerate(drawn):
-        members.setdefault(entity, []).append(k)
-    relations = [
-        (edge, i, j)
-        for edge in graph.edges
-        if edge.type in ("spatial", "relation") and edge.source != edge.target
-        for i in members.get(edge.source, [])
-        for j in members.get(edge.target, [])
-    ]
-    vectors = encoder([("relation", str(edge.label)) for edge, _, _ in relations]) if relations else None
     entities = [entity for entity, _ in drawn]
     siblings = [[float(a == b and i != j) for j, b in enumerate(entities)] for i, a in enumerate(entities)]
-    values = np.zeros((count, frames, CHANNELS), dtype=np.float32)
-    is_known = np.zeros((count, frames), dtype=bool)
+    values, is_known = _read_known(drawn, known, frames)
+    return PlannerInput(
+        entity=encoder([("entity", nodes[entity].label) for entity in entities])[None],
+        count=torch.tensor([[min(nodes[entity].count, MAX_COUNT) for entity in entities]]),
+        **_read_happenings(happenings(graph), entities, encoder),
+        **_read_links(links(graph), entities, encoder),
+        siblings=torch.tensor([siblings]),
+        values=torch.from_numpy(values)[None],
+        given=torch.from_numpy(is_known)[None],
+        mask=torch.ones(1, len(drawn), dtype=torch.bool),
+    )
+
+
+def _read_happenings(
+    happens: dict[str, list[Happening]], entities: Sequence[str], encoder: LabelEncoder
+) -> dict[str, Tensor]:
+    """The tensors of `PlannerInput` that are about happenings."""
+    count, most = len(entities), max(1, *(len(happens[entity]) for entity in entities))
+    vectors = {name: torch.zeros(count, most, encoder.width) for name in ("label", "direction", "manner", "place")}
+    role, interval = torch.zeros(count, most, dtype=torch.long), torch.zeros(count, most, 2)
+    rows: dict[str, int] = {}
+    for k, entity in enumerate(entities):
+        if entity in rows:
+            for tensor in (*vectors.values(), role, interval):
+                tensor[k] = tensor[rows[entity]]
+            continue
+        rows[entity] = k
+        for m, happening in enumerate(happens[entity]):
+            labels = {
+                "label": happening.label,
+                "direction": happening.direction and ("direction", happening.direction),
+                "manner": happening.manner and ("direction", happening.manner),
+                "place": happening.place and ("relation", happening.place),
+            }
+            for name, label in labels.items():
+                if label:
+                    vectors[name][k, m] = encoder([label])[0]
+            role[k, m], interval[k, m] = ROLES.index(happening.role), torch.tensor(happening.interval)
+    return {name: tensor[None] for name, tensor in (*vectors.items(), ("role", role), ("interval", interval))}
+
+
+def _read_links(found: Sequence[Link], entities: Sequence[str], encoder: LabelEncoder) -> dict[str, Tensor]:
+    """The tensors of `PlannerInput` that are about links, one for each pair of instances."""
+    members: dict[str, list[int]] = {}
+    for k, entity in enumerate(entities):
+        members.setdefault(entity, []).append(k)
+    joined = [
+        (link, i, j) for link in found for i in members.get(link.source, []) for j in members.get(link.target, [])
+    ]
+    label, verb = (torch.zeros(len(joined), encoder.width) for _ in range(2))
+    for row, (link, _, _) in enumerate(joined):
+        if link.label:
+            label[row] = encoder([("relation", link.label)])[0]
+        if link.verb:
+            verb[row] = encoder([("event", link.verb)])[0]
+    return {
+        "link": label[None],
+        "verb": verb[None],
+        "link_kind": torch.tensor([LINK_KINDS.index(link.kind) for link, _, _ in joined], dtype=torch.long)[None],
+        "link_ends": torch.tensor([[i, j] for _, i, j in joined], dtype=torch.long).view(1, -1, 2),
+        "link_interval": torch.tensor([link.interval for link, _, _ in joined], dtype=torch.float32).view(1, -1, 2),
+    }
+
+
+def _read_known(drawn: Sequence[tuple[str, int]], known: Layout | None, frames: int) -> tuple[np.ndarray, np.ndarray]:
+    """Given boxes as `to_track` (K, frames, CHANNELS), zeros where not given, and which are (K, frames)."""
+    values = np.zeros((len(drawn), frames, CHANNELS), dtype=np.float32)
+    is_known = np.zeros((len(drawn), frames), dtype=bool)
     if known is not None:
+        place = {key: k for k, key in enumerate(drawn)}
         check_known(known, place)
         for track in known.tracks:
             k = place[track.entity, track.instance]
             is_known[k] = np.isfinite(track.boxes).all(-1)
             values[k, is_known[k]] = to_track(track.boxes[is_known[k]])
-    return PlannerInput(
-        entity=encoder([("entity", nodes[entity].label) for entity in entities])[None],
-        count=torch.tensor([[min(nodes[entity].count, MAX_COUNT) for entity in entities]]),
-        label=label[None],
-        direction=direction[None],
-        manner=manner[None],
-        role=role[None],
-        interval=interval[None],
-        relation=(torch.zeros(0, width) if vectors is None else vectors)[None],
-        relation_ends=torch.tensor([[i, j] for _, i, j in relations], dtype=torch.long).view(1, -1, 2),
-        relation_start=torch.tensor([[edge.interval[0] for edge, _, _ in relations]], dtype=torch.float32),
-        siblings=torch.tensor([siblings]),
-        values=torch.from_numpy(values)[None],
-        given=torch.from_numpy(is_known)[None],
-        mask=torch.ones(1, count, dtype=torch.bool),
-    )
+    return values, is_known
 
 
 def check_known(known: Layout, place: dict[tuple[str, int], int]) -> None:
@@ -194,7 +300,7 @@ def time_features(interval: Tensor, frames: int) -> Tensor:
 
 
 def pad_inputs(items: Sequence[PlannerInput]) -> PlannerInput:
-    """Join batches, padding instances (masked out), happenings and relations with zeros."""
+    """Join batches, padding instances (masked out), happenings and links with zeros."""
     return PlannerInput(**join_padded([item.tensors() for item in items]))
 
 

@@ -26,13 +26,12 @@ from mov_ai.models.planner import PlannerConfig
 from mov_ai.models.refiner import RefinerConfig
 from mov_ai.pipeline import MovAIPipeline
 from mov_ai.result import SavedLatents
-from mov_ai.training import latents
+from mov_ai.training import latents, planner_scenes
 from mov_ai.training.checkpoint import checkpoint_folder, load_checkpoint
 from mov_ai.training.latents import TabletopClips
 from mov_ai.training.loop import Trainer
 from mov_ai.training.objective import Objective
 from mov_ai.training.objectives import codec as codec_training
-from mov_ai.training.objectives import planner as planner_training
 from mov_ai.training.objectives.codec import CodecObjective
 from mov_ai.training.objectives.debug import DebugObjective
 from mov_ai.training.objectives.denoiser import DenoiserObjective
@@ -139,7 +138,7 @@ def test_a_denoiser_is_trained_on_the_device(
 def test_a_planner_is_trained_on_the_device(
     device: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planner_training, "CHUNK", 4)
+    monkeypatch.setattr(planner_scenes, "CHUNK", 4)
     counts = {"scenes": 4, "validation_scenes": 2, "test_scenes": 2}
     model = PlannerConfig(dim=16, layers=1, heads=2, expansion=1, labels=LABELS)
     result = _trained(PlannerObjective(batch_size=4, cache=str(tmp_path / "pool"), model=model, **counts), tmp_path)

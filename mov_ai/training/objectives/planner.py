@@ -1,4 +1,4 @@
-"""Training the planner on graphs and box tracks of the world; no pixel is rendered."""
+"""Training the planner on graphs and box tracks of the tabletop and of staged scenes; no pixel is rendered."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import itertools
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,112 +17,57 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mov_ai.captions.caption import Caption
 from mov_ai.diffusion.process import add_noise, output_scale
-from mov_ai.graph import Interval, Layout, SceneGraph, Track
+from mov_ai.graph import Layout, SceneGraph, Track
 from mov_ai.graph.files import write_bytes
 from mov_ai.graph.instances import drawn_entities
 from mov_ai.graph.layout_report import LayoutReport
 from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
 from mov_ai.models.component import load_component, save_component
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig
-from mov_ai.models.planner_input import CHANNELS, PlannerInput, pad_inputs, read_graph, to_boxes, to_track
+from mov_ai.models.planner_input import (
+    CHANNELS,
+    LINK_KINDS,
+    PARTS,
+    ROLES,
+    PlannerInput,
+    pad_inputs,
+    read_graph,
+    to_boxes,
+    to_track,
+)
+from mov_ai.training import planner_scenes
 from mov_ai.training.array_cache import cached_arrays
 from mov_ai.training.card import model_card
 from mov_ai.training.label_noise import blur_labels
 from mov_ai.training.objective import Objective, Progress, check_start
+from mov_ai.training.planner_scenes import RETIMED, draw_chunk, draw_staged_chunk
 from mov_ai.worlds.tabletop import lexicon
-from mov_ai.worlds.tabletop.held_out import with_seen_words
 from mov_ai.worlds.tabletop.layout_rules import score, world_positions
 from mov_ai.worlds.tabletop.motions import motion_of, movers
-from mov_ai.worlds.tabletop.scene import FRAMES, Scene, simulate
-from mov_ai.worlds.tabletop.variation import PLAIN, VariedScene, WorldVariation
-from mov_ai.worlds.tabletop.world import caption_and_layout, gold_layout
+from mov_ai.worlds.tabletop.scene import FRAMES
+from mov_ai.worlds.tabletop.variation import WorldVariation
 
-#: Scenes in a file of the pool, and how often each training scene is told again with other intervals.
-CHUNK, RETIMED = 250, 2
-#: Shortest interval of a retimed event.
-_SHORTEST = 0.18
 #: How often scenes with a spinning cube are drawn, compared with others.
 _SPIN_REPEATS = 6
 #: The error of the clean track is not scaled up below this share of noise.
 _SCALE_FLOOR = 0.1
+#: Tensors of a batch that hold numbers of labels.
+_LABELS = ("entity", "label", "direction", "manner", "place", "link", "verb")
+#: Those with an instance in each row.
+_BY_INSTANCE = ("entity", "count", "label", "direction", "manner", "place", "role", "interval", "mask")
 _ABOUT = """
 From a scene graph to the box tracks of 16 frames, see `mov_ai/models/planner.py`. Trained on {train} scenes of the
-`train` split of `tabletop`, each with {timings} timings.
+`train` split of `tabletop`, each with {timings} timings, and on {staged} staged scenes.
 
-Shares are of graphs of the validation split ({validation}) and of the test split ({test}, with shape and colour pairs
-and clause orders held out of training), one plan each with seed 0 and 8 steps, judged by
+Shares are of graphs of the tabletop's validation split ({validation}) and of its test split ({test}, with shape and
+colour pairs and clause orders held out of training), one plan each with seed 0 and 8 steps, judged by
 `mov_ai/worlds/tabletop/layout_rules.py`. `apart`: plans in which nothing touches; `faultless`: without any fault;
 milliseconds: median for one plan on the machine below, shared with other work.
 """
 
 
 # -- the pool ----------------------------------------------------------------------------------------------------------
-
-
-def retime(scene: Scene, caption: Caption, rng: np.random.Generator) -> tuple[Scene, SceneGraph] | None:
-    """The same happenings at other times: the world's own intervals are halves and thirds only, users write any.
-
-    Time is stretched piecewise, so nothing collides that did not before. None if an interval would be too short.
-    """
-    meeting = scene.meeting if isinstance(scene, VariedScene) else None
-    met = meeting.actions if meeting else 0
-    steps = sorted({a.interval for a in scene.actions[met:]} | ({meeting.interval} if meeting else set()))
-    cuts = np.sort(rng.uniform(0, 1, 2 * len(steps)))
-    if rng.random() < 0.6:
-        # One step begins where the one before ends; else there is a pause between them.
-        cuts[1:-1] = np.repeat(cuts[1:-1].reshape(-1, 2).mean(1), 2)
-    if rng.random() < 0.5:
-        cuts[0] = 0.0
-    if rng.random() < 0.5:
-        cuts[-1] = 1.0
-    cuts = np.round(cuts, 4)
-    if (cuts[1::2] - cuts[::2]).min() < _SHORTEST:
-        return None
-    new = {old: (float(cuts[2 * i]), float(cuts[2 * i + 1])) for i, old in enumerate(steps)}
-    knots = [t for old in steps for t in old], [t for old in steps for t in new[old]]
-
-    def moved(interval: Interval) -> Interval:
-        if interval in new:
-            return new[interval]
-        start, end = (t if t in (0, 1) else float(np.interp(t, *knots)) for t in interval)
-        return start, max(end, start + 1e-3)
-
-    actions = tuple(replace(action, interval=new[action.interval]) for action in scene.actions[met:])
-    if meeting is not None:
-        # What belongs to a meeting keeps its share of it: what is pushed starts at the contact.
-        told = [tuple(np.interp(a.interval, meeting.interval, new[meeting.interval])) for a in scene.actions[:met]]
-        parts = zip(scene.actions[:met], told, strict=True)
-        actions = (*(replace(a, interval=(float(start), float(end))) for a, (start, end) in parts), *actions)
-    graph = caption.graph
-    nodes = [replace(n, interval=moved(n.interval)) if n.type == "event" else n for n in graph.nodes]
-    edges = [replace(e, interval=moved(e.interval)) if e.type == "spatial" else e for e in graph.edges]
-    return replace(scene, actions=actions), SceneGraph(graph.caption, nodes, edges)
-
-
-def draw_chunk(split: str, chunk: int, variation: WorldVariation = PLAIN) -> dict[str, np.ndarray]:
-    """The scenes from `chunk * CHUNK` on: graphs as JSON, boxes in the order of `drawn_entities`, and their number.
-
-    `variation`: what the scenes may show beyond the plain ones.
-    """
-    graphs, tracks, counts = [], [], []
-    for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
-        scene, caption, layout = caption_and_layout(seed, split, variation)
-        rng = np.random.default_rng([seed, 7])
-        tellings = [(caption.graph, layout)]
-        while split == "train" and len(tellings) <= RETIMED:
-            other = retime(scene, caption, rng)
-            if other is not None:
-                tellings.append((other[1], gold_layout(other[0], simulate(other[0]), caption)))
-        for graph, gold in tellings:
-            if split == "train":
-                graph = with_seen_words(graph)
-            gold_tracks = [gold.track(*instance) for instance in drawn_entities(graph)]
-            tracks += [track.boxes for track in gold_tracks if track is not None]
-            counts.append(len(gold_tracks))
-            graphs.append(json.dumps(graph.to_dict()))
-    return {"boxes": np.stack(tracks), "counts": np.array(counts), "graphs": np.array(graphs)}
 
 
 class LabelTable:
@@ -155,6 +100,59 @@ class LabelTable:
         return np.array(numbers) if not missing else self.mirrored()
 
 
+@dataclass(frozen=True)
+class _Pool:
+    """Scenes of one kind.
+
+    Attributes:
+        arrays: what `PlannerInput` holds of each, with numbers for labels, and "tracks", "spins" and "meets".
+        rows: of the scenes, each as often as it is to be drawn.
+    """
+
+    arrays: dict[str, np.ndarray]
+    rows: np.ndarray
+
+
+def _read_pool(tellings: Sequence[tuple[SceneGraph, Layout]], most: int, labels: LabelTable) -> _Pool:
+    """Scenes of at most `most` instances, padded to that many."""
+    inputs = pad_inputs([read_graph(graph, labels) for graph, _ in tellings]).tensors()
+    arrays = {
+        name: tensor.squeeze(-1).int().numpy() if name in _LABELS else tensor.numpy()
+        for name, tensor in inputs.items()
+        if name not in ("values", "given")
+    }
+    missing = most - arrays["mask"].shape[1]
+    for name in _BY_INSTANCE if missing else ():
+        arrays[name] = np.pad(arrays[name], [(0, 0), (0, missing), *[(0, 0)] * (arrays[name].ndim - 2)])
+    if missing:
+        arrays["siblings"] = np.pad(arrays["siblings"], [(0, 0), (0, missing), (0, missing)])
+    tracks = np.zeros((len(tellings), most, FRAMES, CHANNELS), dtype=np.float32)
+    spins = np.zeros((len(tellings), most), dtype=bool)
+    for row, (graph, gold) in enumerate(tellings):
+        tracks[row, : len(gold.tracks)] = to_track(np.stack([track.boxes for track in gold.tracks]))
+        spinning = {
+            entity
+            for event in graph.of_type("event")
+            if motion_of(event.label, event.direction) == "spin"
+            for entity in movers(graph, event)
+        }
+        spins[row, : len(gold.tracks)] = [entity in spinning for entity, _ in drawn_entities(graph)]
+    meets = np.array([_says_a_meeting(graph) for graph, _ in tellings])
+    # Spinning is rare, and shows only in how the width wobbles: it is seen more often, or it would not be learned.
+    rows = np.repeat(np.arange(len(tellings)), np.where(spins.any(1), _SPIN_REPEATS, 1))
+    return _Pool({**arrays, "tracks": tracks, "spins": spins, "meets": meets}, rows)
+
+
+def _unpacked(arrays: dict[str, np.ndarray]) -> Iterator[tuple[SceneGraph, Layout]]:
+    first = 0
+    for text, count in zip(arrays["graphs"].tolist(), arrays["counts"].tolist(), strict=True):
+        graph = SceneGraph.from_dict(json.loads(text))
+        boxes = arrays["boxes"][first : first + count]
+        drawn = zip(drawn_entities(graph), boxes, strict=True)
+        yield graph, Layout(FRAMES, [Track(entity, track, instance) for (entity, instance), track in drawn])
+        first += count
+
+
 # -- the objective -----------------------------------------------------------------------------------------------------
 
 
@@ -166,6 +164,7 @@ class PlannerObjective(Objective):
     Args:
         batch_size: scenes in a batch of one or two instances each; of scenes with three or four it holds half as many.
         cache: folder of the pool.
+        staged, staged_share: staged scenes in the pool, and the share of the batches that are of such scenes.
         scenes, validation_scenes, test_scenes: of each split; each training scene is told `1 + RETIMED` times.
         drop_entity, drop_attribute: how often each is left unsaid, for an instance. drop_event: how often an event is
             a verb that means nothing.
@@ -194,18 +193,21 @@ class PlannerObjective(Objective):
         interactions: float = 0.0,
         crowds: float = 0.0,
         start: str | None = None,
+        staged: int = 0,
+        staged_share: float = 0.0,
     ) -> None:
         self.variation = WorldVariation(interactions=interactions, crowds=crowds)
         self.seed, self.batch_size, self.cache = seed, batch_size, Path(cache)
         self.counts = {"train": scenes, "validation": validation_scenes, "test": test_scenes}
+        self.staged, self.staged_share = staged, staged_share if staged else 0.0
         self.drop_entity, self.drop_attribute, self.drop_event = drop_entity, drop_attribute, drop_event
         self.blur, self.known_share = blur, known_share
-        self._pool: dict[str, np.ndarray] = {}
+        #: (whether staged, padded number of instances) -> the scenes of that kind; a batch is of one kind, so that
+        #: little is padding.
+        self._pools: dict[tuple[bool, int], _Pool] = {}
         self._labels = LabelTable()
         #: Vectors of the table's labels, and the numbers of the same labels in a mirror.
         self._vectors, self._mirrored = torch.zeros(1, 1), np.zeros(1, dtype=int)
-        #: Padded number of instances -> rows of the pool; a batch is of one kind, so that little is padding.
-        self._rows: dict[int, np.ndarray] = {}
         self._weight = torch.ones(FRAMES, CHANNELS)
         sizes = model or PlannerConfig()
         #: A planner that goes on keeps the units that its weights are for.
@@ -219,89 +221,74 @@ class PlannerObjective(Objective):
             check_start(start, self._module.config, sizes)
 
     def config(self) -> dict[str, Any]:
-        return {**super().config(), "scenes": self.counts["train"], "known_share": self.known_share}
+        more = {"staged": self.staged, "staged_share": self.staged_share} if self.staged else {}
+        return {**super().config(), "scenes": self.counts["train"], "known_share": self.known_share, **more}
 
     def _chunks(self, split: str) -> list[Path]:
         folder = self.cache / self.variation.name
-        return [folder / f"{split}_{chunk:05d}.npz" for chunk in range(-(-self.counts[split] // CHUNK))]
+        return [folder / f"{split}_{chunk:05d}.npz" for chunk in range(-(-self.counts[split] // planner_scenes.CHUNK))]
+
+    def _drawing(self) -> Iterator[tuple[Path, Callable[[], dict[str, np.ndarray]]]]:
+        """Every file of the pool, and what draws it."""
+        for split in self.counts:
+            for chunk, path in enumerate(self._chunks(split)):
+                yield path, partial(draw_chunk, split, chunk, self.variation)
+        yield from self._staged_drawing()
+
+    def _staged_drawing(self) -> Iterator[tuple[Path, Callable[[], dict[str, np.ndarray]]]]:
+        for chunk in range(-(-self.staged // planner_scenes.CHUNK)):
+            yield self.cache / "staged" / f"train_{chunk:05d}.npz", partial(draw_staged_chunk, "train", chunk)
 
     def tellings(self, split: str) -> Iterator[tuple[SceneGraph, Layout]]:
-        """The graphs and gold layouts of a split of the pool; what is not in the cache is drawn."""
+        """The tabletop's graphs and gold layouts of a split of the pool; what is not in the cache is drawn."""
         for chunk, path in enumerate(self._chunks(split)):
-            arrays = cached_arrays(path, partial(draw_chunk, split, chunk, self.variation))
-            first = 0
-            for text, count in zip(arrays["graphs"].tolist(), arrays["counts"].tolist(), strict=True):
-                graph = SceneGraph.from_dict(json.loads(text))
-                boxes = arrays["boxes"][first : first + count]
-                drawn = zip(drawn_entities(graph), boxes, strict=True)
-                yield graph, Layout(FRAMES, [Track(entity, track, instance) for (entity, instance), track in drawn])
-                first += count
+            yield from _unpacked(cached_arrays(path, partial(draw_chunk, split, chunk, self.variation)))
+
+    def staged_tellings(self) -> Iterator[tuple[SceneGraph, Layout]]:
+        """The graphs and gold layouts of the pool's staged scenes."""
+        for path, draw in self._staged_drawing():
+            yield from _unpacked(cached_arrays(path, draw))
 
     def prepare(self, device: torch.device, progress: Progress) -> None:
-        every = [(path, split, chunk) for split in self.counts for chunk, path in enumerate(self._chunks(split))]
-        for done, (path, split, chunk) in enumerate(every, start=1):
+        every = list(self._drawing())
+        for done, (path, draw) in enumerate(every, start=1):
             if not path.exists():
-                cached_arrays(path, partial(draw_chunk, split, chunk, self.variation))
+                cached_arrays(path, draw)
                 progress(done, len(every), "drawing scenes")
-        self._read_pool()
+        self._read_pools()
         if not self._goes_on:
-            self._module.standardise(torch.from_numpy(self._pool["tracks"][self._pool["mask"]]))
+            tracks = [pool.arrays["tracks"][pool.arrays["mask"]] for pool in self._pools.values()]
+            self._module.standardise(torch.from_numpy(np.concatenate(tracks)))
         deviation = self._module.std.cpu()
         weight = (deviation / deviation.amax(0)).sqrt() + 0.05
         self._weight = weight / weight.mean()
 
-    def _read_pool(self) -> None:
-        inputs, tracks, spins, meets = [], [], [], []
-        for graph, gold in self.tellings("train"):
-            meets.append(_says_a_meeting(graph))
-            inputs.append(read_graph(graph, self._labels))
-            boxes = np.stack([track.boxes for track in gold.tracks])
-            tracks.append(to_track(boxes))
-            spinning = {
-                entity
-                for event in graph.of_type("event")
-                if motion_of(event.label, event.direction) == "spin"
-                for entity in movers(graph, event)
-            }
-            spins.append(np.array([entity in spinning for entity, _ in drawn_entities(graph)]))
+    def _read_pools(self) -> None:
         for label in (word for words in lexicon.SPATIAL.values() for word in words):
             self._labels.number("relation", label)
+        kinds: dict[tuple[bool, int], list[tuple[SceneGraph, Layout]]] = {}
+        for staged, tellings in ((False, self.tellings("train")), (True, self.staged_tellings())):
+            for graph, gold in tellings:
+                kinds.setdefault((staged, 2 * -(-len(gold.tracks) // 2)), []).append((graph, gold))
+        self._pools = {kind: _read_pool(tellings, kind[1], self._labels) for kind, tellings in sorted(kinds.items())}
         self._mirrored = self._labels.mirrored()
         self._vectors = self._labels.vectors(self._module.config.labels)
-        batch = pad_inputs(inputs).tensors()
-        numbers = ("entity", "label", "direction", "manner", "relation")
-        self._pool = {
-            name: array.squeeze(-1).long().numpy() if name in numbers else array.numpy()
-            for name, array in batch.items()
-            if name not in ("values", "given")
-        }
-        most = self._pool["mask"].shape[1]
-        for name, arrays in (("tracks", tracks), ("spins", spins)):
-            sides = [((0, most - len(array)), *[(0, 0)] * (array.ndim - 1)) for array in arrays]
-            self._pool[name] = np.stack([np.pad(array, side) for array, side in zip(arrays, sides, strict=True)])
-        if self.variation.interactions:
-            self._pool["meets"] = np.array(meets)
-        number = self._pool["mask"].sum(1)
-        # Spinning is rare, and shows only in how the width wobbles: it is seen more often, or it would not be learned.
-        often = np.where(self._pool["spins"].any(1), _SPIN_REPEATS, 1)
-        kinds = {
-            count: np.flatnonzero((number <= count) & (number > count - 2)) for count in range(2, int(most) + 2, 2)
-        }
-        self._rows = {count: np.repeat(rows, often[rows]) for count, rows in kinds.items()}
 
     def module(self) -> LayoutPlanner:
         return self._module
 
     def batch(self, step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([self.seed, step])
-        sizes = np.array([count * len(rows) for count, rows in self._rows.items()], dtype=float)
-        count = int(rng.choice(list(self._rows), p=sizes / sizes.sum()))
-        chosen = rng.choice(self._rows[count], size=2 * self.batch_size // count)
-        drawn = {name: array[chosen] for name, array in self._pool.items()}
-        for name in ("entity", "count", "label", "direction", "manner", "role", "interval", "mask", "tracks", "spins"):
-            drawn[name] = drawn[name][:, :count]
-        drawn["siblings"] = drawn["siblings"][:, :count, :count]
-        _relate_anew(drawn, self._labels, rng)
+        staged = bool(self.staged_share) and rng.random() < self.staged_share
+        sizes = {count: count * len(pool.rows) for (kind, count), pool in self._pools.items() if kind == staged}
+        shares = np.array(list(sizes.values()), dtype=float)
+        count = int(rng.choice(list(sizes), p=shares / shares.sum()))
+        pool = self._pools[staged, count]
+        chosen = rng.choice(pool.rows, size=max(1, 2 * self.batch_size // count))
+        drawn = {name: array[chosen] for name, array in pool.arrays.items()}
+        meets = drawn.pop("meets")
+        if not staged:
+            _relate_anew(drawn, meets if self.variation.interactions else None, self._labels, rng)
         self._mirror(drawn, rng.random(len(chosen)) < 0.5)
         is_known = self._choose_known(drawn["mask"], rng)
         drawn["given"] = is_known
@@ -310,7 +297,7 @@ class PlannerObjective(Objective):
 
     def _mirror(self, drawn: dict[str, np.ndarray], chosen: np.ndarray) -> None:
         """Swap left and right in the samples that are chosen (batch,), in place."""
-        for name in ("entity", "label", "direction", "manner", "relation"):
+        for name in _LABELS:
             swap = chosen.reshape(-1, *[1] * (drawn[name].ndim - 1))
             drawn[name] = np.where(swap, self._mirrored[drawn[name]], drawn[name])
         # x is centred on the middle of the frame, see `planner_input.CENTRE`.
@@ -323,17 +310,26 @@ class PlannerObjective(Objective):
         def chance(like: Tensor, share: float) -> Tensor:
             return torch.rand(like.shape, generator=generator) < share
 
-        attribute = drawn["role"] == 0
+        attribute = drawn["role"] == ROLES.index("attribute")
         hidden = chance(drawn["label"], self.drop_attribute) & attribute
-        drawn["label"] = drawn["label"].masked_fill(hidden, 0)
+        drawn["role"] = drawn["role"].masked_fill(hidden, 0)
         drawn["entity"] = drawn["entity"].masked_fill(chance(drawn["entity"], self.drop_entity), 0)
         # A verb that means nothing: the event is still there, so only its time and direction are known.
-        unknown = chance(drawn["label"], self.drop_event) & ~attribute
-        for name in ("entity", "label", "direction", "manner", "relation"):
-            drawn[name] = blur_labels(self._vectors[drawn[name]], self.blur, generator)
-        random = torch.randn(drawn["label"].shape, generator=generator)
-        drawn["label"] = torch.where(unknown[..., None], functional.normalize(random, dim=-1), drawn["label"])
+        part = (drawn["role"] >= ROLES.index(PARTS[0])) & (drawn["role"] <= ROLES.index(PARTS[-1]))
+        unknown = chance(drawn["label"], self.drop_event) & part
+        drawn["verb"] = drawn["verb"].masked_fill(chance(drawn["verb"], self.drop_event), 0)
+        for name in _LABELS:
+            drawn[name] = self._blurred(drawn[name].long(), generator)
+        random = torch.randn((int(unknown.sum()), drawn["label"].shape[-1]), generator=generator)
+        drawn["label"][unknown] = functional.normalize(random, dim=-1)
         return drawn
+
+    def _blurred(self, numbers: Tensor, generator: torch.Generator) -> Tensor:
+        """Label vectors (..., width) of numbers, some of them blurred; most places hold no label, and cost nothing."""
+        vectors = torch.zeros(*numbers.shape, self._vectors.shape[1])
+        has_label = numbers > 0
+        vectors[has_label] = blur_labels(self._vectors[numbers[has_label]], self.blur, generator)
+        return vectors
 
     def _choose_known(self, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Which boxes are given: whole tracks, first boxes or random ones; (batch, K, FRAMES) bool."""
@@ -383,7 +379,7 @@ class PlannerObjective(Objective):
             "test, 1 candidate": one,
             "test, 8 candidates": best,
         }
-        about = _ABOUT.format(**self.counts, timings=1 + RETIMED)
+        about = _ABOUT.format(**self.counts, timings=1 + RETIMED, staged=self.staged)
         command = "python -m mov_ai.train experiment=tiny/planner"
         text = model_card("Layout planner", about, command, module, card, columns)
         write_bytes(directory / "README.md", text.encode("utf-8"))
@@ -395,10 +391,14 @@ def _says_a_meeting(graph: SceneGraph) -> bool:
     return any(e.type == "spatial" and e.label in kinds and e.interval[1] == 1 for e in graph.edges)
 
 
-def _relate_anew(drawn: dict[str, np.ndarray], labels: LabelTable, rng: np.random.Generator) -> None:
-    """Replace the relation by other true ones, or none, in most samples; only every third scene has one by itself.
+def _relate_anew(
+    drawn: dict[str, np.ndarray], meets: np.ndarray | None, labels: LabelTable, rng: np.random.Generator
+) -> None:
+    """Replace the tabletop's relation by other true ones, or none, in most samples; only every third scene has one by
+    itself.
 
-    A relation starts with the clip or at a random frame, and is true in that frame.
+    A relation starts with the clip or at a random frame, and is true in that frame. `meets`: (batch,) scenes whose own
+    relation says what happens; None for none.
     """
     batch, count = drawn["mask"].shape
     frame = np.where(rng.random(batch) < 0.75, 0, rng.integers(FRAMES, size=batch))
@@ -417,24 +417,27 @@ def _relate_anew(drawn: dict[str, np.ndarray], labels: LabelTable, rng: np.rando
     pairs = drawn["mask"][:, :, None] & drawn["mask"][:, None] & (drawn["siblings"] == 0) & ~np.eye(count, dtype=bool)
     kind = np.asarray(rng.random(batch))
     # Without the relation of a meeting nothing would say what is on or behind what.
-    kind = np.where(drawn.pop("meets"), 0.0, kind) if "meets" in drawn else kind
-    relations: list[list[tuple[int, list[int], float]]] = []
+    kind = kind if meets is None else np.where(meets, 0.0, kind)
+    relation = LINK_KINDS.index("relation")
+    found: list[list[tuple[int, int, int, list[int], list[float]]]] = []
+    names = ("link", "verb", "link_kind", "link_ends", "link_interval")
     for b in range(batch):
-        numbers, ends, starts = (drawn[n][b].tolist() for n in ("relation", "relation_ends", "relation_start"))
-        entries = [entry for entry in zip(numbers, ends, starts, strict=True) if entry[0]]
-        relations.append(entries if kind[b] < 0.35 else [])
+        entries = zip(*(drawn[name][b].tolist() for name in names), strict=True)
+        found.append([e for e in entries if e[2] and (e[2] != relation or kind[b] < 0.35)])
     for label, holds in true.items():
         numbers = [labels.number("relation", word) for word in lexicon.SPATIAL[label]]
         chosen = holds & pairs & (rng.random(holds.shape) < 0.2) & (kind >= 0.55)[:, None, None]
         for b, i, j in np.argwhere(chosen):
-            relations[b].append((int(rng.choice(numbers)), [int(i), int(j)], float(frame[b]) / FRAMES))
-    most = max(1, *(len(entries) for entries in relations))
-    drawn["relation"] = np.zeros((batch, most), dtype=np.int64)
-    drawn["relation_ends"] = np.zeros((batch, most, 2), dtype=np.int64)
-    drawn["relation_start"] = np.zeros((batch, most), dtype=np.float32)
-    for b, entries in enumerate(relations):
-        for r, (number, pair, start) in enumerate(entries):
-            drawn["relation"][b, r], drawn["relation_ends"][b, r], drawn["relation_start"][b, r] = number, pair, start
+            start = float(frame[b]) / FRAMES
+            found[b].append((int(rng.choice(numbers)), 0, relation, [int(i), int(j)], [start, 1.0]))
+    most = max(1, *(len(entries) for entries in found))
+    for name in names:
+        old = drawn[name]
+        drawn[name] = np.zeros((batch, most, *old.shape[2:]), dtype=old.dtype)
+    for b, entries in enumerate(found):
+        for r, entry in enumerate(entries):
+            for name, value in zip(names, entry, strict=True):
+                drawn[name][b, r] = value
 
 
 # -- figures -----------------------------------------------------------------------------------------------------------

@@ -150,15 +150,26 @@ class LayoutPlanner(nn.Module):
             basis = cosine_basis(self.config.frames, times.cpu()).to(basis)
         return torch.einsum("mf,bkmc->bkfc", basis, coefficients * self.std + self.mean)
 
-    def forward(self, noisy: Tensor, sigma: Tensor, graph_input: PlannerInput) -> Tensor:
+    def forward(
+        self, noisy: Tensor, sigma: Tensor, graph_input: PlannerInput, read: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
         """Denoise: the output in EDM's form (`process.to_clean`, "preconditioned"), of the shape of `noisy`.
 
         Args:
             noisy: (B, K, frames, CHANNELS) coefficients at noise level sigma, as `process.add_noise` makes them.
             sigma: (B,) in (0, 1].
+            read: what `read` gives for the input, where it is known already; it is the same at every noise level.
         """
         angles = sigma[:, None] * torch.exp(torch.linspace(0, math.log(200), 32, device=sigma.device))
         time = self.time(torch.cat([angles.sin(), angles.cos()], -1))[:, None]
+        x, links = self.read(graph_input) if read is None else read
+        x = x + self.track((noisy * input_scale(sigma)[:, None, None, None]).flatten(2)) + time
+        for layer in self.layers:
+            x = layer(x, links, graph_input.mask, time)
+        return self.out(self.norm(x)).view_as(noisy)
+
+    def read(self, graph_input: PlannerInput) -> tuple[Tensor, Tensor]:
+        """All that is said of each instance, (B, K, dim), and of each pair, (B, K, K, LINKS)."""
         meaning = self.label(graph_input.label) + self.direction(graph_input.direction)
         meaning = meaning + self.manner(graph_input.manner) + self.place(graph_input.place)
         meaning = functional.silu(meaning + self.role(graph_input.role))
@@ -166,11 +177,7 @@ class LayoutPlanner(nn.Module):
         happening = meaning * self.when(time_features(graph_input.interval, self.config.frames)) * happens
         x = self.entity(graph_input.entity) + self.count(graph_input.count) + self.happening(happening.sum(2))
         x = x + self.given(torch.cat([graph_input.values.flatten(2), graph_input.given.to(x)], -1))
-        x = x + self.track((noisy * input_scale(sigma)[:, None, None, None]).flatten(2)) + time
-        links = self._links(graph_input)
-        for layer in self.layers:
-            x = layer(x, links, graph_input.mask, time)
-        return self.out(self.norm(x)).view_as(noisy)
+        return x, self._links(graph_input)
 
     def _links(self, graph_input: PlannerInput) -> Tensor:
         """(B, K, K, LINKS)."""
@@ -180,9 +187,11 @@ class LayoutPlanner(nn.Module):
         table = spread_links(graph_input.link_ends, forward, backward, graph_input.mask.shape[1])
         return torch.cat([table, graph_input.siblings[..., None]], -1)
 
-    def denoise(self, noisy: Tensor, sigma: Tensor, graph_input: PlannerInput) -> Tensor:
+    def denoise(
+        self, noisy: Tensor, sigma: Tensor, graph_input: PlannerInput, read: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
         """Clean coefficients that agree with the known boxes; arguments as `forward`."""
-        clean = to_clean(self(noisy, sigma, graph_input), noisy, sigma, "preconditioned")
+        clean = to_clean(self(noisy, sigma, graph_input, read), noisy, sigma, "preconditioned")
         if not graph_input.given.any():
             return clean
         return self.encode(agree(self.decode(clean), graph_input))
@@ -248,9 +257,13 @@ class LayoutPlanner(nn.Module):
             return [Layout(frames, [])] * candidates
         encoder = load_label_encoder(self.config.labels)
         known_boxes = None if known is None else known.resampled(self.config.frames)
-        graph_input = read_graph(graph, encoder, known_boxes, self.config.frames).to(self.device).repeat(candidates)
+        one = read_graph(graph, encoder, known_boxes, self.config.frames).to(self.device)
+        about_instances, about_pairs = self.read(one)
+        # The same of every candidate, at every step.
+        read = about_instances.expand(candidates, -1, -1), about_pairs.expand(candidates, -1, -1, -1)
+        graph_input = one.repeat(candidates)
         noise = plan_noise(graph, seed, candidates, self.config.frames).to(self.device)
-        clean = sample(lambda noisy, sigma: self.denoise(noisy, sigma, graph_input), noise, steps)
+        clean = sample(lambda noisy, sigma: self.denoise(noisy, sigma, graph_input, read), noise, steps)
         boxes = to_boxes(self.decode(clean, frames).cpu().numpy())  # (candidates, K, frames, CHANNELS)
         names = {node.id: node.label for node in graph.nodes}
         layouts = []

@@ -112,11 +112,18 @@ def happenings(graph: SceneGraph) -> dict[str, list[Happening]]:
     for edge in graph.edges:
         source, target = nodes[edge.source], nodes[edge.target]
         if edge.type in PARTS and source.type == "event" and target.type == "entity" and not source.negated:
-            place = edge.label if edge.type == "location" else _screen_place(graph, nodes, source)
+            before, place = [], edge.label
+            if edge.type != "location":
+                *before, place = _screen_places(graph, nodes, source) or [None]
             happening = Happening(
                 edge.type, source.interval, ("event", source.label), source.direction, source.manner, place
             )
             found[edge.target].append(happening)
+            start, end = source.interval
+            # "From the left to the top": on the left at first.
+            for i, early in enumerate(before):
+                cuts = [start + (end - start) * j / (len(before) + 1) for j in (i, i + 1)]
+                found[edge.target].append(Happening("place", (cuts[0], cuts[1]), place=early))
         elif edge.type == "has_attribute" and not target.negated and target.kind not in APPEARANCE_KINDS:
             found[edge.source].append(Happening("attribute", edge.interval, ("attribute", target.label)))
         elif edge.type == "location" and source.type == "entity" and target.type == "scene" and edge.label:
@@ -126,12 +133,10 @@ def happenings(graph: SceneGraph) -> dict[str, list[Happening]]:
     return {entity: [*entries, *moves] for entity, entries in found.items()}
 
 
-def _screen_place(graph: SceneGraph, nodes: dict[str, Node], event: Node) -> str | None:
-    """Where on the screen an event is, or ends."""
-    for edge in graph.edges_from(event.id, "location"):
-        if nodes[edge.target].type == "scene" and edge.label:
-            return edge.label
-    return None
+def _screen_places(graph: SceneGraph, nodes: dict[str, Node], event: Node) -> list[str]:
+    """Where on the screen an event is, or where it begins, goes by, and ends."""
+    edges = graph.edges_from(event.id, "location")
+    return [edge.label for edge in edges if edge.label and nodes[edge.target].type == "scene"]
 
 
 def links(graph: SceneGraph) -> list[Link]:

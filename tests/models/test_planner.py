@@ -110,6 +110,10 @@ SEEN = {
     "interval": DOGS.with_node("catch", interval=(0.5, 1.0)),
     "size": DOGS.with_node("large", label="wee"),
     "spatial relation": relabelled(DOGS, "above", "beneath"),
+    "camera": DOGS.with_node("s", camera="pan left"),
+    "place": SceneGraph("", DOGS.nodes, [*DOGS.edges, Edge("dog", "s", "location", "lower left")]),
+    "place of an event": SceneGraph("", DOGS.nodes, [*DOGS.edges, Edge("catch", "s", "location", "top")]),
+    "presence": SceneGraph("", DOGS.nodes, [*DOGS.edges, Edge("s", "dog", "contains", interval=(0.0, 0.5))]),
     "relation": relabelled(DOGS, "chasing", "ignoring"),
 }
 UNSEEN = {

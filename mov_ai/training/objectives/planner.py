@@ -48,8 +48,8 @@ from mov_ai.worlds.tabletop.motions import motion_of, movers
 from mov_ai.worlds.tabletop.scene import FRAMES
 from mov_ai.worlds.tabletop.variation import WorldVariation
 
-#: How often scenes with a spinning cube are drawn, compared with others.
-_SPIN_REPEATS = 6
+#: How often scenes with a spinning cube are drawn, compared with others; and staged ones of three, of five and more.
+_SPIN_REPEATS, _SOME_REPEATS, _MANY_REPEATS = 6, 2, 4
 #: The error of the clean track is not scaled up below this share of noise.
 _SCALE_FLOOR = 0.1
 #: Tensors of a batch that hold numbers of labels.
@@ -113,7 +113,7 @@ class _Pool:
     rows: np.ndarray
 
 
-def _read_pool(tellings: Sequence[tuple[SceneGraph, Layout]], most: int, labels: LabelTable) -> _Pool:
+def _read_pool(tellings: Sequence[tuple[SceneGraph, Layout]], staged: bool, most: int, labels: LabelTable) -> _Pool:
     """Scenes of at most `most` instances, padded to that many."""
     inputs = pad_inputs([read_graph(graph, labels) for graph, _ in tellings]).tensors()
     arrays = {
@@ -138,8 +138,13 @@ def _read_pool(tellings: Sequence[tuple[SceneGraph, Layout]], most: int, labels:
         }
         spins[row, : len(gold.tracks)] = [entity in spinning for entity, _ in drawn_entities(graph)]
     meets = np.array([_says_a_meeting(graph) for graph, _ in tellings])
-    # Spinning is rare, and shows only in how the width wobbles: it is seen more often, or it would not be learned.
-    rows = np.repeat(np.arange(len(tellings)), np.where(spins.any(1), _SPIN_REPEATS, 1))
+    # Spinning is rare, and shows only in how the width wobbles: it is seen more often, or it would not be learned. So
+    # are many at once, who must leave one another room.
+    often = np.where(spins.any(1), _SPIN_REPEATS, 1)
+    if staged:
+        number = arrays["mask"].sum(1)
+        often = np.where(number >= 5, _MANY_REPEATS, np.where(number >= 3, _SOME_REPEATS, 1))
+    rows = np.repeat(np.arange(len(tellings)), often)
     return _Pool({**arrays, "tracks": tracks, "spins": spins, "meets": meets}, rows)
 
 
@@ -270,7 +275,7 @@ class PlannerObjective(Objective):
         for staged, tellings in ((False, self.tellings("train")), (True, self.staged_tellings())):
             for graph, gold in tellings:
                 kinds.setdefault((staged, 2 * -(-len(gold.tracks) // 2)), []).append((graph, gold))
-        self._pools = {kind: _read_pool(tellings, kind[1], self._labels) for kind, tellings in sorted(kinds.items())}
+        self._pools = {kind: _read_pool(tellings, *kind, self._labels) for kind, tellings in sorted(kinds.items())}
         self._mirrored = self._labels.mirrored()
         self._vectors = self._labels.vectors(self._module.config.labels)
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from mov_ai.captions.caption import Caption
-from mov_ai.graph import Interval, Layout, SceneGraph
+from mov_ai.graph import BOX_FIELDS, Interval, Layout, SceneGraph, Track
 from mov_ai.graph.instances import drawn_entities
 from mov_ai.graph.time import FULL
 from mov_ai.worlds.stage.staging import stage
 from mov_ai.worlds.stage.world import sample_scene
 from mov_ai.worlds.tabletop.held_out import with_seen_words
-from mov_ai.worlds.tabletop.lexicon import concept
-from mov_ai.worlds.tabletop.scene import Scene, simulate
+from mov_ai.worlds.tabletop.scene import FRAMES, Scene, simulate
+from mov_ai.worlds.tabletop.solids import is_of_solids
 from mov_ai.worlds.tabletop.variation import PLAIN, VariedScene, WorldVariation
 from mov_ai.worlds.tabletop.world import caption_and_layout, gold_layout
 
@@ -102,7 +103,7 @@ def draw_staged_chunk(split: str, chunk: int) -> dict[str, np.ndarray]:
             staged = None if other is None else stage(other, rng)
             if other is not None and staged is not None:
                 graph, layout = other, staged
-        if not all(concept("shape", node.label) for node in graph.of_type("entity")):
+        if not is_of_solids(graph):
             drawn.append((graph, layout))
     return _packed(drawn)
 
@@ -149,7 +150,7 @@ def retimed(graph: SceneGraph, rng: np.random.Generator) -> SceneGraph | None:
 
 
 def _packed(drawn: Iterable[tuple[SceneGraph, Layout]]) -> dict[str, np.ndarray]:
-    graphs, tracks, counts = [], [np.zeros((0, 16, 6), dtype=np.float32)], []
+    graphs, tracks, counts = [], [np.zeros((0, FRAMES, len(BOX_FIELDS)), dtype=np.float32)], []
     for graph, layout in drawn:
         found = [layout.track(*instance) for instance in drawn_entities(graph)]
         boxes = [track.boxes for track in found if track is not None]
@@ -158,3 +159,20 @@ def _packed(drawn: Iterable[tuple[SceneGraph, Layout]]) -> dict[str, np.ndarray]
             counts.append(len(boxes))
             graphs.append(json.dumps(graph.to_dict()))
     return {"boxes": np.concatenate(tracks), "counts": np.array(counts, dtype=int), "graphs": np.array(graphs)}
+
+
+def staged_graphs(split: str, number: int) -> list[SceneGraph]:
+    """The graphs of the first so many staged scenes of a split, but for those that the tabletop sees its own way."""
+    scenes = (sample_scene(seed, split).caption.graph for seed in itertools.count())
+    return list(itertools.islice((graph for graph in scenes if not is_of_solids(graph)), number))
+
+
+def unpacked(arrays: dict[str, np.ndarray]) -> Iterator[tuple[SceneGraph, Layout]]:
+    """The graphs and gold layouts of a chunk."""
+    first = 0
+    for text, count in zip(arrays["graphs"].tolist(), arrays["counts"].tolist(), strict=True):
+        graph = SceneGraph.from_dict(json.loads(text))
+        boxes = arrays["boxes"][first : first + count]
+        drawn = zip(drawn_entities(graph), boxes, strict=True)
+        yield graph, Layout(FRAMES, [Track(entity, track, instance) for (entity, instance), track in drawn])
+        first += count

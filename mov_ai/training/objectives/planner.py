@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import json
-import re
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,147 +14,36 @@ from torch import Tensor
 from torch.nn import functional
 
 from mov_ai.diffusion.process import add_noise, output_scale
-from mov_ai.graph import Layout, SceneGraph, Track
+from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.files import write_bytes
-from mov_ai.graph.instances import drawn_entities
-from mov_ai.graph.layout_report import LayoutReport
-from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
 from mov_ai.models.component import load_component, save_component
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig
-from mov_ai.models.planner_input import (
-    CHANNELS,
-    LINK_KINDS,
-    PARTS,
-    ROLES,
-    PlannerInput,
-    pad_inputs,
-    read_graph,
-    to_boxes,
-    to_track,
-)
+from mov_ai.models.planner_input import CHANNELS, PARTS, ROLES, PlannerInput
 from mov_ai.training import planner_scenes
 from mov_ai.training.array_cache import cached_arrays
 from mov_ai.training.card import model_card
 from mov_ai.training.label_noise import blur_labels
 from mov_ai.training.objective import Objective, Progress, check_start
-from mov_ai.training.planner_scenes import RETIMED, draw_chunk, draw_staged_chunk
+from mov_ai.training.planner_figures import plan_figures
+from mov_ai.training.planner_pool import LABELS, LabelTable, Pool, read_pool, relate_anew
+from mov_ai.training.planner_scenes import RETIMED, draw_chunk, draw_staged_chunk, staged_graphs, unpacked
 from mov_ai.worlds.tabletop import lexicon
-from mov_ai.worlds.tabletop.layout_rules import score, world_positions
-from mov_ai.worlds.tabletop.motions import motion_of, movers
+from mov_ai.worlds.tabletop.plugin import TABLETOP
 from mov_ai.worlds.tabletop.scene import FRAMES
 from mov_ai.worlds.tabletop.variation import WorldVariation
 
-#: How often scenes with a spinning cube are drawn, compared with others; and staged ones of three, of five and more.
-_SPIN_REPEATS, _SOME_REPEATS, _MANY_REPEATS = 6, 2, 4
 #: The error of the clean track is not scaled up below this share of noise.
 _SCALE_FLOOR = 0.1
-#: Tensors of a batch that hold numbers of labels.
-_LABELS = ("entity", "label", "direction", "manner", "place", "link", "verb")
-#: Those with an instance in each row.
-_BY_INSTANCE = ("entity", "count", "label", "direction", "manner", "place", "role", "interval", "mask")
 _ABOUT = """
 From a scene graph to the box tracks of 16 frames, see `mov_ai/models/planner.py`. Trained on {train} scenes of the
 `train` split of `tabletop`, each with {timings} timings, and on {staged} staged scenes.
 
 Shares are of graphs of the tabletop's validation split ({validation}) and of its test split ({test}, with shape and
 colour pairs and clause orders held out of training), one plan each with seed 0 and 8 steps, judged by
-`mov_ai/worlds/tabletop/layout_rules.py`. `apart`: plans in which nothing touches; `faultless`: without any fault;
-milliseconds: median for one plan on the machine below, shared with other work.
+`mov_ai/worlds/tabletop/layout_rules.py`; those that begin with "staged" of as many staged scenes, judged by
+`mov_ai/worlds/stage/rules`, the verifier that also chose. `apart`: plans in which nothing touches that should not;
+`faultless`: without any fault; milliseconds: median for a plan on the machine below, shared with other work.
 """
-
-
-# -- the pool ----------------------------------------------------------------------------------------------------------
-
-
-class LabelTable:
-    """Stands in for a label encoder while graphs are read: a label's vector is its number, from 1; 0 is no label."""
-
-    def __init__(self) -> None:
-        self.config = LabelEncoderConfig(width=1)
-        self.width = 1
-        self.numbers: dict[tuple[str, str], int] = {}
-
-    def __call__(self, labels: Sequence[tuple[str, str]]) -> Tensor:
-        return torch.tensor([[self.number(*label)] for label in labels], dtype=torch.float32)
-
-    def number(self, role: str, text: str) -> int:
-        """The number of a label, a new one if it is new."""
-        return self.numbers.setdefault((role, text), len(self.numbers) + 1)
-
-    def vectors(self, config: LabelEncoderConfig) -> Tensor:
-        """(labels + 1, width): the vector of every number so far."""
-        label_vectors = load_label_encoder(config)(list(self.numbers))
-        return torch.cat([torch.zeros(1, config.width), label_vectors])
-
-    def mirrored(self) -> np.ndarray:
-        """(labels + 1,): the number of the same label with left and right exchanged, new ones included."""
-        numbers = [0]
-        for role, text in list(self.numbers):
-            other = re.sub(r"left|right", lambda match: "left" if match.group() == "right" else "right", text)
-            numbers.append(self.number(role, other))
-        missing = len(self.numbers) + 1 - len(numbers)
-        return np.array(numbers) if not missing else self.mirrored()
-
-
-@dataclass(frozen=True)
-class _Pool:
-    """Scenes of one kind.
-
-    Attributes:
-        arrays: what `PlannerInput` holds of each, with numbers for labels, and "tracks", "spins" and "meets".
-        rows: of the scenes, each as often as it is to be drawn.
-    """
-
-    arrays: dict[str, np.ndarray]
-    rows: np.ndarray
-
-
-def _read_pool(tellings: Sequence[tuple[SceneGraph, Layout]], staged: bool, most: int, labels: LabelTable) -> _Pool:
-    """Scenes of at most `most` instances, padded to that many."""
-    inputs = pad_inputs([read_graph(graph, labels) for graph, _ in tellings]).tensors()
-    arrays = {
-        name: tensor.squeeze(-1).int().numpy() if name in _LABELS else tensor.numpy()
-        for name, tensor in inputs.items()
-        if name not in ("values", "given")
-    }
-    missing = most - arrays["mask"].shape[1]
-    for name in _BY_INSTANCE if missing else ():
-        arrays[name] = np.pad(arrays[name], [(0, 0), (0, missing), *[(0, 0)] * (arrays[name].ndim - 2)])
-    if missing:
-        arrays["siblings"] = np.pad(arrays["siblings"], [(0, 0), (0, missing), (0, missing)])
-    tracks = np.zeros((len(tellings), most, FRAMES, CHANNELS), dtype=np.float32)
-    spins = np.zeros((len(tellings), most), dtype=bool)
-    for row, (graph, gold) in enumerate(tellings):
-        tracks[row, : len(gold.tracks)] = to_track(np.stack([track.boxes for track in gold.tracks]))
-        spinning = {
-            entity
-            for event in graph.of_type("event")
-            if motion_of(event.label, event.direction) == "spin"
-            for entity in movers(graph, event)
-        }
-        spins[row, : len(gold.tracks)] = [entity in spinning for entity, _ in drawn_entities(graph)]
-    meets = np.array([_says_a_meeting(graph) for graph, _ in tellings])
-    # Spinning is rare, and shows only in how the width wobbles: it is seen more often, or it would not be learned. So
-    # are many at once, who must leave one another room.
-    often = np.where(spins.any(1), _SPIN_REPEATS, 1)
-    if staged:
-        number = arrays["mask"].sum(1)
-        often = np.where(number >= 5, _MANY_REPEATS, np.where(number >= 3, _SOME_REPEATS, 1))
-    rows = np.repeat(np.arange(len(tellings)), often)
-    return _Pool({**arrays, "tracks": tracks, "spins": spins, "meets": meets}, rows)
-
-
-def _unpacked(arrays: dict[str, np.ndarray]) -> Iterator[tuple[SceneGraph, Layout]]:
-    first = 0
-    for text, count in zip(arrays["graphs"].tolist(), arrays["counts"].tolist(), strict=True):
-        graph = SceneGraph.from_dict(json.loads(text))
-        boxes = arrays["boxes"][first : first + count]
-        drawn = zip(drawn_entities(graph), boxes, strict=True)
-        yield graph, Layout(FRAMES, [Track(entity, track, instance) for (entity, instance), track in drawn])
-        first += count
-
-
-# -- the objective -----------------------------------------------------------------------------------------------------
 
 
 class PlannerObjective(Objective):
@@ -209,7 +94,7 @@ class PlannerObjective(Objective):
         self.blur, self.known_share = blur, known_share
         #: (whether staged, padded number of instances) -> the scenes of that kind; a batch is of one kind, so that
         #: little is padding.
-        self._pools: dict[tuple[bool, int], _Pool] = {}
+        self._pools: dict[tuple[bool, int], Pool] = {}
         self._labels = LabelTable()
         #: Vectors of the table's labels, and the numbers of the same labels in a mirror.
         self._vectors, self._mirrored = torch.zeros(1, 1), np.zeros(1, dtype=int)
@@ -247,12 +132,12 @@ class PlannerObjective(Objective):
     def tellings(self, split: str) -> Iterator[tuple[SceneGraph, Layout]]:
         """The tabletop's graphs and gold layouts of a split of the pool; what is not in the cache is drawn."""
         for chunk, path in enumerate(self._chunks(split)):
-            yield from _unpacked(cached_arrays(path, partial(draw_chunk, split, chunk, self.variation)))
+            yield from unpacked(cached_arrays(path, partial(draw_chunk, split, chunk, self.variation)))
 
     def staged_tellings(self) -> Iterator[tuple[SceneGraph, Layout]]:
         """The graphs and gold layouts of the pool's staged scenes."""
         for path, draw in self._staged_drawing():
-            yield from _unpacked(cached_arrays(path, draw))
+            yield from unpacked(cached_arrays(path, draw))
 
     def prepare(self, device: torch.device, progress: Progress) -> None:
         every = list(self._drawing())
@@ -275,7 +160,7 @@ class PlannerObjective(Objective):
         for staged, tellings in ((False, self.tellings("train")), (True, self.staged_tellings())):
             for graph, gold in tellings:
                 kinds.setdefault((staged, 2 * -(-len(gold.tracks) // 2)), []).append((graph, gold))
-        self._pools = {kind: _read_pool(tellings, *kind, self._labels) for kind, tellings in sorted(kinds.items())}
+        self._pools = {kind: read_pool(tellings, *kind, self._labels) for kind, tellings in sorted(kinds.items())}
         self._mirrored = self._labels.mirrored()
         self._vectors = self._labels.vectors(self._module.config.labels)
 
@@ -293,7 +178,7 @@ class PlannerObjective(Objective):
         drawn = {name: array[chosen] for name, array in pool.arrays.items()}
         meets = drawn.pop("meets")
         if not staged:
-            _relate_anew(drawn, meets if self.variation.interactions else None, self._labels, rng)
+            relate_anew(drawn, meets if self.variation.interactions else None, self._labels, rng)
         self._mirror(drawn, rng.random(len(chosen)) < 0.5)
         is_known = self._choose_known(drawn["mask"], rng)
         drawn["given"] = is_known
@@ -302,7 +187,7 @@ class PlannerObjective(Objective):
 
     def _mirror(self, drawn: dict[str, np.ndarray], chosen: np.ndarray) -> None:
         """Swap left and right in the samples that are chosen (batch,), in place."""
-        for name in _LABELS:
+        for name in LABELS:
             swap = chosen.reshape(-1, *[1] * (drawn[name].ndim - 1))
             drawn[name] = np.where(swap, self._mirrored[drawn[name]], drawn[name])
         # x is centred on the middle of the frame, see `planner_input.CENTRE`.
@@ -323,7 +208,7 @@ class PlannerObjective(Objective):
         part = (drawn["role"] >= ROLES.index(PARTS[0])) & (drawn["role"] <= ROLES.index(PARTS[-1]))
         unknown = chance(drawn["label"], self.drop_event) & part
         drawn["verb"] = drawn["verb"].masked_fill(chance(drawn["verb"], self.drop_event), 0)
-        for name in _LABELS:
+        for name in LABELS:
             drawn[name] = self._blurred(drawn[name].long(), generator)
         random = torch.randn((int(unknown.sum()), drawn["label"].shape[-1]), generator=generator)
         drawn["label"][unknown] = functional.normalize(random, dim=-1)
@@ -366,18 +251,24 @@ class PlannerObjective(Objective):
 
     def validate(self, module: torch.nn.Module) -> dict[str, float]:
         assert isinstance(module, LayoutPlanner)
-        graphs = self._graphs("validation")
-        one, best = plan_figures(module, graphs)
+        one, best = self._figures(module, "validation")
         return {f"one_{name}": value for name, value in one.items()} | best
 
-    def _graphs(self, split: str) -> list[SceneGraph]:
-        return [graph for graph, _ in itertools.islice(self.tellings(split), self.counts[split])]
+    def _figures(self, module: LayoutPlanner, split: str) -> tuple[dict[str, float], dict[str, float]]:
+        """With one candidate and with eight; of the tabletop, and of staged scenes if it was trained on such."""
+        graphs = [graph for graph, _ in itertools.islice(self.tellings(split), self.counts[split])]
+        one, best = plan_figures(module, graphs, TABLETOP.verify)
+        if self.staged:
+            graphs = staged_graphs(split, self.counts[split])
+            more_one, more_best = plan_figures(module, graphs, TABLETOP.verify, by_motion=False)
+            one |= {f"staged_{name}": value for name, value in more_one.items()}
+            best |= {f"staged_{name}": value for name, value in more_best.items()}
+        return one, best
 
     def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
         assert isinstance(module, LayoutPlanner)
         save_component(module, directory)
-        graphs = self._graphs("test")
-        one, best = plan_figures(module, graphs)
+        one, best = self._figures(module, "test")
         columns = {
             "validation, 1 candidate": {k[4:]: v for k, v in card["validation"].items() if k.startswith("one_")},
             "validation, 8 candidates": {k: v for k, v in card["validation"].items() if not k.startswith("one_")},
@@ -388,102 +279,3 @@ class PlannerObjective(Objective):
         command = "python -m mov_ai.train experiment=tiny/planner"
         text = model_card("Layout planner", about, command, module, card, columns)
         write_bytes(directory / "README.md", text.encode("utf-8"))
-
-
-def _says_a_meeting(graph: SceneGraph) -> bool:
-    """Whether a relation may be part of what happens: on a thing, or by it in depth until the end."""
-    kinds = ("on", "behind", "in front of")
-    return any(e.type == "spatial" and e.label in kinds and e.interval[1] == 1 for e in graph.edges)
-
-
-def _relate_anew(
-    drawn: dict[str, np.ndarray], meets: np.ndarray | None, labels: LabelTable, rng: np.random.Generator
-) -> None:
-    """Replace the tabletop's relation by other true ones, or none, in most samples; only every third scene has one by
-    itself.
-
-    A relation starts with the clip or at a random frame, and is true in that frame. `meets`: (batch,) scenes whose own
-    relation says what happens; None for none.
-    """
-    batch, count = drawn["mask"].shape
-    frame = np.where(rng.random(batch) < 0.75, 0, rng.integers(FRAMES, size=batch))
-    boxes = drawn["tracks"][np.arange(batch), :, frame]  # (batch, K, CHANNELS)
-    place = world_positions(to_boxes(boxes).astype(np.float64))
-    offset = place[:, None] - place[:, :, None]  # from row to column
-    x, z = offset[..., 0], offset[..., 2]
-    lateral, deep = (np.abs(x) > 0.9) & (np.abs(x) > np.abs(z)), (np.abs(z) > 0.9) & (np.abs(z) > np.abs(x))
-    true = {
-        "left of": lateral & (x > 0),
-        "right of": lateral & (x < 0),
-        "behind": deep & (z < 0),
-        "in front of": deep & (z > 0),
-        "next to": x**2 + z**2 < 2.4,
-    }
-    pairs = drawn["mask"][:, :, None] & drawn["mask"][:, None] & (drawn["siblings"] == 0) & ~np.eye(count, dtype=bool)
-    kind = np.asarray(rng.random(batch))
-    # Without the relation of a meeting nothing would say what is on or behind what.
-    kind = kind if meets is None else np.where(meets, 0.0, kind)
-    relation = LINK_KINDS.index("relation")
-    found: list[list[tuple[int, int, int, list[int], list[float]]]] = []
-    names = ("link", "verb", "link_kind", "link_ends", "link_interval")
-    for b in range(batch):
-        entries = zip(*(drawn[name][b].tolist() for name in names), strict=True)
-        found.append([e for e in entries if e[2] and (e[2] != relation or kind[b] < 0.35)])
-    for label, holds in true.items():
-        numbers = [labels.number("relation", word) for word in lexicon.SPATIAL[label]]
-        chosen = holds & pairs & (rng.random(holds.shape) < 0.2) & (kind >= 0.55)[:, None, None]
-        for b, i, j in np.argwhere(chosen):
-            start = float(frame[b]) / FRAMES
-            found[b].append((int(rng.choice(numbers)), 0, relation, [int(i), int(j)], [start, 1.0]))
-    most = max(1, *(len(entries) for entries in found))
-    for name in names:
-        old = drawn[name]
-        drawn[name] = np.zeros((batch, most, *old.shape[2:]), dtype=old.dtype)
-    for b, entries in enumerate(found):
-        for r, entry in enumerate(entries):
-            for name, value in zip(names, entry, strict=True):
-                drawn[name][b, r] = value
-
-
-# -- figures -----------------------------------------------------------------------------------------------------------
-
-
-def plan_figures(
-    module: LayoutPlanner, graphs: list[SceneGraph], candidates: int = 8, seed: int = 0
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Shares of events, relations and boxes that are right in planned layouts: with one candidate, with the best.
-
-    Args:
-        module: the planner.
-        graphs: one layout is planned for each.
-        candidates: see `LayoutPlanner.plan`.
-        seed: of every plan.
-
-    Returns:
-        "events", "relations", "inside", "apart" (plans in which nothing touches), "faultless" (plans) and
-        "motion_<name>"; of the best also "milliseconds" (median for a plan).
-    """
-    one, best, seconds = [], [], []
-    for graph in graphs:
-        start = time.perf_counter()
-        reports = [score(graph, layout) for layout in module.candidates(graph, seed, candidates=candidates)]
-        seconds.append(time.perf_counter() - start)
-        one.append(reports[0])
-        best.append(max(reports, key=lambda report: report.value))
-    return _shares(one), {**_shares(best), "milliseconds": round(1000 * float(np.median(seconds)), 1)}
-
-
-def _shares(reports: list[LayoutReport]) -> dict[str, float]:
-    events = [v for report in reports for v in report.events if v.satisfied is not None]
-    relations = [v for report in reports for v in report.relations if v.satisfied is not None]
-    marks: dict[str, list[Any]] = {
-        "events": [v.satisfied for v in events],
-        "relations": [v.satisfied for v in relations],
-        "inside": [report.inside for report in reports],
-        "apart": [report.touching == 0 for report in reports],
-        "faultless": [report.satisfied for report in reports],
-    }
-    for motion in sorted({v.kind for v in events}):
-        marks[f"motion_{motion}"] = [v.satisfied for v in events if v.kind == motion]
-    # What no graph says has no share.
-    return {name: round(float(np.mean(values)), 4) for name, values in marks.items() if values}

@@ -23,8 +23,8 @@ from mov_ai.models.planner import LayoutPlanner, PlannerConfig
 from mov_ai.models.planner_input import CHANNELS, LINK_KINDS, PARTS, ROLES, PlannerInput, read_graph, to_boxes
 from mov_ai.training import planner_scenes
 from mov_ai.training.loop import Trainer
-from mov_ai.training.objectives import planner as objective_module
-from mov_ai.training.objectives.planner import LabelTable, PlannerObjective
+from mov_ai.training.objectives.planner import PlannerObjective
+from mov_ai.training.planner_pool import LabelTable, relate_anew
 from mov_ai.training.planner_scenes import retime, retimed
 from mov_ai.training.settings import TrainerConfig
 from mov_ai.worlds.stage.world import sample_scene
@@ -203,7 +203,7 @@ def test_only_true_relations_are_said_anew(pool: Path) -> None:
     for seed in range(5):
         drawn = {name: array.copy() for name, array in objective._pools[False, 2].arrays.items()}
         boxes = to_boxes(drawn["tracks"])
-        objective_module._relate_anew(drawn, None, objective._labels, np.random.default_rng(seed))
+        relate_anew(drawn, None, objective._labels, np.random.default_rng(seed))
         for row in range(len(boxes)):
             for number, kind, (first, second), (start, _) in zip(
                 *(drawn[name][row] for name in ("link", "link_kind", "link_ends", "link_interval")), strict=True

@@ -1,0 +1,52 @@
+"""What stays where it is: who is said to, and what nothing is said of."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mov_ai.graph import Interval
+from mov_ai.worlds.stage.rules.boxes import Boxes, Shot
+from mov_ai.worlds.stage.rules.fact import Fact, Rule
+from mov_ai.worlds.stage.rules.reading import Reading
+
+#: How far a thing that stays may stray from its middle spot, in parts of the frame, and how much its size may change.
+_STRAY, _RESIZED = 0.05, np.log(1.3)
+
+
+def still(boxes: Boxes, frames: np.ndarray, resized: bool) -> float:
+    """The margin of staying; `resized`: whether it grows or shrinks where it is."""
+    x = np.ptp(boxes.x[:, frames], axis=1)
+    y = np.minimum(np.ptp(boxes.y[:, frames], axis=1), np.ptp(boxes.bottom[:, frames], axis=1))
+    margin = 1 - np.hypot(x, y) / (2 * _STRAY)
+    if not resized:
+        margin = np.minimum(margin, 1 - np.ptp(boxes.size[:, frames], axis=1) / _RESIZED)
+    return float(margin.min())
+
+
+def facts(reading: Reading) -> list[Fact]:
+    """One for each event of staying, and one for each performer without any event that takes it anywhere."""
+    found = []
+    for deed in reading.play.deeds:
+        if deed.action != "stay" or deed.id in reading.strange or deed.direction:
+            continue
+        for key in deed.agents:
+            when = reading.part(key, deed.interval)
+            if reading.shown(key):
+                rule = None if reading.filmed_moving(when) or reading.goes_in(key, when) else _still(reading, key, when)
+                found.append(Fact("events", deed.id, key, reading.doing(deed, key), "stay", rule))
+    busy = {key for deed in reading.play.deeds for key in (*deed.agents, *deed.patients, *deed.receivers)}
+    for key in reading.play.performers:
+        free = key not in busy and not reading.going[key] and not reading.play.camera
+        if free and reading.shown(key):
+            rule = _still(reading, key, reading.play.performers[key].present)
+            found.append(Fact("presence", key, key, f"{reading.names[key]} stays where it is", "still", rule))
+    return found
+
+
+def _still(reading: Reading, key: str, when: Interval) -> Rule:
+    resized = bool(reading.play.performers[key].changes)
+
+    def rule(shot: Shot) -> float:
+        return still(shot.boxes[key], shot.at(when), resized)
+
+    return rule

@@ -61,6 +61,11 @@ class Boxes:
         share = np.clip(across, 0, None) * np.clip(up, 0, None) / (self.w * self.h)
         return np.asarray(share * (self.seen > SEEN / 2))
 
+    def one(self, instance: int) -> Boxes:
+        """One instance of several; (1, F)."""
+        part = [values[instance][None] for values in (self.x, self.y, self.w, self.h, self.q, self.seen)]
+        return Boxes(*part)
+
     @cached_property
     def hull(self) -> Boxes:
         """One box around all instances, as near as their mean; (1, F)."""

@@ -25,8 +25,8 @@ class Fact:
         family: the part of the report that it belongs to.
         source, target, text, kind: as in `Verdict`.
         rule: None if boxes never show such a thing.
-        hopeful: whether a negative margin means that boxes cannot tell: the camera moves, and nothing beside the thing
-            says how far.
+        hopeful: whether a negative margin means that boxes cannot tell, as when the camera moves and nothing beside the
+            thing says how far.
     """
 
     family: Family

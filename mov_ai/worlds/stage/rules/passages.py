@@ -15,7 +15,7 @@ from mov_ai.worlds.stage.screenplay import STILL, Deed
 #: How far aside of another, in half sums of widths, one is before and after it passes.
 _CLEAR = 0.5
 #: How much wider or narrower a gap becomes by coming or fleeing; a gap to what one has come to.
-_CLOSER, _CLOSE = 0.05, 0.14
+_CLOSER, CLOSE = 0.05, 0.14
 #: Share of a turn around another.
 _TURN = 0.6
 
@@ -38,7 +38,7 @@ def _on_side(a: Boxes, b: Boxes, shot: Shot, when: Interval, sign: float, at_end
     return float((sign * _ends(a, b, shot, when)[:, int(at_end)] / _CLEAR - 1).min())
 
 
-def nearing(a: Boxes, b: Boxes, shot: Shot, when: Interval, close: float = _CLOSE) -> float:
+def nearing(a: Boxes, b: Boxes, shot: Shot, when: Interval, close: float = CLOSE) -> float:
     """Closer to it than before, and close in the end."""
     room = gap(a, b, shot.at(when)[[0, -1]])[:, 0]
     return float(np.minimum((room[:, 0] - room[:, 1]) / _CLOSER - 1, 1 - room[:, 1] / close).min())
@@ -180,7 +180,7 @@ def facts(reading: Reading, deed: Deed) -> list[Fact]:
 
 def _rule(reading: Reading, deed: Deed, agent: str, relation: str, target: str, when: Interval) -> Rule | None:
     stated = Stated(agent, relation, target, relation, when)
-    if deed.id in reading.strange:
+    if deed.id in reading.strange or not reading.way_known(deed.id, target, relation):
         return None
     if reading.is_region(target):
         return standing.in_region(reading, stated, when)

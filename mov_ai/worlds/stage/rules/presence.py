@@ -84,7 +84,8 @@ def event_facts(reading: Reading, deed: Deed) -> list[Fact]:
     """Appearing, vanishing, entering, leaving: one for each that does."""
     found: list[Fact] = []
     for key in deed.agents:
-        if not reading.shown(key) or deed.action not in _COMES_OR_GOES:
+        # Who comes to a place on the screen need not come into the frame.
+        if not reading.shown(key) or deed.action not in _COMES_OR_GOES or deed.place:
             continue
         if deed.action in ("appear", "vanish"):
             rule = _sudden(key, deed.interval, deed.action == "appear")

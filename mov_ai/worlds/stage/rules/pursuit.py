@@ -14,7 +14,7 @@ from mov_ai.worlds.stage.rules.reading import Reading
 from mov_ai.worlds.stage.screenplay import Deed
 
 #: Greatest gap to what is followed, and to what is pushed or pulled.
-_FOLLOWING, _TOUCHING = 0.32, 0.06
+_FOLLOWING, _TOUCHING = 0.45, 0.06
 #: How much of the other's way one who goes along with it goes.
 _SHARE = 0.4
 
@@ -79,16 +79,16 @@ def _rides(rider: str, mount: str, when: Interval) -> Rule:
     return rule
 
 
-def _meets(first: str, second: str, when: Interval, reading: Reading) -> Rule:
-    def rule(shot: Shot) -> float | None:
-        a, b = shot.boxes[first], shot.boxes[second].hull
-        room = gap(a, b, shot.at(when))[:, 0]
-        close = float((1 - room[:, -1] / 0.14).min())
-        if shot.frames < 2 or bool((room[:, 0] < 0.14).all()):
-            return close
-        return passages.nearing(a, b, shot, when)
+def _met(a: Boxes, b: Boxes, shot: Shot, when: Interval) -> float:
+    """Close at last: come closer, or close from the beginning."""
+    room = gap(a, b, shot.at(when))[:, 0]
+    if shot.frames < 2 or bool((room[:, 0] < passages.CLOSE).all()):
+        return float((1 - room[:, -1] / passages.CLOSE).min())
+    return passages.nearing(a, b, shot, when)
 
-    return rule
+
+def _meets(first: str, second: str, when: Interval) -> Rule:
+    return lambda shot: _met(shot.boxes[first], shot.boxes[second].hull, shot, when)
 
 
 def facts(reading: Reading, deed: Deed) -> list[Fact]:
@@ -113,10 +113,29 @@ def facts(reading: Reading, deed: Deed) -> list[Fact]:
             elif deed.action == "ride":
                 add(agent, patient, _rides(agent, patient, when), hopeful)
             elif deed.action == "meet":
-                add(agent, patient, _meets(agent, patient, when, reading), False)
-    if deed.action not in ("meet", "chase", "follow", "ride") and not deed.place and len(deed.agents) > 1:
+                add(agent, patient, _meets(agent, patient, when), False)
+    if deed.action in ("meet", "pass") and not deed.patients and not deed.ways:
+        found += _each_other(reading, deed)
+    elif deed.action not in ("meet", "chase", "follow", "ride") and not deed.place and len(deed.agents) > 1:
         found += _together(reading, deed)
     return found
+
+
+def _each_other(reading: Reading, deed: Deed) -> list[Fact]:
+    """Two that meet or pass each other, or the first and the last of several that are one entity."""
+    agents = [agent for agent in deed.agents if reading.shown(agent)]
+    pair = (agents[0], agents[-1]) if agents else ("", "")
+    if len(agents) < 2 and (not agents or reading.drawn[agents[0]] < 2):
+        return []
+    when = reading.part(pair[0], reading.part(pair[1], deed.interval))
+
+    def rule(shot: Shot) -> float | None:
+        if shot.frames < 2:
+            return None
+        a, b = shot.boxes[pair[0]].one(0), shot.boxes[pair[1]].one(-1)
+        return passages.passing(a, b, shot, when) if deed.action == "pass" else _met(a, b, shot, when)
+
+    return [Fact("events", deed.id, pair[0], f"{reading.doing(deed, pair[0])}, each other", deed.action, rule)]
 
 
 def _together(reading: Reading, deed: Deed) -> list[Fact]:

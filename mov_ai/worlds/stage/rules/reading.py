@@ -33,7 +33,7 @@ class Reading:
     """What rules need of a graph.
 
     Attributes:
-        play: of the graph in known words; strange: its events whose verb means nothing here.
+        known: the graph in known words. play: of it; strange: its events whose verb means nothing here.
         counts: entity -> how many the graph says. drawn: entity -> how many of it a layout has.
         going: entity -> while when it goes anywhere, by itself or with whoever bears it.
         linked: pairs of performers whose boxes have a reason to overlap.
@@ -41,6 +41,7 @@ class Reading:
     """
 
     graph: SceneGraph
+    known: SceneGraph
     play: Screenplay
     strange: frozenset[str]
     counts: dict[str, int]
@@ -77,6 +78,11 @@ class Reading:
         moves = (when for _, when in self.play.camera)
         return any(start < interval[1] - 1e-3 and end > interval[0] + 1e-3 for start, end in moves)
 
+    def way_known(self, event: str, target: str, relation: str) -> bool:
+        """Whether a way by something is one of `meanings.yaml`: the play takes all others as "beside"."""
+        labels = {e.label for e in self.known.edges_from(event, "location") if e.target == target}
+        return relation != "beside" or not labels or bool(labels & set(stage_meanings().relations))
+
     def root(self, key: str) -> str:
         """Whoever bears an entity in the end; itself if nobody does."""
         for _ in range(len(self.borne)):
@@ -97,7 +103,7 @@ def read(graph: SceneGraph, drawn: dict[str, int]) -> Reading:
     """Read a valid graph; `drawn`: entity -> how many of it a layout has."""
     known, strange = in_known_words(graph)
     counts = {node.id: node.count for node in graph.of_type("entity") if not node.negated}
-    reading = Reading(graph, read_screenplay(known), strange, counts, drawn)
+    reading = Reading(graph, known, read_screenplay(known), strange, counts, drawn)
     reading.stated = _stated(known, reading.play)
     reading.borne = bearers(reading.play)
     own = {key: _ways_of(reading.play, key, strange) for key in reading.play.performers}

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from mov_ai.graph import Interval
+from mov_ai.worlds.stage.meanings import stage_meanings
 from mov_ai.worlds.stage.rules.boxes import Boxes, Shot
 from mov_ai.worlds.stage.rules.fact import Fact, Rule
 from mov_ai.worlds.stage.rules.reading import Reading
@@ -216,9 +217,12 @@ def facts(reading: Reading, deed: Deed) -> list[Fact]:
             continue
         when = reading.part(key, deed.interval)
         hopeful = reading.filmed_moving(when) and not reading.anchors
+        grounded = reading.play.performers[key].thing.gait in ("walk", "drive", "roll", "sail")
         for way in ways:
             rule = way_rule(way, key, when)
-            found.append(Fact("events", deed.id, key, reading.doing(deed, key), way, rule, hopeful))
+            # Who walks up to something, or up a road, does not rise.
+            doubtful = hopeful or (grounded and deed.action == "go" and way in ("up", "down"))
+            found.append(Fact("events", deed.id, key, reading.doing(deed, key), way, rule, doubtful))
         if deed.manner and deed.action == "go" and not deed.ways:
             # How fast something comes nearer is not seen in the frame; on the way to a place the place decides.
             told = deed.place is not None or set(ways) & {"toward", "away"}
@@ -233,8 +237,12 @@ def _directions(reading: Reading, deed: Deed) -> list[str]:
     to_others = deed.action in ("approach", "depart", "flee", "circle") and bool(deed.patients or deed.ways)
     if to_others and direction in ("toward", "away", "around"):
         direction = None
-    if deed.ways and direction in ("past", "across", "around", "toward", "away"):
+    by_others = any(not reading.is_region(target) for _, target in deed.ways)
+    if by_others and direction in ("past", "across", "around", "toward", "away"):
         direction = None
+    if direction == "around" and reading.nodes[deed.id].label not in stage_meanings().verbs:
+        # Who turns around, or spins around, stays where it is.
+        return []
     if direction == "past":
         direction = "across"
     if direction == "down" and any(relation == "off" for relation, _ in deed.ways):

@@ -145,7 +145,7 @@ def going(direction: str | None = None, verb: str = "run", **more: object) -> tu
     ],
 )
 def test_ways(direction: str, right: np.ndarray, wrong: np.ndarray) -> None:
-    asked = graph(DOG, *going(direction))
+    asked = graph(DOG, *going(direction, verb="climb" if direction == "up" else "run"))
     assert verdict(judge(asked, layout(dog=right)), direction).satisfied
     assert verdict(judge(asked, layout(dog=wrong)), direction).satisfied is False
 
@@ -288,6 +288,26 @@ def test_a_jump_from_frame_to_frame_is_a_fault() -> None:
     jumping = np.where(TIME < 0.5, 0.2, 0.7)
     assert verdict(judge(asked, layout(dog=boxes(x=jumping))), "smooth").satisfied is False
     assert judge(asked, layout(dog=boxes(x=0.2 + 0.5 * TIME))).satisfied
+
+
+def test_who_walks_up_to_something_does_not_rise() -> None:
+    asked = graph(DOG, *going("up", verb="walk"))
+    assert verdict(judge(asked, layout(dog=boxes(x=0.2 + 0.5 * TIME))), "up").satisfied is None
+    assert verdict(judge(asked, layout(dog=boxes(y=0.8 - 0.5 * TIME))), "up").satisfied
+
+
+def test_who_has_gone_rests() -> None:
+    asked = graph(DOG, *going("left", interval=(0.0, 0.5)))
+    stops, goes_on = boxes(x=0.8 - np.minimum(TIME, 0.5)), boxes(x=0.8 - 0.6 * TIME)
+    assert verdict(judge(asked, layout(dog=stops)), "rest").satisfied
+    assert verdict(judge(asked, layout(dog=goes_on)), "rest").satisfied is False
+
+
+def test_two_that_pass_each_other_change_sides() -> None:
+    asked = graph(DOG, CAR, *going(verb="pass"), Edge("go", "car", "agent"))
+    there, back = boxes(x=0.2 + 0.6 * TIME), boxes(x=0.8 - 0.6 * TIME)
+    assert verdict(judge(asked, layout(dog=there, car=back)), "pass").satisfied
+    assert verdict(judge(asked, layout(dog=there, car=boxes(x=0.05 + 0.6 * TIME))), "pass").satisfied is False
 
 
 def test_strangers_do_not_cover_each_other() -> None:

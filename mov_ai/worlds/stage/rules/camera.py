@@ -14,7 +14,7 @@ from mov_ai.worlds.stage.rules.reading import Reading
 #: Least way of everything in a pan, a tilt; least growth of all in log size in a zoom or a ride.
 _PANNED, _TILTED, _ZOOMED, _RODE, _TRUCKED = 0.06, 0.05, np.log(1.12), np.log(1.07), 0.05
 #: Least way of near things past far ones, or growth, when the camera goes around.
-_ORBITED = 0.03
+_ORBITED = 0.02
 #: Least width of a region, and by how much it may be nearer than what is before it.
 _WIDE, _BEHIND = 0.7, np.log(1.05)
 

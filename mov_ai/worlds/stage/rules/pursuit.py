@@ -114,7 +114,8 @@ def facts(reading: Reading, deed: Deed) -> list[Fact]:
                 add(agent, patient, _rides(agent, patient, when), hopeful)
             elif deed.action == "meet":
                 add(agent, patient, _meets(agent, patient, when), False)
-    if deed.action in ("meet", "pass") and not deed.patients and not deed.ways:
+    alone = not reading.graph.edges_from(deed.id, "patient") and not deed.ways
+    if deed.action in ("meet", "pass") and not deed.patients and alone:
         found += _each_other(reading, deed)
     elif deed.action not in ("meet", "chase", "follow", "ride") and not deed.place and len(deed.agents) > 1:
         found += _together(reading, deed)

@@ -157,6 +157,9 @@ def _linked(reading: Reading) -> set[frozenset[str]]:
     play = reading.play
     pairs = {(stated.source, stated.target) for stated in reading.stated if stated.relation not in _APART}
     pairs |= set(reading.borne.items())
+    # Who is left of a thing first and right of it later has to pass it.
+    passed = [(s.source, s.target) for s in reading.stated if s.relation in ("left", "right")]
+    pairs |= {pair for pair in passed if passed.count(pair) > 1}
     for deed in play.deeds:
         parties = (*deed.agents, *deed.patients, *deed.receivers)
         ends = [target for relation, target in deed.ways if relation not in _APART]

@@ -12,7 +12,7 @@ from mov_ai.graph import Edge, SceneGraph
 from mov_ai.worlds.stage.meanings import stage_meanings
 
 #: How like the vector of a known word must be to stand in for another: a stranger's best is about 0.2 to 0.35.
-_LIKE = {"event": 0.4, "relation": 0.6, "place": 0.45}
+_LIKE = {"event": 0.48, "relation": 0.6, "place": 0.45}
 
 
 def in_known_words(graph: SceneGraph) -> tuple[SceneGraph, frozenset[str]]:

@@ -72,10 +72,7 @@ def facts(reading: Reading) -> list[Fact]:
             continue
         place, when = means.places[name], reading.part(key, interval)
         text = f"{reading.names[key]} at {name} in [{when[0]:.3g}, {when[1]:.3g}]"
-        others = [other for other in play.performers if other != key and reading.shown(other)]
-        others = [
-            other for other in others if not reading.goes_in(other, when) and reading.root(other) != reading.root(key)
-        ]
+        others = _apart_from(reading, key, when)
         if place.near is not None:
             rule = _in_depth(key, place.near[0] > 1, others, when)
         elif reading.goes_in(key, when):
@@ -99,6 +96,17 @@ def facts(reading: Reading) -> list[Fact]:
                 rule = _comes_to(key, place, when)
             found.append(Fact("places", deed.id, key, text, deed.place, rule))
     return found
+
+
+def _apart_from(reading: Reading, key: str, when: Interval) -> list[str]:
+    """All performers that stand, and that nothing puts beside this one."""
+    near = {s.target for s in reading.stated if s.source == key} | {s.source for s in reading.stated if s.target == key}
+    shown = [other for other in reading.play.performers if other != key and reading.shown(other)]
+    return [
+        other
+        for other in shown
+        if other not in near and not reading.goes_in(other, when) and reading.root(other) != reading.root(key)
+    ]
 
 
 def _comes_to(key: str, place: Place, when: Interval) -> Rule:

@@ -24,6 +24,13 @@ def _at(a: Boxes, b: Boxes, frames: np.ndarray) -> float:
     return standing.mostly(1 - _room(a, b, frames) / standing.TOUCHING)
 
 
+def _within_reach(a: Boxes, b: Boxes, frames: np.ndarray) -> float:
+    """The middle of what is held is between its owner's head and feet, or it hangs below one that flies."""
+    own, other = (slice(None), None, frames), (None, slice(None), frames)
+    room = np.minimum(a.bottom[own] - b.top[other], b.bottom[other] - a.top[own]) / np.minimum(a.h[own], b.h[other])
+    return standing.mostly(room.max(1) / 0.25 - 1)
+
+
 def _off(a: Boxes, b: Boxes, frames: np.ndarray) -> float:
     return float((_room(a, b, frames) / _AWAY - 1).min())
 
@@ -44,7 +51,7 @@ def _handling(
         first, last = frames[:1], frames[-1:]
         if action in ("hold", "carry"):
             late = frames if is_taken else frames[len(frames) // 2 :]
-            held = _at(a, b, late)
+            held = min(_at(a, b, late), _within_reach(a, b, late))
             return held if action == "hold" else min(held, float(ways.moved(shot.steady[owner], shot, when).min()))
         if shot.frames < 2:
             return None

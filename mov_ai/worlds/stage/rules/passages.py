@@ -69,8 +69,8 @@ def _over(a: Boxes, b: Boxes, shot: Shot, when: Interval) -> float:
     """At some moment its foot is at or above the other's top, over it."""
     frames = shot.at(when)
     x, half = across(a, b, frames)
-    clear = (b.y[None, :, frames] - a.bottom[:, None, frames]) / (0.3 * b.h[None, :, frames]) - 1
-    return float(np.minimum(clear, 1.2 - np.abs(x) / half).max(2).max(1).min())
+    clear = (b.y[None, :, frames] - a.bottom[:, None, frames]) / (0.4 * b.h[None, :, frames]) - 1
+    return float(np.minimum(clear, 1.0 - np.abs(x) / half).max(2).max(1).min())
 
 
 def _share_in(a: Boxes, b: Boxes, frames: np.ndarray) -> np.ndarray:
@@ -132,7 +132,8 @@ def passage(reading: Reading, relation: str, agent: str, other: str, when: Inter
         if relation in ("over", "above"):
             return min(_over(a, b, shot, when), float(ways.moved(a, shot, when).min()))
         if relation in ("under", "below"):
-            return _best_moment(standing.under, a, b, shot, when)
+            # It may come out on the other side, but is there when half of its time is over, or later.
+            return _best_moment(standing.under, a, b, shot, ((when[0] + when[1]) / 2, when[1]))
         if relation == "along":
             return _along(a, b, shot, when)
         if relation == "around":

@@ -16,7 +16,7 @@ _IN = 0.75
 #: How far it comes on its way in or out, parts of the frame.
 _CROSSED = 0.08
 #: Share of the smaller box that two of a group may have in common, on average over the clip.
-_CROWDED = 0.35
+_CROWDED = 0.15
 #: Actions after which, or before which, something is not there.
 _COMES_OR_GOES = ("enter", "leave", "appear", "vanish")
 

@@ -27,11 +27,11 @@ from mov_ai.worlds.stage.rules.fact import Fact
 from mov_ai.worlds.stage.rules.reading import Reading, read
 
 #: Share of the smaller box that two things that have nothing to do with each other may have in common.
-_TOUCHING = 0.3
+_TOUCHING = 0.15
 #: The longest step of a middle in a sixteenth of the video, in parts of the frame.
 _JUMP = 0.26
 #: How far a box may reach over the frame's edge.
-_EDGE = 0.02
+_EDGE = 0.01
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ def worn(noun: str) -> _Measure:
         own, other = (slice(None), None, frames), (None, slice(None), frames)
         x, _ = across(a, b, frames)
         level = np.minimum(b.bottom[other] - middle * b.h[other], b.bottom[other] - a.h[own] / 2)
-        off = np.abs(a.y[own] - level) / (0.02 + 0.2 * b.h[other])
+        off = np.abs(a.y[own] - level) / (0.015 + 0.15 * b.h[other])
         return np.minimum(1 - off, 1 - np.abs(x) / (0.02 + 0.4 * b.w[other]))
 
     return measure

@@ -1,4 +1,4 @@
-"""What a verifier says of a layout: which events and relations it shows, and how well everything is to be seen."""
+"""What a verifier says of a layout: which facts of its graph it shows, and how well everything is to be seen."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ HIDDEN_WORST, HIDDEN_MEAN = 0.65, 0.3
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether one event or relation is seen in the layout.
+    """Whether one fact that the graph states is seen in the layout.
 
     Attributes:
-        source, target: node ids; event and entity, or the two entities of a relation.
+        source, target: node ids; event and entity, or the two entities of a relation; twice the same for others.
         text: what is said, for readers ("ball n2 moves left in [0, 0.5]").
         kind: the motion or the canonical relation; "" if the verifier does not know it.
         satisfied: None if it cannot be seen in boxes (a change of colour, an unknown verb).
@@ -39,6 +39,10 @@ class LayoutReport:
         hidden: greatest share of a box that a nearer one hides, averaged over the clip.
         hidden_worst: the same in the worst frame.
         touching: pairs of instances whose bodies would meet somewhere on the way.
+        places: where on the screen things are or come to.
+        presence: what is there, how many, and when.
+        sizes: what is larger than what, and what grows or shrinks.
+        camera: moves of the camera, its framing, and the large places behind.
     """
 
     events: tuple[Verdict, ...]
@@ -47,6 +51,15 @@ class LayoutReport:
     hidden: float
     hidden_worst: float
     touching: int
+    places: tuple[Verdict, ...] = ()
+    presence: tuple[Verdict, ...] = ()
+    sizes: tuple[Verdict, ...] = ()
+    camera: tuple[Verdict, ...] = ()
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """All of them."""
+        return (*self.events, *self.relations, *self.places, *self.presence, *self.sizes, *self.camera)
 
     @property
     def satisfied(self) -> bool:
@@ -56,21 +69,21 @@ class LayoutReport:
     @property
     def faults(self) -> int:
         """How many verdicts and checks fail."""
-        wrong = sum(verdict.satisfied is False for verdict in (*self.events, *self.relations))
+        wrong = sum(verdict.satisfied is False for verdict in self.verdicts)
         crowded = self.hidden > HIDDEN_MEAN or self.hidden_worst > HIDDEN_WORST
         return wrong + int(self.inside < 1) + int(crowded) + self.touching
 
     @property
     def value(self) -> float:
         """For choosing among candidates, larger is better: faults first, then how much is out of frame or hidden."""
-        wrong = sum(1 + min(1.0, -v.margin) for v in (*self.events, *self.relations) if v.satisfied is False)
-        slight = sum(max(0.0, 0.3 - v.margin) for v in (*self.events, *self.relations) if v.satisfied)
+        wrong = sum(1 + min(1.0, -v.margin) for v in self.verdicts if v.satisfied is False)
+        slight = sum(max(0.0, 0.3 - v.margin) for v in self.verdicts if v.satisfied)
         return -(10 * wrong + self.faults + 10 * (1 - self.inside) + self.hidden + self.hidden_worst + slight)
 
     def __str__(self) -> str:
         """One line a verdict."""
         signs = {True: "yes", False: "NO ", None: " ? "}
-        lines = [f"{signs[v.satisfied]} {v.text}" for v in (*self.events, *self.relations)]
+        lines = [f"{signs[v.satisfied]} {v.text}" for v in self.verdicts]
         lines.append(f"{signs[self.inside >= 1]} inside the frame: {self.inside:.1%} of the boxes")
         crowded = self.hidden > HIDDEN_MEAN or self.hidden_worst > HIDDEN_WORST
         lines.append(

@@ -6,9 +6,12 @@ import subprocess
 import sys
 
 from mov_ai.plugins import World, load_world
+from mov_ai.worlds.stage.rules.report import judge
+from mov_ai.worlds.stage.world import sample_scene
 from mov_ai.worlds.tabletop.completion import complete
 from mov_ai.worlds.tabletop.layout_rules import score
 from mov_ai.worlds.tabletop.plugin import TABLETOP
+from mov_ai.worlds.tabletop.solids import is_of_solids
 from mov_ai.worlds.tabletop.world import caption_and_layout
 from tests.models.builders import ball_and_cube
 
@@ -31,3 +34,13 @@ def test_naming_the_world_loads_no_renderer() -> None:
         "assert not [name for name in sys.modules if name.endswith(('tabletop.render', 'tabletop.scene'))]"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_scenes_of_other_things_are_judged_by_the_rules_of_the_stage() -> None:
+    staged = sample_scene(2, "validation", "relative_way")
+    assert not is_of_solids(staged.caption.graph)
+    assert TABLETOP.verify(staged.caption.graph, staged.layout) == judge(staged.caption.graph, staged.layout)
+    for seed in range(12):
+        _, caption, layout = caption_and_layout(seed, "validation")
+        assert is_of_solids(caption.graph)
+        assert TABLETOP.verify(caption.graph, layout) == score(caption.graph, layout)

@@ -52,7 +52,9 @@ def plan_figures(
 
 
 def _shares(reports: list[LayoutReport], by_motion: bool) -> dict[str, float]:
-    told = [(kind, v) for report in reports for kind in _KINDS for v in getattr(report, kind) if v.satisfied is not None]
+    told = [
+        (kind, v) for report in reports for kind in _KINDS for v in getattr(report, kind) if v.satisfied is not None
+    ]
     marks: dict[str, list[Any]] = {
         "facts": [v.satisfied for _, v in told],
         **{name: [v.satisfied for kind, v in told if kind == name] for name in _KINDS},

@@ -61,11 +61,11 @@ def bearers(play: Screenplay) -> dict[str, str]:
                 borne.setdefault(agent, deed.patients[0])
     for child in list(borne):
         # A circle bears nobody: it is cut where it is first met.
-        above, host = {child}, borne.get(child)
-        while host is not None and host not in above:
-            above.add(host)
-            host = borne.get(host)
-        if host is not None:
+        above, bearer = {child}, borne.get(child)
+        while bearer is not None and bearer not in above:
+            above.add(bearer)
+            bearer = borne.get(bearer)
+        if bearer is not None:
             borne.pop(child, None)
     return borne
 

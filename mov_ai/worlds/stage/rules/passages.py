@@ -173,8 +173,9 @@ def facts(reading: Reading, deed: Deed) -> list[Fact]:
             if relation == "between" or target == agent:
                 continue
             text = f"{reading.doing(deed, agent)}, {relation.replace('_', ' ')} {reading.names[target]}"
+            kind = "within" if reading.is_region(target) and relation not in ("above", "over") else relation
             found.append(
-                Fact("events", deed.id, agent, text, relation, _rule(reading, deed, agent, relation, target, when))
+                Fact("events", deed.id, agent, text, kind, _rule(reading, deed, agent, relation, target, when))
             )
     return found
 

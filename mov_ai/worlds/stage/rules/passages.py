@@ -60,7 +60,7 @@ def rounding(a: Boxes, b: Boxes, shot: Shot, when: Interval) -> float:
     return float((turns * times / _TURN - 1).min())
 
 
-def _best_moment(measure: standing._Measure, a: Boxes, b: Boxes, shot: Shot, when: Interval) -> float:
+def _best_moment(measure: standing.Measure, a: Boxes, b: Boxes, shot: Shot, when: Interval) -> float:
     """The margin of a relation in the frame that shows it best: who runs past behind a tree is there for a moment."""
     return float(measure(a, b, shot.at(when)).max(2).max(1).min())
 

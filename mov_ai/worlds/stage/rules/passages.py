@@ -60,7 +60,7 @@ def rounding(a: Boxes, b: Boxes, shot: Shot, when: Interval) -> float:
     return float((turns * times / _TURN - 1).min())
 
 
-def _best_moment(measure: standing._Measure, a: Boxes, b: Boxes, shot: Shot, when: Interval) -> float:
+def _best_moment(measure: standing.Measure, a: Boxes, b: Boxes, shot: Shot, when: Interval) -> float:
     """The margin of a relation in the frame that shows it best: who runs past behind a tree is there for a moment."""
     return float(measure(a, b, shot.at(when)).max(2).max(1).min())
 
@@ -173,8 +173,9 @@ def facts(reading: Reading, deed: Deed) -> list[Fact]:
             if relation == "between" or target == agent:
                 continue
             text = f"{reading.doing(deed, agent)}, {relation.replace('_', ' ')} {reading.names[target]}"
+            kind = "within" if reading.is_region(target) and relation not in ("above", "over") else relation
             found.append(
-                Fact("events", deed.id, agent, text, relation, _rule(reading, deed, agent, relation, target, when))
+                Fact("events", deed.id, agent, text, kind, _rule(reading, deed, agent, relation, target, when))
             )
     return found
 

@@ -16,7 +16,9 @@ _IN = 0.75
 #: How far it comes on its way in or out, parts of the frame.
 _CROSSED = 0.08
 #: Share of the smaller box that two of a group may have in common, on average over the clip.
-_CROWDED = 0.15
+_CROWDED = 0.1
+#: Least width and height of a box that is seen.
+_THIN = 0.008
 #: Actions after which, or before which, something is not there.
 _COMES_OR_GOES = ("enter", "leave", "appear", "vanish")
 
@@ -54,6 +56,9 @@ def _there(key: str, present: Interval, crosses: bool) -> Rule:
             within[:] = True
         without = (shot.time < present[0] - slack) | (shot.time > present[1] + slack)
         margins = [1.0]
+        there = boxes.seen > SEEN
+        if there.any():
+            margins.append(float(np.minimum(boxes.w, boxes.h)[there].min()) / _THIN - 1)
         if within.any() and not crosses:
             margins.append(float(boxes.seen[:, within].min()) / SEEN - 1)
         if without.any():

@@ -23,7 +23,7 @@ _DEEPER, _LEVEL, _MET = np.log(1.08), np.log(1.6), np.log(1.25)
 _HIGHER = 0.7
 #: Share of a thing's width, and of the lesser height, that is in what it is in.
 _WITHIN, _SUNK = 0.7, 0.4
-_Measure = Callable[[Boxes, Boxes, np.ndarray], np.ndarray]
+Measure = Callable[[Boxes, Boxes, np.ndarray], np.ndarray]
 
 
 def left(a: Boxes, b: Boxes, frames: np.ndarray) -> np.ndarray:
@@ -94,7 +94,7 @@ def _at_one_distance(a: Boxes, b: Boxes, frames: np.ndarray) -> np.ndarray:
     return np.asarray(1 - np.abs(a.near[:, None, frames] - b.near[None, :, frames]) / _MET)
 
 
-def on_top(thing: Thing) -> _Measure:
+def on_top(thing: Thing) -> Measure:
     """On a thing: its foot at the top or on the seat."""
     seat = 0.95 if thing.gait == "walk" else stage_meanings().seats.get(thing.noun, 1.0)
 
@@ -109,7 +109,7 @@ def on_top(thing: Thing) -> _Measure:
     return measure
 
 
-def worn(noun: str) -> _Measure:
+def worn(noun: str) -> Measure:
     """Clothes (a) on who wears them (b)."""
     middle = stage_meanings().worn.get(noun, 0.55)
 
@@ -123,7 +123,7 @@ def worn(noun: str) -> _Measure:
     return measure
 
 
-_MEASURES: dict[str, _Measure] = {
+_MEASURES: dict[str, Measure] = {
     "left": left,
     "right": right,
     "from_left": left,
@@ -147,14 +147,14 @@ _MEASURES: dict[str, _Measure] = {
 _ANY = ("in", "on", "wear", "beside", "against", "to", "along", "past", "under")
 
 
-def measure_of(reading: Reading, relation: str, target: str) -> _Measure | None:
+def measure_of(reading: Reading, relation: str, target: str) -> Measure | None:
     """How a relation to a performer is measured; None for what boxes do not show."""
     if relation == "on":
         return on_top(reading.play.performers[target].thing)
     return _MEASURES.get(relation)
 
 
-def holds(measure: _Measure, relation: str, a: Boxes, b: Boxes, frames: np.ndarray) -> float:
+def holds(measure: Measure, relation: str, a: Boxes, b: Boxes, frames: np.ndarray) -> float:
     """The margin of a relation between two things, or groups, over frames."""
     margins = measure(a, b, frames)
     if relation in _ANY and margins.shape[1] > 1:
@@ -169,12 +169,12 @@ def stands(reading: Reading, stated: Stated, when: tuple[float, float]) -> Rule 
     source, target, relation = stated.source, stated.target, stated.relation
     if relation == "wear":
         source, target = target, source
-        measure: _Measure | None = worn(reading.play.performers[source].thing.noun)
+        measure: Measure | None = worn(reading.play.performers[source].thing.noun)
     else:
         measure = measure_of(reading, relation, target)
     if measure is None:
         return None
-    known: _Measure = measure
+    known: Measure = measure
 
     def rule(shot: Shot) -> float:
         return holds(known, relation, shot.boxes[source], shot.boxes[target], shot.at(when))

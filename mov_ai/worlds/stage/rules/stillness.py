@@ -10,7 +10,7 @@ from mov_ai.worlds.stage.rules.fact import Fact, Rule
 from mov_ai.worlds.stage.rules.reading import Reading
 
 #: How far a thing that stays may stray from its middle spot, in parts of the frame, and how much its size may change.
-_STRAY, _RESIZED = 0.035, np.log(1.25)
+_STRAY, _RESIZED = 0.025, np.log(1.25)
 #: The shortest rest that is looked at, as a part of the video.
 _LONG = 0.2
 

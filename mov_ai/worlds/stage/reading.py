@@ -166,7 +166,7 @@ def _among(
     if mutual is not None:
         is_parting = mutual == "beside" and direction == "away"
         return "scatter" if is_parting else EACH_OTHER.get(mutual, EACH_OTHER.get(action))
-    if action in ("pass", "chase"):
+    if action in ("pass", "chase") and direction is None:
         return EACH_OTHER[action]
     return "gather" if action == "meet" and len(agents) == 1 else None
 

@@ -10,6 +10,7 @@ import pytest
 
 from mov_ai.errors import UsageError
 from mov_ai.graph import CameraMove, Edge, Layout, Node, SceneGraph, Track
+from mov_ai.graph.instances import MAX_COUNT
 from mov_ai.graph.layout_report import LayoutReport, Verdict
 from mov_ai.worlds.stage.rules.report import judge, rules_of
 from mov_ai.worlds.stage.wording import scene_templates
@@ -22,6 +23,8 @@ MOTIONS = (
     *("left", "right", "up", "down", "toward", "away", "to", "from", "out", "off", "throw", "put", "release"),
     *("enter", "leave", "appear", "vanish", "chase", "follow", "push", "pull"),
 )
+#: What of a report is about what happens: where things stand is the same backwards.
+HAPPENING = ("events", "presence")
 #: Facts that look otherwise in a mirror.
 SIDES = (
     "left",
@@ -87,22 +90,32 @@ def test_gold_boxes_show_their_graphs(gold: list[StagedScene]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "kinds", "most"),
+    ("change", "parts", "kinds", "most"),
     [
-        (lambda b: b[::-1], MOTIONS, 0.2),
-        (lambda b: np.repeat(b[8:9], len(b), 0), MOTIONS, 0.3),
-        (lambda b: np.concatenate([1 - b[:, :1], b[:, 1:]], 1), SIDES, 0.02),
+        (lambda b: b[::-1], HAPPENING, MOTIONS, 0.2),
+        (lambda b: np.repeat(b[8:9], len(b), 0), HAPPENING, MOTIONS, 0.3),
+        (
+            lambda b: np.concatenate([1 - b[:, :1], b[:, 1:]], 1),
+            (*HAPPENING, "relations", "places", "camera"),
+            SIDES,
+            0.02,
+        ),
     ],
     ids=["backwards", "frozen", "mirrored"],
 )
 def test_wrong_boxes_do_not_pass(
-    gold: list[StagedScene], change: Callable[[np.ndarray], np.ndarray], kinds: tuple[str, ...], most: float
+    gold: list[StagedScene],
+    change: Callable[[np.ndarray], np.ndarray],
+    parts: tuple[str, ...],
+    kinds: tuple[str, ...],
+    most: float,
 ) -> None:
     accepted = []
     for scene in gold:
         good = {v.text for v in judge(scene.caption.graph, scene.layout).verdicts if v.satisfied}
         wrong = changed(scene, change)
-        accepted += [bool(v.satisfied) for v in wrong.verdicts if v.kind in kinds and v.text in good]
+        verdicts = [v for part in parts for v in getattr(wrong, part)]
+        accepted += [bool(v.satisfied) for v in verdicts if v.kind in kinds and v.text in good]
     assert len(accepted) > 40
     assert np.mean(accepted) <= most
 
@@ -214,9 +227,9 @@ def test_nothing_is_in_what_is_in_it() -> None:
 
 def test_more_than_can_be_drawn_is_said() -> None:
     asked = graph(replace(DOG, count=40))
-    report = judge(asked, layout(dog=[boxes(x=0.1 + 0.1 * i, w=0.05) for i in range(8)]))
+    report = judge(asked, layout(dog=[boxes(x=0.1 + 0.1 * i, w=0.05) for i in range(MAX_COUNT)]))
     assert verdict(report, "number").satisfied is False
-    assert "NO 40 of dog dog there: only 8 have boxes" in str(report).replace("NO  ", "NO ")
+    assert f"NO 40 of dog dog there: only {MAX_COUNT} have boxes" in str(report).replace("NO  ", "NO ")
 
 
 def test_a_number_needs_room_for_all() -> None:
@@ -343,3 +356,16 @@ def test_any_number_of_frames_is_judged(gold: list[StagedScene], frames: int) ->
     for scene in gold[::6]:
         rules = rules_of(scene.caption.graph, scene.layout)
         rules.judged(scene.layout.resampled(frames))
+
+
+# -- several among themselves ------------------------------------------------------------------------------------------
+
+
+def test_a_group_scatters_or_gathers() -> None:
+    spread = np.stack([boxes(x=0.5 + step * (0.06 + 0.2 * TIME)) for step in (-1.0, 0.0, 1.0)])
+    apart = graph(replace(DOG, count=3), Node("go", "event", "scatter"), Edge("go", "dog", "agent"))
+    together = graph(replace(DOG, count=3), Node("go", "event", "gather"), Edge("go", "dog", "agent"))
+    for asked, right, wrong in ((apart, spread, spread[:, ::-1]), (together, spread[:, ::-1], spread)):
+        kind = asked.of_type("event")[0].label
+        assert verdict(judge(asked, layout(dog=list(right))), kind).satisfied
+        assert verdict(judge(asked, layout(dog=list(wrong))), kind).satisfied is False

@@ -8,8 +8,9 @@ from mov_ai.graph import Interval, SceneGraph
 from mov_ai.graph.time import FULL
 from mov_ai.worlds.stage.company import bearers
 from mov_ai.worlds.stage.meanings import stage_meanings
+from mov_ai.worlds.stage.reading import read_screenplay
 from mov_ai.worlds.stage.rules.words import in_known_words
-from mov_ai.worlds.stage.screenplay import HANDLED, STILL, Deed, Screenplay, read_screenplay
+from mov_ai.worlds.stage.screenplay import HANDLED, STILL, Deed, Screenplay
 
 #: Actions that take their patient nowhere.
 _LEAVE_BE = ("pass", "approach", "circle", "depart", "flee", "stay", "lean", "appear", "vanish", "grow", "shrink")
@@ -93,8 +94,9 @@ class Reading:
 
     def doing(self, deed: Deed, key: str) -> str:
         """For readers: who does what, while when."""
-        node = self.nodes[deed.id]
-        words = [self.names[key], node.label, node.manner, node.direction]
+        node = self.nodes.get(deed.id)
+        # From place to place it goes without an event that says so.
+        words = [self.names[key], *((node.label, node.manner, node.direction) if node else (deed.action,))]
         start, end = deed.interval
         return " ".join(str(word) for word in words if word) + f" in [{start:.3g}, {end:.3g}]"
 
@@ -159,6 +161,7 @@ def _linked(reading: Reading) -> set[frozenset[str]]:
     pairs |= set(reading.borne.items())
     # Who is left of a thing first and right of it later has to pass it.
     passed = [(s.source, s.target) for s in reading.stated if s.relation in ("left", "right")]
+    passed += [(agent, to) for d in play.deeds for agent in d.agents for way, to in d.ways if way in ("left", "right")]
     pairs |= {pair for pair in passed if passed.count(pair) > 1}
     for deed in play.deeds:
         parties = (*deed.agents, *deed.patients, *deed.receivers)

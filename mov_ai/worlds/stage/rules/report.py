@@ -12,6 +12,7 @@ from mov_ai.graph.instances import drawn_entities
 from mov_ai.graph.layout_report import LayoutReport, Verdict
 from mov_ai.worlds.stage.rules import (
     camera,
+    company,
     handling,
     passages,
     places,
@@ -25,6 +26,7 @@ from mov_ai.worlds.stage.rules import (
 from mov_ai.worlds.stage.rules.boxes import SEEN, Shot, boxes_of
 from mov_ai.worlds.stage.rules.fact import Fact
 from mov_ai.worlds.stage.rules.reading import Reading, read
+from mov_ai.worlds.stage.screenplay import AMONG
 
 #: Share of the smaller box that two things that have nothing to do with each other may have in common.
 _TOUCHING = 0.15
@@ -167,6 +169,9 @@ def rules_of(graph: SceneGraph, layout: Layout | None = None) -> LayoutRules:
             facts += [
                 Fact("events", deed.id, key, reading.doing(deed, key), "", None) for key in deed.agents if key in counts
             ]
+            continue
+        if deed.action in AMONG:
+            facts += company.facts(reading, deed)
             continue
         facts += [
             *ways.facts(reading, deed),

@@ -159,6 +159,9 @@ def holds(measure: Measure, relation: str, a: Boxes, b: Boxes, frames: np.ndarra
     margins = measure(a, b, frames)
     if relation in _ANY and margins.shape[1] > 1:
         margins = margins.max(1, keepdims=True)
+    if relation == "beside" and len(margins) > 1:
+        # A group is by a thing if one of it is.
+        margins = margins.max(0, keepdims=True)
     return mostly(margins)
 
 

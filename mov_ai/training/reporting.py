@@ -9,7 +9,7 @@ import logging
 import math
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -50,9 +50,16 @@ class Window:
             self._sums[name] = self._sums.get(name, 0.0) + value
             self._counts[name] = self._counts.get(name, 0) + 1
 
-    def means(self) -> dict[str, float]:
-        """The mean of each term."""
-        return {name: float(value) / self._counts[name] for name, value in self._sums.items()}
+    def totals(self) -> dict[str, tuple[float, int]]:
+        """Of each term, its sum and how many were taken in."""
+        return {name: (float(value), self._counts[name]) for name, value in self._sums.items()}
+
+    @staticmethod
+    def means(totals: Sequence[Mapping[str, tuple[float, int]]]) -> dict[str, float]:
+        """The mean of each term over all processes, from the `totals` of each."""
+        names = dict.fromkeys(name for of_process in totals for name in of_process)
+        found = {name: [of_process[name] for of_process in totals if name in of_process] for name in names}
+        return {name: sum(s for s, _ in pairs) / sum(count for _, count in pairs) for name, pairs in found.items()}
 
     def rate(self, samples: int) -> float:
         """Samples per second, now that `samples` are seen in all."""

@@ -237,12 +237,16 @@ class PlannerObjective(Objective):
                 yield graph, Layout(FRAMES, [Track(entity, track, instance) for (entity, instance), track in drawn])
                 first += count
 
-    def prepare(self, device: torch.device, progress: Progress) -> None:
+    def prepare_share(self, device: torch.device, progress: Progress, process: int, processes: int) -> None:
         every = [(path, split, chunk) for split in self.counts for chunk, path in enumerate(self._chunks(split))]
-        for done, (path, split, chunk) in enumerate(every, start=1):
+        share = every[process::processes]
+        for done, (path, split, chunk) in enumerate(share, start=1):
             if not path.exists():
                 cached_arrays(path, partial(draw_chunk, split, chunk, self.variation))
-                progress(done, len(every), "drawing scenes")
+                progress(done, len(share), "drawing scenes")
+
+    def prepare(self, device: torch.device, progress: Progress) -> None:
+        self.prepare_share(device, progress, 0, 1)
         self._read_pool()
         if not self._goes_on:
             self._module.standardise(torch.from_numpy(self._pool["tracks"][self._pool["mask"]]))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import logging
 import math
 import os
@@ -132,7 +130,8 @@ class Trainer:
 
     def _run(self) -> dict[str, Any]:
         main = self.accelerator.is_main_process
-        check_alike(self._facts())
+        settings = {"trainer": self.config.to_json(), "objective": self.objective.config()}
+        check_alike(versions(), settings)
         with contextlib.ExitStack() as stack:
             display = stack.enter_context(Display(enabled=main))
             on_main(lambda: stack.enter_context(self.folder.owned(self.config.resume == "never")))
@@ -143,8 +142,10 @@ class Trainer:
             self._resume()
             self._session_start = time.monotonic()
             display.start(self.step)
-            tensorboard = self.report.tensorboard(self.step) if main else contextlib.nullcontext()
-            with StopSignals() as stop, tensorboard:
+            if main:
+                stack.enter_context(self.report.tensorboard(self.step))
+            on_main(lambda: stack.enter_context(self.report.trackers(self.config.trackers, settings)))
+            with StopSignals() as stop:
                 try:
                     self._train(display, stop)
                     return self._finish()
@@ -153,11 +154,6 @@ class Trainer:
                     with contextlib.suppress(MovAIError, RuntimeError):
                         self._network.wait_for_checkpoint()
                     raise
-
-    def _facts(self) -> dict[str, Any]:
-        """What has to be the same in all processes."""
-        settings = json.dumps([self.config.to_json(), self.objective.config()], sort_keys=True, default=str)
-        return {**versions(), "settings": hashlib.sha256(settings.encode()).hexdigest()[:12]}
 
     def _prepare(self, display: Display) -> None:
         """Make what is missing of caches: all processes together what can be shared out, the main process the rest."""

@@ -5,6 +5,8 @@ What is passed between the processes of a run (by torch.distributed) never comes
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import socket
 import time
@@ -117,19 +119,20 @@ def everywhere(work: Callable[[], _T]) -> list[_T]:
         outcome = (None, error)
     outcomes: list[Any] = [None] * distributed.get_world_size()
     distributed.all_gather_object(outcomes, outcome)
-    for _, error in outcomes:
-        if error is not None:
-            raise error
+    errors = [raised for _, raised in outcomes if raised is not None]
+    if errors:
+        raise errors[0]
     return [result for result, _ in outcomes]
 
 
-def check_alike(facts: Mapping[str, Any]) -> None:
+def check_alike(versions: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     """Whether every process has the same versions and settings: others would train another network, or wait for ever.
 
     Raises:
         MovAIError: in every process; it names the first that differs, and where it runs.
     """
-    own = {name: str(value) for name, value in facts.items()}
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:12]
+    own = {**{name: str(version) for name, version in versions.items()}, "settings": digest}
     (first_place, first), *others = everywhere(lambda: (socket.gethostname(), own))
     for number, (place, theirs) in enumerate(others, start=1):
         for name in [*first, *theirs]:

@@ -66,20 +66,14 @@ def recompute_blocks(module: torch.nn.Module) -> None:
 
 
 def share_out(module: torch.nn.Module, accelerator: Accelerator) -> None:
-    """Give each process a share of every parameter, in place (FSDP2); blocks are put together one at a time.
-
-    In bf16 weights travel between processes in bf16, and gradients in fp32; the shares themselves stay fp32.
-    """
+    """Give each process a share of every parameter, in place (FSDP2); blocks are put together one at a time."""
     from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
+    from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
     mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
-    # What the loss hands over stays as it is: noise levels need more digits than bf16 has.
-    policy = MixedPrecisionPolicy(cast_forward_inputs=False)
-    if accelerator.mixed_precision == "bf16":
-        policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32, cast_forward_inputs=False)
     for part in (*repeated_blocks(module), module):
-        fully_shard(part, mesh=mesh, mp_policy=policy)
+        # Weights stay fp32 between the processes as well; autocast, as with copies, says what is computed in bf16.
+        fully_shard(part, mesh=mesh)
     # An objective may call these besides the module itself.
     for name in ("encode", "decode"):
         if hasattr(module, name):
@@ -115,7 +109,9 @@ class TrainedNetwork:
         if self.is_shared_out:
             # First of all: it puts other parameters in the place of those that an optimiser would be made of.
             share_out(module, accelerator)
-            self._checkpoints = torch.distributed.new_group(backend="gloo")
+            group = torch.distributed.new_group(backend="gloo")
+            assert isinstance(group, torch.distributed.ProcessGroup)
+            self._checkpoints = group
         self._in_writing: PartsInWriting | None = None
         trained = [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
         if not trained:

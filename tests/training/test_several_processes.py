@@ -127,11 +127,12 @@ def test_a_killed_process_ends_the_others_with_one_line_and_the_run_goes_on(tmp_
     lines = [line for line in survivor.splitlines() if line.startswith("ERROR")]
     assert len(lines) == 1
     assert "another process of this run has ended" in lines[0]
-    assert "last checkpoint, of step 4" in lines[0]
+    # That of step 4 may have been on its way to the disk.
+    assert re.search(r"last checkpoint, of step [24]$", lines[0])
     assert "Traceback" not in survivor
     note(tmp_path, 6, global_batch=4)
     notes = [[int(number) for number in path.read_text().split()] for path in tmp_path.glob("order_*")]
-    # Batches of step 5 may have been taken twice: what they taught was lost with the process.
+    # Batches may have been taken twice: what they taught was lost with the process.
     assert {number for numbers in notes for number in numbers} == set(range(6 * 2))
     assert not list(tmp_path.glob("checkpoints/.*"))
 
@@ -170,9 +171,7 @@ def test_the_batches_of_a_step_follow_from_its_samples() -> None:
     config = TrainerConfig(max_steps=1, global_batch=12)
     assert [batches_of_a_step(config, 2, processes) for processes in (1, 2, 3, 6)] == [6, 3, 2, 1]
     assert batches_of_a_step(TrainerConfig(max_steps=1, accumulate=3), 2, 2) == 3
-    with pytest.raises(
-        UsageError, match=r"12 samples cannot be .* 4 processes in batches of 2; use 8 or 16"
-    ):
+    with pytest.raises(UsageError, match=r"12 samples cannot be .* 4 processes in batches of 2; use 8 or 16"):
         batches_of_a_step(config, 2, 4)
     with pytest.raises(UsageError, match=r"12 samples cannot be .* 1 process in batches of 16; use 16"):
         batches_of_a_step(config, 16, 1)

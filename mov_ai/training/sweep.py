@@ -7,6 +7,7 @@ import io
 import re
 import time
 import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def _measured(document: dict[str, Any]) -> dict[str, float]:
     return {name: value for name, value in figures.items() if isinstance(value, int | float)}
 
 
-def differing(runs: list[dict[str, Any]]) -> list[str]:
+def differing(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     """The overrides that are not the same in all runs, in the order in which they were given."""
     names = dict.fromkeys(name for run in runs for name in run["overrides"])
     return [name for name in names if len(runs) < 2 or len({run["overrides"].get(name) for run in runs}) > 1]

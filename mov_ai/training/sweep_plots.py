@@ -30,7 +30,7 @@ def write_plots(folder: Path, runs: Sequence[Mapping[str, Any]], place: Path) ->
     Raises:
         MovAIError: if it cannot be written.
     """
-    varied = differing(list(runs))
+    varied = differing(runs)
     panels = [_losses(folder, runs, varied), *_figures(runs, varied)]
     panels = [panel for panel in panels if any(panel.series.values())]
     if panels:

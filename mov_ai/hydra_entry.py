@@ -85,9 +85,10 @@ def build(settings: DictConfig, name: str) -> Any:
         raise
 
 
-def stop(command: str, error: MovAIError) -> NoReturn:
-    """End the process with one line on stderr and the error's exit code."""
-    sys.stderr.write(f"{command}: {error}\n")
+def stop(command: str, error: MovAIError, tell: bool = True) -> NoReturn:
+    """End the process with the error's exit code, and one line on stderr unless another process of the run tells it."""
+    if tell:
+        sys.stderr.write(f"{command}: {error}\n")
     sys.exit(error.exit_code)
 
 
@@ -117,14 +118,16 @@ def run_command(command: str, group: str, task: Callable[[DictConfig], Any], int
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     # A log that cannot be written, as on a full disk, is no reason for a traceback at each of its lines.
     logging.raiseExceptions = False
+    # A mistake on the command line is the same in all processes that were started with it.
+    first = os.environ.get("RANK", "0") == "0"
     try:
         directory = config_directory()
         check_choice(sys.argv[1:], directory, group)
         hydra.main(config_path=str(directory), config_name=command.split(".")[-1], version_base="1.3")(task)()
     except MovAIError as error:
-        stop(command, error)
+        stop(command, error, tell=first)
     except (HydraException, OmegaConfBaseException) as error:
-        stop(command, UsageError(" ".join(str(error).split())))
+        stop(command, UsageError(" ".join(str(error).split())), tell=first)
     except (OSError, ValueError) as error:
         cause = _file_error(error)
         if cause is None:

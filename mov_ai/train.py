@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import write_json
 from mov_ai.hydra_entry import build, run_command, stop
+from mov_ai.training.processes import first_to_tell, join_submitit_tasks, rank
 from mov_ai.training.sweep import job_folder
 
 log = logging.getLogger(__name__)
@@ -86,8 +87,13 @@ def train(config: DictConfig) -> float | None:
     Expected errors are one line on stderr and end the process. In a sweep, a run that fails for whatever reason is
     recorded in its `result.json` and the others go on; its value is infinite.
     """
+    join_submitit_tasks()
+    if rank():
+        # What one process says is enough; an error that ends the run is told by the first that meets it.
+        logging.getLogger().setLevel(logging.ERROR)
     # Imported here: a mistyped command line is answered at once, without loading torch.
-    from mov_ai.training.loop import Trainer, TrainingInterrupted
+    from mov_ai.training.loop import Trainer
+    from mov_ai.training.stopping import TrainingInterrupted
 
     directory = Path(HydraConfig.get().runtime.output_dir)
     sweeping = HydraConfig.get().mode == RunMode.MULTIRUN
@@ -95,11 +101,12 @@ def train(config: DictConfig) -> float | None:
         objective = build_objective(config.objective, config.seed)
         result = Trainer(objective, trainer_config(config.trainer), directory).run()
     except TrainingInterrupted as error:
-        stop(COMMAND, error)
+        stop(COMMAND, error, tell=first_to_tell(directory))
     except MovAIError as error:
+        tell = first_to_tell(directory)
         if not sweeping:
-            stop(COMMAND, error)
-        return _record_failure(directory, str(error))
+            stop(COMMAND, error, tell)
+        return _record_failure(directory, str(error)) if tell else float("inf")
     except Exception as error:
         if not sweeping:
             raise

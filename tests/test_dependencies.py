@@ -23,6 +23,8 @@ IMPORTED_AS = {
 NOT_IMPORTED = {
     "build": "tools/check_wheel.py",
     "hydra-joblib-launcher": "conf",
+    "hydra-optuna-sweeper": "tests/training",
+    "hydra-submitit-launcher": "tests/training",
     "mkdocs": "Makefile",
     "mkdocstrings": "mkdocs.yml",
     "mypy": "Makefile",
@@ -31,6 +33,7 @@ NOT_IMPORTED = {
     "ruff": "Makefile",
     "setuptools": "pyproject.toml",
     "tensorboard": "mov_ai/training/reporting.py",
+    "wandb": "mov_ai/training/settings.py",
     "webdataset": "tests/data",
 }
 
@@ -55,7 +58,7 @@ def _imports(*folders: str) -> set[str]:
     return found
 
 
-EXTRAS = ("gpu", "lora", "parquet", "scenedetect", "sweep", "dev", "docs")
+EXTRAS = ("gpu", "lora", "parquet", "scenedetect", "sweep", "wandb", "dev", "docs")
 
 
 def test_every_extra_is_looked_at() -> None:

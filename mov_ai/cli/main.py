@@ -22,6 +22,7 @@ from mov_ai.cli.inspect import inspect
 from mov_ai.cli.messages import say
 from mov_ai.cli.parse import parse
 from mov_ai.cli.plan import plan
+from mov_ai.cli.sweep import sweep
 from mov_ai.cli.weights import weights
 from mov_ai.cli.world import world
 from mov_ai.errors import MovAIError
@@ -46,6 +47,7 @@ app.add_typer(inspect, name="inspect")
 app.add_typer(world, name="world")
 app.add_typer(data, name="data")
 app.add_typer(weights, name="weights")
+app.add_typer(sweep, name="sweep")
 
 
 @app.callback(invoke_without_command=True)

@@ -6,26 +6,27 @@
 - `optimizer.safetensors`: the optimiser's state as `<parameter>/exp_avg`, `<parameter>/exp_avg_sq`, `<parameter>/step`;
 - `ema.safetensors`: the averaged parameters by name, if averaging is on;
 - `state.json`: a `TrainingState`, size and CRC-32 of each of the files above, and a CRC-32 of all that itself.
+
+Where the network is shared out among processes, each writes a part of all tensors instead of the three files, see
+`mov_ai.training.checkpoint_parts`. `state.json` is then the index of the parts.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import dataclasses
 import json
 import logging
 import math
 import os
-import random
 import re
 import shutil
 import zlib
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import pydantic
 import pydantic.dataclasses
 import safetensors
@@ -34,12 +35,16 @@ import torch
 
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import read_json
+from mov_ai.training.random_states import parse_random_states
 
 log = logging.getLogger(__name__)
 
 FORMAT = 1
+FORMAT_OF_PARTS = 2
 TENSOR_FILES = ("model", "optimizer", "ema")
 _STEP_FOLDER = re.compile(r"step_(\d{8,})")
+#: Of a part: as torch.distributed.checkpoint names them.
+PART_FILE = re.compile(r"shard-\d+-model-\d+-of-\d+\.safetensors")
 #: What damaged checkpoints are renamed to begin with.
 _DAMAGED = "damaged_"
 #: What a checkpoint ends with while another one of its step takes its place.
@@ -70,6 +75,7 @@ class TrainingState:
         best: per validation figure, its lowest and highest value so far and the steps they were seen at.
         ema_updates: updates of the averaged weights, None if averaging is off.
         scaler: state of the fp16 gradient scaler, None in other precisions.
+        batches: batches taken by all processes together; None in checkpoints of older versions.
     """
 
     step: _Count
@@ -85,6 +91,7 @@ class TrainingState:
     best: dict[str, Any]
     ema_updates: int | None
     scaler: dict[str, Any] | None
+    batches: _Count | None = None
 
 
 @dataclasses.dataclass
@@ -94,88 +101,17 @@ class Checkpoint:
     Attributes:
         state: see `TrainingState`.
         tensors: for "model", "optimizer" and, if averaging is on, "ema": tensors by name.
+        in_parts: whether it lies on disk in the parts of several processes.
     """
 
     state: TrainingState
     tensors: dict[str, dict[str, torch.Tensor]]
+    in_parts: bool = False
 
 
 def finite_or_none(value: float) -> float | None:
     """A float that JSON can hold: NaN and infinities become None."""
     return float(value) if math.isfinite(value) else None
-
-
-def _encode(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")
-
-
-def _decode(text: Any, size: int | None = None) -> bytes:
-    content = base64.b64decode(text, validate=True)
-    if size is not None and len(content) != size:
-        raise ValueError(f"a random state of {len(content)} bytes, expected {size}")
-    return content
-
-
-def random_states(generator: torch.Generator) -> dict[str, Any]:
-    """The random states of python, numpy, torch (CPU, and the GPU if in use) and `generator`, as JSON values."""
-    version, words, gauss = random.getstate()
-    _, numpy_words, position, has_gauss, cached = np.random.get_state(legacy=True)
-    cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
-    return {
-        "python": {"version": version, "words": _encode(np.asarray(words, "<u4").tobytes()), "gauss": gauss},
-        "numpy": {
-            "words": _encode(np.asarray(numpy_words, "<u4").tobytes()),
-            "position": int(position),
-            "has_gauss": int(has_gauss),
-            "gauss": float(cached),
-        },
-        "torch": _encode(torch.get_rng_state().numpy().tobytes()),
-        "cuda": None if cuda is None else _encode(cuda.numpy().tobytes()),
-        "generator": _encode(generator.get_state().numpy().tobytes()),
-    }
-
-
-def _parse_random_states(states: Any) -> dict[str, Any]:
-    """The arguments of each library's own setter."""
-    try:
-        python, legacy = states["python"], states["numpy"]
-        python_words = np.frombuffer(_decode(python["words"], 625 * 4), "<u4")
-        python_state = (int(python["version"]), tuple(int(word) for word in python_words), python["gauss"])
-        random.Random().setstate(python_state)
-        numpy_words = np.frombuffer(_decode(legacy["words"], 624 * 4), "<u4")
-        numpy_state = (
-            "MT19937",
-            numpy_words,
-            int(legacy["position"]),
-            int(legacy["has_gauss"]),
-            float(legacy["gauss"]),
-        )
-        np.random.RandomState().set_state(numpy_state)
-        size = torch.get_rng_state().numel()
-        parsed: dict[str, Any] = {"python": python_state, "numpy": numpy_state, "cuda": None}
-        for name in ("torch", "generator"):
-            parsed[name] = torch.frombuffer(bytearray(_decode(states[name], size)), dtype=torch.uint8)
-            torch.Generator().set_state(parsed[name])
-        if states["cuda"] is not None:
-            parsed["cuda"] = torch.frombuffer(bytearray(_decode(states["cuda"])), dtype=torch.uint8)
-    except (KeyError, TypeError, ValueError, OverflowError, RuntimeError) as error:
-        raise DamagedCheckpoint(f"random states that cannot be read ({type(error).__name__}: {error})") from None
-    return parsed
-
-
-def set_random_states(states: Mapping[str, Any], generator: torch.Generator) -> None:
-    """Put back what `random_states` returned.
-
-    Raises:
-        DamagedCheckpoint: if `states` is not of that form. Nothing is changed then.
-    """
-    parsed = _parse_random_states(states)
-    random.setstate(parsed["python"])
-    np.random.set_state(parsed["numpy"])
-    torch.set_rng_state(parsed["torch"])
-    generator.set_state(parsed["generator"])
-    if parsed["cuda"] is not None and torch.cuda.is_available():
-        torch.cuda.set_rng_state(parsed["cuda"])
 
 
 def checkpoint_steps(root: Path) -> list[int]:
@@ -191,7 +127,7 @@ def checkpoint_folder(root: Path, step: int) -> Path:
     return root / f"step_{step:08d}"
 
 
-def _sync(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -199,7 +135,7 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _checksum(path: Path) -> dict[str, int]:
+def checksum(path: Path) -> dict[str, int]:
     """Size in bytes and CRC-32 of a file."""
     size, crc = 0, 0
     with path.open("rb") as file:
@@ -222,6 +158,38 @@ def _portable(name: str, value: Any) -> torch.Tensor:
     return value.detach().to("cpu", copy=True).contiguous()
 
 
+def write_state(folder: Path, state: TrainingState, files: Mapping[str, Mapping[str, int]], format_: int) -> None:
+    """Write `state.json` beside the files that it lists. Raises OSError if it cannot be written."""
+    content = {"format": format_, **dataclasses.asdict(state), "files": files}
+    content["checksum"] = _state_checksum(json.loads(json.dumps(content)))
+    path = folder / "state.json"
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    flush_to_disk(path)
+
+
+def publish(root: Path, temporary: Path, step: int, keep: int) -> None:
+    """Make a temporary folder the checkpoint of its step, then remove all but the newest `keep`. Raises OSError."""
+    folder = checkpoint_folder(root, step)
+    flush_to_disk(temporary)
+    replaced = root / f".{folder.name}.{os.getpid()}{_REPLACED}"
+    if folder.exists():
+        folder.rename(replaced)
+    temporary.rename(folder)
+    flush_to_disk(root)
+    shutil.rmtree(replaced, ignore_errors=True)
+    for old in checkpoint_steps(root)[:-keep]:
+        # Renamed first: a removal that is cut short must not leave a folder that looks like a checkpoint.
+        doomed = root / f".step_{old:08d}.{os.getpid()}.old.tmp"
+        checkpoint_folder(root, old).rename(doomed)
+        shutil.rmtree(doomed)
+
+
+def unwritable(folder: Path, error: BaseException) -> MovAIError:
+    """What is said of a checkpoint that cannot be written."""
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return MovAIError(f"{folder}: the checkpoint cannot be written ({reason}); free disk space or choose another place")
+
+
 def save_checkpoint(root: Path, checkpoint: Checkpoint, keep: int = 2) -> Path:
     """Write a checkpoint under `root`, then remove all but the newest `keep`.
 
@@ -242,30 +210,12 @@ def save_checkpoint(root: Path, checkpoint: Checkpoint, keep: int = 2) -> Path:
                 tensors = {name: _portable(name, value) for name, value in checkpoint.tensors[group].items()}
                 safetensors.torch.save_file(tensors, path)
                 os.chmod(path, 0o644)
-                _sync(path)
-                files[path.name] = _checksum(path)
-        state = {"format": FORMAT, **dataclasses.asdict(checkpoint.state), "files": files}
-        state["checksum"] = _state_checksum(json.loads(json.dumps(state)))
-        path = temporary / "state.json"
-        path.write_text(json.dumps(state, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        _sync(path)
-        _sync(temporary)
-        replaced = root / f".{folder.name}.{os.getpid()}{_REPLACED}"
-        if folder.exists():
-            folder.rename(replaced)
-        temporary.rename(folder)
-        _sync(root)
-        shutil.rmtree(replaced, ignore_errors=True)
-        for step in checkpoint_steps(root)[:-keep]:
-            # Renamed first: a removal that is cut short must not leave a folder that looks like a checkpoint.
-            doomed = root / f".step_{step:08d}.{os.getpid()}.old.tmp"
-            checkpoint_folder(root, step).rename(doomed)
-            shutil.rmtree(doomed)
+                flush_to_disk(path)
+                files[path.name] = checksum(path)
+        write_state(temporary, checkpoint.state, files, FORMAT)
+        publish(root, temporary, checkpoint.state.step, keep)
     except (OSError, safetensors.SafetensorError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise MovAIError(
-            f"{folder}: the checkpoint cannot be written ({reason}); free disk space or choose another place"
-        ) from None
+        raise unwritable(folder, error) from None
     finally:
         if temporary.exists():
             shutil.rmtree(temporary, ignore_errors=True)
@@ -284,30 +234,39 @@ def remove_leftovers(root: Path) -> None:
 
 
 def _read_state(folder: Path) -> tuple[TrainingState, dict[str, Any]]:
+    parts = sum(1 for path in folder.iterdir() if PART_FILE.fullmatch(path.name))
+    if parts and not (folder / "state.json").exists():
+        raise DamagedCheckpoint(
+            f"{folder}: holds {parts} {'part' if parts == 1 else 'parts'} of a checkpoint without state.json, which "
+            "says how they belong together; copy the whole folder"
+        )
     try:
         content = read_json(folder / "state.json")
     except UsageError as error:
         raise DamagedCheckpoint(str(error)) from None
     if not isinstance(content, dict) or not isinstance(content.get("format"), int):
         raise DamagedCheckpoint(f"{folder}/state.json: expected an object with a format number")
-    if content["format"] != FORMAT:
+    if content["format"] not in (FORMAT, FORMAT_OF_PARTS):
         raise UsageError(
-            f"{folder}: checkpoint format {content['format']}, this version reads {FORMAT}; "
+            f"{folder}: checkpoint format {content['format']}, this version reads {FORMAT} and {FORMAT_OF_PARTS}; "
             "use the version of mov_ai that wrote it, or start with trainer.resume=never"
         )
     try:
         state = TrainingState(**content)
         for states in state.random:
-            _parse_random_states(states)
+            parse_random_states(states)
     except pydantic.ValidationError as error:
         fault = error.errors()[0]
         place = ".".join(str(part) for part in fault["loc"])
         expected = fault["msg"].replace("Input should be", "expected")
         raise DamagedCheckpoint(f"{folder}/state.json: {place}: {expected}, found {fault['input']!r:.40}") from None
-    except DamagedCheckpoint as error:
+    except ValueError as error:
         raise DamagedCheckpoint(f"{folder}/state.json: {error}") from None
     files = content.get("files")
-    if not isinstance(files, dict) or not {"model.safetensors", "optimizer.safetensors"} <= files.keys():
+    if content["format"] == FORMAT_OF_PARTS:
+        if not isinstance(files, dict) or not files or not all(PART_FILE.fullmatch(name) for name in files):
+            raise DamagedCheckpoint(f"{folder}/state.json: files: expected the parts that processes wrote")
+    elif not isinstance(files, dict) or not {"model.safetensors", "optimizer.safetensors"} <= files.keys():
         raise DamagedCheckpoint(f"{folder}/state.json: files: expected model.safetensors and optimizer.safetensors")
     if "checksum" not in content:
         log.warning("%s/state.json: has no checksum, as older versions wrote it; changes would not be noticed", folder)
@@ -319,16 +278,23 @@ def _read_state(folder: Path) -> tuple[TrainingState, dict[str, Any]]:
     return state, files
 
 
-def _read_tensors(path: Path, expected: Any) -> dict[str, torch.Tensor]:
+def _verify(path: Path, expected: Any) -> None:
     try:
         with path.open("rb") as file:
             head = file.read(9)
         # Zip archives and pickle protocols 2-5 are named, and never opened. Safetensors have a brace at the ninth byte.
         if head[8:] != b"{" and head[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
             raise DamagedCheckpoint(f"{path}: holds a pickle, which can run code and is not read; expected safetensors")
-        actual = _checksum(path)
-        if actual != expected:
-            raise DamagedCheckpoint(f"{path}: found {actual}, state.json says {expected}; it is truncated or altered")
+        actual = checksum(path)
+    except OSError as error:
+        raise DamagedCheckpoint(f"{path}: cannot be read ({error.strerror})") from None
+    if actual != expected:
+        raise DamagedCheckpoint(f"{path}: found {actual}, state.json says {expected}; it is truncated or altered")
+
+
+def _read_tensors(path: Path, expected: Any) -> dict[str, torch.Tensor]:
+    _verify(path, expected)
+    try:
         return safetensors.torch.load_file(path)
     except OSError as error:
         raise DamagedCheckpoint(f"{path}: cannot be read ({error.strerror})") from None
@@ -336,8 +302,22 @@ def _read_tensors(path: Path, expected: Any) -> dict[str, torch.Tensor]:
         raise DamagedCheckpoint(f"{path}: not a safetensors file ({error})") from None
 
 
-def load_checkpoint(folder: Path) -> Checkpoint:
+def _verify_parts(folder: Path, files: Mapping[str, Any]) -> None:
+    unknown = {path.name for path in folder.iterdir() if path.suffix == ".safetensors"} - files.keys()
+    if unknown:
+        raise DamagedCheckpoint(f"{folder}: {min(unknown)} is of another checkpoint; state.json does not name it")
+    with ThreadPoolExecutor(8) as pool:  # a CRC leaves the interpreter to others
+        for _ in pool.map(lambda name: _verify(folder / name, files[name]), files):
+            pass
+
+
+def load_checkpoint(folder: Path, join_parts: bool = True, verify_parts: bool = True) -> Checkpoint:
     """Read and verify one checkpoint folder.
+
+    Args:
+        folder: `step_00001234`.
+        join_parts: bring tensors that lie in parts together; False leaves them on disk, and `tensors` empty.
+        verify_parts: read every byte of the parts; False where another process has done so.
 
     Raises:
         DamagedCheckpoint: if a file is missing, truncated, altered, a pickle, or not of this format.
@@ -351,6 +331,16 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such checkpoint folder")
     state, files = _read_state(folder)
+    if PART_FILE.fullmatch(next(iter(files))):
+        if verify_parts:
+            _verify_parts(folder, files)
+        tensors: dict[str, dict[str, torch.Tensor]] = {}
+        if join_parts:
+            # Imported when wanted: torch.distributed.checkpoint takes a second to load.
+            from mov_ai.training.checkpoint_parts import joined_parts
+
+            tensors = joined_parts(folder)
+        return Checkpoint(state, tensors, in_parts=True)
     names = [group for group in TENSOR_FILES if f"{group}.safetensors" in files]
     return Checkpoint(
         state, {name: _read_tensors(folder / f"{name}.safetensors", files[f"{name}.safetensors"]) for name in names}
@@ -358,7 +348,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
 
 
 def load_newest(root: Path, warn: Callable[[str], None]) -> tuple[Path, Checkpoint] | None:
-    """The newest good checkpoint under `root`, or None if there is none at all.
+    """The newest good checkpoint under `root`, or None if there is none at all; parts are verified and left on disk.
 
     A damaged one is renamed to `damaged_step_...` with a warning, and the one before it is tried.
 
@@ -370,7 +360,7 @@ def load_newest(root: Path, warn: Callable[[str], None]) -> tuple[Path, Checkpoi
     for step in reversed(steps):
         folder = checkpoint_folder(root, step)
         try:
-            return folder, load_checkpoint(folder)
+            return folder, load_checkpoint(folder, join_parts=False)
         except DamagedCheckpoint as error:
             warn(f"{error}; going back to the checkpoint before it")
             aside = root / f"{_DAMAGED}{folder.name}"

@@ -82,6 +82,9 @@ class ClipSource(abc.ABC):
     def prepare(self, progress: Progress) -> None:
         """Make what is missing on disk, and index it."""
 
+    def prepare_share(self, progress: Progress, process: int, processes: int) -> None:  # noqa: B027 (optional)
+        """Make this process's share of what is missing on disk, see `Objective.prepare_share`."""
+
     @abc.abstractmethod
     def draw(self, stage: int, batch_size: int, step: int, rng: np.random.Generator) -> LatentSample:
         """The training samples of a step: a function of the arguments only, `rng` being of (seed, step)."""

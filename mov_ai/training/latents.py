@@ -175,11 +175,22 @@ class LatentCache:
         self.index: list[list[tuple[int, int]]] = [[] for _ in self.stages]
 
     def prepare(self, progress: Progress, workers: int) -> None:
-        """Make the chunks that are missing, in `workers` processes of one thread each."""
+        """Make the chunks that are missing, in `workers` processes of one thread each, and index all of them."""
+        self.make(progress, workers)
         chunks = range(-(-self.clips // CHUNK))
+        for i in chunks:
+            with safe_open(self.path(i), "pt") as file:
+                stages = file.get_tensor("stage").tolist()
+            for row, stage in enumerate(stages):
+                self.index[stage].append((i, row))
+
+    def make(self, progress: Progress, workers: int, process: int = 0, processes: int = 1) -> None:
+        """Make those that are missing of every `processes`-th chunk from chunk `process` on."""
+        chunks = range(process, -(-self.clips // CHUNK), processes)
         missing = [i for i in chunks if not self.path(i).exists()]
         done = len(chunks) - len(missing)
-        progress(done * CHUNK, self.clips, "encoding clips")
+        total = min(self.clips, len(chunks) * CHUNK)
+        progress(done * CHUNK, total, "encoding clips")
         if missing:
             context = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(workers, mp_context=context) as pool:
@@ -187,12 +198,7 @@ class LatentCache:
                 for job in as_completed(jobs):
                     job.result()
                     done += 1
-                    progress(done * CHUNK, self.clips, "encoding clips")
-        for i in chunks:
-            with safe_open(self.path(i), "pt") as file:
-                stages = file.get_tensor("stage").tolist()
-            for row, stage in enumerate(stages):
-                self.index[stage].append((i, row))
+                    progress(done * CHUNK, total, "encoding clips")
 
     def clip_samples(self, codec: AnyCodec, seed: int, earlier: EarlierStages | None) -> list[LatentSample]:
         """The samples of a clip: of the first stage, and of the later ones that `late` draws for it.
@@ -323,6 +329,11 @@ repository renders and describes itself; no other data. It never saw the shape a
     def prepare(self, progress: Progress) -> None:
         self._train.prepare(progress, self.workers)
         self._validation.prepare(progress, self.workers)
+
+    def prepare_share(self, progress: Progress, process: int, processes: int) -> None:
+        self._train.make(progress, self.workers, process, processes)
+        # From the other end, for the processes that had the shorter share.
+        self._validation.make(progress, self.workers, processes - 1 - process, processes)
 
     def draw(self, stage: int, batch_size: int, step: int, rng: np.random.Generator) -> LatentSample:
         places = self._train.index[stage]

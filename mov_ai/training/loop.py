@@ -7,7 +7,6 @@ import logging
 import math
 import os
 import signal
-import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -16,30 +15,21 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import (
-    InitProcessGroupKwargs,
-    gather_object,
-    send_to_device,
-    set_seed,
-)
-from torch.utils.data import DataLoader, Dataset
+from accelerate.utils import InitProcessGroupKwargs, send_to_device, set_seed
 
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import write_json
-from mov_ai.training.checkpoint import (
-    Checkpoint,
-    TrainingState,
-    checkpoint_steps,
-    random_states,
-    save_checkpoint,
-    set_random_states,
-)
+from mov_ai.training.batches import batch_numbers, numbered_batches, seed_noise
+from mov_ai.training.checkpoint import Checkpoint, TrainingState, checkpoint_steps
 from mov_ai.training.display import Display
 from mov_ai.training.objective import Objective
+from mov_ai.training.processes import check_alike, check_launch, everywhere, lost_process, on_main
+from mov_ai.training.random_states import random_states, set_random_states
 from mov_ai.training.reporting import Moment, Report, Window, describe_device, versions
 from mov_ai.training.resuming import check_objective, checkpoint_to_resume, warn_of_changes
 from mov_ai.training.run_folder import RunFolder
-from mov_ai.training.settings import TrainerConfig, learning_rate_factor, run_progress
+from mov_ai.training.settings import TrainerConfig, batches_of_a_step, learning_rate_factor, run_progress
+from mov_ai.training.stopping import StopSignals, TrainingInterrupted
 from mov_ai.training.trained_network import TrainedNetwork
 
 log = logging.getLogger(__name__)
@@ -47,48 +37,6 @@ log = logging.getLogger(__name__)
 _LONGEST_WAIT = timedelta(hours=12)
 BAD_STEPS_ALLOWED = 10
 """So many steps in a row may have a loss that is not finite; then the run stops."""
-
-
-class TrainingInterrupted(MovAIError):
-    """The run was asked to stop (Ctrl-C or SIGTERM), saved a checkpoint and can be resumed."""
-
-    def __init__(self, message: str, signal_number: int) -> None:
-        super().__init__(message)
-        self.exit_code = 128 + signal_number
-
-
-class _StopSignals:
-    """Turns the first Ctrl-C or SIGTERM into a request that the loop sees between steps; a second one acts at once."""
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> _StopSignals:
-        # Only the main thread may set handlers; elsewhere signals stay as they are.
-        with contextlib.suppress(ValueError):
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._receive)
-        return self
-
-    def _receive(self, number: int, frame: Any) -> None:
-        self.received = number
-        self.__exit__()
-
-    def __exit__(self, *error: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-        self._previous.clear()
-
-
-class _Batches(Dataset[Any]):
-    """The objective's batches by number."""
-
-    def __init__(self, objective: Objective) -> None:
-        self._objective = objective
-
-    def __getitem__(self, index: int) -> Any:
-        return self._objective.batch(index)
 
 
 class Trainer:
@@ -116,24 +64,34 @@ class Trainer:
             # cuBLAS reads this when it starts; without it the deterministic mode refuses matrix products.
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(config.deterministic)
+        check_launch()
         # accelerate keeps device and precision for the whole process; a sweep trains several networks in one.
         AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
         try:
             self.accelerator = Accelerator(
                 cpu=config.device == "cpu",
                 mixed_precision=config.precision,
-                gradient_accumulation_steps=config.accumulate,
                 # Processes wait for the one that renders a cache or validates: longer than the ten minutes of NCCL.
                 kwargs_handlers=[InitProcessGroupKwargs(timeout=_LONGEST_WAIT)],
             )
+        except torch.distributed.DistError as error:
+            raise MovAIError(
+                f"the processes cannot reach one another ({str(error).splitlines()[0]}); check the address, the port "
+                "and the number of processes that they were started with"
+            ) from None
         except (ValueError, RuntimeError) as error:
             raise UsageError(f"trainer.precision: {config.precision} on {config.device}: {error}") from None
         if config.precision == "fp16" and self.accelerator.device.type == "cpu":
             raise UsageError("trainer.precision: fp16 needs a GPU; use bf16 or no")
         self.device = self.accelerator.device
+        self.processes = self.accelerator.num_processes
+        #: Batches of each process for a step.
+        self.accumulate = batches_of_a_step(config, objective.batch_size, self.processes)
+        self.accelerator.gradient_accumulation_steps = self.accumulate
         self.generator = torch.Generator()
         self.step = 0
         self.samples = 0
+        self.batches = 0
         self.skipped = 0
         self.skipped_in_a_row = 0
         self.running_loss: float | None = None
@@ -160,24 +118,52 @@ class Trainer:
                 is training in the folder.
             MovAIError: if the folder cannot be written, or the loss stays not finite.
         """
+        try:
+            return self._run()
+        except RuntimeError as error:
+            if self.processes == 1 or not lost_process(error):
+                raise
+            raise MovAIError(
+                "another process of this run has ended or cannot be reached any more; start all of them again to go on "
+                f"from the last checkpoint, {self._last_checkpoint()}"
+            ) from None
+
+    def _run(self) -> dict[str, Any]:
         main = self.accelerator.is_main_process
-        owned = self.folder.owned(self.config.resume == "never") if main else contextlib.nullcontext()
-        with owned, Display(enabled=main) as display:
-            self.accelerator.wait_for_everyone()
-            # What one process has made and stored, the others find.
-            with self.accelerator.main_process_first():
-                self.objective.prepare(self.device, display.preparing)
+        settings = {"trainer": self.config.to_json(), "objective": self.objective.config()}
+        check_alike(versions(), settings)
+        with contextlib.ExitStack() as stack:
+            display = stack.enter_context(Display(enabled=main))
+            on_main(lambda: stack.enter_context(self.folder.owned(self.config.resume == "never")))
+            self._prepare(display)
             # After `prepare`: whether caches had to be built must not change the numbers that training draws.
             set_seed(self.objective.seed, device_specific=True)
-            self.generator.manual_seed(self.objective.seed + self.accelerator.process_index)
             self._network = TrainedNetwork(self.objective.module(), self.config, self.accelerator)
             self._resume()
             self._session_start = time.monotonic()
             display.start(self.step)
-            tensorboard = self.report.tensorboard(self.step) if main else contextlib.nullcontext()
-            with _StopSignals() as stop, tensorboard:
-                self._train(display, stop)
-                return self._finish()
+            if main:
+                stack.enter_context(self.report.tensorboard(self.step))
+            on_main(lambda: stack.enter_context(self.report.trackers(self.config.trackers, settings)))
+            with StopSignals() as stop:
+                try:
+                    self._train(display, stop)
+                    return self._finish()
+                except Exception:
+                    # The checkpoint that is being written becomes whole, if it still can.
+                    with contextlib.suppress(MovAIError, RuntimeError):
+                        self._network.wait_for_checkpoint()
+                    raise
+
+    def _prepare(self, display: Display) -> None:
+        """Make what is missing of caches: all processes together what can be shared out, the main process the rest."""
+        objective, process = self.objective, self.accelerator.process_index
+        if self.processes > 1:
+            everywhere(lambda: objective.prepare_share(self.device, display.preparing, process, self.processes))
+        # What one process has made and stored, the others find.
+        on_main(lambda: objective.prepare(self.device, display.preparing))
+        if self.processes > 1:
+            everywhere(lambda: None if process == 0 else objective.prepare(self.device, display.preparing))
 
     def _resume(self) -> None:
         chosen = checkpoint_to_resume(self.config.resume, self.folder.checkpoints)
@@ -201,21 +187,23 @@ class Trainer:
         self.running_loss = state.running_loss
         self._earlier_seconds = float(state.seconds)
         self.report.validation, self.report.best = state.validation, state.best
-        if len(state.random) == self.accelerator.num_processes:
+        saved_size = state.objective.get("batch_size", self.objective.batch_size)
+        self.batches = state.batches if state.batches is not None else state.samples // saved_size
+        if len(state.random) == self.processes:
             set_random_states(state.random[self.accelerator.process_index], self.generator)
-        else:
+        elif self.config.global_batch is None:
             log.warning(
-                "%s: saved by %d processes, resumed by %d: the data order and the noise change from here on",
-                folder,
-                len(state.random),
-                self.accelerator.num_processes,
+                "%s: saved by %d processes, resumed by %d: a step takes %d samples now; set trainer.global_batch to "
+                "keep it as it was",
+                *(folder, len(state.random), self.processes),
+                self.objective.batch_size * self.accumulate * self.processes,
             )
-            self.generator.manual_seed(hash((self.objective.seed, self.step, self.accelerator.process_index)))
 
-    def _train(self, display: Display, stop: _StopSignals) -> None:
+    def _train(self, display: Display, stop: StopSignals) -> None:
         config = self.config
         self._network.module.train()
-        self._batches = iter(self._loader())
+        numbers = batch_numbers(self.batches, self.accelerator.process_index, self.processes)
+        self._batches = iter(numbered_batches(self.objective, numbers, config.data_workers))
         saved_at = time.monotonic()
         window = Window(self.samples)
         while not self._agreed(run_progress(config, self.step, self.seconds) >= 1):
@@ -245,6 +233,7 @@ class Trainer:
                 saved_at = time.monotonic()
             if self._agreed(stop.received is not None):
                 self._save()
+                self._network.wait_for_checkpoint()
                 number = stop.received or signal.SIGTERM
                 raise TrainingInterrupted(
                     f"stopped by {signal.Signals(number).name} at step {self.step}, saved in "
@@ -252,40 +241,30 @@ class Trainer:
                     number,
                 )
 
-    def _loader(self) -> DataLoader[Any]:
-        """The batches from the present step on, made ahead of time by worker processes if there are any."""
-        processes = self.accelerator.num_processes
-        first = self.step * self.config.accumulate * processes + self.accelerator.process_index
-        workers = self.config.data_workers
-        return DataLoader(
-            _Batches(self.objective),
-            batch_size=None,
-            sampler=range(first, sys.maxsize, processes),
-            num_workers=workers,
-            # Objectives need not be picklable; they know no threads of their own.
-            multiprocessing_context="fork" if workers else None,
-            # Else it would draw from torch's global generator, whose state a resumed run takes over.
-            generator=torch.Generator(),
-        )
-
     def _agreed(self, local_decision: bool) -> bool:
         """Whether any process decided so: clocks and signals differ between processes, but all must act alike."""
-        if self.accelerator.num_processes == 1:
-            return local_decision
-        flag = torch.tensor([float(local_decision)], device=self.device)
-        return bool(self.accelerator.reduce(flag, "sum").item() > 0)
+        return self._together(float(local_decision))[0] > 0
+
+    def _together(self, *values: float) -> list[float]:
+        """The sum of each value over the processes."""
+        if self.processes == 1:
+            return list(values)
+        sums: list[float] = self.accelerator.reduce(torch.tensor(values, device=self.device), "sum").tolist()
+        return sums
 
     def _one_step(self) -> dict[str, float | torch.Tensor]:
-        """One optimiser step over `accumulate` batches; returns the mean terms, with `loss` and `gradient_norm`."""
+        """One optimiser step; returns the mean terms of this process, with `loss` and `gradient_norm`."""
         config, accelerator, network = self.config, self.accelerator, self._network
         rate = config.learning_rate * learning_rate_factor(config, self.step, self.seconds)
         network.set_rate(rate)
         sums: dict[str, float | torch.Tensor] = {}
         norm: torch.Tensor | None = None
-        ok = False
-        for _ in range(config.accumulate):
+        ok, mean = False, math.nan
+        for _ in range(self.accumulate):
             started = time.monotonic()
-            batch = send_to_device(next(self._batches), self.device)
+            number, batch = next(self._batches)
+            batch = send_to_device(batch, self.device)
+            seed_noise(self.generator, self.objective.seed, number)
             waited = time.monotonic() - started
             with accelerator.accumulate(network.module):
                 with accelerator.autocast():
@@ -293,21 +272,23 @@ class Trainer:
                 accelerator.backward(loss)
                 for name, value in {"loss": loss, **terms, "seconds_for_data": waited}.items():
                     value = value.detach() if isinstance(value, torch.Tensor) else value
-                    sums[name] = sums.get(name, 0.0) + value / config.accumulate
+                    sums[name] = sums.get(name, 0.0) + value / self.accumulate
                 if accelerator.sync_gradients:
                     norm = network.clip_gradients(config.gradient_clip or math.inf)
                     # In fp16 the scaler itself skips overflowing gradients and lowers its scale.
                     watched = [sums["loss"]] if config.precision == "fp16" else [sums["loss"], norm]
-                    ok = not self._agreed(not all(math.isfinite(float(value)) for value in watched))
+                    bad = not all(math.isfinite(float(value)) for value in watched)
+                    anywhere, total = self._together(float(bad), float(sums["loss"]))
+                    ok, mean = anywhere == 0, total / self.processes
                     if ok:
                         network.step()
                 network.zero_grad()
         self.step += 1
-        self.samples += self.objective.batch_size * config.accumulate * accelerator.num_processes
+        self.batches += self.accumulate * self.processes
+        self.samples += self.objective.batch_size * self.accumulate * self.processes
         if ok:
             self.skipped_in_a_row = 0
-            value = float(sums["loss"])
-            self.running_loss = value if self.running_loss is None else 0.98 * self.running_loss + 0.02 * value
+            self.running_loss = mean if self.running_loss is None else 0.98 * self.running_loss + 0.02 * mean
             network.update_average()
         else:
             self.skipped += 1
@@ -315,16 +296,18 @@ class Trainer:
             log.warning("step %d: the loss or its gradient is not finite; the step is skipped", self.step)
         return {**sums, "gradient_norm": norm if norm is not None else 0.0, "learning_rate": rate}
 
-    def _diverged(self, what: str) -> MovAIError:
+    def _last_checkpoint(self) -> str:
         saved_steps = checkpoint_steps(self.folder.checkpoints)
-        last_good = f"of step {saved_steps[-1]}" if saved_steps else "not made yet"
+        return f"of step {saved_steps[-1]}" if saved_steps else "not made yet"
+
+    def _diverged(self, what: str) -> MovAIError:
         return MovAIError(
             f"{what} at step {self.step}; lower trainer.learning_rate or trainer.gradient_clip, or use "
-            f"trainer.precision=no; the last good checkpoint is {last_good}"
+            f"trainer.precision=no; the last good checkpoint is {self._last_checkpoint()}"
         )
 
     def _log(self, window: Window, display: Display) -> None:
-        means, rate = window.means(), window.rate(self.samples)
+        means, rate = Window.means(everywhere(window.totals)), window.rate(self.samples)
         if self.accelerator.is_main_process:
             self.report.training(self.moment, {**means, "samples_per_second": rate})
             share = run_progress(self.config, self.step, self.seconds)
@@ -361,31 +344,29 @@ class Trainer:
             return
         if self._agreed(not self._network.finite()):
             raise self._diverged("the weights are not finite")
-        states = gather_object([random_states(self.generator)])
-        tensors = self._network.tensors()
-        if self.accelerator.is_main_process:
-            state = TrainingState(
-                step=self.step,
-                seconds=self.seconds,
-                samples=self.samples,
-                skipped=self.skipped,
-                skipped_in_a_row=self.skipped_in_a_row,
-                running_loss=self.running_loss,
-                random=states,
-                objective=self.objective.config(),
-                trainer=self.config.to_json(),
-                validation=self.report.validation,
-                best=self.report.best,
-                **self._network.counters(),
-            )
-            save_checkpoint(self.folder.checkpoints, Checkpoint(state, tensors), self.config.keep)
+        state = TrainingState(
+            step=self.step,
+            seconds=self.seconds,
+            samples=self.samples,
+            skipped=self.skipped,
+            skipped_in_a_row=self.skipped_in_a_row,
+            running_loss=self.running_loss,
+            random=everywhere(lambda: random_states(self.generator)),
+            objective=self.objective.config(),
+            trainer=self.config.to_json(),
+            validation=self.report.validation,
+            best=self.report.best,
+            batches=self.batches,
+            **self._network.counters(),
+        )
+        everywhere(lambda: self._network.save(self.folder.checkpoints, state, self.config.keep))
         self._saved_step = self.step
-        self.accelerator.wait_for_everyone()
 
     def _finish(self) -> dict[str, Any]:
         """Save, judge, export; return and write the result."""
         seconds = self.seconds
         self._save()
+        self._network.wait_for_checkpoint()
         self._validate()
         self._draw_sheet()
         card = {
@@ -393,7 +374,7 @@ class Trainer:
             "samples": self.samples,
             "seconds": round(seconds, 1),
             "hardware": describe_device(self.device),
-            "processes": self.accelerator.num_processes,
+            "processes": self.processes,
             "precision": self.config.precision,
             "seed": self.objective.seed,
             "averaged_weights": self._network.averaging,

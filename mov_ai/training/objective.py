@@ -39,6 +39,15 @@ class Objective(abc.ABC):
     def prepare(self, device: torch.device, progress: Progress) -> None:  # noqa: B027 (optional on purpose)
         """Build caches before the first step. Called once, before `module`, on the device that trains."""
 
+    def prepare_share(  # noqa: B027 (optional on purpose)
+        self, device: torch.device, progress: Progress, process: int, processes: int
+    ) -> None:
+        """Build this process's share of the caches, before `prepare`, where several processes train together.
+
+        Which share it is may depend on `process` and `processes` only, not on what another has built in the meantime.
+        What this leaves out is built by `prepare`, in one process.
+        """
+
     @abc.abstractmethod
     def module(self) -> torch.nn.Module:
         """The network that is trained: the same object on each call."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.metadata
+import importlib.util
 import io
 import logging
 import math
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,12 +19,14 @@ import PIL.Image
 import torch
 
 from mov_ai.data.video import write_video
+from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import write_bytes
 from mov_ai.hardware import processor
 from mov_ai.training.checkpoint import finite_or_none
 from mov_ai.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
+    from accelerate.tracking import GeneralTracker
     from torch.utils.tensorboard import SummaryWriter
 
 log = logging.getLogger(__name__)
@@ -50,9 +54,16 @@ class Window:
             self._sums[name] = self._sums.get(name, 0.0) + value
             self._counts[name] = self._counts.get(name, 0) + 1
 
-    def means(self) -> dict[str, float]:
-        """The mean of each term."""
-        return {name: float(value) / self._counts[name] for name, value in self._sums.items()}
+    def totals(self) -> dict[str, tuple[float, int]]:
+        """Of each term, its sum and how many were taken in."""
+        return {name: (float(value), self._counts[name]) for name, value in self._sums.items()}
+
+    @staticmethod
+    def means(totals: Sequence[Mapping[str, tuple[float, int]]]) -> dict[str, float]:
+        """The mean of each term over all processes, from the `totals` of each."""
+        names = dict.fromkeys(name for of_process in totals for name in of_process)
+        found = {name: [of_process[name] for of_process in totals if name in of_process] for name in names}
+        return {name: sum(s for s, _ in pairs) / sum(count for _, count in pairs) for name, pairs in found.items()}
 
     def rate(self, samples: int) -> float:
         """Samples per second, now that `samples` are seen in all."""
@@ -73,6 +84,7 @@ class Report:
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self._writer: SummaryWriter | None = None
+        self._trackers: list[GeneralTracker] = []
         self.validation: dict[str, float | None] = {}
         self.best: dict[str, Any] = {}
 
@@ -93,6 +105,42 @@ class Report:
             raise
         with self._folder.writing():
             writer.close()
+
+    @contextlib.contextmanager
+    def trackers(self, names: Sequence[str], settings: Mapping[str, Any]) -> Iterator[None]:
+        """Tell services of `TrainerConfig.trackers` the figures too; a resumed run goes on in the service's own run.
+
+        Raises:
+            UsageError: if one is not installed.
+            MovAIError: if one does not start, as without a login.
+        """
+        folder = self._folder.directory.resolve()
+        name = f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+        for service in names:
+            if importlib.util.find_spec(service) is None:
+                raise UsageError(
+                    f"trainer.trackers: {service} is not installed; pip install {service}, or leave it out"
+                )
+            from accelerate.tracking import LOGGER_TYPE_TO_CLASS
+
+            own = {"id": name, "dir": str(folder)} if service == "wandb" else {}
+            tracker = LOGGER_TYPE_TO_CLASS[service]("mov_ai", name=name, resume="allow", **own)
+            try:
+                tracker.start()
+                tracker.store_init_configuration(dict(settings))
+            except Exception as error:
+                reason = " ".join(str(error).split())
+                raise MovAIError(
+                    f"trainer.trackers: {service} does not start ({type(error).__name__}: {reason}); see to it, or "
+                    "leave it out"
+                ) from None
+            self._trackers.append(tracker)
+        try:
+            yield
+        finally:
+            for tracker in self._trackers:
+                tracker.finish()
+            self._trackers.clear()
 
     def training(self, at: Moment, figures: Mapping[str, float]) -> None:
         """Means of the loss terms since the last such report."""
@@ -134,6 +182,8 @@ class Report:
             with self._folder.writing():
                 for name, value in figures.items():
                     self._writer.add_scalar(f"{group}/{name}", value, at.step)
+        for tracker in self._trackers:
+            tracker.log({f"{group}/{name}": value for name, value in figures.items()}, step=at.step)
 
     def _metrics(self, at: Moment, figures: Mapping[str, float]) -> None:
         row = {"step": at.step, "seconds": round(at.seconds, 3), "samples": at.samples}

@@ -12,6 +12,7 @@ import torch
 
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.training.checkpoint import Checkpoint, DamagedCheckpoint, TrainingState, load_checkpoint, load_newest
+from mov_ai.training.processes import on_main, rank
 from mov_ai.training.settings import FREE_SETTINGS
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ REMEDY = "use another output folder, or trainer.resume=never to begin anew"
 
 
 def checkpoint_to_resume(resume: str, root: Path) -> tuple[Path, Checkpoint] | None:
-    """The checkpoint that a run goes on from; None to begin at step 0.
+    """The checkpoint that a run goes on from; None to begin at step 0. All processes have to ask, and get the same.
 
     Args:
         resume: auto (the newest under `root`, if any), never, or a checkpoint folder.
@@ -32,11 +33,36 @@ def checkpoint_to_resume(resume: str, root: Path) -> tuple[Path, Checkpoint] | N
     """
     if resume == "never":
         return None
+    verified: list[Checkpoint] = []
+
+    def choose() -> Path | None:
+        found = _verified(resume, root)
+        if found is None:
+            return None
+        verified.append(found[1])
+        return found[0]
+
+    # One process looks and sets damaged ones aside, so that no two get different ones.
+    folder = on_main(choose)
+    if folder is None:
+        return None
+    if verified:
+        return folder, verified[0]
+    try:
+        return folder, load_checkpoint(folder, join_parts=False, verify_parts=False)
+    except UsageError:
+        raise MovAIError(
+            f"{folder}: process 0 sees this checkpoint, process {rank()} does not; the run's folder has to be on a "
+            "file system that all nodes share"
+        ) from None
+
+
+def _verified(resume: str, root: Path) -> tuple[Path, Checkpoint] | None:
     if resume == "auto":
         return load_newest(root, log.warning)
     folder = Path(resume)
     try:
-        return folder, load_checkpoint(folder)
+        return folder, load_checkpoint(folder, join_parts=False)
     except DamagedCheckpoint as error:
         raise MovAIError(f"{error}; give trainer.resume another checkpoint") from None
 

@@ -20,9 +20,12 @@ FREE_SETTINGS = {
         "validate_every",
         "sheet_every",
     ),
-    *("checkpoint_every_minutes", "checkpoint_every_steps"),
+    *("checkpoint_every_minutes", "checkpoint_every_steps", "trackers"),
 }
 """Settings that a resumed run may change without a warning: they say how long it goes on and what it reports."""
+
+TRACKERS = ("trackio", "wandb")
+"""Services that accelerate can tell the figures."""
 
 
 @dataclasses.dataclass
@@ -38,7 +41,9 @@ class TrainerConfig:
             is twice `learning_rate`.
         weight_decay: for parameters of two dimensions and more; biases, norms and gains have none.
         gradient_clip: largest norm of all gradients together; 0 = no clipping.
-        accumulate: batches per step.
+        accumulate: batches per step of each process.
+        global_batch: samples of a step, over all processes; `accumulate` follows from it, so that a run may go on with
+            more or fewer processes and take the same steps. None leaves it to `accumulate`.
         data_workers: processes that make batches ahead of time; 0 makes each when it is needed.
         ema_decay: of the averaged weights that are validated and exported; 0 = no averaging.
         keep: checkpoints kept.
@@ -48,10 +53,12 @@ class TrainerConfig:
         resume: auto (go on from the newest checkpoint in the run's folder, if any), never (move an earlier run in the
             folder to `previous/` and begin anew), or a checkpoint folder.
         shard: share weights, gradients, optimiser and averages out among the processes (FSDP2), for networks that one
-            GPU cannot hold; False gives each process all of them (DDP).
+            GPU cannot hold; False gives each process all of them (DDP). Each process then writes its own part of a
+            checkpoint, while training goes on.
         recompute: compute what the blocks of a transformer keep for the way back once more instead of keeping it: a
             third more time for a step, and memory for one block instead of all.
         deterministic: use only deterministic algorithms; needed for equal runs on a GPU, slower.
+        trackers: services that are told the figures as well, beside TensorBoard: wandb, trackio.
     """
 
     max_steps: int | None = None
@@ -64,6 +71,7 @@ class TrainerConfig:
     schedule: str = "cosine"
     gradient_clip: float = 1.0
     accumulate: int = 1
+    global_batch: int | None = None
     data_workers: int = 0
     ema_decay: float = 0.999
     checkpoint_every_minutes: float = 5.0
@@ -80,6 +88,7 @@ class TrainerConfig:
     shard: bool = False
     recompute: bool = False
     deterministic: bool = False
+    trackers: list[str] = dataclasses.field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Check ranges.
@@ -97,10 +106,15 @@ class TrainerConfig:
         ):
             if getattr(self, name) not in values:
                 raise UsageError(f"trainer.{name}: {getattr(self, name)!r}; expected one of {', '.join(values)}")
-        for name in ("max_steps", "accumulate", "keep", "threads"):
+        for name in ("max_steps", "accumulate", "global_batch", "keep", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"trainer.{name}: {value}; expected 1 or more")
+        if self.global_batch is not None and self.accumulate != 1:
+            raise UsageError("trainer.accumulate: follows from trainer.global_batch; give one of the two")
+        for name in self.trackers:
+            if name not in TRACKERS:
+                raise UsageError(f"trainer.trackers: {name!r}; expected some of {', '.join(TRACKERS)}")
         for name in ("learning_rate", "max_minutes"):
             value = getattr(self, name)
             if value is not None and not (value > 0 and math.isfinite(value)):
@@ -121,6 +135,31 @@ class TrainerConfig:
         """The settings as checkpoints and cards record them."""
         settings = dataclasses.asdict(self)
         return {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
+
+
+def batches_of_a_step(config: TrainerConfig, batch_size: int, processes: int) -> int:
+    """How many batches each process takes for a step.
+
+    Args:
+        config: says how many, or how many samples a step takes in all.
+        batch_size: samples in a batch.
+        processes: that train together.
+
+    Raises:
+        UsageError: if `global_batch` cannot be shared out equally.
+    """
+    if config.global_batch is None:
+        return config.accumulate
+    together = batch_size * processes
+    batches, rest = divmod(config.global_batch, together)
+    if rest:
+        near = f"{batches * together} or {(batches + 1) * together}" if batches else f"{together}"
+        raise UsageError(
+            f"trainer.global_batch: {config.global_batch} samples cannot be shared out among {processes} "
+            f"{'process' if processes == 1 else 'processes'} in batches of {batch_size}; use {near}, or other "
+            "numbers of processes or samples in a batch"
+        )
+    return batches
 
 
 def learning_rate_factor(config: TrainerConfig, step: int, seconds: float) -> float:

@@ -1,4 +1,4 @@
-"""The table at the end of a sweep: every run in the sweep's folder, also those that failed."""
+"""The runs of a sweep: every one in the sweep's folder, also those that failed, and the table of them at its end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import re
 import time
 import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from rich.table import Table
 
 from mov_ai.errors import MovAIError
 from mov_ai.graph.files import read_json, write_bytes, write_json
+from mov_ai.training.processes import rank
 
 _FOLDER_NAME_LENGTH = 100
 
@@ -47,12 +49,17 @@ def read_runs(directory: Path) -> list[dict[str, Any]]:
             overrides[name] = value
         result: dict[str, Any] = {}
         error = None
-        if (folder / "result.json").exists():
-            try:
-                document = read_json(folder / "result.json")
-                result = document if isinstance(document, dict) else {}
-            except MovAIError as problem:
-                error = str(problem)
+        # A training leaves the first of them, an evaluation the second.
+        for file in (folder / "result.json", folder / "results.json"):
+            if file.exists():
+                try:
+                    document = read_json(file)
+                    result = document if isinstance(document, dict) else {}
+                except MovAIError as problem:
+                    error = str(problem)
+                break
+        if "metrics" in result:
+            result = {"status": "finished", "validation": _measured(result)}
         seconds = result.get("seconds")
         runs.append(
             {
@@ -68,6 +75,20 @@ def read_runs(directory: Path) -> list[dict[str, Any]]:
             }
         )
     return runs
+
+
+def _measured(document: dict[str, Any]) -> dict[str, float]:
+    """The figures of an evaluation by name."""
+    figures = {name: figure.get("value") for name, figure in document["metrics"].items() if isinstance(figure, dict)}
+    scores = document.get("compositional") or {}
+    figures |= {name: score.get("score") for name, score in scores.items() if isinstance(score, dict)}
+    return {name: value for name, value in figures.items() if isinstance(value, int | float)}
+
+
+def differing(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The overrides that are not the same in all runs, in the order in which they were given."""
+    names = dict.fromkeys(name for run in runs for name in run["overrides"])
+    return [name for name in names if len(runs) < 2 or len({run["overrides"].get(name) for run in runs}) > 1]
 
 
 def _row(run: dict[str, Any]) -> dict[str, Any]:
@@ -101,10 +122,7 @@ def _text(value: Any) -> str:
 def results_table(directory: Path, runs: list[dict[str, Any]]) -> Table:
     """The runs as a table for the terminal; of the overrides, only those that differ between runs are shown."""
     rows = [_row(run) for run in runs]
-    names = {name for run in runs for name in run["overrides"]}
-    same = (
-        {name for name in names if len({run["overrides"].get(name) for run in runs}) == 1} if len(runs) > 1 else set()
-    )
+    same = {name for run in runs for name in run["overrides"]} - set(differing(runs))
     hidden = {"folder", "error", *same}
     titles = [title for title in dict.fromkeys(title for row in rows for title in row) if title not in hidden]
     table = Table(title=f"{len(runs)} runs in {directory}")
@@ -114,6 +132,17 @@ def results_table(directory: Path, runs: list[dict[str, Any]]) -> Table:
         failed = row["status"] != "finished"
         table.add_row(*(_text(row.get(title)) for title in titles), style="red" if failed else None)
     return table
+
+
+def print_runs(directory: Path, runs: list[dict[str, Any]]) -> None:
+    """The table on standard output, and a line for each run that failed."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)  # a log file has no width of its own; do not fold columns there
+    console.print(results_table(directory, runs))
+    for run in runs:
+        if run["error"]:
+            console.print(f"{run['folder']}: {run['error']}", markup=False, highlight=False, soft_wrap=True)
 
 
 class SweepTable(Callback):
@@ -127,15 +156,11 @@ class SweepTable(Callback):
         self._started = time.time()
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        if rank():  # of several processes that go through a sweep together
+            return
         directory = Path(config.hydra.sweep.dir)
         runs = read_runs(directory)
-        console = Console()
-        if not console.is_terminal:
-            console = Console(width=200)  # a log file has no width of its own; do not fold columns there
-        console.print(results_table(directory, runs))
-        for run in runs:
-            if run["error"]:
-                console.print(f"{run['folder']}: {run['error']}", markup=False, highlight=False, soft_wrap=True)
+        print_runs(directory, runs)
         write_results(directory, runs)
         # One second: file systems differ in the precision of their times.
         failed = [run for run in runs if run["status"] != "finished" and run["started"] >= self._started - 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,18 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from mov_ai.errors import UsageError
 from mov_ai.models.convolution import MatrixConv2d
-from mov_ai.training.checkpoint import Checkpoint, random_states, set_random_states
+from mov_ai.training.checkpoint import Checkpoint, TrainingState, save_checkpoint
+from mov_ai.training.processes import everywhere
+from mov_ai.training.random_states import random_states, set_random_states
 from mov_ai.training.resuming import REMEDY, check_tensors, optimizer_states
 from mov_ai.training.settings import TrainerConfig
 
 if TYPE_CHECKING:
     from diffusers.training_utils import EMAModel
+
+    from mov_ai.training.checkpoint_parts import PartsInWriting
+
+log = logging.getLogger(__name__)
 
 
 def hidden_matrices(module: torch.nn.Module) -> set[str]:
@@ -65,6 +72,7 @@ def share_out(module: torch.nn.Module, accelerator: Accelerator) -> None:
 
     mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
     for part in (*repeated_blocks(module), module):
+        # Weights stay fp32 between the processes as well; autocast, as with copies, says what is computed in bf16.
         fully_shard(part, mesh=mesh)
     # An objective may call these besides the module itself.
     for name in ("encode", "decode"):
@@ -84,6 +92,7 @@ class TrainedNetwork:
         module: what the loss is computed with; wrapped for mixed precision or several processes.
         parameters: those that are trained.
         optimizers: over them, as accelerate wraps them; AdamW's, and Muon's if it is used.
+        is_shared_out: whether each process has only a share of them.
 
     Raises:
         UsageError: if there is nothing to train.
@@ -91,20 +100,31 @@ class TrainedNetwork:
 
     def __init__(self, module: torch.nn.Module, config: TrainerConfig, accelerator: Accelerator) -> None:
         self._accelerator = accelerator
-        self._is_shared_out = config.shard and accelerator.num_processes > 1
+        self.is_shared_out = config.shard and accelerator.num_processes > 1
         #: What is judged and exported where every process has only a share of the weights; on the CPU until then.
-        self._whole = copy.deepcopy(module) if self._is_shared_out and accelerator.is_main_process else None
+        self._whole = copy.deepcopy(module) if self.is_shared_out and accelerator.is_main_process else None
         self._bare_module = module.to(accelerator.device)
         if config.recompute:
             recompute_blocks(module)
-        if self._is_shared_out:
+        if self.is_shared_out:
             # First of all: it puts other parameters in the place of those that an optimiser would be made of.
             share_out(module, accelerator)
+            group = torch.distributed.new_group(backend="gloo")
+            assert isinstance(group, torch.distributed.ProcessGroup)
+            self._checkpoints = group
+        self._in_writing: PartsInWriting | None = None
         trained = [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
         if not trained:
             raise UsageError("the objective's module has no parameter that requires a gradient; nothing can be trained")
         self._names = [name for name, _ in trained]
         self.parameters = [parameter for _, parameter in trained]
+        if self.is_shared_out:
+            whole = sum(parameter.numel() for parameter in self.parameters)
+            shares = everywhere(lambda: sum(_share(parameter).numel() for parameter in self.parameters))
+            log.info(
+                "FSDP2: %s parameters are shared out among %d processes, %s to %s in each",
+                *(f"{whole:,}", len(shares), f"{min(shares):,}", f"{max(shares):,}"),
+            )
         hidden = hidden_matrices(module) if config.optimizer == "muon" else set()
         groups = [
             [(name, p) for name, p in trained if name in hidden],
@@ -131,7 +151,7 @@ class TrainedNetwork:
         if config.compile:
             module.compile()
         # accelerate's wrapper for several processes is for copies.
-        self.module = module if self._is_shared_out else accelerator.prepare(module)
+        self.module = module if self.is_shared_out else accelerator.prepare(module)
         self.optimizers = [accelerator.prepare(optimizer) for optimizer in optimizers]
         self._average: EMAModel | None = None
         if config.ema_decay:
@@ -185,7 +205,7 @@ class TrainedNetwork:
         """
         training = self.module.training
         states = random_states(generator)
-        if self._is_shared_out:
+        if self.is_shared_out:
             self._gather_whole()
         elif self._average is not None:
             self._average.store(self.parameters)
@@ -198,7 +218,7 @@ class TrainedNetwork:
         finally:
             if self._whole is not None:
                 self._whole.to("cpu")
-            elif self._average is not None and not self._is_shared_out:
+            elif self._average is not None and not self.is_shared_out:
                 self._average.restore(self.parameters)
             self.module.train(training)
             set_random_states(states, generator)
@@ -224,8 +244,8 @@ class TrainedNetwork:
             whole[name] = tensor
         return whole
 
-    def tensors(self) -> dict[str, dict[str, Tensor]]:
-        """The tensors of a checkpoint, by group and name; as for `judged`, every process has to ask for them."""
+    def _tensors(self) -> dict[str, dict[str, Tensor]]:
+        """The tensors of a checkpoint, by group and name, as this process has them."""
         tensors = {
             "model": dict(self._bare_module.state_dict()),
             "optimizer": {
@@ -237,7 +257,30 @@ class TrainedNetwork:
         }
         if self._average is not None:
             tensors["ema"] = dict(zip(self._names, self._average.shadow_params, strict=True))
-        return {group: self._gathered(parts) for group, parts in tensors.items()}
+        return tensors
+
+    def save(self, root: Path, state: TrainingState, keep: int) -> None:
+        """Write a checkpoint: the main process all of it, or each process its share, while training goes on.
+
+        Every process has to call it.
+
+        Raises:
+            MovAIError: if it, or the one before that was still being written, cannot be written.
+        """
+        self.wait_for_checkpoint()
+        tensors = self._tensors()
+        if self.is_shared_out:
+            from mov_ai.training.checkpoint_parts import PartsInWriting
+
+            self._in_writing = PartsInWriting(root, state, tensors, keep, self._checkpoints)
+        elif self._accelerator.is_main_process:
+            save_checkpoint(root, Checkpoint(state, tensors), keep)
+
+    def wait_for_checkpoint(self) -> None:
+        """Until the checkpoint that is being written is complete. Raises MovAIError if it cannot be written."""
+        saving, self._in_writing = self._in_writing, None
+        if saving is not None:
+            saving.wait()
 
     def counters(self) -> dict[str, Any]:
         """`ema_updates` and `scaler` of a `TrainingState`."""
@@ -253,7 +296,8 @@ class TrainedNetwork:
         Raises:
             UsageError: if it is another network's, or has no averaged weights where this run averages.
         """
-        state, tensors = checkpoint.state, checkpoint.tensors
+        state = checkpoint.state
+        tensors = self._from_parts(folder) if checkpoint.in_parts else checkpoint.tensors
         check_tensors(folder, "model", tensors["model"], self._bare_module.state_dict())
         own = dict(zip(self._names, self.parameters, strict=True))
         present = self._bare_module.state_dict()
@@ -276,6 +320,27 @@ class TrainedNetwork:
         if self._accelerator.scaler is not None and state.scaler is not None:
             self._accelerator.scaler.load_state_dict(state.scaler)
 
+    def _from_parts(self, folder: Path) -> dict[str, dict[str, Tensor]]:
+        """What a checkpoint in parts holds, shared out as this network is; whole where it is not."""
+        from mov_ai.training.checkpoint_parts import part_sizes, read_parts
+
+        present = {**dict(zip(self._names, self.parameters, strict=True)), **self._bare_module.state_dict()}
+        tensors: dict[str, dict[str, Tensor]] = {}
+        for group, described in part_sizes(folder).items():
+            tensors[group] = {}
+            for name, found in described.items():
+                own = present.get(name.rpartition("/")[0] if group == "optimizer" else name)
+                alike = own is not None and own.shape == found.size
+                tensors[group][name] = (
+                    torch.zeros_like(own, dtype=found.properties.dtype)
+                    if own is not None and alike
+                    else torch.zeros(found.size, dtype=found.properties.dtype)
+                )
+        # Before anything is read: another network's may be larger than what this machine holds.
+        check_tensors(folder, "model", tensors.get("model", {}), self._bare_module.state_dict())
+        read_parts(folder, tensors)
+        return tensors
+
 
 def _share(tensor: Tensor) -> Tensor:
     """What this process has of a tensor."""
@@ -283,7 +348,7 @@ def _share(tensor: Tensor) -> Tensor:
 
 
 def _as(whole: Tensor, like: Tensor) -> Tensor:
-    """A whole tensor shared out as another one is; as it is where that is whole."""
-    if not isinstance(like, DTensor):
+    """A whole tensor shared out as another one is; as it is where that is whole, or where it is shared out already."""
+    if isinstance(whole, DTensor) or not isinstance(like, DTensor):
         return whole
     return distribute_tensor(whole.to(like.device), like.device_mesh, like.placements)

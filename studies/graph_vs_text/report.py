@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from mov_ai.curves import Panel, Point, svg
 from mov_ai.evaluation.metrics.bootstrap import mean_interval, share_interval
 from mov_ai.graph.files import write_bytes, write_json
-from studies.curves import Panel, Point, svg
 from studies.graph_vs_text.judge import TOPICS
 from studies.graph_vs_text.study import ARMS
 

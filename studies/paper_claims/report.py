@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from mov_ai.curves import Panel, Point, svg
 from mov_ai.errors import MovAIError
 from mov_ai.evaluation.metrics.bootstrap import mean_interval
 from mov_ai.graph.files import read_json, write_bytes, write_json
-from studies.curves import Panel, Point, svg
 from studies.graph_vs_text.report import score
 from studies.paper_claims.study import MODULES, PAPER_WEIGHTS
 

@@ -21,11 +21,10 @@ from mov_ai.training.checkpoint import (
     checkpoint_steps,
     load_checkpoint,
     load_newest,
-    random_states,
     remove_leftovers,
     save_checkpoint,
-    set_random_states,
 )
+from mov_ai.training.random_states import random_states, set_random_states
 
 
 def make(step: int = 3) -> Checkpoint:

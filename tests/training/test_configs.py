@@ -39,7 +39,7 @@ def composed(*overrides: str) -> DictConfig:
 
 
 @pytest.mark.parametrize("name", choices(CONF, "experiment"))
-@pytest.mark.parametrize("trainer", ["default", "cpu", "gpu"])
+@pytest.mark.parametrize("trainer", ["default", "cpu", "gpu", "ddp", "fsdp2"])
 def test_every_experiment_composes(name: str, trainer: str) -> None:
     config = composed(f"experiment={name}", f"trainer={trainer}")
     assert config.experiment_name == name

@@ -1,12 +1,9 @@
-"""Two processes train as one does at the same global batch, with copies of the network or with shares of it."""
+"""Several processes train as one does at the same global batch, with copies of the network or with shares of it."""
 
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
+import re
 from pathlib import Path
 
 import pytest
@@ -14,48 +11,35 @@ import torch
 from torch.testing import assert_close
 
 from mov_ai.errors import UsageError
-from mov_ai.training.checkpoint import checkpoint_folder, load_checkpoint
+from mov_ai.training.checkpoint import checkpoint_folder, checkpoint_steps, load_checkpoint
+from mov_ai.training.settings import TrainerConfig, batches_of_a_step
 from mov_ai.training.trained_network import recompute_blocks
 from tests.models.builders import given, small_denoiser
-from tests.training.several_processes import TOGETHER, train
-
-TAKE_PART = """
-import pathlib, sys
-from tests.training.several_processes import take_part
-take_part(pathlib.Path(sys.argv[1]))
-"""
+from tests.training.several_processes import CURVE, curve, note, started, train
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two processes left, and one beside them: `copies`, `shares` and `alone`, of three steps each."""
     folder = tmp_path_factory.mktemp("several")
-    with socket.socket() as place:
-        place.bind(("127.0.0.1", 0))
-        port = place.getsockname()[1]
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", TAKE_PART, str(folder)],
-            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    train(folder / "alone", 3, accumulate=TOGETHER)
-    try:
+    with started(2, "take_part", folder) as processes:
+        train(folder / "alone", 3)
+        curve(folder / "1")
+        note(folder / "order" / "1", 9)
         for process in processes:
-            _, said = process.communicate(timeout=240)
+            _, said = process.communicate(timeout=900)
             assert process.returncode == 0, said
-    finally:
-        for process in processes:
-            process.kill()
     # Shares were judged whole, as copies are.
     (folder / "before.json").write_text((folder / "shares" / "result.json").read_text())
-    # One process goes on where two ended.
-    train(folder / "shares", 4, accumulate=TOGETHER)
-    train(folder / "alone", 4, accumulate=TOGETHER)
+    # One process goes on where two ended, and three where one ended.
+    train(folder / "shares", 4)
+    train(folder / "alone", 4)
+    for name in ("2_copies", "2_shares"):
+        note(folder / "order" / name, 6)
+    with started(3, "go_on", folder) as processes:
+        for process in processes:
+            _, said = process.communicate(timeout=600)
+            assert process.returncode == 0, said
     return folder
 
 
@@ -63,6 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", ["copies", "shares"])
 def test_two_processes_train_as_one_does(name: str, folder: Path) -> None:
     alone, together = (load_checkpoint(checkpoint_folder(folder / part / "checkpoints", 3)) for part in ("alone", name))
+    assert together.in_parts == (name == "shares")
     assert together.state.samples == alone.state.samples == 12
     assert alone.tensors.keys() == together.tensors.keys() == {"model", "optimizer", "ema"}
     for group, tensors in alone.tensors.items():
@@ -71,12 +56,48 @@ def test_two_processes_train_as_one_does(name: str, folder: Path) -> None:
             assert_close(together.tensors[group][part], tensor, atol=2e-5, rtol=1e-3, msg=f"{group}: {part}")
 
 
+def losses(folder: Path) -> list[float]:
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [row["loss"] for row in rows if "loss" in row]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["2_copies", "2_shares"])
+def test_the_losses_of_two_processes_are_those_of_one(name: str, folder: Path) -> None:
+    alone, together = losses(folder / "1"), losses(folder / name)
+    assert len(alone) == len(together) == CURVE
+    assert alone[-1] < alone[0] / 10
+    assert together == pytest.approx(alone, rel=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["2_copies", "2_shares"])
+def test_two_then_one_then_three_processes_take_every_batch_once_and_learn_as_one_does(name: str, folder: Path) -> None:
+    place = folder / "order" / name
+    notes = [[int(number) for number in path.read_text().split()] for path in place.glob("order_*")]
+    # Two, one and three processes, each with a file of its own.
+    assert len(notes) == 2 + 1 + 3
+    assert sorted(number for numbers in notes for number in numbers) == list(range(9 * 6))
+    alone, together = losses(folder / "order" / "1"), losses(place)
+    assert len(alone) == len(together) == 9
+    assert together == pytest.approx(alone, rel=1e-4)
+
+
 @pytest.mark.slow
 def test_each_process_has_half_of_what_is_shared_out(folder: Path) -> None:
     own = [json.loads((folder / f"shares_{rank}.json").read_text()) for rank in range(2)]
     assert own[0][1] == own[1][1] > 10_000
     assert own[0][0] + own[1][0] == own[0][1]
     assert 0.4 < own[0][0] / own[0][1] < 0.6
+
+
+@pytest.mark.slow
+def test_what_is_shared_out_trains_in_bf16(folder: Path) -> None:
+    full, half = losses(folder / "shares"), losses(folder / "half")
+    assert half == pytest.approx(full[:3], rel=0.05)
+    assert half != full[:3]
+    tensors = load_checkpoint(checkpoint_folder(folder / "half" / "checkpoints", 3)).tensors
+    assert {tensor.dtype for tensor in tensors["model"].values() if tensor.is_floating_point()} == {torch.float32}
 
 
 @pytest.mark.slow
@@ -92,19 +113,70 @@ def test_one_process_goes_on_where_two_ended_and_judges_the_same_network(folder:
 
 
 @pytest.mark.slow
-def test_a_cache_is_made_by_one_process(folder: Path) -> None:
-    assert (folder / "copies" / "made").read_text() == "once "
+def test_caches_are_made_once_by_all_processes_together(folder: Path) -> None:
+    made = sorted((folder / "copies" / "made").read_text().splitlines())
+    assert made == ["cache by 0", *(f"chunk_{chunk} by {chunk % 2}" for chunk in range(5))]
+
+
+@pytest.mark.slow
+def test_a_killed_process_ends_the_others_with_one_line_and_the_run_goes_on(tmp_path: Path) -> None:
+    with started(2, "lose_one", tmp_path) as processes:
+        said = [process.communicate(timeout=300)[1] for process in processes]
+    assert sorted(process.returncode for process in processes) == [-9, 1]
+    survivor = next(text for text, process in zip(said, processes, strict=True) if process.returncode == 1)
+    lines = [line for line in survivor.splitlines() if line.startswith("ERROR")]
+    assert len(lines) == 1
+    assert "another process of this run has ended" in lines[0]
+    # That of step 4 may have been on its way to the disk.
+    assert re.search(r"last checkpoint, of step [24]$", lines[0])
+    assert "Traceback" not in survivor
+    note(tmp_path, 6, global_batch=4)
+    notes = [[int(number) for number in path.read_text().split()] for path in tmp_path.glob("order_*")]
+    # Batches may have been taken twice: what they taught was lost with the process.
+    assert {number for numbers in notes for number in numbers} == set(range(6 * 2))
+    assert not list(tmp_path.glob("checkpoints/.*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("what", "words", "steps"),
+    [("differ", "process 1 on .* has .* None, process 0", []), ("fail_to_write", "No space left on device", [2])],
+)
+def test_what_is_wrong_in_one_process_is_said_by_all(what: str, words: str, steps: list[int], tmp_path: Path) -> None:
+    with started(2, what, tmp_path) as processes:
+        said = [process.communicate(timeout=300)[1] for process in processes]
+    assert [process.returncode for process in processes] == [1, 1]
+    for text in said:
+        (line,) = [line for line in text.splitlines() if line.startswith("ERROR")]
+        assert re.search(words, line)
+        assert "Traceback" not in text
+    assert checkpoint_steps(tmp_path / "checkpoints") == steps
+    for step in steps:
+        load_checkpoint(checkpoint_folder(tmp_path / "checkpoints", step))
+    assert not list(tmp_path.glob("checkpoints/.*"))
 
 
 @pytest.mark.slow
 def test_what_is_computed_again_gives_the_same_gradients(folder: Path, tmp_path: Path) -> None:
-    train(tmp_path, 3, accumulate=TOGETHER, recompute=True)
+    train(tmp_path, 3, recompute=True)
     kept, again = (
         load_checkpoint(checkpoint_folder(place / "checkpoints", 3)) for place in (folder / "alone", tmp_path)
     )
     for group, tensors in kept.tensors.items():
         assert tensors.keys() == again.tensors[group].keys()
         assert all(torch.equal(again.tensors[group][part], tensor) for part, tensor in tensors.items())
+
+
+def test_the_batches_of_a_step_follow_from_its_samples() -> None:
+    config = TrainerConfig(max_steps=1, global_batch=12)
+    assert [batches_of_a_step(config, 2, processes) for processes in (1, 2, 3, 6)] == [6, 3, 2, 1]
+    assert batches_of_a_step(TrainerConfig(max_steps=1, accumulate=3), 2, 2) == 3
+    with pytest.raises(UsageError, match=r"12 samples cannot be .* 4 processes in batches of 2; use 8 or 16"):
+        batches_of_a_step(config, 2, 4)
+    with pytest.raises(UsageError, match=r"12 samples cannot be .* 1 process in batches of 16; use 16"):
+        batches_of_a_step(config, 16, 1)
+    with pytest.raises(UsageError, match=r"accumulate: follows from trainer\.global_batch"):
+        TrainerConfig(max_steps=1, global_batch=12, accumulate=2)
 
 
 def test_a_network_without_blocks_has_nothing_to_compute_again() -> None:

@@ -167,6 +167,9 @@ class DenoiserObjective(Objective):
             log.warning("%s has no features for it: the loss's perceptual term is off", type(self._codec).__name__)
         self.data.bind(codec, self._codec, self._stages, frames, seed)
 
+    def prepare_share(self, device: torch.device, progress: Progress, process: int, processes: int) -> None:
+        self.data.prepare_share(progress, process, processes)
+
     def prepare(self, device: torch.device, progress: Progress) -> None:
         self.data.prepare(progress)
         if not self.data.has_boxes and (self.weights.semantic or self.weights.objects):

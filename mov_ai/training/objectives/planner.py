@@ -139,12 +139,15 @@ class PlannerObjective(Objective):
         for path, draw in self._staged_drawing():
             yield from unpacked(cached_arrays(path, draw))
 
-    def prepare(self, device: torch.device, progress: Progress) -> None:
-        every = list(self._drawing())
-        for done, (path, draw) in enumerate(every, start=1):
+    def prepare_share(self, device: torch.device, progress: Progress, process: int, processes: int) -> None:
+        share = list(self._drawing())[process::processes]
+        for done, (path, draw) in enumerate(share, start=1):
             if not path.exists():
                 cached_arrays(path, draw)
-                progress(done, len(every), "drawing scenes")
+                progress(done, len(share), "drawing scenes")
+
+    def prepare(self, device: torch.device, progress: Progress) -> None:
+        self.prepare_share(device, progress, 0, 1)
         self._read_pools()
         if not self._goes_on:
             tracks = [pool.arrays["tracks"][pool.arrays["mask"]] for pool in self._pools.values()]

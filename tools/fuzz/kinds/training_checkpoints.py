@@ -17,9 +17,9 @@ from mov_ai.training.checkpoint import (
     Checkpoint,
     TrainingState,
     load_checkpoint,
-    random_states,
     save_checkpoint,
 )
+from mov_ai.training.random_states import random_states
 from tools.fuzz.case import Case, Kind
 from tools.fuzz.damage import damaged_bytes, damaged_json, json_text
 

@@ -1,4 +1,4 @@
-"""Plots of studies: well-formed SVG in which each value stands where it belongs."""
+"""Plots of reports: well-formed SVG in which each value stands where it belongs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studies.curves import Panel, Point, svg
+from mov_ai.curves import Panel, Point, svg
 
 SPACE = "{http://www.w3.org/2000/svg}"
 VALUES = st.floats(-1e6, 1e6).map(lambda value: round(value, 3))

@@ -1,4 +1,4 @@
-"""Curves with intervals, and points in a plane, as SVG: for the reports of studies."""
+"""Curves with intervals, and points in a plane, as SVG: for reports of studies and sweeps."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ export PROMPT SEED KILLS
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-real test test-slow lint format check-tiny check-synonyms check-labels eval check-metrics study train-tiny
-.PHONY: check-gpu gallery audit fuzz chaos soak check-prepare study-exported train-metrics train-parser evaluate-parser check-wheel docs clean
+.PHONY: bench check-gpu gallery audit fuzz chaos soak check-prepare study-exported train-metrics train-parser evaluate-parser check-wheel docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,6 +101,9 @@ check-metrics: install  ## can the figures be trusted: metrics on damaged videos
 
 check-gpu: install  ## does everything work on this machine's GPU, how exactly and how fast (8 minutes): experiments/gpu
 	$(BIN)/python -m tools.check_gpu --device "$(DEVICE)" --out experiments/gpu/check.json
+
+bench: install  ## how fast it is here, beside transformers of diffusers: benchmarks/, and a table in the README (6 minutes)
+	$(BIN)/python -m tools.bench --device "$(DEVICE)"
 
 study: install  ## train and compare the peers under one harness (hours): make study NAME=peers, or NAME=peers/unet3d
 	$(BIN)/python -m studies.peers.study $(NAME)

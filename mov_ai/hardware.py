@@ -1,12 +1,14 @@
-"""The machine: in words, for cards, tables and reports; the device that is asked for; memory that is given back."""
+"""The machine: in words, for cards, tables and reports; the device that is asked for; memory kept and given back."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
+import gc
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,15 @@ def processor() -> str:
         lines = []
     names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     return next(names, "") or platform.processor() or platform.machine()
+
+
+@functools.cache
+def has_bfloat16_matrices() -> bool:
+    """Whether the processor multiplies matrices of bfloat16 (Intel's AMX), which is then four times as fast."""
+    try:
+        return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:
+        return False
 
 
 def machine() -> str:
@@ -49,6 +60,22 @@ def choose_device(name: str) -> torch.device:
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
         raise UsageError(f"device: {name!r} was asked for, but PyTorch sees no such GPU here; use --device cpu or auto")
     return device
+
+
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """Libraries and networks are loaded without looking for garbage, and are never looked through later.
+
+    What they make stays as long as the process: a tenth of the time to import them is spent looking at it.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
 
 
 def give_back_memory() -> None:

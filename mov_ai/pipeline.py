@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -31,13 +30,13 @@ from mov_ai.models.registry import channels_last, reads_graph, text_encoder_of
 from mov_ai.parser.confidence import check_threshold
 from mov_ai.pipeline_files import ASSETS, load_parts, pipeline_folder, save_parts
 from mov_ai.plugins import World
+from mov_ai.precision import Precision, choose_precision, computing_in, draft_stage, steps_of
 from mov_ai.result import SavedLatents, VideoResult
 from mov_ai.run_record import Clock, graph_warnings, run_record, size_warnings
 
 if TYPE_CHECKING:
     from mov_ai.parser.parser import SceneGraphParser
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 #: Called as `callback(part, done, total)`; parts are "parse", "plan", the sizes of the stages, and "decode".
 ProgressCallback = Callable[[str, int, int], None]
 
@@ -66,6 +65,7 @@ class _Request:
         stages: all stages up to the video's own size.
         cascade: with the steps of this run.
         guidance: strengths of the two guidances.
+        precision: what the parts compute in.
     """
 
     seed: int
@@ -73,6 +73,7 @@ class _Request:
     stages: list[Stage]
     cascade: Cascade
     guidance: Guidance
+    precision: Precision
 
 
 class MovAIPipeline:
@@ -90,7 +91,7 @@ class MovAIPipeline:
         shape: of a video where a call says nothing.
         name: in records and messages.
         device: auto, cpu, cuda or cuda:N.
-        dtype: what the denoiser computes in, a key of `DTYPES`.
+        dtype: what the networks compute in, see `mov_ai.precision.choose_precision`.
     """
 
     def __init__(
@@ -105,9 +106,8 @@ class MovAIPipeline:
         device: str = "cpu",
         dtype: str = "float32",
     ) -> None:
-        if dtype not in DTYPES:
-            raise UsageError(f"dtype: expected one of {', '.join(DTYPES)}; found {dtype!r}")
         self.device, self.dtype, self.name = choose_device(device), dtype, name
+        choose_precision(dtype, self.device, cascade)
         self.cascade = cascade.to(self.device).eval().requires_grad_(False)
         channels_last(self.cascade)
         self.planner = None if planner is None else planner.eval().requires_grad_(False)
@@ -120,13 +120,13 @@ class MovAIPipeline:
         self.checkpoint: str | None = None
 
     @classmethod
-    def from_pretrained(cls, name: str | Path = "tiny", device: str = "auto", dtype: str = "float32") -> MovAIPipeline:
+    def from_pretrained(cls, name: str | Path = "tiny", device: str = "auto", dtype: str = "auto") -> MovAIPipeline:
         """Load a pipeline.
 
         Args:
             name: "tiny", the embedded one, or a folder written by `save_pretrained`.
             device: auto, cpu, cuda or cuda:N.
-            dtype: float32, bfloat16 or float16: what the denoiser computes in.
+            dtype: auto, float32, bfloat16 or float16: see `mov_ai.precision.choose_precision`.
 
         Raises:
             UsageError: if there is no such pipeline, or it is a pickle or of another schema.
@@ -179,6 +179,8 @@ class MovAIPipeline:
         steps: int | Sequence[int] | None = None,
         guidance_text: float = 1.0,
         guidance_graph: float = 1.0,
+        guidance_interval: tuple[float, float] = (0.0, 1.0),
+        quality: str = "default",
         stages: int | Sequence[int] | None = None,
         resume: SavedLatents | None = None,
         video: np.ndarray | None = None,
@@ -195,6 +197,9 @@ class MovAIPipeline:
             steps: network evaluations of the first stage (later ones in proportion), or one number for each stage that
                 the pipeline was trained for.
             guidance_text, guidance_graph: strengths of the two guidances; 1 is none, and fastest.
+            guidance_interval: lowest and highest noise level at which there is guidance, on [0, 1].
+            quality: "draft" (half of the steps, and without the last stage), "default" or "best" (twice the steps, in
+                float32); what `steps`, `stages` and `dtype` say goes before it.
             stages: longer sides of all stages, ascending; or of the last one, before which come the trained ones that
                 are smaller; None for the shape's own. A video that is smaller than a one-stage model's is shrunk to it.
             resume: saved latents; their stages are not computed again.
@@ -207,7 +212,8 @@ class MovAIPipeline:
             MovAIError: if latents or frames are not finite.
         """
         clock, report = Clock(), callback or _silent
-        request = self._check(seed, layout, shape, steps, (guidance_text, guidance_graph), stages, resume, video)
+        guidance = self._guidance(guidance_text, guidance_graph, guidance_interval)
+        request = self._check(seed, layout, shape, steps, guidance, stages, resume, video, quality)
         with clock.part("parse"):
             report("parse", 0, 1)
             graph, messages = self._parse(prompt, threshold)
@@ -223,13 +229,16 @@ class MovAIPipeline:
         previous = None if video is None else to_unit(torch.from_numpy(video))[None].to(self.device)
         to_run = self._stages_to_run(request, resume, video)
         for number, stage in enumerate(to_run):
-            with clock.part(str(stage.size)), self._precision():
+            refines = self.cascade.denoiser(stage.index).refines
+            name = request.precision.refine if refines else request.precision.denoise
+            with clock.part(str(stage.size)), computing_in(name, self.device):
                 latents = self._make_stage(stage, request, conditioning, previous, resume, report)
-            _require_finite(latents, f"stage {stage.size}: latents", self.dtype)
+            _require_finite(latents, f"stage {stage.size}: latents", name)
             with clock.part("decode"):
                 report("decode", number, len(to_run))
-                previous = request.cascade.decode(latents, request.shape.frames)
-                _require_finite(previous, f"stage {stage.size}: frames", "float32")
+                with computing_in(request.precision.decode, self.device):
+                    previous = request.cascade.decode(latents, request.shape.frames)
+                _require_finite(previous, f"stage {stage.size}: frames", request.precision.decode)
                 result.latents[stage.size] = latents.cpu()
                 result.stages[stage.size] = to_bytes(previous)[0].cpu().numpy()
         last = request.stages[-1]
@@ -247,10 +256,13 @@ class MovAIPipeline:
             checkpoint=self.checkpoint,
             device=str(self.device),
             dtype=self.dtype,
+            computed_in=asdict(request.precision),
+            quality=quality,
             config={
                 **asdict(request.cascade.config),
                 "guidance_text": guidance_text,
                 "guidance_graph": guidance_graph,
+                "guidance_interval": list(guidance_interval),
                 "shape": asdict(request.shape),
             },
             distant_labels=distant,
@@ -280,14 +292,15 @@ class MovAIPipeline:
         layout: Layout | None,
         shape: VideoShape | None,
         steps: int | Sequence[int] | None,
-        guidances: tuple[float, float],
+        guidance: Guidance,
         stages: int | Sequence[int] | None,
         resume: SavedLatents | None,
         video: np.ndarray | None,
+        quality: str,
     ) -> _Request:
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31:
             raise UsageError(f"seed: expected a whole number from 0 to {2**31 - 1}; found {seed!r}")
-        self.check_guidance(*guidances)
+        steps = steps_of(self.cascade.config, quality, steps)
         if shape is None and layout is not None:
             shape = layout.shape
         if shape is None and resume is not None:
@@ -302,6 +315,8 @@ class MovAIPipeline:
         config = self.cascade.config
         multiple = self.cascade.side_multiple
         height, width = shape.height, shape.width
+        if stages is None and resume is None and video is None:
+            stages = draft_stage(config, quality, max(height, width))
         if isinstance(stages, int):
             if isinstance(stages, bool) or stages < multiple:
                 raise UsageError(f"stages: expected a size from {multiple} up, or several, ascending; found {stages!r}")
@@ -310,7 +325,15 @@ class MovAIPipeline:
         planned = plan_stages(config, height, width, stages, multiple, self.cascade.codec.factor)
         last = planned[-1]
         shape = replace(shape, height=last.height, width=last.width)
-        return _Request(seed, shape, planned, self._with_steps(steps), Guidance(*guidances))
+        precision = choose_precision(self.dtype, self.device, self.cascade, quality)
+        return _Request(seed, shape, planned, self._with_steps(steps), guidance, precision)
+
+    def _guidance(self, text: float, graph: float, interval: tuple[float, float]) -> Guidance:
+        self.check_guidance(text, graph)
+        lowest, highest = interval
+        if not 0 <= lowest <= highest <= 1:
+            raise UsageError(f"guidance_interval: expected two noise levels from 0 to 1, ascending; found {interval}")
+        return Guidance(text, graph, lowest, highest)
 
     def _with_steps(self, steps: int | Sequence[int] | None) -> Cascade:
         """The cascade with other numbers of steps; it shares the networks."""
@@ -423,11 +446,6 @@ class MovAIPipeline:
             frames,
             (stage.height, stage.width),
         )
-
-    def _precision(self) -> contextlib.AbstractContextManager[Any]:
-        if self.dtype == "float32":
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.type, DTYPES[self.dtype])
 
     def distant_labels(self, graph: SceneGraph) -> list[str]:
         """Labels of a graph that are far from all that the denoiser was trained on, in graph order."""

@@ -41,6 +41,8 @@ def run_record(
     checkpoint: str | None,
     device: str,
     dtype: str,
+    computed_in: dict[str, str],
+    quality: str,
     config: dict[str, Any],
     distant_labels: list[str],
     verdict: LayoutReport | None,
@@ -51,7 +53,8 @@ def run_record(
 
     Args:
         result: the video and what it was made from.
-        seed, pipeline, device, dtype, config: how.
+        seed, pipeline, device, dtype, quality, config: how.
+        computed_in: the type that each part computed in, see `mov_ai.precision.Precision`.
         checkpoint: the name or the folder that the pipeline was loaded from; None if it was put together.
         distant_labels: words that the denoiser was not trained on or near to.
         verdict: the world's on the layout, if there is one.
@@ -65,6 +68,8 @@ def run_record(
         "checkpoint": checkpoint,
         "device": device,
         "dtype": dtype,
+        "computed_in": computed_in,
+        "quality": quality,
         "config": config,
         "stages": sorted(result.stages),
         "fps": result.fps,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from mov_ai.errors import MovAIError, UsageError
 
@@ -18,6 +21,30 @@ PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
 SCALE = ".scale"
 #: Rows shorter than this, and tensors of fewer rows, are kept in half precision: there is nothing to save.
 _LEAST = 9
+#: What fills fresh weights: methods of tensors, and functions of `nn.init` of the same names.
+_FILLING = ("normal_", "uniform_", "zeros_", "ones_", "zero_", "fill_", "constant_", "kaiming_uniform_")
+
+
+@contextlib.contextmanager
+def unfilled() -> Iterator[None]:
+    """Inside it a network is built whose weights have sizes but no memory: `fit_weights` gives them theirs.
+
+    PyTorch's meta device alone would also take what is computed in a constructor, such as positions, and would import
+    PyTorch's compiler, two seconds, to do the arithmetic and to fill weights with random numbers.
+    """
+    with torch.random.fork_rng(devices=[]), _Unfilled():
+        yield
+
+
+class _Unfilled(TorchFunctionMode):
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is torch.empty and kwargs.get("device") is None:
+            return func(*args, **{**kwargs, "device": "meta"})
+        tensor = args[0] if args else kwargs.get("tensor")
+        if getattr(func, "__name__", "") in _FILLING and isinstance(tensor, torch.Tensor) and tensor.is_meta:
+            return tensor
+        return func(*args, **kwargs)
 
 
 def load_weights(path: Path) -> dict[str, torch.Tensor]:

@@ -13,7 +13,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 _BELOW_TRAINING = {
     *("result", "pipeline", "worlds", "captions", "models", "parser", "diffusion", "labels", "data", "graph"),
-    *("pipeline_files", "plugins", "hardware", "weight_places"),
+    *("pipeline_files", "plugins", "hardware", "precision", "weight_places"),
 }
 _OPEN = ("errors", "shipped_files", "checked_config", "weight_files")
 #: Part of the package -> the parts it may import besides itself; those in `_OPEN` are open to all.
@@ -38,9 +38,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plugins": {"graph"},
     "run_record": {"result", "models", "graph"},
     "pipeline_files": {"plugins", "models", "parser", "labels", "graph"},
+    "precision": {"models", "hardware"},
     "pipeline": {
-        *("result", "run_record", "plugins", "pipeline_files", "models", "parser", "diffusion", "labels", "data"),
-        *("graph", "hardware"),
+        *(
+            "precision",
+            "result",
+            "run_record",
+            "plugins",
+            "pipeline_files",
+            "models",
+            "parser",
+            "diffusion",
+            "labels",
+            "data",
+        ),
+        *("graph", "hardware", "precision"),
     },
     "assembly": {"pipeline", "plugins", "models", "labels", "graph"},
     "training": _BELOW_TRAINING,

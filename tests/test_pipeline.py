@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -416,3 +418,36 @@ def test_latents_and_frames_that_are_not_finite_stop_the_run(
     monkeypatch.setattr(broken.cascade.codec, "decode", lambda *inputs: decode(*inputs) * value)
     with pytest.raises(MovAIError, match="stage 128: frames: expected finite numbers"):
         broken(GRAPH, stages=128)
+
+
+def test_a_draft_is_smaller_and_takes_half_of_the_steps(pipe: MovAIPipeline) -> None:
+    draft = pipe(GRAPH, seed=1, stages=None, shape=VideoShape(height=256, width=256), quality="draft")
+    assert draft.frames.shape == (16, 128, 128, 3)
+    assert draft.run["quality"] == "draft"
+    assert draft.run["config"]["steps"][0] == max(1, round(pipe.cascade.config.steps[0] / 2))
+
+
+def test_the_types_that_were_computed_in_are_recorded_and_change_no_value_that_is_seen(
+    tiny_pipeline_dir: Path, pipe: MovAIPipeline
+) -> None:
+    full = MovAIPipeline.from_pretrained(tiny_pipeline_dir, device="cpu", dtype="float32")
+    videos = [made(GRAPH, seed=3, stages=128) for made in (full, pipe)]
+    assert videos[0].run["computed_in"] == {"denoise": "float32", "refine": "float32", "decode": "float32"}
+    assert set(videos[1].run["computed_in"].values()) <= {"float32", "bfloat16"}
+    difference = videos[0].frames.astype(float) - videos[1].frames
+    assert 10 * np.log10(255**2 / max((difference**2).mean(), 1e-9)) > 45
+
+
+@pytest.mark.parametrize("interval", [(0.5, 0.2), (-0.1, 1.0), (0.0, 1.5)])
+def test_an_interval_of_guidance_that_is_none_is_refused(pipe: MovAIPipeline, interval: tuple[float, float]) -> None:
+    with pytest.raises(UsageError, match="guidance_interval: expected two noise levels"):
+        pipe(GRAPH, guidance_interval=interval)
+
+
+def test_a_pipeline_is_loaded_without_what_it_does_not_need() -> None:
+    code = (
+        "import sys; from mov_ai.pipeline import MovAIPipeline; MovAIPipeline.from_pretrained('tiny', 'cpu'); "
+        "heavy = {'torch._dynamo', 'sympy', 'scipy', 'diffusers', 'transformers', 'spacy'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

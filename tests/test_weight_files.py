@@ -12,7 +12,7 @@ from safetensors.torch import load, save_file
 from torch import nn
 
 from mov_ai.errors import MovAIError, UsageError
-from mov_ai.weight_files import fit_weights, load_weights, require_finite, tensor_bytes
+from mov_ai.weight_files import fit_weights, load_weights, require_finite, tensor_bytes, unfilled
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn])
@@ -73,3 +73,25 @@ def test_whole_numbers_in_place_of_weights_are_refused() -> None:
         layer = nn.Linear(2, 3)
     with pytest.raises(MovAIError, match=r"here: weight: expected torch\.float32, found torch\.int8"):
         fit_weights(layer, {"weight": torch.ones(3, 2, dtype=torch.int8), "bias": torch.zeros(3)}, "here")
+
+
+def test_a_network_is_built_without_memory_for_its_weights_and_without_chance() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear, self.table = nn.Linear(3, 4), nn.Embedding(5, 2)
+            nn.init.normal_(self.linear.weight, std=0.1)
+            self.null = nn.Parameter(torch.randn(1, 4) * 0.02)
+            self.register_buffer("times", (torch.arange(4) + 0.5) / 4, persistent=False)
+
+    state = torch.get_rng_state()
+    with unfilled():
+        network = Net()
+    assert torch.equal(torch.get_rng_state(), state)
+    assert network.linear.weight.is_meta
+    assert network.table.weight.is_meta
+    # What no file holds is computed.
+    assert torch.equal(network.times, torch.tensor([0.125, 0.375, 0.625, 0.875]))
+    full = Net()
+    fit_weights(network, dict(full.state_dict()), "here")
+    assert torch.equal(network.linear(torch.ones(3)), full.linear(torch.ones(3)))

@@ -13,6 +13,7 @@ from mov_ai.cli.inputs import check_one_prompt, read_prompt_or_graph
 from mov_ai.cli.messages import say, tell
 from mov_ai.cli.sizes import chosen_shape, parse_numbers, parse_stages, resampled
 from mov_ai.errors import UsageError
+from mov_ai.hardware import loading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,9 +27,18 @@ MAX_SEED = 2**31 - 1
 RECORD, RECORD_KEYS = "run.json", ("prompt", "seed", "pipeline", "versions")
 
 
-class Precision(str, Enum):
-    """What the denoiser computes in."""
+class Quality(str, Enum):
+    """How much work goes into a video."""
 
+    draft = "draft"
+    default = "default"
+    best = "best"
+
+
+class Precision(str, Enum):
+    """What the networks compute in."""
+
+    auto = "auto"
     float32 = "float32"
     bfloat16 = "bfloat16"
     float16 = "float16"
@@ -68,6 +78,9 @@ def generate(
     ),
     guidance_text: float = typer.Option(1.0, min=0, help="Strength of text guidance; 1 is none, and fastest."),
     guidance_graph: float = typer.Option(1.0, min=0, help="Strength of graph guidance; 1 is none."),
+    guidance_interval: tuple[float, float] = typer.Option(
+        (0.0, 1.0), help="Lowest and highest noise level at which there is guidance."
+    ),
     graph: Path | None = typer.Option(
         None, help="Scene graph (JSON) to use instead of a text; '-' is standard input.", show_default=False
     ),
@@ -95,7 +108,12 @@ def generate(
         0.0, min=0, max=1, help="Leave out of a text's graph what the parser is less sure of, 0 to 1."
     ),
     device: str = typer.Option("auto", help="auto, cpu, cuda or cuda:N."),
-    dtype: Precision = typer.Option(Precision.float32, help="What the denoiser computes in."),
+    dtype: Precision = typer.Option(
+        Precision.auto, help="What the networks compute in; auto is bfloat16 where that is faster and looks the same."
+    ),
+    quality: Quality = typer.Option(
+        Quality.default, help="draft is sooner and smaller; best takes twice the steps, in float32."
+    ),
     out: Path | None = typer.Option(
         None, help="Folder to write into.", show_default="outputs/WORDS-SEED, with -2, -3 ... if it is there"
     ),
@@ -112,9 +130,11 @@ def generate(
 
     from mov_ai.cli.claims import claimed
     from mov_ai.cli.progress import StageProgress
-    from mov_ai.pipeline import MovAIPipeline
 
-    pipe = MovAIPipeline.from_pretrained(checkpoint, device, dtype.value)
+    with loading():
+        from mov_ai.pipeline import MovAIPipeline
+
+        pipe = MovAIPipeline.from_pretrained(checkpoint, device, dtype.value)
     known = len(pipe.cascade.config.stages)
     if isinstance(chosen_steps, tuple) and len(chosen_steps) != known:
         raise UsageError(f"--steps: expected one number, or one for each of {known} stages; found {steps!r}")
@@ -124,7 +144,7 @@ def generate(
     with claimed(folders):
         for index, folder in enumerate(folders):
             name = f"{index + 1}/{num_videos}" if num_videos > 1 else ""
-            with StageProgress(_stages_to_run(pipe, request, shape, chosen_stages), name) as progress:
+            with StageProgress(_stages_to_run(pipe, request, shape, chosen_stages, quality.value), name) as progress:
                 result = pipe(
                     request.prompt,
                     seed=request.seed + index,
@@ -133,6 +153,8 @@ def generate(
                     steps=chosen_steps,
                     guidance_text=guidance_text,
                     guidance_graph=guidance_graph,
+                    guidance_interval=guidance_interval,
+                    quality=quality.value,
                     stages=chosen_stages,
                     resume=request.resume,
                     video=request.video,
@@ -222,13 +244,17 @@ def _choose_folders(out: Path | None, request: _Request, num_videos: int) -> lis
 
 
 def _stages_to_run(
-    pipe: MovAIPipeline, request: _Request, shape: VideoShape | None, stages: int | tuple[int, ...] | None
+    pipe: MovAIPipeline, request: _Request, shape: VideoShape | None, stages: int | tuple[int, ...] | None, quality: str
 ) -> list[int]:
     """Sizes of the stages whose progress is shown."""
     if isinstance(stages, tuple):
         sizes = list(stages)
     else:
+        from mov_ai.precision import draft_stage
+
         shape = shape or request.shape or pipe.shape
+        if stages is None and request.resume is None and request.video is None:
+            stages = draft_stage(pipe.cascade.config, quality, max(shape.height, shape.width))
         last = stages or max(shape.height, shape.width)
         trained = pipe.cascade.config.trained
         sizes = [*(size for size in trained if size < last), last if last >= trained[0] else trained[0]]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mov_ai.cli.messages import say
 from mov_ai.errors import UsageError
+from mov_ai.hardware import loading
 
 if TYPE_CHECKING:
     from mov_ai.graph import SceneGraph
@@ -112,9 +113,10 @@ def load_parser(checkpoint: str | None) -> SceneGraphParser:
     """The parser of a saved pipeline, or from its own folder; the embedded one if None. Raises UsageError."""
     from mov_ai.parser.parser import SceneGraphParser
 
-    if checkpoint is None:
-        return SceneGraphParser.from_pretrained()
-    folder = Path(checkpoint)
-    if not folder.is_dir():
+    folder = None if checkpoint is None else Path(checkpoint)
+    if folder is not None and not folder.is_dir():
         raise UsageError(f"checkpoint: {folder}: no such folder; give a parser's folder or a pipeline's")
-    return SceneGraphParser.from_pretrained(folder / "parser" if (folder / "parser").is_dir() else folder)
+    if folder is not None and (folder / "parser").is_dir():
+        folder = folder / "parser"
+    with loading():
+        return SceneGraphParser.from_pretrained(folder)

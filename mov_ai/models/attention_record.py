@@ -70,7 +70,7 @@ def attention_weights(cross: CrossAttention, x: Tensor, context: Tensor, bias: T
 def recorded_attention(
     denoiser: nn.Module, blocks: tuple[int, ...] = (), steps: tuple[int, ...] = ()
 ) -> Iterator[AttentionRecord]:
-    """Record while the denoiser makes one video; passes of guidance, without text or graph, are not looked at.
+    """Record while the denoiser makes one video; what guidance adds, without text or graph, is not looked at.
 
     Args:
         denoiser: called once a step with the whole condition.
@@ -85,9 +85,11 @@ def recorded_attention(
     def begin(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         nonlocal is_looking
         condition = next(value for value in (*args, *kwargs.values()) if isinstance(value, Conditioning))
-        if len(condition) != 1:
-            raise ValueError(f"recorded_attention: expected one video at a time, got {len(condition)}")
-        whole = bool(condition.keep_text.all() and condition.keep_graph.all())
+        wholes = condition.keep_text & condition.keep_graph
+        if wholes.sum() > 1:
+            raise ValueError(f"recorded_attention: expected one video at a time, got {int(wholes.sum())}")
+        # Guidance adds the same video without text or graph to the batch, after it.
+        whole = bool(wholes[0])
         record.passes += whole
         is_looking = whole and (not steps or record.passes in steps)
 

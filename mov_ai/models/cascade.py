@@ -16,7 +16,7 @@ from mov_ai.diffusion.process import add_noise, mixed_noise
 from mov_ai.diffusion.sampling import Guidance, guided, sample
 from mov_ai.errors import UsageError
 from mov_ai.models.codec import AnyCodec, nearest_sides
-from mov_ai.models.conditioning import Conditioning
+from mov_ai.models.conditioning import Conditioning, collate
 from mov_ai.models.denoiser import STAGES
 from mov_ai.models.registry import AnyDenoiser
 
@@ -273,27 +273,28 @@ class Cascade(nn.Module):
                 noisy = low + self.config.low_noise * noise
             else:
                 noisy = add_noise(low, noise, torch.full((len(seeds),), start, device=device))
-        stages = torch.full((len(seeds),), stage, device=device)
-        window = torch.tensor([[0.0, 0.0, 1.0, 1.0]], device=device).expand(len(seeds), 4)
+        conditions = [condition, condition.without(text=True), condition.without(text=True, graph=True)]
+        joined = {1: condition}
 
-        def denoise_with(conditioning: Conditioning) -> Callable[[Tensor, Tensor], Tensor]:
+        def denoise_each(x: Tensor, sigma: Tensor, count: int) -> Sequence[Tensor]:
+            # All in one batch: several small ones cost more.
+            if count not in joined:
+                joined[count] = collate(conditions[:count])
+            x, many = x.repeat(count, 1, 1, 1, 1), x.shape[0] * count
+            index = torch.full((many,), stage, device=device)
+            window = torch.tensor([[0.0, 0.0, 1.0, 1.0]], device=device).expand(many, 4)
             if network.refines:
-                level = torch.full((len(seeds),), self.config.low_noise, device=device)
-                return lambda x, sigma: network(x, level, stages, window, conditioning).float()
-            return lambda x, sigma: network(x, sigma, stages, low, window, conditioning).float()
-
-        denoise = guided(
-            denoise_with(condition),
-            denoise_with(condition.without(text=True)),
-            denoise_with(condition.without(text=True, graph=True)),
-            guidance,
-        )
+                level = torch.full((many,), self.config.low_noise, device=device)
+                clean = network(x, level, index, window, joined[count])
+            else:
+                clean = network(x, sigma.repeat(count), index, low.repeat(count, 1, 1, 1, 1), window, joined[count])
+            return clean.float().chunk(count)
 
         def report(step: int, total: int) -> None:
             if callback is not None:
                 callback(max(height, width), step, total)
 
-        return sample(denoise, noisy, steps, start, self.config.shift, report)
+        return sample(guided(denoise_each, guidance), noisy, steps, start, self.config.shift, report)
 
     @torch.no_grad()
     def decode(self, latents: Tensor, frames: int | None = None) -> Tensor:

@@ -12,7 +12,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from mov_ai.checked_config import Channels, Finite, LayersOrNone, Positive
-from mov_ai.models.convolution import ConvResidual, TemporalResidual
+from mov_ai.models.convolution import ConvResidual, TemporalResidual, in_pieces
 
 #: Pixels along each side of a cell of our codec's latents.
 FACTOR = 8
@@ -177,7 +177,7 @@ class VideoCodec(AnyCodec):
         require_multiple(video, FACTOR)
         frames = video.shape[1]
         flat = rearrange(video, "b f c h w -> (b f) c h w").contiguous(memory_format=torch.channels_last)
-        latents = (self.encoder(flat) - self.mean) / self.std
+        latents = (in_pieces(self.encoder, flat, frames, flat[0, 0].numel()).float() - self.mean) / self.std
         return rearrange(latents, "(b f) c h w -> b f c h w", f=frames).contiguous()
 
     def features(self, latents: Tensor) -> Tensor:
@@ -190,13 +190,23 @@ class VideoCodec(AnyCodec):
     def decode(self, latents: Tensor, frames: int | None = None) -> Tensor:
         # Every latent frame is a frame of its own, so there is none to leave out.
         frames = latents.shape[1]
-        x = self.features(rearrange(latents, "b f c h w -> (b f) c h w"))
-        x = self.to_middle(self.deep_time(x, frames))
+        flat = rearrange(latents, "b f c h w -> (b f) c h w")
+        pixels = flat[0, 0].numel() * FACTOR**2
+        x = in_pieces(self.features, flat, frames, pixels)
+        x = in_pieces(self._to_middle, x, frames, pixels, self.deep_time)
+        video = in_pieces(self._to_frames, x, frames, pixels, self.middle_time)
+        return rearrange(video, "(b f) c h w -> b f c h w", f=frames)
+
+    def _to_middle(self, x: Tensor) -> Tensor:
+        """From 1/8 of the size to 1/4."""
+        x = self.to_middle(x)
         for block in self.middle:
             x = block(x)
-        x = self.to_shallow(self.middle_time(x, frames))
-        video = self.to_frames(self.shallow(x))
-        return rearrange(video, "(b f) c h w -> b f c h w", f=frames)
+        return x
+
+    def _to_frames(self, x: Tensor) -> Tensor:
+        """From 1/4 of the size to frames."""
+        return self.to_frames(self.shallow(self.to_shallow(x)))
 
 
 def to_unit(frames: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import nn
 from mov_ai.checked_config import config_from_dict
 from mov_ai.errors import UsageError, shown
 from mov_ai.graph.files import read_json, write_bytes, write_json
-from mov_ai.weight_files import PICKLES, fit_weights, load_weights
+from mov_ai.weight_files import PICKLES, fit_weights, load_weights, unfilled
 
 #: Version of the files; a network whose weights changed their meaning has its own, later `SCHEMA`.
 SCHEMA = 1
@@ -78,20 +78,11 @@ def load_component(
         )
     config = config_from_dict(config_type, header.get("config"), str(directory / CONFIG_FILE))
     try:
-        with torch.device("meta"):
+        with unfilled():
             module = network(config)
     except (TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"{directory / CONFIG_FILE}: config: no {network.__name__} can be built ({reason})") from None
     tensors = {**load_weights(directory / WEIGHTS_FILE), **apart}
     fit_weights(module, tensors, str(directory / WEIGHTS_FILE))
-    # Buffers that are not stored were made on the meta device and hold nothing yet. A network without them, which the
-    # largest one is, is not built a second time.
-    empty = {name for name, buffer in module.named_buffers() if buffer.is_meta}
-    if empty:
-        with torch.random.fork_rng(devices=[]):
-            buffers = dict(network(config).named_buffers())
-        for name in empty:
-            owner, _, leaf = name.rpartition(".")
-            setattr(module.get_submodule(owner), leaf, buffers[name])
     return module.eval()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from einops import rearrange
 from torch import Tensor, nn
@@ -54,3 +56,40 @@ class TemporalResidual(nn.Module):
         after = torch.cat([video[:, 1:], video[:, -1:]], 1)
         mixed = functional.linear(torch.cat([before, video, after], -1), self.mix.weight.flatten(1), self.mix.bias)
         return x + self.out(functional.silu(rearrange(mixed, "b f h w c -> (b f) c h w")))
+
+
+#: Pixels of a video that pass through a codec at a time on a CPU: what is made of them stays near the processor, and
+#: memory is used again instead of being asked for anew, which takes longer than to compute what is put there.
+_PIXELS = 2**19
+
+
+def in_pieces(
+    part: Callable[[Tensor], Tensor], x: Tensor, frames: int, pixels: int, time: TemporalResidual | None = None
+) -> Tensor:
+    """`part(time(x))`, a few frames at a time on a CPU that computes no gradients: the same numbers, sooner.
+
+    Args:
+        part: works frame by frame.
+        x: (batch * frames, channels, h, w).
+        pixels: of a frame of the video.
+        time: what mixes neighbouring frames first, if anything does.
+    """
+    count = max(1, _PIXELS // pixels)
+    if x.device.type != "cpu" or torch.is_grad_enabled() or count >= frames:
+        return part(x if time is None else time(x, frames))
+    result: Tensor | None = None
+    for video in range(0, len(x), frames):
+        for first in range(0, frames, count):
+            last = min(first + count, frames)
+            if time is None:
+                piece = part(x[video + first : video + last])
+            else:
+                # With the frames beside them, which are seen; what is made of those is not right, and not used.
+                before, after = max(first - 1, 0), min(last + 1, frames)
+                mixed = time(x[video + before : video + after], after - before)
+                piece = part(mixed[first - before : last - before])
+            if result is None:
+                result = piece.new_empty((len(x), *piece.shape[1:])).contiguous(memory_format=torch.channels_last)
+            result[video + first : video + last] = piece
+    assert result is not None
+    return result

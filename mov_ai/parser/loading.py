@@ -17,7 +17,7 @@ from mov_ai.parser.confidence import UNCHANGED, Calibration
 from mov_ai.parser.network import LINKS, MAX_DISTANCE, ORDERS, PARTS, ROLES, CompositionalSceneParser, ParserConfig
 from mov_ai.parser.token_graph import RELATIONS
 from mov_ai.parser.vocabulary import Vocabulary
-from mov_ai.weight_files import fit_weights, load_weights, pack, require_shape
+from mov_ai.weight_files import fit_weights, load_weights, pack, require_shape, unfilled
 
 #: Version of the folder that `save_parser` writes.
 SCHEMA = 3
@@ -77,7 +77,8 @@ def load_networks(folder: Path) -> tuple[list[CompositionalSceneParser], ParserF
         own = {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
         _require_sizes(about.network, own, str(weights))
         _add_later_labels(about.network, own, str(weights))
-        network = CompositionalSceneParser(about.network)
+        with unfilled():
+            network = CompositionalSceneParser(about.network)
         fit_weights(network, own, str(weights))
         networks.append(network)
     return networks, about
@@ -86,8 +87,7 @@ def load_networks(folder: Path) -> tuple[list[CompositionalSceneParser], ParserF
 def _require_sizes(config: ParserConfig, tensors: Mapping[str, Tensor], source: str) -> None:
     """Raises MovAIError where the weights have not the sizes that the config claims: before a network is made of them.
 
-    Of each setting, one tensor shows it. Building the network without memory, on PyTorch's meta device, would take a
-    second, as long as all else that a command does to parse a sentence.
+    Of each setting, one tensor shows it.
     """
     dim = config.dim
     shapes = {

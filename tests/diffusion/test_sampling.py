@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from mov_ai.diffusion.process import PREDICTIONS, add_noise, to_clean
-from mov_ai.diffusion.sampling import Denoise, Guidance, guided, sample
+from mov_ai.diffusion.sampling import Denoise, DenoiseEach, Guidance, guided, sample
 
 
 def _noise(seed: int = 0) -> Tensor:
@@ -109,30 +109,50 @@ def test_steps_and_start_out_of_range_are_refused(steps: int, start: float) -> N
         sample(_contracting, _noise(), steps, start)
 
 
-def _constant(value: float, calls: list[float]) -> Denoise:
-    def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
-        calls.append(value)
-        return torch.full_like(noisy, value)
+def _constants(values: tuple[float, ...], asked: list[int]) -> DenoiseEach:
+    def each(noisy: Tensor, sigma: Tensor, count: int) -> list[Tensor]:
+        asked.append(count)
+        return [torch.full_like(noisy, value) for value in values[:count]]
 
-    return denoise
+    return each
 
 
 @pytest.mark.parametrize(
     ("text", "graph", "passes"), [(1, 1, 1), (1, 2, 3), (3, 1, 2), (2, 4, 3), (0, 1, 2), (1, 0, 3), (0, 0, 3)]
 )
 def test_guidance_is_the_formula_and_saves_passes_it_does_not_need(text: float, graph: float, passes: int) -> None:
-    calls: list[float] = []
+    asked: list[int] = []
     both, graph_only, none = 5.0, 3.0, 2.0
-    denoise = guided(*(_constant(value, calls) for value in (both, graph_only, none)), Guidance(text, graph))
+    denoise = guided(_constants((both, graph_only, none), asked), Guidance(text, graph))
     found = denoise(_noise(), torch.ones(2))
     expected = none + graph * (graph_only - none) + text * (both - graph_only)
     assert_close(found, torch.full_like(found, expected))
-    assert len(calls) == passes
+    assert asked == [passes]
+
+
+def test_guidance_between_two_noise_levels_costs_nothing_outside_them() -> None:
+    asked: list[int] = []
+    denoise = guided(_constants((5.0, 3.0, 2.0), asked), Guidance(2.0, 1.0, lowest=0.25, highest=0.75))
+    found = {level: denoise(_noise(), torch.full((2,), level)).mean().item() for level in (1.0, 0.75, 0.5, 0.25, 0.1)}
+    assert found == pytest.approx({1.0: 5.0, 0.75: 7.0, 0.5: 7.0, 0.25: 7.0, 0.1: 5.0})
+    assert asked == [1, 2, 2, 2, 1]
 
 
 def test_strengths_of_one_are_no_guidance() -> None:
-    calls: list[float] = []
     plain = sample(_contracting, _noise(), 4)
-    same = guided(_contracting, _constant(7, calls), _constant(8, calls), Guidance())
+    same = guided(lambda noisy, sigma, count: [_contracting(noisy, sigma)], Guidance())
     assert torch.equal(sample(same, _noise(), 4), plain)
-    assert calls == []
+
+
+@pytest.mark.parametrize(("steps", "start", "shift"), [(1, 1.0, 2.0), (4, 1.0, 2.0), (7, 0.6, 1.0), (50, 0.5, 3.0)])
+def test_it_steps_as_the_scheduler_of_diffusers_to_the_bit(steps: int, start: float, shift: float) -> None:
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    levels = _levels(steps, start, shift)
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0)
+    scheduler.set_timesteps(sigmas=[level[0].item() for level in levels])
+    expected = _noise()
+    for timestep, sigma in zip(scheduler.timesteps, levels, strict=True):
+        velocity = (expected - _contracting(expected, sigma)) / sigma[0]
+        expected = scheduler.step(velocity, timestep, expected, return_dict=False)[0]
+    assert torch.equal(sample(_contracting, _noise(), steps, start, shift), expected)

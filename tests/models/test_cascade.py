@@ -158,13 +158,14 @@ def test_progress_is_reported_step_by_step(stage: int, steps: int) -> None:
 def test_guidance_costs_passes_and_changes_the_video(monkeypatch: pytest.MonkeyPatch) -> None:
     cascade = small_cascade()
     passes = []
-    cascade.denoisers[0].register_forward_hook(lambda *_: passes.append(1))
+    cascade.denoisers[0].register_forward_hook(lambda module, args, output: passes.append(len(output)))
     counts, videos = [], []
     for guidance in (Guidance(), Guidance(2.0, 1.0), Guidance(1.0, 2.0), Guidance(2.0, 2.0)):
         passes.clear()
         videos.append(_run(cascade, [0], guidance=guidance))
-        counts.append(len(passes))
-    assert counts == [2, 4, 6, 6]
+        counts.append(list(passes))
+    # A batch for each of the two steps.
+    assert counts == [[1, 1], [2, 2], [3, 3], [3, 3]]
     for i in range(4):
         for j in range(i):
             assert (videos[i] - videos[j]).abs().max() > 1e-4

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -158,3 +160,11 @@ def test_missing_spacy_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(builtins, "__import__", without_spacy)
     with pytest.raises(UsageError, match="pip install"):
         load_spacy()
+
+
+def test_spacy_is_imported_without_its_command_line_which_can_still_be_imported() -> None:
+    code = (
+        "import sys; from mov_ai.parser.spacy_pipeline import load_spacy; load_spacy(); "
+        "assert 'spacy.cli' not in sys.modules; from spacy.cli import download; assert download.__module__"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

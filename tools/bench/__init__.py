@@ -1,0 +1,1 @@
+"""How fast it is here, in one run, beside transformers of diffusers: `make bench`"""

@@ -25,10 +25,11 @@ from mov_ai.diffusion.process import input_scale, to_clean
 from mov_ai.diffusion.sampling import sample
 from mov_ai.errors import UsageError
 from mov_ai.graph import Layout, SceneGraph, Track
-from mov_ai.graph.instances import MAX_COUNT, drawn_entities
+from mov_ai.graph.instances import drawn_entities
 from mov_ai.graph.layout_report import LayoutReport
 from mov_ai.graph.time import frame_times
 from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
+from mov_ai.models.conditioning import COUNTS_READ
 from mov_ai.models.graph_layer import GraphLayer, spread_links
 from mov_ai.models.label_projection import LabelProjection
 from mov_ai.models.planner_input import (
@@ -97,7 +98,7 @@ class LayoutPlanner(nn.Module):
         dim, frames, width = config.dim, config.frames, config.labels.width
         size = frames * CHANNELS
         self.entity = LabelProjection(width, dim)
-        self.count = nn.Embedding(MAX_COUNT + 1, dim)
+        self.count = nn.Embedding(COUNTS_READ + 1, dim)
         # A happening's vector is its meaning times the features of its interval.
         self.label = LabelProjection(width, 2 * dim)
         self.direction, self.manner = (LabelProjection(width, 2 * dim, rank=64) for _ in range(2))

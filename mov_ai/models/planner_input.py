@@ -11,10 +11,10 @@ from torch import Tensor
 
 from mov_ai.errors import UsageError
 from mov_ai.graph import BOX_FIELDS, Interval, Layout, SceneGraph
-from mov_ai.graph.instances import MAX_COUNT, drawn_entities
+from mov_ai.graph.instances import drawn_entities
 from mov_ai.graph.time import frame_times
 from mov_ai.labels.encoder import LabelEncoder
-from mov_ai.models.conditioning import TensorBatch, join_padded, optional_vectors
+from mov_ai.models.conditioning import COUNTS_READ, TensorBatch, join_padded, optional_vectors
 
 CHANNELS = len(BOX_FIELDS)
 #: Kinds of attributes that change no box.
@@ -34,7 +34,7 @@ class PlannerInput(TensorBatch):
 
     Attributes:
         entity: (B, K, W) float, the instance's label.
-        count: (B, K) of the instance's entity, at most `MAX_COUNT`.
+        count: (B, K) of the instance's entity, at most `COUNTS_READ`.
         label, direction, manner: (B, K, M, W) float, of each happening; zeros where there is none or none is said.
         role: (B, K, M), index into `ROLES`.
         interval: (B, K, M, 2) float.
@@ -130,7 +130,7 @@ def read_graph(graph: SceneGraph, encoder: LabelEncoder, known: Layout | None = 
             values[k, is_known[k]] = to_track(track.boxes[is_known[k]])
     return PlannerInput(
         entity=encoder([("entity", nodes[entity].label) for entity in entities])[None],
-        count=torch.tensor([[min(nodes[entity].count, MAX_COUNT) for entity in entities]]),
+        count=torch.tensor([[min(nodes[entity].count, COUNTS_READ) for entity in entities]]),
         label=label[None],
         direction=direction[None],
         manner=manner[None],

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import PIL.ImageFont
 
 #: Longer side of a frame in pixels: on a sheet; in a GIF by itself, and among several.
-_ON_SHEET, _ALONE, _AMONG = 256, 448, 288
+_ON_SHEET, _ALONE, _AMONG = 256, 384, 256
 #: Frames in a row of a sheet, and on a whole sheet of one layout and of one among several.
 _IN_ROW, _ON_ONE, _ON_EACH = 8, 64, 8
 #: What is seen around a frame, in parts of its longer side.
@@ -108,7 +108,7 @@ def _moving(graph: SceneGraph, panels: Sequence[Panel], numbers: Sequence[int]) 
             tile = _framed(its_things, panel.layout, number, side)
             tiles.append(_titled(tile, panel.title) if panel.title else tile)
         picture = _grid(tiles, columns)
-        yield picture.quantize(128, PIL.Image.Quantize.MEDIANCUT, dither=PIL.Image.Dither.NONE)
+        yield picture.quantize(64, PIL.Image.Quantize.FASTOCTREE, dither=PIL.Image.Dither.NONE)
 
 
 def _framed(things: Sequence[Thing], layout: Layout, number: int, side: int) -> PIL.Image.Image:
@@ -138,7 +138,7 @@ def _framed(things: Sequence[Thing], layout: Layout, number: int, side: int) -> 
     ends = (around * _FINE, "la"), ((wide - around) * _FINE, "ra")
     for text, (x, anchor) in zip(texts, ends, strict=True):
         draw.text((x, foot + 3 * _FINE), text, fill=INK, font=font, anchor=anchor)
-    return picture.resize((wide, high + _FOOT), PIL.Image.Resampling.LANCZOS)
+    return picture.reduce(_FINE)
 
 
 def _draw_box(picture: PIL.Image.Image, thing: Thing, number: int, time: float, frame: Rectangle) -> None:
@@ -203,7 +203,7 @@ def _titled(picture: PIL.Image.Image, title: str) -> PIL.Image.Image:
     draw = PIL.ImageDraw.Draw(above)
     draw.text((4 * _FINE, 4 * _FINE), clean(title), fill=INK, font=_font(_FONT))
     titled = PIL.Image.new("RGB", (picture.width, picture.height + _TITLE), GROUND)
-    titled.paste(above.resize((picture.width, _TITLE), PIL.Image.Resampling.LANCZOS))
+    titled.paste(above.reduce(_FINE))
     titled.paste(picture, (0, _TITLE))
     return titled
 

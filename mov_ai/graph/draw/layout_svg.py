@@ -40,7 +40,9 @@ _FONT = 13
 #: Dots on a way are at most so many.
 _DOTS = 33
 #: A way or a change of size shorter than this, in parts of the frame, is none.
-_STILL = 0.02
+_STILL = 0.05
+#: An arrow's head points away from the last dot that lies so far from it.
+_AWAY = 12
 _LEGEND, _ROW = 220, 20
 
 
@@ -135,7 +137,7 @@ def _frame_svg(graph: SceneGraph, panel: Panel, tile: Rectangle, around: float, 
         else:
             opacity = f'fill-opacity="0.4" {_stroke(line_colour(end), 2, hexadecimal(end))}'
             parts.append(f"<g>{title}{_rectangle(last, opacity)}</g>")
-        if _moves(thing, frame):
+        if _moves(thing):
             dashes = f'{_stroke(line_colour(start), 1.5, "none")} stroke-dasharray="5 4"'
             ways.append(_rectangle(first, dashes))
             ways.append(_way_svg(thing, frame, line_colour(end)))
@@ -164,7 +166,7 @@ def _stroke(colour: Colour, width: float, fill: str) -> str:
     return f'stroke="{hexadecimal(colour)}" stroke-width="{width:g}" fill="{fill}"'
 
 
-def _moves(thing: Thing, frame: Rectangle) -> bool:
+def _moves(thing: Thing) -> bool:
     """Whether its box changes enough over time to be seen."""
     boxes = thing.track.boxes[thing.seen()][:, :4]
     return bool((boxes.max(axis=0) - boxes.min(axis=0)).max() > _STILL)
@@ -187,7 +189,7 @@ def _way_svg(thing: Thing, frame: Rectangle, colour: Colour) -> str:
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.4" fill="{hexadecimal(colour)}"/>')
     end = centres[seen[-1]]
     # Where it comes from: the last centre that is far enough away to give a direction.
-    away = [centres[number] for number in seen if math.dist(centres[number], end) > 4]
+    away = [centres[number] for number in seen if math.dist(centres[number], end) > _AWAY]
     if away:
         angle = math.atan2(end[1] - away[-1][1], end[0] - away[-1][0])
         tips = [(end[0] - 11 * math.cos(angle + turn), end[1] - 11 * math.sin(angle + turn)) for turn in (-0.45, 0.45)]

@@ -122,7 +122,8 @@ def _framed(things: Sequence[Thing], layout: Layout, number: int, side: int) -> 
     wide, high = (max(1, round(length * scale)) + 2 * around for length in (shape.width, shape.height))
     picture = PIL.Image.new("RGB", (wide * _FINE, (high + _FOOT) * _FINE), BESIDE)
     draw = PIL.ImageDraw.Draw(picture)
-    frame = Rectangle(*[around * _FINE] * 2, (wide - 2 * around) * _FINE, (high - 2 * around) * _FINE)
+    edge = around * _FINE
+    frame = Rectangle(edge, edge, wide * _FINE - 2 * edge, high * _FINE - 2 * edge)
     draw.rectangle(_corners(frame), fill=GROUND)
     time = float(moments(layout)[number])
     shown = [thing for thing in things if thing.track.corners(number) is not None]
@@ -208,7 +209,7 @@ def _titled(picture: PIL.Image.Image, title: str) -> PIL.Image.Image:
     return titled
 
 
-def _font(size: int) -> PIL.ImageFont.FreeTypeFont:
+def _font(size: int) -> PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont:
     import PIL.ImageFont
 
     return PIL.ImageFont.load_default(size * _FINE)

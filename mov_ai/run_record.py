@@ -11,7 +11,7 @@ from importlib import metadata
 from typing import Any
 
 from mov_ai.graph import SceneGraph
-from mov_ai.graph.instances import drawn_entities
+from mov_ai.graph.instances import MAX_COUNT, MAX_INSTANCES, drawn_entities, left_out
 from mov_ai.graph.layout_report import LayoutReport
 from mov_ai.graph.video_shape import VideoShape
 from mov_ai.models.cascade import CascadeConfig, Stage
@@ -120,11 +120,11 @@ def graph_warnings(graph: SceneGraph, distant_labels: list[str]) -> list[str]:
     messages = []
     if distant_labels:
         messages.append(f"far from all words that this pipeline was trained on: {', '.join(distant_labels)}")
-    wanted = sum(min(n.count, 10_000) for n in graph.of_type("entity") if not n.negated)
-    drawn = len(drawn_entities(graph))
-    if wanted > drawn:
-        messages.append(f"{wanted} objects are asked for; the first {drawn} are shown")
-    if not drawn:
+    if lacking := left_out(graph):
+        messages.append(
+            f"at most {MAX_COUNT} of one entity and {MAX_INSTANCES} things in all are shown; left out: {lacking}"
+        )
+    if not drawn_entities(graph):
         messages.append("the graph names nothing that can be shown; the video shows the empty scene")
     return messages
 

@@ -77,7 +77,9 @@ def test_what_is_not_shown_is_said() -> None:
     assert graph_warnings(ball_and_cube(count=3), ["giraffe", "juggle"]) == [
         "far from all words that this pipeline was trained on: giraffe, juggle"
     ]
-    assert graph_warnings(ball_and_cube(count=20), []) == ["21 objects are asked for; the first 9 are shown"]
+    assert graph_warnings(ball_and_cube(count=20), []) == [
+        "at most 10 of one entity and 24 things in all are shown; left out: 10 of 20 balls"
+    ]
     empty = SceneGraph("rain", [Node("s", "scene", "scene")], [])
     assert graph_warnings(empty, []) == ["the graph names nothing that can be shown; the video shows the empty scene"]
     gone = SceneGraph("", [*empty.nodes, Node("b", "entity", "ball", negated=True)], [Edge("s", "b", "contains")])

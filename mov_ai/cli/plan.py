@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,31 @@ from mov_ai.cli.sizes import chosen_shape, resampled
 from mov_ai.errors import UsageError
 
 if TYPE_CHECKING:
-    import PIL.Image
+    from mov_ai.graph import Layout, SceneGraph, VideoShape
+    from mov_ai.graph.draw.layout_things import Panel
+    from mov_ai.graph.layout_report import LayoutReport
+    from mov_ai.models.planner import LayoutPlanner, Verifier
 
-    from mov_ai.graph import Layout, SceneGraph
+#: How the names of pictures end, by their option.
+_SUFFIXES = {"--svg": ".svg", "--gif": ".gif", "--sheet": ".png"}
+#: The most layouts that are shown side by side.
+MAX_CANDIDATES = 36
 
-#: Longer side of a frame on the sheet, in pixels, and the grey of its empty floor.
-FRAME_SIZE, GREY = 192, 236
+
+@dataclass(frozen=True)
+class Planned:
+    """One of the layouts that were sampled: its number from 1, and the verifier's report if there is a verifier."""
+
+    number: int
+    layout: Layout
+    report: LayoutReport | None
+
+    def __str__(self) -> str:
+        """As "candidate 3: value -0.41, 1 fault"."""
+        if self.report is None:
+            return f"candidate {self.number}"
+        faults = self.report.faults
+        return f"candidate {self.number}: value {self.report.value:.2f}, {faults} fault{'' if faults == 1 else 's'}"
 
 
 def plan(
@@ -43,26 +62,40 @@ def plan(
     ),
     export: str | None = typer.Option(
         None,
-        help="Write --out for other programs: lvd (JSON; take --frames 6), bbox (JSON), mot (a folder).",
+        help="Write --out for other programs: lvd (JSON; take --frames 6), bbox (JSON), coco (COCO-video's JSON), "
+        "mot (a folder).",
         show_default=False,
     ),
+    svg: Path | None = typer.Option(
+        None, help="Draw start, end and way of each box into this SVG.", show_default=False
+    ),
+    gif: Path | None = typer.Option(None, help="Draw the boxes moving into this GIF.", show_default=False),
     sheet: Path | None = typer.Option(None, help="Draw the boxes, frame by frame, into this PNG.", show_default=False),
+    candidates: int | None = typer.Option(
+        None,
+        min=1,
+        max=MAX_CANDIDATES,
+        help="Sample so many layouts, and list and draw all of them, with the verifier's value of each.",
+        show_default="only the best is shown",
+    ),
+    pick: int | None = typer.Option(
+        None,
+        min=1,
+        max=MAX_CANDIDATES,
+        help="Write this candidate, counted from 1, instead of the one that the verifier finds best.",
+        show_default=False,
+    ),
     threshold: float = typer.Option(
         0.0, min=0, max=1, help="Leave out of a text's graph what the parser is less sure of, 0 to 1."
     ),
     checkpoint: str = typer.Option("tiny", help="An embedded pipeline, or the folder of a saved one."),
 ) -> None:
-    """Plan the layout of a text or a scene graph, and say which of its events and relations the boxes show."""
+    """Plan the layout of a text or a scene graph, and say what of it the boxes show, and what they do not."""
     check_one_prompt(text, graph)
-    if sheet is not None and sheet.suffix.lower() != ".png":
-        raise UsageError(f"--sheet: expected a name that ends in .png; found {str(sheet)!r}")
-    if export is not None:
-        from mov_ai.data.formats.exports import EXPORTS
-
-        if export not in EXPORTS:
-            raise UsageError(f"--export: expected one of {', '.join(EXPORTS)}; found {export!r}")
-        if out is None:
-            raise UsageError("--export: expected --out too: the file to write, or the folder for mot")
+    pictures = {"--svg": svg, "--gif": gif, "--sheet": sheet}
+    _check_places(pictures, export, out)
+    if candidates is not None and pick is not None and pick > candidates:
+        raise UsageError(f"--pick: expected one of the {candidates} candidates; found {pick}")
 
     from mov_ai.graph import Layout, VideoShape
 
@@ -70,6 +103,7 @@ def plan(
     known = resampled(Layout.load(layout), frames) if layout is not None else None
     prompt = read_prompt_or_graph(text, graph)
 
+    from mov_ai.graph.draw.layout_things import Panel
     from mov_ai.labels.coverage import LabelCoverage
     from mov_ai.labels.encoder import load_label_encoder
     from mov_ai.models.cascade import CascadeConfig
@@ -108,42 +142,109 @@ def plan(
     for warning in graph_warnings(completed, [] if coverage is None else coverage.distant(completed, labels)):
         say(f"warning: {warning}")
     verifier = None if world is None else world.verify
-    planned, report = planner.plan(completed, seed, known, frames=shape.frames, verifier=verifier, aspect=shape.aspect)
-    planned.shape = shape
+    if candidates is None and pick is None:
+        planned, report = planner.plan(
+            completed, seed, known, frames=shape.frames, verifier=verifier, aspect=shape.aspect
+        )
+        planned.shape = shape
+        listed, chosen, which = [], Planned(1, planned, report), ""
+    else:
+        sampled = _sampled(planner, completed, seed, known, shape, verifier, candidates or pick or 1)
+        best = max(sampled, key=lambda one: 0.0 if one.report is None else one.report.value)
+        chosen = best if pick is None else sampled[pick - 1]
+        listed, which = sampled if candidates is not None else [], f" (candidate {chosen.number})"
     if out is not None:
         if export is None:
-            planned.save(out)
+            chosen.layout.save(out)
         else:
             from mov_ai.data.formats.exports import export_layout
 
-            export_layout(planned, prompt, export, out)
-        typer.echo(f"wrote {out}")
-    if sheet is not None:
-        _write_sheet(sheet, prompt, planned)
-        typer.echo(f"wrote {sheet}")
-    if report is not None:
-        tell(str(report))
+            export_layout(chosen.layout, prompt, export, out)
+        typer.echo(f"wrote {out}{which}")
+    panels = [Panel(one.layout, f"{one}{', chosen' if one is chosen else ''}") for one in listed]
+    _draw(prompt, panels or [Panel(chosen.layout)], pictures)
+    for panel in panels:
+        tell(panel.title)
+    _tell_report(completed, known, chosen.report)
 
 
-def _write_sheet(path: Path, graph: SceneGraph, layout: Layout) -> None:
+def _check_places(pictures: dict[str, Path | None], export: str | None, out: Path | None) -> None:
+    """Raises UsageError for a picture's name that is of another kind, an unknown export, or one without a place."""
+    for name, path in pictures.items():
+        suffix = _SUFFIXES[name]
+        if path is not None and path.suffix.lower() != suffix:
+            raise UsageError(f"{name}: expected a name that ends in {suffix}; found {str(path)!r}")
+    if export is not None:
+        from mov_ai.data.formats.exports import EXPORTS
+
+        if export not in EXPORTS:
+            raise UsageError(f"--export: expected one of {', '.join(EXPORTS)}; found {export!r}")
+        if out is None:
+            raise UsageError("--export: expected --out too: the file to write, or the folder for mot")
+
+
+def _sampled(
+    planner: LayoutPlanner,
+    graph: SceneGraph,
+    seed: int,
+    known: Layout | None,
+    shape: VideoShape,
+    verifier: Verifier | None,
+    number: int,
+) -> list[Planned]:
+    """So many layouts, in the order in which they are sampled; the first ones are the same for any number."""
+    from mov_ai.graph.layout_report import LayoutReport
+
+    judged: list[tuple[Layout, LayoutReport | None]] = []
+
+    def judge(graph: SceneGraph, layout: Layout) -> LayoutReport:
+        report = None if verifier is None else verifier(graph, layout)
+        judged.append((layout, report))
+        return report or LayoutReport((), (), 1.0, 0.0, 0.0, 0)
+
+    planner.plan(graph, seed, known, candidates=number, frames=shape.frames, verifier=judge, aspect=shape.aspect)
+    sampled = []
+    for i, (layout, report) in enumerate(judged, 1):
+        # The planner's square frame stands in the middle of the video's.
+        placed = layout.in_aspect(shape.aspect).with_given(known)
+        placed.shape = shape
+        sampled.append(Planned(i, placed, report))
+    return sampled
+
+
+def _draw(graph: SceneGraph, panels: list[Panel], pictures: dict[str, Path | None]) -> None:
+    """The pictures that are asked for, each whole or not at all."""
     import io
 
+    from mov_ai.graph.draw.layout_pictures import layout_gif, layout_sheet
+    from mov_ai.graph.draw.layout_svg import layout_svg
     from mov_ai.graph.files import write_bytes
 
-    buffer = io.BytesIO()
-    layout_sheet(graph, layout).save(buffer, format="PNG")
-    write_bytes(path, buffer.getvalue())
+    for name, path in pictures.items():
+        if path is None:
+            continue
+        if name == "--svg":
+            content = layout_svg(graph, panels).encode("utf-8")
+        elif name == "--gif":
+            content = layout_gif(graph, panels)
+        else:
+            buffer = io.BytesIO()
+            layout_sheet(graph, panels).save(buffer, format="PNG")
+            content = buffer.getvalue()
+        write_bytes(path, content)
+        typer.echo(f"wrote {path}")
 
 
-def layout_sheet(graph: SceneGraph, layout: Layout) -> PIL.Image.Image:
-    """The boxes of a layout, frame by frame, on a grey ground."""
-    import numpy as np
+def _tell_report(graph: SceneGraph, known: Layout | None, report: LayoutReport | None) -> None:
+    """What is kept (yes), what is not (NO) and what boxes cannot show (?), and how many are not."""
+    from mov_ai.graph.layout_limits import limit_faults
 
-    from mov_ai.graph import VideoShape
-    from mov_ai.result import VideoResult
-
-    shape = layout.shape or VideoShape()
-    scale = FRAME_SIZE / max(shape.height, shape.width)
-    sides = (max(1, round(side * scale)) for side in (shape.height, shape.width))
-    empty = np.full((layout.frames, *sides, 3), GREY, dtype=np.uint8)
-    return VideoResult(empty, {}, {}, graph, layout).sheet(FRAME_SIZE, boxes=True)
+    faults = limit_faults(graph, known)
+    for fault in faults:
+        tell(f"NO  {fault}")
+    if report is None:
+        tell(" ?  events and relations: this pipeline names no world, so nothing checks them")
+    else:
+        tell(str(report))
+    wrong = len(faults) + (0 if report is None else report.faults)
+    tell(f"not kept: {wrong}, each with NO above" if wrong else "nothing found that is not kept")

@@ -63,7 +63,8 @@ def stage(
 ) -> None:
     """Write staged scenes: of each its graph.json, layout.json and sheet.png, and all captions in captions.txt."""
     from mov_ai.cli.outputs import asked_folder, free_folder
-    from mov_ai.cli.plan import layout_sheet
+    from mov_ai.graph.draw.layout_pictures import layout_sheet
+    from mov_ai.graph.draw.layout_things import Panel
     from mov_ai.graph.files import staged_folder, write_bytes, write_json
     from mov_ai.worlds.stage.wording import scene_templates
     from mov_ai.worlds.stage.world import sample_scene
@@ -80,7 +81,7 @@ def stage(
             place.mkdir()
             scene.caption.graph.save(place / "graph.json")
             scene.layout.save(place / "layout.json")
-            layout_sheet(scene.caption.graph, scene.layout).save(place / "sheet.png")
+            layout_sheet(scene.caption.graph, [Panel(scene.layout)]).save(place / "sheet.png")
             lines.append(f"{number} {scene.caption.pattern}: {scene.caption.text}")
         write_bytes(staging / "captions.txt", ("\n".join(lines) + "\n").encode("utf-8"))
         write_json(staging / "scenes.json", {"seed": seed, "split": split.value, "count": count, "kind": kind})

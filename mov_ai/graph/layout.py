@@ -50,6 +50,13 @@ class Track:
     instance: int = 0
     label: str = ""
 
+    def corners(self, frame: int) -> list[float] | None:
+        """Left, top, right, bottom of a box as fractions; None if it is not given, or the thing is not to be seen."""
+        x, y, w, h, _, seen = (float(value) for value in self.boxes[frame])
+        if not np.isfinite(self.boxes[frame]).all() or seen <= 0 or w <= 0 or h <= 0:
+            return None
+        return [round(edge, 5) for edge in (x - w / 2, y - h / 2, x + w / 2, y + h / 2)]
+
 
 @dataclass
 class Layout:
@@ -76,6 +83,18 @@ class Layout:
             if track.entity == entity and track.instance == instance:
                 return track
         return None
+
+    def with_given(self, given: Layout | None) -> Layout:
+        """A copy in which the boxes that another layout of as many frames gives stand exactly as they are there."""
+        tracks = []
+        for track in self.tracks:
+            other = None if given is None else given.track(track.entity, track.instance)
+            if other is not None:
+                rows = np.isfinite(other.boxes).all(axis=1, keepdims=True)
+                boxes = np.where(rows, other.boxes, track.boxes)
+                track = replace(track, boxes=boxes, label=other.label or track.label)
+            tracks.append(track)
+        return Layout(self.frames, tracks, self.shape)
 
     def resampled(self, frames: int) -> Layout:
         """The same motion in another number of frames, 1 to 1024.

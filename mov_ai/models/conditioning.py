@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mov_ai.graph import ATTRIBUTE_KINDS, EDGE_TYPES, NODE_TYPES, Layout, Node, SceneGraph
-from mov_ai.graph.instances import MAX_COUNT, drawn_entities
+from mov_ai.graph.instances import drawn_entities
 from mov_ai.graph.time import Interval, frame_times
 from mov_ai.labels.coverage import SCENE_FIELDS, node_role
 from mov_ai.labels.encoder import LabelEncoder
@@ -36,6 +36,8 @@ EDGES = ("", *_LINKS, *(f"{name}^" for name in _LINKS))
 MAX_WORDS = MAX_TOKENS
 #: Attributes and events of one entity that are painted.
 MAX_ATTRIBUTES, MAX_EVENTS = 12, 8
+#: The greatest count that networks tell from the one below. What a graph draws may be more; a network's size stays.
+COUNTS_READ = 8
 #: What an entity can be in an event that is painted.
 EVENT_ROLES = ("agent", "patient")
 _WORD = re.compile(r"[^\W_]+(?:'\w+)?|[^\w\s]", re.UNICODE)
@@ -210,7 +212,7 @@ def condition(
         node_kind=column(
             [NODE_KINDS.index(_READ_AS.get(n.kind, n.kind)) if n.type == "attribute" else 0 for n in nodes]
         ),
-        node_count=column([min(n.count, MAX_COUNT) for n in nodes]),
+        node_count=column([min(n.count, COUNTS_READ) for n in nodes]),
         node_negated=column([int(n.negated) for n in nodes]),
         node_label=encoder([(node_role(n), n.label) for n in nodes])[None],
         node_direction=torch.stack([direction_vector(n, encoder) for n in nodes])[None],

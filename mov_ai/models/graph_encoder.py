@@ -9,10 +9,9 @@ from torch import Tensor, nn
 
 from mov_ai.checked_config import Channels, Heads, Layers
 from mov_ai.graph import NODE_TYPES
-from mov_ai.graph.instances import MAX_COUNT
 from mov_ai.labels.coverage import SCENE_FIELDS
 from mov_ai.models.attention import interval_bias
-from mov_ai.models.conditioning import EDGES, NODE_KINDS, Conditioning
+from mov_ai.models.conditioning import COUNTS_READ, EDGES, NODE_KINDS, Conditioning
 from mov_ai.models.graph_layer import GraphLayer, spread_links
 from mov_ai.models.label_projection import LabelProjection
 from mov_ai.models.text_encoder import ABSENT
@@ -41,7 +40,7 @@ class GraphEncoder(nn.Module):
         dim = config.dim
         self.node_type = nn.Embedding(len(NODE_TYPES), dim)
         self.kind = nn.Embedding(len(NODE_KINDS), dim)
-        self.count = nn.Embedding(MAX_COUNT + 1, dim)
+        self.count = nn.Embedding(COUNTS_READ + 1, dim)
         self.negated = nn.Embedding(2, dim)
         self.interval = nn.Linear(2, dim)
         self.label = LabelProjection(width, dim)

@@ -26,7 +26,7 @@ def test_a_planned_layout_is_exported(command: Command, tiny_pipeline_dir: Path,
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--export", "coco", "--out", "a"], "--export: expected one of lvd, bbox, mot; found 'coco'"),
+        (["--export", "yolo", "--out", "a"], "--export: expected one of lvd, bbox, coco, mot; found 'yolo'"),
         (["--export", "lvd"], "--export: expected --out too"),
     ],
 )

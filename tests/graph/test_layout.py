@@ -52,7 +52,7 @@ BAD = {
     "boxes no list": (with_track(boxes="all"), "tracks[0].boxes", "expected 2 entries"),
     "box of four": (with_track(boxes=[BOX[:4], None]), "tracks[0].boxes[0]", "6 numbers"),
     "track twice": (layout_dict(tracks=layout_dict()["tracks"] * 2), "tracks", "one track per entity instance"),
-    "30,000 tracks": (layout_dict(tracks=layout_dict()["tracks"] * 30_000), "tracks", "at most 512; found 30000"),
+    "30,000 tracks": (layout_dict(tracks=layout_dict()["tracks"] * 30_000), "tracks", "at most 640; found 30000"),
     "width below 0": (with_box(2, -0.1), "tracks[0].boxes[0].w", "from 0 to 4"),
     "visibility above 1": (with_box(5, 1.1), "tracks[0].boxes[0].visibility", "from 0 to 1"),
     "NaN": (with_box(0, float("nan")), "tracks[0].boxes[0].x", "from -2 to 3"),

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mov_ai.data.formats.annotations import MAX_ANNOTATED, Annotations
 from mov_ai.data.formats.predicates import read_predicate
 from mov_ai.errors import UsageError
@@ -115,7 +113,7 @@ def bbox_from_layout(layout: Layout, graph: SceneGraph) -> dict[str, Any]:
     objects = []
     for frame, time in enumerate(frame_times(layout.frames)):
         for track in layout.tracks:
-            corners = corners_at(track, frame)
+            corners = track.corners(frame)
             if corners is None:
                 continue
             node = entities.get(track.entity)
@@ -132,14 +130,6 @@ def bbox_from_layout(layout: Layout, graph: SceneGraph) -> dict[str, Any]:
                 entry | ({"attributes": values} if values else {}) | ({"relations": related} if related else {})
             )
     return {"frames": layout.frames, "objects": objects}
-
-
-def corners_at(track: Track, frame: int) -> list[float] | None:
-    """Left, top, right, bottom of a track's box as fractions; None if it is not given or the thing not there."""
-    x, y, w, h, _, seen = (float(value) for value in track.boxes[frame])
-    if not np.isfinite(track.boxes[frame]).all() or seen <= 0 or w <= 0 or h <= 0:
-        return None
-    return [round(edge, 5) for edge in (x - w / 2, y - h / 2, x + w / 2, y + h / 2)]
 
 
 def _has(edge: Edge, track: Track, edge_type: str) -> bool:

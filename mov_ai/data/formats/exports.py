@@ -1,10 +1,11 @@
-"""Layouts written for other programs: LVD's JSON, `.bbox` JSON, a MOT sequence."""
+"""Layouts written for other programs: LVD's JSON, `.bbox` JSON, COCO-video's JSON, a MOT sequence."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from mov_ai.data.formats.bbox import bbox_from_layout
+from mov_ai.data.formats.coco_video import coco_from_layout
 from mov_ai.data.formats.lvd import lvd_from_layout
 from mov_ai.data.formats.mot import mot_from_layout
 from mov_ai.errors import UsageError
@@ -12,7 +13,7 @@ from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.files import staged_folder, write_bytes, write_json
 
 #: What a layout can be written as; the last is a folder.
-EXPORTS = ("lvd", "bbox", "mot")
+EXPORTS = ("lvd", "bbox", "coco", "mot")
 
 
 def export_layout(layout: Layout, graph: SceneGraph, format: str, path: str | Path) -> None:
@@ -30,6 +31,8 @@ def export_layout(layout: Layout, graph: SceneGraph, format: str, path: str | Pa
         write_json(path, lvd_from_layout(layout, graph))
     elif format == "bbox":
         write_json(path, bbox_from_layout(layout, graph))
+    elif format == "coco":
+        write_json(path, coco_from_layout(layout, graph))
     elif format == "mot":
         with staged_folder(path) as folder:
             for name, content in mot_from_layout(layout, graph).items():

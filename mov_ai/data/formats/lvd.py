@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from mov_ai.data.formats.annotations import Annotations
-from mov_ai.data.formats.bbox import corners_at
 from mov_ai.errors import UsageError
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.files import read_json
+from mov_ai.graph.instances import entity_phrase
 
 #: Side of the square in whose pixels boxes are written.
 SIDE = 512
@@ -87,25 +87,17 @@ def lvd_from_layout(layout: Layout, graph: SceneGraph) -> dict[str, Any]:
 
     Where a thing is not to be seen, or its box not given, the frame lacks it; depth has no place in the format.
     """
-    names = {(track.entity, track.instance): _name(graph, track.entity) or track.label for track in layout.tracks}
-    content: dict[str, Any] = {"Prompt": graph.caption or " and ".join(names.values())}
+    names = [entity_phrase(graph, track.entity) or track.label for track in layout.tracks]
+    content: dict[str, Any] = {"Prompt": graph.caption or " and ".join(names)}
     for frame in range(layout.frames):
         things = []
         for number, track in enumerate(layout.tracks):
-            corners = corners_at(track, frame)
+            corners = track.corners(frame)
             if corners is not None:
                 left, top, right, bottom = (SIDE * edge for edge in corners)
                 box = [round(value, 2) for value in (left, top, right - left, bottom - top)]
-                things.append({"id": number, "name": names[track.entity, track.instance], "box": box})
+                things.append({"id": number, "name": names[number], "box": box})
         content[f"Frame {frame + 1}"] = things
     scene = graph.of_type("scene")
     content["Background keyword"] = (scene[0].setting if scene else None) or ""
     return content
-
-
-def _name(graph: SceneGraph, entity: str) -> str:
-    """An entity with the attributes that it has throughout, as a phrase: "red ball"."""
-    if all(node.id != entity for node in graph.nodes):
-        return ""
-    held = [node.label for node, edge in graph.attributes(entity) if edge.interval == (0.0, 1.0) and not node.negated]
-    return " ".join([*held, graph.node(entity).label])

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mov_ai.data.formats.annotations import Annotations
-from mov_ai.data.formats.bbox import corners_at
 from mov_ai.data.formats.finding import read_text
 from mov_ai.errors import UsageError
 from mov_ai.graph import Layout, SceneGraph, VideoShape
@@ -118,7 +117,7 @@ def mot_from_layout(layout: Layout, graph: SceneGraph) -> dict[str, str]:
     rows = []
     for frame in range(layout.frames):
         for number, track in enumerate(layout.tracks):
-            corners = corners_at(track, frame)
+            corners = track.corners(frame)
             if corners is not None:
                 left, top, right, bottom = (
                     edge * side for edge, side in zip(corners, (shape.width, shape.height) * 2, strict=True)

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mov_ai.data.clips import Clip, Problem
-from mov_ai.data.formats import action_genome, boxed, lists, msrvtt, pairs, panda70m, tars, ucf101, vidvrd, webvid
+from mov_ai.data.formats import (
+    action_genome,
+    boxed,
+    coco_video,
+    lists,
+    msrvtt,
+    pairs,
+    panda70m,
+    tars,
+    ucf101,
+    vidvrd,
+    webvid,
+)
 from mov_ai.data.formats.place import Place
 from mov_ai.data.formats.report import Report, distinct
 from mov_ai.data.formats.tables import Table
@@ -62,6 +74,9 @@ FORMATS: dict[str, Format] = {
     "lvd": Format("an LVD layout of its name beside each video", boxed.has_lvd, boxed.lvd_clips),
     "mot": Format(
         "MOT sequences (seqinfo.ini, gt/gt.txt, img1), or MOT rows beside each video", boxed.has_mot, boxed.mot_clips
+    ),
+    "coco_video": Format(
+        "COCO-video's JSON (YouTube-VIS) with folders of frames", coco_video.has_coco_video, coco_video.coco_video_clips
     ),
     "vidvrd": Format(
         "VidVRD's and VidOR's JSON with trajectories and relation_instances", vidvrd.has_relations, vidvrd.related_clips

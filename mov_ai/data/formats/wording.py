@@ -7,6 +7,7 @@ from collections import Counter
 from mov_ai.captions.english import article
 from mov_ai.graph import Edge, SceneGraph
 from mov_ai.graph.inflection import inflect, pluralize
+from mov_ai.graph.instances import entity_phrase
 
 #: More sentences would not be read by a text encoder.
 MAX_SENTENCES = 6
@@ -50,8 +51,7 @@ class _Mentions:
 
     def __call__(self, entity: str) -> str:
         node = self._graph.node(entity)
-        held = [value.label for value, edge in self._graph.attributes(entity) if edge.interval == (0.0, 1.0)]
-        name = " ".join([*held, node.label])
+        name = entity_phrase(self._graph, entity)
         is_first = self._first.setdefault(node.label, entity) == entity
         if entity in self.known:
             return f"the {name}" if is_first else f"the other {name}"

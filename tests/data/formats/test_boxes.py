@@ -11,9 +11,9 @@ from PIL import Image
 
 from mov_ai.data.box_tracks import layout_at
 from mov_ai.data.clips import Clip
-from mov_ai.data.formats import find_format, read_clips
+from mov_ai.data.formats import export_layout, find_format, read_clips
 from mov_ai.errors import UsageError
-from mov_ai.graph import Node, SceneGraph
+from mov_ai.graph import Layout, Node, SceneGraph, Track, VideoShape
 from tests.data.formats.builders import read, real_video, reasons, write
 
 #: Of `real_video`: the middles of 8 frames at 4 a second, which is when samples are taken.
@@ -265,3 +265,66 @@ def test_action_genomes_pickles_are_not_opened(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"pickles are not opened .* python -c") as caught:
         list(read_clips(tmp_path))
     assert "\n" not in str(caught.value)
+
+
+def frames(folder: Path, *names: str) -> None:
+    folder.mkdir(parents=True)
+    for name in names:
+        Image.new("RGB", (64, 32)).save(folder / name)
+
+
+def coco(**changes: Any) -> dict[str, Any]:
+    """Two videos as YouTube-VIS has them; of the first only every other picture is annotated."""
+    videos = [
+        {"id": 7, "width": 64, "height": 32, "length": 2, "file_names": ["v7/0.jpg", "v7/2.jpg"]},
+        {"id": 9, "width": 64, "height": 32, "length": 1, "file_names": ["v9/0.jpg"]},
+    ]
+    lists = {"segmentations": [None, None], "areas": [64, None]}
+    things = [
+        {"id": 1, "video_id": 7, "category_id": 3, "iscrowd": 0, "bboxes": [[0, 0, 16, 16], [32, 0, 16, 16]], **lists},
+        {"id": 2, "video_id": 7, "category_id": 4, "iscrowd": 0, "bboxes": [[8, 8, 16, 16], None], **lists},
+        {"id": 3, "video_id": 7, "category_id": 4, "iscrowd": 1, "bboxes": [[0, 0, 64, 32], None], **lists},
+    ]
+    categories = [{"id": 3, "name": "giant_panda"}, {"id": 4, "name": "dog"}]
+    return {"info": {}, "videos": videos, "categories": categories, "annotations": things, **changes}
+
+
+def test_coco_video_with_pictures_that_are_not_annotated(tmp_path: Path) -> None:
+    frames(tmp_path / "JPEGImages" / "v7", "0.jpg", "1.jpg", "2.jpg", "3.jpg")
+    write(tmp_path / "instances.json", coco())
+    assert find_format(tmp_path) == "coco_video"
+    (clip,), source = read(tmp_path)
+    assert reasons(source) == {"no such file": ["v9"]}
+    assert clip.captions == ("There is a giant panda and a dog.",)
+    found = boxes(clip, (np.arange(4) + 0.5) / 8)
+    assert set(found) == {("giant panda", 0), ("dog", 0)}
+    # Between annotated frames boxes are interpolated.
+    np.testing.assert_allclose(found["giant panda", 0][:, 0], [0.125, 0.375, 0.625, 0.625])
+    assert found["dog", 0][:, 5].tolist() == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"categories": [{}]}, {"annotations": [{"id": 1}]}, {"videos": [{"id": 7, "file_names": ["v7/0.jpg"]}]}],
+)
+def test_coco_video_that_lacks_something_is_reported(tmp_path: Path, changes: dict[str, Any]) -> None:
+    frames(tmp_path / "v7", "0.jpg", "2.jpg")
+    write(tmp_path / "instances.json", coco(**changes))
+    clips, source = read(tmp_path, "coco_video")
+    assert clips == []
+    assert reasons(source) == {"annotations that lack a key": ["instances.json"]}
+
+
+def test_an_exported_layout_is_read_with_the_frames_made_from_it(tmp_path: Path) -> None:
+    graph = entities("dog")
+    graph.caption = "A dog walks."
+    rows = np.array([[0.3, 0.5, 0.2, 0.4, 1, 1], [0.5, 0.5, 0.2, 0.4, 1, 0], [0.7, 0.5, 0.2, 0.4, 1, 1]], np.float32)
+    layout = Layout(3, [Track("dog", rows)], VideoShape(3, 4, 32, 64))
+    export_layout(layout, graph, "coco", tmp_path / "a.json")
+    frames(tmp_path / "layout", "00000.jpg", "00001.jpg", "00002.jpg")
+    (clip,), source = read(tmp_path)
+    assert source.problems == []
+    assert (clip.captions, clip.metadata["fps"]) == (("A dog walks.",), 4)
+    read_rows = boxes(clip, (np.arange(3) + 0.5) / 4, graph)["dog", 0]
+    assert read_rows[:, 5].tolist() == [1, 0, 1]
+    np.testing.assert_allclose(read_rows[[0, 2], :4], rows[[0, 2], :4], atol=1e-4)

@@ -15,6 +15,7 @@ from mov_ai.data.box_tracks import layout_at
 from mov_ai.data.formats import EXPORTS, export_layout
 from mov_ai.data.formats.annotations import Annotations
 from mov_ai.data.formats.bbox import gather, read_content
+from mov_ai.data.formats.coco_video import gather as gather_coco
 from mov_ai.data.formats.lvd import read_lvd
 from mov_ai.data.formats.mot import read_mot, read_sequence
 from mov_ai.errors import MovAIError, UsageError
@@ -94,6 +95,24 @@ def test_mot_as_a_sequence(tmp_path: Path) -> None:
     assert (info.fps, info.frames, info.height, info.width) == (8, 2, 128, 256)
 
 
+def test_coco_video_with_null_where_a_thing_is_absent(tmp_path: Path) -> None:
+    export_layout(two_frames(), GRAPH, "coco", tmp_path / "a.json")
+    content = json.loads((tmp_path / "a.json").read_text())
+    assert content["videos"] == [
+        {
+            **{"id": 1, "width": 256, "height": 128, "length": 2, "fps": 8, "caption": "Two red balls and a dog."},
+            "file_names": ["layout/00000.jpg", "layout/00001.jpg"],
+        }
+    ]
+    assert [(one["id"], one["name"]) for one in content["categories"]] == [(1, "ball"), (2, "dog")]
+    whole, half, late = content["annotations"]
+    assert whole["bboxes"] == [[0, 32, 128, 64], [64, 32, 128, 64]]
+    assert (half["bboxes"], half["areas"]) == ([[160, 32, 64, 64], None], [4096, None])
+    assert (late["category_id"], late["bboxes"]) == (2, [None, [64, 16, 128, 32]])
+    # Every list of an annotation has an entry for each frame, as the readers of YouTube-VIS expect.
+    assert all(len(one[name]) == 2 for one in (whole, half, late) for name in ("bboxes", "areas", "segmentations"))
+
+
 def read_back(format: str, path: Path) -> Annotations:
     if format == "lvd":
         (annotations,) = read_lvd(path).values()
@@ -101,6 +120,12 @@ def read_back(format: str, path: Path) -> Annotations:
     if format == "bbox":
         content = read_content(path)
         return gather(content, content.frames or 1, 1.0)
+    if format == "coco":
+        written = json.loads(path.read_text())
+        labels = {category["id"]: category["name"] for category in written["categories"]}
+        things = [(one["id"], labels[one["category_id"]], one["bboxes"]) for one in written["annotations"]]
+        (video,) = written["videos"]
+        return gather_coco(video, things, list(range(video["length"])), video["length"], video["fps"])
     info = read_sequence(path / "seqinfo.ini")
     return read_mot(path / "gt" / "gt.txt", info, path / "gt" / "labels.txt")
 
@@ -122,7 +147,7 @@ def test_every_export_reads_back_as_the_same_boxes(format: str, rows: list[list]
     read_graph, read_tracks = annotations.result()
     middles = 0.0 if format == "lvd" else 0.5
     read = layout_at(read_tracks, read_graph, (np.arange(4) + middles) / annotations.fps)
-    # In all three, a box that is not given and a thing that is not to be seen are one: no entry.
+    # In all of them, a box that is not given and a thing that is not to be seen are one: no entry.
     expected = [(track.label, shown(track)) for track in tracks if shown(track).any()]
     found = [(read_graph.node(track.entity).label, shown(track)) for track in read.tracks]
     assert len(found) == len(expected)
@@ -140,8 +165,8 @@ def shown(track: Track) -> np.ndarray:
 
 
 def test_exports_are_written_wholly_or_not_at_all(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="one of lvd, bbox, mot; found 'coco'"):
-        export_layout(two_frames(), GRAPH, "coco", tmp_path / "a")
+    with pytest.raises(UsageError, match="one of lvd, bbox, coco, mot; found 'yolo'"):
+        export_layout(two_frames(), GRAPH, "yolo", tmp_path / "a")
     (tmp_path / "a").write_text("a file")
     with pytest.raises(MovAIError, match="is a file"):
         export_layout(two_frames(), GRAPH, "mot", tmp_path / "a")

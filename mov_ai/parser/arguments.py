@@ -72,7 +72,9 @@ def _from_facts(draft: Draft, event: Event) -> list[Argument]:
 
     def add(token: int, role: str, fact: Fact, label: str | None = None) -> None:
         entity = draft.owner[token]
-        if all((a.entity, a.role) != (entity, role) for a in arguments):
+        # "From the left of the car to its right": one thing, two places.
+        where = label if role == "location" else None
+        if all((a.entity, a.role, a.label if a.role == "location" else None) != (entity, role, where) for a in arguments):
             arguments.append(Argument(entity, role, fact.probability, label, fact.word))
 
     for fact in compatible:

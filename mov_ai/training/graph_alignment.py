@@ -239,8 +239,13 @@ class _Alignment:
             if (edge.source, said) not in self.placed:
                 self.placed.add((edge.source, said))
                 self._link(self._nearest(edge.source, int(words[-1])), int(words[-1]), "place")
-                self.targets.part[words] = _part(edge.interval)
+                self.targets.part[words] = PARTS.index("first") if self._leaves(edge) else _part(edge.interval)
                 return
+
+    def _leaves(self, edge: Edge) -> bool:
+        """Whether a thing is only at first at its place, for it goes to another: "slides from the left to the right"."""
+        goes = {e.source for e in self.graph.edges_to(edge.source) if e.type in ("agent", "patient")}
+        return edge.interval == FULL and any(e.source in goes for e in self.graph.edges_to("n0", "location"))
 
     def _attribute_rows(self) -> None:
         """An entity's mention has the attributes and the number that are linked to it."""

@@ -243,7 +243,7 @@ class _Alignment:
                 return
 
     def _leaves(self, edge: Edge) -> bool:
-        """Whether a thing is only at first at its place, for it goes to another: "slides from the left to the right"."""
+        """Whether a thing is at its place only at first, for it goes to another: "slides from left to right"."""
         goes = {e.source for e in self.graph.edges_to(edge.source) if e.type in ("agent", "patient")}
         return edge.interval == FULL and any(e.source in goes for e in self.graph.edges_to("n0", "location"))
 

@@ -194,7 +194,9 @@ def test_a_network_of_earlier_days_says_what_it_said(tmp_path: Path) -> None:
     assert (tokens.part == 0).all()
 
 
-@pytest.mark.parametrize("lacking", ["role.weight", "direction.weight", "from_source.bias", "bilinear", "pair_distance.weight"])
+@pytest.mark.parametrize(
+    "lacking", ["role.weight", "direction.weight", "from_source.bias", "bilinear", "pair_distance.weight"]
+)
 def test_a_network_of_earlier_days_that_lacks_a_weight_is_refused(tmp_path: Path, lacking: str) -> None:
     earlier_network(tmp_path, lacking)
     with pytest.raises(MovAIError, match=lacking):

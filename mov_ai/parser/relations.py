@@ -73,7 +73,7 @@ def remaining_facts(draft: Draft, nodes: list[Node], edges: list[Edge]) -> list[
     stated = set(to_triples(SceneGraph(draft.text, nodes, edges)))
     by_id = {node.id: node for node in nodes}
     # "Throws a ball to a dog": to whom is told, though not in the words of the fact.
-    given = {(event.token, a.entity.id) for event in draft.events for a in event.of_role("receiver")}
+    given = {(e.token, a.entity.id) for e in draft.events for a in e.of_role("receiver", "location")}
     relations: list[tuple[Edge, int | None]] = []
     for fact in facts:
         ends = [by_id[draft.owner[token].id] for token in (fact.head, fact.tail)]

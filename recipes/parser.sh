@@ -2,7 +2,8 @@
 # The scene-graph parser: two teachers (5,500 steps each), then two students (9,000 steps each), two and two side by side
 # on two cores; an hour and forty minutes in all. It stands on spacy_pipeline.sh and word_vectors.sh.
 # The students then go on with prompts as people write them (another hour and a half).
-# Ships as: cp runs/parser/prompts/export/* mov_ai/assets/parser/
+# Then both go on with staged captions, that say how things move and where.
+# Ships as: cp runs/parser/staged-0/export/* mov_ai/assets/parser/
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
@@ -25,3 +26,6 @@ python -m mov_ai.train experiment=parser/factual "$@"
 both runs/parser/prompts-1 experiment=parser/prompts 'objective.partners=[]' "$@"
 both runs/parser/prompts-1 experiment=parser/prompts_again 'objective.partners=[]' "$@"
 python -m mov_ai.train experiment=parser/prompts_again "$@"
+both runs/parser/staged-1 experiment=parser/staged 'objective.teachers=[runs/parser/prompts/export]' "$@"
+python -m mov_ai.train experiment=parser/staged 'objective.teachers=[runs/parser/prompts/export]' \
+  'objective.partners=[runs/parser/staged-1/export]' "$@"

@@ -8,6 +8,7 @@ Behind `::`, a template has words, `{this|that}` and, in angle brackets:
     a say:the other                    one that is spoken of in these words
     be a                               "is" or "are"
     e, e present, e headline, e shown  a clause, in that tense; e go, e ing: without the subject
+    e same             the event has the verb of the one before it: "goes to the left, then to the top"
     x, r, s                            a value, a relation's words, a place on the screen
     camera moves present @2            one of a list of camera moves, or `ing`; `style`, `setting`: likewise
 """
@@ -51,6 +52,8 @@ class PromptWording(Realiser):
         self.article = self.weighted({"a": 75, "the": 12, "mixed": 13})
         self.lower, self.full_stop = self.chance(0.45), self.chance(0.35)
         self.plot = self.make_plot(rng, self.actors, self.facts, self.used)
+        #: Event -> the one whose verb it has.
+        self.unsaid: dict[tuple[str, int], tuple[str, int]] = {}
         #: The last word so far.
         self._before = ""
 
@@ -159,6 +162,13 @@ class PromptWording(Realiser):
         return say(self.weighted({"each other": 5, "one another": 1}))
 
     def _event(self, event: Event, how: str) -> list[Piece]:
+        if how == "same":
+            number = len(self.events)
+            event.lemma, event.particle = self.events[-1].lemma, self.events[-1].particle
+            before = ("event", number - 1)
+            self.unsaid["event", number] = self.unsaid.get(before, before)
+            self.events.append(event)
+            return []
         tense = {"present": "present", "headline": "present", "ing": "gerund", "shown": "caption"}.get(how, self.tense)
         if tense == "caption" and self._before in _FINITE_AFTER:
             tense = "present"
@@ -274,6 +284,8 @@ class PromptWording(Realiser):
                 number += 1
             elif not words and key is not None:
                 shared.append((spans[number][0], key))
+        of_key = {key: span for span, key in spans}
+        shared += [(of_key[told], key) for key, told in self.unsaid.items()]
         in_order = sorted(spans + shared, key=lambda pair: pair[0])
         return gold_caption(text, in_order, self.actors, self.events, (), self.meets, kind, self.facts)
 

@@ -8,7 +8,7 @@ from hashlib import blake2s
 
 import numpy as np
 
-from mov_ai.captions.caption import SPLITS, Caption, Mention
+from mov_ai.captions.caption import SPLITS, Caption, CaptionSource, Mention
 from mov_ai.captions.prompt_plot import WORDS
 from mov_ai.captions.prompt_wording import PromptWording
 from mov_ai.captions.text import Piece, say
@@ -70,18 +70,19 @@ def content_hash(text: str) -> str:
     return blake2s(" ".join(words).encode(), digest_size=8).hexdigest()
 
 
-def prompt_words(source: PromptCaptions, count: int) -> tuple[list[str], list[str]]:
+def prompt_words(source: CaptionSource, count: int) -> tuple[list[str], list[str]]:
     """What the first `count` captions say: phrases that relate two things, and all words, commonest first.
 
     Those that are said twice or more.
     """
     phrases, words = Counter[str](), Counter[str]()
     for number in range(count):
-        prompt = source.prompt(number)
+        text, graph, mentions = source.caption(number)
         # Each once, in the order of the text: the commonest come out in one order on every machine.
-        words.update(list(dict.fromkeys(re.findall(r"[a-z0-9][a-z0-9-]*", prompt.text.lower()))))
-        marked = (mention for mention in prompt.mentions if mention.kind == "relation")
-        phrases.update(prompt.text[slice(*mention.span)].lower() for mention in marked)
+        words.update(list(dict.fromkeys(re.findall(r"[a-z0-9][a-z0-9-]*", text.lower()))))
+        phrases.update(text[slice(*mention.span)].lower() for mention in mentions if mention.kind == "relation")
+        where = (e.label for e in graph.edges if e.type == "location" and graph.node(e.target).type == "entity")
+        phrases.update(label for label in where if label and f" {label} " in text)
     phrases_kept, words_kept = ([word for word, n in part.most_common() if n > 1] for part in (phrases, words))
     return phrases_kept, words_kept
 

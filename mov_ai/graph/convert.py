@@ -27,16 +27,16 @@ NUMBER_WORDS = {
 }
 
 
-#: "on the left-hand side of": a side of something, in any of its wordings.
+#: "on the left-hand side of", "from the left of": a side of something, in any of its wordings.
 _SIDE = re.compile(
-    r"(?:(?:at|on|to|in)\s+)?(?:(?:the|its|his|her|their)\s+)?(left|right)(?:\W*hand)?(?:\s+side)?(?:\s+of)?"
+    r"(?:(?:at|on|to|in|(from))\s+)?(?:(?:the|its|his|her|their)\s+)?(left|right)(?:\W*hand)?(?:\s+side)?(?:\s+of)?"
 )
 
 
 def relation_label(words: str) -> str:
-    """A relation's label in a graph, by its words: sides are `left of` and `right of`, all else stays."""
+    """A relation's label in a graph, by its words: sides are `left of`, `from left of` and so on, all else stays."""
     side = _SIDE.fullmatch(words)
-    return words if side is None else f"{side[1]} of"
+    return words if side is None else f"{'from ' if side[1] else ''}{side[2]} of"
 
 
 def to_triples(graph: SceneGraph) -> list[Triple]:

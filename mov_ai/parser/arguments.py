@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from mov_ai.graph.convert import relation_label
@@ -15,6 +16,8 @@ _SURELY_UNRELATED = 0.5
 #: Who is given something is so by the links, if they say it at least this surely: facts know no receivers.
 _SURELY_LINKED = 0.5
 _ROLES = ("agent", "patient", "instrument", "location", "receiver")
+#: Parts of speech that may stand before a noun in its phrase.
+_IN_A_PHRASE = {"DET", "ADJ", "NUM", "NOUN", "PROPN", "ADV"}
 
 
 def find_arguments(draft: Draft) -> None:
@@ -53,6 +56,7 @@ def _arguments(draft: Draft, event: Event) -> list[Argument]:
         )
         if probability > _LEAST_PROBABILITY and all(a.entity is not draft.entities[i] for a in arguments):
             arguments.append(Argument(draft.entities[i], role, probability))
+    _find_receivers(draft, event, arguments)
     return arguments
 
 
@@ -72,7 +76,11 @@ def _from_facts(draft: Draft, event: Event) -> list[Argument]:
 
     def add(token: int, role: str, fact: Fact, label: str | None = None) -> None:
         entity = draft.owner[token]
-        if all((a.entity, a.role) != (entity, role) for a in arguments):
+        # "From the left of the car to its right": one thing, two places.
+        where = label if role == "location" else None
+        if all(
+            (a.entity, a.role, a.label if a.role == "location" else None) != (entity, role, where) for a in arguments
+        ):
             arguments.append(Argument(entity, role, fact.probability, label, fact.word))
 
     for fact in compatible:
@@ -84,6 +92,18 @@ def _from_facts(draft: Draft, event: Event) -> list[Argument]:
             role, label = "receiver", label if label != "to" else ""
         add(fact.tail, role, fact, label or None)
     return arguments
+
+
+def _find_receivers(draft: Draft, event: Event, arguments: Sequence[Argument]) -> None:
+    """Of two objects that nothing joins the first is who is given the second: "gives the boy a ball"."""
+    pos = draft.tokens.pos
+    objects = [
+        (next((m for m in a.entity.mentions if m > event.token), -1), a) for a in arguments if a.role == "patient"
+    ]
+    for (first, a), (second, _) in itertools.permutations(objects, 2):
+        between = set(pos[first + 1 : second])
+        if 0 <= first < second and "DET" in between and between <= _IN_A_PHRASE:
+            a.role = "receiver"
 
 
 def _ending(fact: Fact) -> str:

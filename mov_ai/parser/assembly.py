@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mov_ai.errors import UsageError
-from mov_ai.graph import MAX_NODES, Edge, Node, SceneGraph
+from mov_ai.graph import MAX_NODES, Edge, Interval, Node, SceneGraph
+from mov_ai.graph.time import FULL
 from mov_ai.parser.arguments import find_arguments
 from mov_ai.parser.attributes import attribute_edges, attribute_node, find_attributes
 from mov_ai.parser.draft import PART_INTERVALS, Attribute, Draft, Entity, Event
@@ -16,7 +17,7 @@ from mov_ai.parser.lemmas import travels, verb_lemma
 from mov_ai.parser.network import DIRECTIONS
 from mov_ai.parser.reading import read, words_before
 from mov_ai.parser.relations import relation_edges, remaining_facts
-from mov_ai.parser.scene import scene_node, screen_places
+from mov_ai.parser.scene import find_places, scene_node, screen_places
 from mov_ai.parser.scores import Scores
 from mov_ai.parser.token_graph import TokenGraph
 from mov_ai.parser.unread import Unread
@@ -61,8 +62,9 @@ def decode(text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary
         and (fact.head == fact.tail or draft.owner[fact.head] is not draft.owner[fact.tail])
     ]
     draft.events = _events(draft)
-    order_events(draft)
+    find_places(draft)
     find_arguments(draft)
+    order_events(draft)
     draft.attributes = find_attributes(draft)
     return _parse(draft)
 
@@ -93,8 +95,8 @@ def _parse(draft: Draft) -> Parse:
             continue
         node = entity_node(draft, part) if isinstance(part, Entity) else _event_node(draft, part)
         nodes.append(node)
-        present = draft.scores.part_of(part.mentions[0]) if isinstance(part, Entity) else "whole"
-        edges.append((Edge("n0", part.id, "contains", interval=PART_INTERVALS[present]), None))
+        interval = _presence(draft, part) if isinstance(part, Entity) else FULL
+        edges.append((Edge("n0", part.id, "contains", interval=interval), None))
         if node.type == "event" and travels(node.label, node.direction):
             travelling.add(part.id)
     for event in draft.events:
@@ -112,6 +114,13 @@ def _parse(draft: Draft) -> Parse:
     edge_words = {i: draft.span(word) for i, (_, word) in enumerate(edges) if word is not None}
     mentions = {e.id: [draft.span(m, draft.name_length(m)) for m in e.mentions] for e in draft.entities}
     return Parse(graph, edge_words, mentions)
+
+
+def _presence(draft: Draft, entity: Entity) -> Interval:
+    """While when an entity is there; what is there in the end only comes with the first thing that it does."""
+    part = draft.scores.part_of(entity.mentions[0])
+    begins = [event.interval[0] for event in draft.events if event.has(entity)]
+    return (min(begins), 1.0) if part == "last" and begins and min(begins) > 0 else PART_INTERVALS[part]
 
 
 def check_size(count: int) -> None:

@@ -54,9 +54,17 @@ class Argument:
 
 @dataclass(eq=False)
 class Event:
-    """Something that happens: `rank` is its step in the order of events."""
+    """Something that happens.
+
+    Attributes:
+        token: its verb.
+        place: the tokens of the place on the screen that it happens at or leads to; a verb that leads to several such
+            places stands for as many events.
+        rank: its step in the order of events.
+    """
 
     token: int
+    place: range | None = None
     id: str = ""
     rank: int = 0
     interval: Interval = (0.0, 1.0)
@@ -106,6 +114,10 @@ class Draft:
     facts: list[Fact] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     attributes: list[Attribute] = field(default_factory=list)
+    #: Tokens of a place on the screen -> the mention or verb whose place it is.
+    places: dict[range, int] = field(default_factory=dict)
+    #: Tokens of a place -> while when, of places that things leave by what happens.
+    at_first: dict[range, Interval] = field(default_factory=dict)
 
     def span(self, token: int, left: int = 0) -> tuple[int, int]:
         """Character range of a token and the `left` tokens before it."""

@@ -8,7 +8,7 @@ import re
 import numpy as np
 
 from mov_ai.graph import Edge, allen
-from mov_ai.parser.draft import Draft
+from mov_ai.parser.draft import Draft, Event
 from mov_ai.parser.network import ORDERS
 
 #: Steps get equal lengths if each predicted length is within this share of the equal one: lengths that are less uneven
@@ -43,6 +43,10 @@ def order_events(draft: Draft) -> None:
     for event, g in zip(draft.events, group, strict=True):
         event.rank = ranked.index(g)
     ends = _step_ends(draft, len(ranked))
+    late = _late(draft)
+    if late:
+        # A step before the first, as long as the others are on the mean.
+        ends = [0.0, *(round((1 + len(ranked) * end) / (1 + len(ranked)), 4) for end in ends)]
     for i, event in enumerate(draft.events):
         begin = end = event.rank
         # "While A, B and then C": A lasts through each step whose events all happen at A's time.
@@ -54,7 +58,35 @@ def order_events(draft: Draft) -> None:
             end += 1
         while begin > 0 and beside[begin - 1]:
             begin -= 1
+        if late:
+            begin, end = begin + (begin > 0 or event in late), end + 1
         event.interval = (ends[begin], ends[end + 1])
+    for run, holder in draft.places.items():
+        if any(_leaves(draft, event, run, holder) for event in late):
+            draft.at_first[run] = (0.0, ends[1])
+
+
+def _late(draft: Draft) -> list[Event]:
+    """The events of the first step before which there is something else to see.
+
+    Where a thing is at first ("a car on the left, then it rolls to the right"), or that it is not there yet.
+    """
+    return [
+        event
+        for event in draft.events
+        if event.rank == 0
+        and (
+            any(_leaves(draft, event, run, holder) for run, holder in draft.places.items())
+            or any(draft.scores.part_of(a.entity.mentions[0]) == "last" for a in event.of_role("agent", "patient"))
+        )
+    ]
+
+
+def _leaves(draft: Draft, event: Event, run: range, holder: int) -> bool:
+    """Whether who takes part in an event is said to be at a place before it."""
+    if holder not in draft.owner or draft.scores.part_of(run[-1]) != "first" or run[-1] > event.token:
+        return False  # "slides from the left to the right": that it slides is told first
+    return event.has(draft.owner[holder])
 
 
 def _groups(margin: np.ndarray) -> list[int]:
@@ -84,7 +116,9 @@ def _orders(draft: Draft) -> np.ndarray:
     sentence = [tokens.sentence_of(event.token) for event in events]
     starts = [*tokens.sentences, len(tokens)]
     for i, j in itertools.permutations(range(len(events)), 2):
-        if sentence[i] < sentence[j]:
+        if events[i].token == events[j].token:
+            order[i, j] = _BEFORE if i < j else _AFTER
+        elif sentence[i] < sentence[j]:
             begin = tokens.spans[starts[sentence[j]], 0]
             end = tokens.spans[starts[sentence[j] + 1] - 1, 1]
             if not _OTHER_TIME.search(draft.text, begin, end):

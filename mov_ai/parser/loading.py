@@ -14,7 +14,16 @@ from mov_ai.checked_config import Layers, Name, config_from_dict
 from mov_ai.errors import UsageError, shown
 from mov_ai.graph.files import read_json, write_bytes, write_json
 from mov_ai.parser.confidence import UNCHANGED, Calibration
-from mov_ai.parser.network import LINKS, MAX_DISTANCE, ORDERS, PARTS, ROLES, CompositionalSceneParser, ParserConfig
+from mov_ai.parser.network import (
+    DIRECTIONS,
+    LINKS,
+    MAX_DISTANCE,
+    ORDERS,
+    PARTS,
+    ROLES,
+    CompositionalSceneParser,
+    ParserConfig,
+)
 from mov_ai.parser.token_graph import RELATIONS
 from mov_ai.parser.vocabulary import Vocabulary
 from mov_ai.weight_files import fit_weights, load_weights, pack, require_shape, unfilled
@@ -23,6 +32,8 @@ from mov_ai.weight_files import fit_weights, load_weights, pack, require_shape, 
 SCHEMA = 3
 #: How many roles and links parsers had that knew no camera, style, written words and places on the screen.
 _FIRST_ROLES, _FIRST_LINKS = 14, 20
+#: How many directions parsers had that knew no "across", "back and forth", "zigzag", "up and down".
+_FIRST_DIRECTIONS = 8
 #: What stands for a label that a network has not learnt: it is never said, but can still be learnt.
 _UNLEARNT = -8.0
 
@@ -105,10 +116,13 @@ def _require_sizes(config: ParserConfig, tensors: Mapping[str, Tensor], source: 
 
 
 def _add_later_labels(config: ParserConfig, tensors: dict[str, Tensor], source: str) -> None:
-    """Give a network of earlier days the roles and links that came later, in place; it says none of them.
+    """Give a network of earlier days the directions, roles and links that came later, in place; it says none of them.
 
     Raises MovAIError if such a network lacks a weight of its labels, or one has another shape.
     """
+    if "direction.bias" in tensors and tensors["direction.bias"].shape == (_FIRST_DIRECTIONS,):
+        require_shape(tensors, "direction.weight", (_FIRST_DIRECTIONS, config.dim), source)
+        grow_rows(tensors, "direction", len(DIRECTIONS) - _FIRST_DIRECTIONS)
     if "role.bias" not in tensors or tensors["role.bias"].shape != (_FIRST_ROLES,):
         return
     outputs, pair_dim = _FIRST_LINKS + len(ORDERS), config.pair_dim

@@ -24,7 +24,11 @@ ROLES = (
 UNLINKED = ("none", "setting", "light", "camera", "style")
 #: Of which part of the video something holds; of steps, "middle" is neither the first nor the last.
 PARTS = ("whole", "first", "middle", "last")
-DIRECTIONS = (None, "left", "right", "up", "down", "toward", "away", "around")
+#: The last four came later than the first parsers.
+DIRECTIONS = (
+    *(None, "left", "right", "up", "down", "toward", "away", "around"),
+    *("across", "back and forth", "zigzag", "up and down"),
+)
 SPATIAL_LABELS = ("left of", "right of", "behind", "in front of", "next to", "on", "under", "above", "in")
 #: What one token may be to another: source -> target. "result": the attribute that an event brings about; "member":
 #: the group that a thing is told apart from ("two women. One ..."); "place": where on the screen it is.

@@ -72,9 +72,13 @@ def remaining_facts(draft: Draft, nodes: list[Node], edges: list[Edge]) -> list[
         return []
     stated = set(to_triples(SceneGraph(draft.text, nodes, edges)))
     by_id = {node.id: node for node in nodes}
+    # "Throws a ball to a dog": to whom is told, though not in the words of the fact.
+    given = {(e.token, a.entity.id) for e in draft.events for a in e.of_role("receiver", "location")}
     relations: list[tuple[Edge, int | None]] = []
     for fact in facts:
         ends = [by_id[draft.owner[token].id] for token in (fact.head, fact.tail)]
+        if (fact.verb, ends[1].id) in given:
+            continue
         # As `to_triples` words a relation, which it leaves out where an end is negated.
         head, tail = (node.label if ends[0] is ends[1] else name_in_caption(draft.text, node) for node in ends)
         if not any(node.negated for node in ends) and (head, fact.predicate, tail) not in stated:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mov_ai.graph import CameraMove, Edge, Node
-from mov_ai.parser.draft import PART_INTERVALS, Draft
+from mov_ai.parser.draft import PART_INTERVALS, Draft, Event
 from mov_ai.parser.lemmas import verb_lemma
 from mov_ai.parser.lexicon import load_lexicon
 from mov_ai.parser.vocabulary import span_words
@@ -19,7 +19,9 @@ _LEAST_PROBABILITY = 0.5
 def scene_node(draft: Draft) -> Node:
     """The scene's node: of setting and light the likeliest phrase, of camera and style all."""
     camera = dict.fromkeys(_camera_move(draft, run) for run in draft.scores.runs("camera"))
-    style = dict.fromkeys(_words(draft, run) for run in draft.scores.runs("style"))
+    # "A wizened, craggy fisherman": what a thing is like is no style.
+    told = {token for _, token in draft.reading.attributes}
+    style = dict.fromkeys(_words(draft, run) for run in draft.scores.runs("style") if not told.issuperset(run))
     setting, light = (_likeliest(draft, name) for name in ("setting", "light"))
     return Node("n0", "scene", "scene", setting=setting, light=light, camera=tuple(camera), style=tuple(style))
 
@@ -47,18 +49,32 @@ def _camera_move(draft: Draft, run: Sequence[int]) -> CameraMove:
     return CameraMove(words, PART_INTERVALS[part])
 
 
+def find_places(draft: Draft) -> None:
+    """Note whose each place on the screen is; a verb that leads to several is as many events, one after the other.
+
+    "Goes to the upper left and from there to the lower left": nobody is at two places at one time.
+    """
+    holders = sorted(token for token in {*draft.owner, *(e.token for e in draft.events)} if token in draft.scores.row)
+    for run in draft.scores.runs("place") if holders else ():
+        chances = [draft.scores.link_chance(token, run[-1], "place") for token in holders]
+        best = int(np.argmax(chances))
+        if chances[best] > _LEAST_PROBABILITY:
+            draft.places[run] = holders[best]
+    events: list[Event] = []
+    for event in draft.events:
+        runs = [run for run, holder in draft.places.items() if holder == event.token and holder not in draft.owner]
+        events += [Event(event.token, run) for run in runs] or [event]
+    draft.events = events
+
+
 def screen_places(draft: Draft) -> list[tuple[Edge, int | None]]:
     """Where on the screen things and events are, each with the token that it was read from."""
+    of_events = {event.place: event.id for event in draft.events if event.place is not None}
     edges: list[tuple[Edge, int | None]] = []
-    speakers = {mention: entity.id for mention, entity in draft.owner.items()}
-    speakers |= {event.token: event.id for event in draft.events}
-    tokens = sorted(token for token in speakers if token in draft.scores.row)
-    for run in draft.scores.runs("place"):
+    for run, holder in draft.places.items():
         place = run[-1]
-        chances = [draft.scores.link_chance(token, place, "place") for token in tokens]
-        best = int(np.argmax(chances)) if chances else -1
-        if chances and chances[best] > _LEAST_PROBABILITY:
-            label, interval = _words(draft, run), PART_INTERVALS[draft.scores.part_of(place)]
-            source = speakers[tokens[best]]
-            edges.append((Edge(source, "n0", "location", label, interval, round(chances[best], 4)), place))
+        interval = draft.at_first.get(run, PART_INTERVALS[draft.scores.part_of(place)])
+        source = of_events[run] if run in of_events else draft.owner[holder].id
+        chance = round(draft.scores.link_chance(holder, place, "place"), 4)
+        edges.append((Edge(source, "n0", "location", _words(draft, run), interval, chance), place))
     return edges

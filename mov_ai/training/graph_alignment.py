@@ -126,13 +126,18 @@ class _Alignment:
                     self.targets.form[head, 1] = self.vocabulary.forms.index(COPY)
 
     def _arguments(self) -> None:
+        #: (event, place) -> how often the one was said to be the other's so far.
+        told = Counter[tuple[str, str]]()
         for edge in self.graph.edges:
             if edge.target not in self.heads:
                 continue
             event = self.heads[edge.source][0] if edge.source in self.heads else 0
             if edge.type in ("instrument", "location"):
                 after = [head for head in self.heads[edge.target] if head > event]
-                participant = after[0] if after else self.heads[edge.target][-1]
+                # "From the left of the car to the right of it": each side of the car has a mention of its own.
+                place = min(told[edge.source, edge.target], len(after) - 1)
+                told[edge.source, edge.target] += 1
+                participant = after[place] if after else self.heads[edge.target][-1]
             elif edge.type in ("agent", "patient", "receiver"):
                 before = [head for head in self.heads[edge.target] if head < event]
                 after = [head for head in self.heads[edge.target] if head > event]
@@ -234,8 +239,13 @@ class _Alignment:
             if (edge.source, said) not in self.placed:
                 self.placed.add((edge.source, said))
                 self._link(self._nearest(edge.source, int(words[-1])), int(words[-1]), "place")
-                self.targets.part[words] = _part(edge.interval)
+                self.targets.part[words] = PARTS.index("first") if self._leaves(edge) else _part(edge.interval)
                 return
+
+    def _leaves(self, edge: Edge) -> bool:
+        """Whether a thing is at its place only at first, for it goes to another: "slides from left to right"."""
+        goes = {e.source for e in self.graph.edges_to(edge.source) if e.type in ("agent", "patient")}
+        return edge.interval == FULL and any(e.source in goes for e in self.graph.edges_to("n0", "location"))
 
     def _attribute_rows(self) -> None:
         """An entity's mention has the attributes and the number that are linked to it."""
@@ -345,7 +355,8 @@ class _Alignment:
         events = self.graph.of_type("event")
         for a in events:
             for b in events:
-                if a.id == b.id:
+                # Two may share a verb: "goes to the left, then to the top".
+                if self.heads[a.id][0] == self.heads[b.id][0]:
                     continue
                 if a.interval[1] <= b.interval[0]:
                     name = "meets" if labels.get((a.id, b.id)) == "meets" else "before"

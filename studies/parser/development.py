@@ -1,6 +1,6 @@
 """A parser on the data that it is chosen on, and on no test set: `python -m studies.parser.development [PARSER]`.
 
-The development halves of the prompts and of the temporal sentences, and FACTUAL's random/dev.
+The development halves of the prompts, of those for layouts and of the temporal sentences, and FACTUAL's random/dev.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from mov_ai.errors import UsageError, run_script
 from mov_ai.parser.parser import SceneGraphParser
 from studies.parser.measure import ParserSuite
 from studies.parser.prompt_facts import KINDS, counts
-from studies.parser.prompt_gold import gold_prompts
 from studies.parser.prompts import PromptSuite
 from studies.parser.temporal_scores import evaluate_temporal
 
@@ -25,18 +24,21 @@ CAPTIONS = 1000
 def figures(parser: SceneGraphParser, captions: int = CAPTIONS) -> dict[str, float]:
     """Name -> share in [0, 1].
 
-    "prompts", "prompts: camera" and the other kinds (F1), "Set Match", "SPICE F", "event_order", "state_changes".
+    "prompts", "prompts: camera" and the other kinds (F1), "layouts" and its kinds likewise, "Set Match", "SPICE F",
+    "event_order", "state_changes".
 
     Args:
         parser: what is measured.
         captions: how many of FACTUAL's random/dev.
     """
-    prompts, accuracy = PromptSuite(), ParserSuite(split=("random",))
-    judged, _ = prompts.judged(parser, gold_prompts("development"))
-    found = {
-        name: float(prompts.figures(counts(judged, kind))["f1"]["value"] or 0)
-        for name, kind in (("prompts", None), *((f"prompts: {kind}", kind) for kind in KINDS))
-    }
+    found: dict[str, float] = {}
+    for name, prompts in (("prompts", PromptSuite()), ("layouts", PromptSuite(prompts="layouts"))):
+        judged, _ = prompts.judged(parser, prompts.gold("development"))
+        for kind in (None, *KINDS):
+            value = prompts.figures(counts(judged, kind))["f1"]["value"]
+            if value is not None:
+                found[f"{name}: {kind}" if kind else name] = float(value)
+    accuracy = ParserSuite(split=("random",))
     factual = read_factual("random", "dev")[:captions]
     right = accuracy.accuracy(factual, *accuracy.parse(parser, factual))
     found |= {"Set Match": right.set_match.value, "SPICE F": right.spice.value}

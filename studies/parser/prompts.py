@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,15 @@ from mov_ai.evaluation.report.environment import environment
 from mov_ai.graph import SceneGraph
 from mov_ai.graph.files import check_writable, write_bytes, write_json
 from mov_ai.parser.parser import SceneGraphParser
+from studies.layout.facts import layout_prompts
 from studies.parser.measure import Parser, parse_all
 from studies.parser.prompt_facts import KINDS, Judged, counts, judge_prompt
 from studies.parser.prompt_gold import SPLITS, GoldPrompt, gold_prompts
 
+_SETS: dict[str, Callable[[str | None], list[GoldPrompt]]] = {
+    "real": gold_prompts,
+    "layouts": lambda split: [prompt.gold for prompt in layout_prompts(split)],
+}
 _FIGURES = ("precision", "recall", "f1")
 
 
@@ -30,11 +35,13 @@ class PromptSuite:
 
     Attributes:
         parser: folder of the parser; the embedded one if None.
+        prompts: "real", those of data/prompts/real, or "layouts", those of data/layouts.
         batch_size: prompts a call of the parser.
         seed: of the bootstrap.
     """
 
     parser: str | None = None
+    prompts: str = "real"
     batch_size: int = 64
     seed: int = 0
 
@@ -43,6 +50,13 @@ class PromptSuite:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise UsageError(f"{name}: expected a whole number from {least}; found {value!r}")
+
+        if self.prompts not in _SETS:
+            raise UsageError(f"prompts: expected {' or '.join(_SETS)}; found {self.prompts!r}")
+
+    def gold(self, split: str | None = None) -> list[GoldPrompt]:
+        """The prompts with what they mean, of one split or of both."""
+        return _SETS[self.prompts](split)
 
     def run(self, output: Path, console: Console) -> dict[str, Any]:
         """Measure, print the table, write results.json, report.md and misses.md; returns what is in results.json.
@@ -66,7 +80,7 @@ class PromptSuite:
 
     def measure(self, parser: Parser, output: Path) -> dict[str, Any]:
         """All figures, ready for JSON; writes the misses of the development half into `output`."""
-        gold = gold_prompts()
+        gold = self.gold()
         judged, refused = self.judged(parser, gold)
         halves = {split: [j for j, p in zip(judged, gold, strict=True) if p.split == split] for split in SPLITS}
         result: dict[str, Any] = {"suite": "prompts", "settings": asdict(self), "environment": environment()}
@@ -140,7 +154,8 @@ def report(result: dict[str, Any]) -> str:
         lines += [f"| {title} | {heads} |", "|---" + "|---:" * 6 + "|"]
         lines += [f"| {' | '.join(row)} |" for row in rows(result[part], interval=True)] + [""]
     lines.append(
-        "What counts as the same fact: `studies/parser/prompt_facts.py`; how the gold was made: data/prompts/real."
+        "What counts as the same fact: `studies/parser/prompt_facts.py`; how the gold was made: data/prompts/real, "
+        "data/layouts."
     )
     return "\n".join([*lines, ""])
 

@@ -11,9 +11,10 @@ import torch
 from safetensors.torch import save_file
 
 from mov_ai.captions.caption import Caption
+from mov_ai.captions.prompt_wording import PromptWording
 from mov_ai.captions.prompts import PromptCaptions, prompt_words
 from mov_ai.errors import MovAIError
-from mov_ai.graph import SceneGraph
+from mov_ai.graph import Interval, SceneGraph
 from mov_ai.graph.convert import relation_label
 from mov_ai.parser.assembly import decode
 from mov_ai.parser.loading import load_networks, save_parser
@@ -25,7 +26,8 @@ from mov_ai.parser.token_graph import token_graphs
 from mov_ai.parser.vocabulary import Vocabulary
 from mov_ai.training.distillation import load_members
 from mov_ai.training.graph_alignment import make_sample
-from studies.parser.prompt_facts import counts, judge_prompt
+from mov_ai.worlds.stage.world import StagedCaptions, sample_scene
+from studies.parser.prompt_facts import Judged, counts, judge_prompt
 from studies.parser.prompt_gold import GoldPrompt
 from tests.parser.builders import certain_scores
 
@@ -48,12 +50,16 @@ def certain(captions: list[Caption], vocabulary: Vocabulary) -> list[SceneGraph]
     return result
 
 
-def test_what_the_network_is_taught_is_what_prompts_mean(vocabulary: Vocabulary) -> None:
-    captions = [PromptCaptions("validation").prompt(number) for number in range(CAPTIONS)]
-    judged = [
+def judge(captions: list[Caption], vocabulary: Vocabulary) -> list[Judged]:
+    """What is right in the graphs of a network that says what it is taught."""
+    return [
         judge_prompt(GoldPrompt("", caption.pattern, "development", caption.text, ("own", 1), caption.graph), graph)
         for caption, graph in zip(captions, certain(captions, vocabulary), strict=True)
     ]
+
+
+def test_what_the_network_is_taught_is_what_prompts_mean(vocabulary: Vocabulary) -> None:
+    judged = judge([PromptCaptions("validation").prompt(number) for number in range(CAPTIONS)], vocabulary)
     right, missing, invented = counts(judged).sum(0)
     assert right / (right + missing) > 0.97
     assert right / (right + invented) > 0.97
@@ -61,6 +67,59 @@ def test_what_the_network_is_taught_is_what_prompts_mean(vocabulary: Vocabulary)
         right, missing, invented = counts(judged, kind).sum(0)
         assert right >= 5, kind
         assert (missing, invented) == (0, 0), kind
+
+
+def test_what_the_network_is_taught_is_what_staged_scenes_mean(vocabulary: Vocabulary) -> None:
+    larger = vocabulary.extended(*prompt_words(StagedCaptions("train"), 1000))
+    judged = judge([sample_scene(number, "validation").caption for number in range(CAPTIONS)], larger)
+    right, missing, invented = counts(judged).sum(0)
+    assert right / (right + missing) > 0.97
+    assert right / (right + invented) > 0.98
+    for kind in ("direction", "change", "order"):
+        right, missing, invented = counts(judged, kind).sum(0)
+        assert right >= 5, kind
+        assert missing + invented <= 1, kind
+
+
+def told(template: str) -> Caption:
+    teller = PromptWording(np.random.default_rng(0))
+    teller.tense, teller.bare, teller.article, teller.lower = "present", False, "a", True
+    return teller.prompt(teller.told(template), "plain")
+
+
+def screen_places(graph: SceneGraph) -> list[tuple[str, str | None, Interval]]:
+    """Where on the screen something is, in the order of time, and when."""
+    places = []
+    for edge in graph.edges_to("n0", "location"):
+        source = graph.node(edge.source)
+        places.append((source.label, edge.label, source.interval if source.type == "event" else edge.interval))
+    return sorted(places, key=lambda place: place[2])
+
+
+def test_one_verb_may_lead_to_several_places_and_what_is_so_at_first_lasts_a_step(vocabulary: Vocabulary) -> None:
+    caption = told(
+        "a: 'cat' plain; s[ a left @1; t[ e top; u[ f right; e= go(a) @2; f= go(a) @3 "
+        ":: <a> is on the <s> at first , then <a it> <e present> to the <t> and from there to the <u> <f same>"
+    )
+    assert caption.text == "a cat is on the left at first, then it goes to the top and from there to the right"
+    places = [("cat", "left", (0.0, 0.3333)), ("go", "top", (0.3333, 0.6667)), ("go", "right", (0.6667, 1.0))]
+    (graph,) = certain([caption], vocabulary)
+    assert screen_places(caption.graph) == screen_places(graph) == places
+
+
+def test_a_place_that_is_left_takes_no_step_of_its_own(vocabulary: Vocabulary) -> None:
+    caption = told("a: 'cat' plain; s[ a left @1; t[ e right; e= go(a) @1-2 :: <e> from the <s> to the <t>")
+    (graph,) = certain([caption], vocabulary)
+    assert screen_places(graph) == [("cat", "left", (0.0, 0.5)), ("go", "right", (0.0, 1.0))]
+
+
+def test_what_comes_later_is_there_from_then_on(vocabulary: Vocabulary) -> None:
+    template = "a: 'cat' plain; b: 'dog' plain; t@ a @2; e= appear(a) @2 :: <b> . after a while <e>"
+    (graph,) = certain([told(template)], vocabulary)
+    (event,) = graph.of_type("event")
+    times = {graph.node(edge.target).label: edge.interval for edge in graph.edges_from("n0", "contains")}
+    assert event.interval == times["cat"] == (0.5, 1.0)
+    assert times["dog"] == (0.0, 1.0)
 
 
 def test_members_of_a_group_are_told_apart(vocabulary: Vocabulary) -> None:
@@ -78,6 +137,7 @@ def test_members_of_a_group_are_told_apart(vocabulary: Vocabulary) -> None:
         ("to the left of", "left of"),
         ("on the left-hand side of", "left of"),
         ("on its right", "right of"),
+        ("from the left side of", "from left of"),
         ("at the left of", "left of"),
         ("right", "right of"),
         ("left behind", "left behind"),
@@ -104,8 +164,9 @@ def earlier_network(folder: Path, lacking: str = "") -> CompositionalSceneParser
     network = CompositionalSceneParser(ParserConfig(dim=24, layers=1, heads=2, embedding=8, hidden=16, pair_dim=8))
     tensors = network.state_dict()
     outputs = [name for name in tensors if name.startswith(("bilinear", "from_", "pair_distance"))]
-    for name in ("role.weight", "role.bias"):
-        tensors[name] = tensors[name][:14]
+    for name, count in (("role", 14), ("direction", 8)):
+        for part in ("weight", "bias"):
+            tensors[f"{name}.{part}"] = tensors[f"{name}.{part}"][:count]
     for name in outputs:
         axis = 1 if name.startswith("pair_distance") else 0
         links, _, orders = tensors[name].split([20, 3, 5], dim=axis)
@@ -126,12 +187,16 @@ def test_a_network_of_earlier_days_says_what_it_said(tmp_path: Path) -> None:
     tokens, pairs = loaded.tokens(state), loaded.pairs(state, torch.arange(4)[None])
     assert torch.allclose(tokens.role[..., :14], now[0].role[..., :14])
     assert (tokens.role[..., 14:] < tokens.role[..., :14].amax(-1, keepdim=True)).all()
+    assert torch.allclose(tokens.direction[..., :8], now[0].direction[..., :8])
+    assert (tokens.direction[..., 8:] < tokens.direction[..., :8].amax(-1, keepdim=True)).all()
     assert torch.allclose(pairs.order, now[1].order, atol=1e-6)
     assert torch.allclose(pairs.link[..., :20], now[1].link[..., :20], atol=1e-6)
     assert (tokens.part == 0).all()
 
 
-@pytest.mark.parametrize("lacking", ["role.weight", "from_source.bias", "bilinear", "pair_distance.weight"])
+@pytest.mark.parametrize(
+    "lacking", ["role.weight", "direction.weight", "from_source.bias", "bilinear", "pair_distance.weight"]
+)
 def test_a_network_of_earlier_days_that_lacks_a_weight_is_refused(tmp_path: Path, lacking: str) -> None:
     earlier_network(tmp_path, lacking)
     with pytest.raises(MovAIError, match=lacking):

@@ -46,6 +46,7 @@ from mov_ai.training.parser_figures import figures, held_out, triple_figures
 from mov_ai.training.parser_loss import parser_loss
 from mov_ai.training.parser_samples import IGNORED, Sample, collate
 from mov_ai.training.timelines import collate_timelines, timeline_samples
+from mov_ai.worlds.stage.world import StagedCaptions
 from mov_ai.worlds.tabletop.world_captions import WorldCaptions
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ _CACHE_VERSION = 10
 _SAMPLED, _SAMPLED_PROMPTS = 1500, 5000
 #: A word seen n times is hidden, but for its spelling and meaning, with the chance share / (1 + n / often).
 _SELDOM_SHARE, _OFTEN = 0.4, 10.0
-SOURCES = ("factual", "world", "temporal", "prompts", "timelines")
+SOURCES = ("factual", "world", "temporal", "prompts", "staged", "timelines")
+#: Sources whose events are at one time only where a word says so; the labels and words of these are learnt later.
+_PROMPTS = ("prompts", "staged")
 
 
 class ParserObjective(Objective):
@@ -71,8 +74,8 @@ class ParserObjective(Objective):
         batch_size: captions per batch of FACTUAL's; the longer ones of the other sources come in fewer.
         split: FACTUAL's split, "random" or "length".
         captions: distinct training captions of each other source.
-        shares: source -> share of the steps: factual, world, temporal, prompts (none as shipped), timelines
-            (StoryBench, UDS-Time).
+        shares: source -> share of the steps: factual, world, temporal, prompts (none as shipped), staged (prompts that
+            say how things move and where), timelines (StoryBench, UDS-Time).
         substituted: share of the world's captions with words that the world does not know.
         validation: captions of each of the splits "validation" and "test" of the world that figures are measured on.
         hidden_words: share of tokens whose word features are hidden in training.
@@ -153,8 +156,9 @@ class ParserObjective(Objective):
         if self.teacher_folders:
             # A student reads as its teachers do, and knows what only prompts say.
             words = load_networks(self.teacher_folders[0])[1].vocabulary
-            if "prompts" in self.shares:
-                words = words.extended(*prompt_words(PromptCaptions("train"), _SAMPLED_PROMPTS))
+            for name in _PROMPTS:
+                if name in self.shares:
+                    words = words.extended(*prompt_words(self._source(name), _SAMPLED_PROMPTS))
         else:
             words = Vocabulary(words=known_words(read_factual(self.split, "train"), self._other_texts()))
         captions = read_captions(self.spacy, self.split, "train", words)
@@ -191,7 +195,7 @@ class ParserObjective(Objective):
 
     def _other_texts(self) -> Iterator[str]:
         """Some texts of the other sources; of both grammars, whichever of them a run trains on."""
-        for name in ("world", "temporal", *(["prompts"] if "prompts" in self.shares else [])):
+        for name in ("world", "temporal", *(name for name in _PROMPTS if name in self.shares)):
             source = self._source(name)
             yield from (source.caption(i)[0] for i in range(min(_SAMPLED, self.captions)))
         if "timelines" in self.shares:
@@ -202,6 +206,8 @@ class ParserObjective(Objective):
             return WorldCaptions("train", self.substituted)
         if name == "prompts":
             return PromptCaptions("train")
+        if name == "staged":
+            return StagedCaptions("train")
         return TemporalCaptions("train", every_pattern=True)
 
     def _cached(self, name: str, nlp: Language, progress: Progress) -> list[Sample]:
@@ -212,7 +218,7 @@ class ParserObjective(Objective):
                 drawn = [source.caption(i) for i in range(start, min(start + 256, self.captions))]
                 graphs = token_graphs([Corrected(text) for text, _, _ in drawn], nlp, self.vocabulary.known)
                 for tokens, (_, graph, mentions) in zip(graphs, drawn, strict=True):
-                    yield make_sample(tokens, graph, mentions, self.vocabulary, open_order=name == "prompts")
+                    yield make_sample(tokens, graph, mentions, self.vocabulary, open_order=name in _PROMPTS)
                 progress(start + len(drawn), self.captions, f"{name} captions")
 
         some = [source.caption(i)[0] for i in range(0, self.captions, max(1, self.captions // 50))]

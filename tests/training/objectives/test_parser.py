@@ -124,7 +124,7 @@ def test_packed_samples_are_the_same(told):
             assert np.array_equal(getattr(one, name), getattr(other, name)), name
 
 
-@pytest.mark.parametrize("source", ["factual", "world", "temporal", "prompts"])
+@pytest.mark.parametrize("source", ["factual", "world", "temporal", "prompts", "staged"])
 def test_training_lowers_the_loss(factual, source):
     trained = prepared(shares={source: 1.0}, network=SMALL | {"dropout": 0.0}, hidden_words=0.0, hidden_syntax=0.0)
     module = trained.module()

@@ -38,7 +38,9 @@ class Planned:
         if self.report is None:
             return f"candidate {self.number}"
         faults = self.report.faults
-        return f"candidate {self.number}: value {self.report.value:.2f}, {faults} fault{'' if faults == 1 else 's'}"
+        # Zero has no sign here.
+        value = round(self.report.value, 2) + 0.0
+        return f"candidate {self.number}: value {value:.2f}, {faults} fault{'' if faults == 1 else 's'}"
 
 
 def plan(

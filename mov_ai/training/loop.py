@@ -256,6 +256,9 @@ class Trainer:
         """One optimiser step; returns the mean terms of this process, with `loss` and `gradient_norm`."""
         config, accelerator, network = self.config, self.accelerator, self._network
         rate = config.learning_rate * learning_rate_factor(config, self.step, self.seconds)
+        if config.max_minutes is not None:
+            # Clocks differ between processes, and copies of a network must not.
+            rate = self._together(rate)[0] / self.processes
         network.set_rate(rate)
         sums: dict[str, float | torch.Tensor] = {}
         norm: torch.Tensor | None = None

@@ -23,7 +23,7 @@ from mov_ai.training.batches import batch_numbers, numbered_batches, seed_noise
 from mov_ai.training.checkpoint import Checkpoint, TrainingState, checkpoint_steps
 from mov_ai.training.display import Display
 from mov_ai.training.objective import Objective
-from mov_ai.training.processes import check_alike, check_launch, everywhere, lost_process, on_main
+from mov_ai.training.processes import check_alike, check_launch, everywhere, lost_process, on_main, wait_for_main
 from mov_ai.training.random_states import random_states, set_random_states
 from mov_ai.training.reporting import Moment, Report, Window, describe_device, versions
 from mov_ai.training.resuming import check_objective, checkpoint_to_resume, warn_of_changes
@@ -65,6 +65,8 @@ class Trainer:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(config.deterministic)
         check_launch()
+        if not torch.distributed.is_initialized():
+            wait_for_main()
         # accelerate keeps device and precision for the whole process; a sweep trains several networks in one.
         AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
         try:
@@ -256,6 +258,9 @@ class Trainer:
         """One optimiser step; returns the mean terms of this process, with `loss` and `gradient_norm`."""
         config, accelerator, network = self.config, self.accelerator, self._network
         rate = config.learning_rate * learning_rate_factor(config, self.step, self.seconds)
+        if config.max_minutes is not None:
+            # Clocks differ between processes, and copies of a network must not.
+            rate = self._together(rate)[0] / self.processes
         network.set_rate(rate)
         sums: dict[str, float | torch.Tensor] = {}
         norm: torch.Tensor | None = None

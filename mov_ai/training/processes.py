@@ -60,6 +60,30 @@ def check_launch() -> None:
             )
 
 
+def wait_for_main(seconds: float = 600.0) -> None:
+    """Until whatever lets the processes meet answers: later waits are long, and it may have ended meanwhile.
+
+    Raises:
+        MovAIError: if it does not answer within so many seconds.
+    """
+    # Process 0 is what the others wait for, but under torchrun, which answers for it.
+    if processes() == 1 or not (rank() or os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"):
+        return
+    place = (os.environ.get("MASTER_ADDR", "127.0.0.1"), int(os.environ.get("MASTER_PORT", "29500")))
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(place, timeout=10).close()
+            return
+        except OSError as error:
+            if time.monotonic() >= deadline:
+                raise MovAIError(
+                    f"process {rank()} of {processes()}: nobody answers at {place[0]}:{place[1]} "
+                    f"({error.strerror or error}); check MASTER_ADDR and MASTER_PORT, or start all processes again"
+                ) from None
+            time.sleep(1)
+
+
 def first_to_tell(folder: Path) -> bool:
     """Whether this process is to tell of an error that ends the run: the first one that asks is, the others are not.
 

@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import write_json
+from mov_ai.memory import GIB, free_memory, is_out_of_memory, training_memory
 from mov_ai.training.checkpoint import (
     Checkpoint,
     TrainingState,
@@ -171,13 +172,48 @@ class Trainer:
             set_seed(self.objective.seed, device_specific=True)
             self.generator.manual_seed(self.objective.seed + self.accelerator.process_index)
             self._network = TrainedNetwork(self.objective.module(), self.config, self.accelerator)
+            if main:
+                self._tell_memory()
             self._resume()
             self._session_start = time.monotonic()
             display.start(self.step)
             tensorboard = self.report.tensorboard(self.step) if main else contextlib.nullcontext()
             with _StopSignals() as stop, tensorboard:
-                self._train(display, stop)
+                try:
+                    self._train(display, stop)
+                except Exception as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    raise self._out_of_memory() from None
                 return self._finish()
+
+    def _tell_memory(self) -> None:
+        """Say before the first step what the network takes, whatever the batch."""
+        trained = sum(parameter.numel() for parameter in self._network.parameters)
+        frozen = sum(parameter.numel() for parameter in self._network.module.parameters()) - trained
+        needed = training_memory(trained, frozen, self.config.optimizer, self.config.ema_decay > 0)
+        free = free_memory(self.device)
+        there = "" if free is None else f"; {free / GIB:.1f} GiB are free"
+        log.info(
+            "%.1f M parameters: weights, gradients, optimiser and average need %.1f GiB, and a batch of %d what its "
+            "activations take%s",
+            trained / 1e6,
+            needed / GIB,
+            self.objective.batch_size,
+            there,
+        )
+
+    def _out_of_memory(self) -> MovAIError:
+        """What would need less: a smaller batch, as many samples a step all the same, or activations computed twice."""
+        batch = self.objective.batch_size
+        half, again = max(1, batch // 2), self.config.accumulate * (2 if batch > 1 else 1)
+        remedies = [f"objective.batch_size={half} trainer.accumulate={again}"] if batch > 1 else []
+        remedies += [] if self.config.recompute else ["trainer.recompute=true"]
+        remedies += ["trainer.precision=bf16"] if self.config.precision == "no" else ["a smaller model"]
+        return MovAIError(
+            f"not enough memory for a batch of {batch} at step {self.step}; use {' or '.join(remedies[:2])}, and run "
+            "the same command again to go on from the last checkpoint"
+        )
 
     def _resume(self) -> None:
         chosen = checkpoint_to_resume(self.config.resume, self.folder.checkpoints)

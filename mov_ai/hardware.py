@@ -73,9 +73,15 @@ def loading() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.freeze()
+        _freeze()
         if enabled:
             gc.enable()
+
+
+@functools.cache
+def _freeze() -> None:
+    """Once in a process: what is there is never looked through again, and garbage among it would stay."""
+    gc.freeze()
 
 
 def give_back_memory() -> None:

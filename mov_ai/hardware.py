@@ -64,24 +64,16 @@ def choose_device(name: str) -> torch.device:
 
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
-    """Libraries and networks are loaded without looking for garbage, and are never looked through later.
-
-    What they make stays as long as the process: a tenth of the time to import them is spent looking at it.
+    """Libraries and networks are loaded without looking for garbage: what they make stays, and a tenth of the time to
+    import them would be spent looking at it.
     """
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        _freeze()
         if enabled:
             gc.enable()
-
-
-@functools.cache
-def _freeze() -> None:
-    """Once in a process: what is there is never looked through again, and garbage among it would stay."""
-    gc.freeze()
 
 
 def give_back_memory() -> None:

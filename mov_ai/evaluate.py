@@ -13,6 +13,7 @@ from rich.console import Console
 
 from mov_ai.errors import MovAIError
 from mov_ai.hydra_entry import build, run_command, stop
+from mov_ai.memory import is_out_of_memory
 
 COMMAND = "mov_ai.evaluate"
 
@@ -24,6 +25,11 @@ def evaluate(config: DictConfig) -> None:
         suite.run(Path(HydraConfig.get().runtime.output_dir), Console())
     except MovAIError as error:
         stop(COMMAND, error)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        remedy = "use eval.batch=1 for fewer videos at a time, or eval.stage=128 for smaller ones"
+        stop(COMMAND, MovAIError(f"not enough memory; {remedy}"))
 
 
 def main() -> None:

@@ -64,16 +64,14 @@ def choose_device(name: str) -> torch.device:
 
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
-    """Libraries and networks are loaded without looking for garbage, and are never looked through later.
-
-    What they make stays as long as the process: a tenth of the time to import them is spent looking at it.
+    """Libraries and networks are loaded without looking for garbage: what they make stays, and a tenth of the time to
+    import them would be spent looking at it.
     """
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
         if enabled:
             gc.enable()
 

@@ -22,6 +22,7 @@ from mov_ai.hardware import choose_device, give_back_memory
 from mov_ai.labels.coverage import LabelCoverage
 from mov_ai.labels.encoder import load_label_encoder
 from mov_ai.labels.pretrained import PretrainedText
+from mov_ai.memory import LIBRARIES, free_memory, generation_memory, smaller_videos
 from mov_ai.models.cascade import Cascade, Stage, plan_stages, shrink
 from mov_ai.models.codec import to_bytes, to_unit
 from mov_ai.models.conditioning import Conditioning, collate, condition
@@ -74,6 +75,23 @@ class _Request:
     cascade: Cascade
     guidance: Guidance
     precision: Precision
+
+
+@dataclass(frozen=True)
+class MemoryNeed:
+    """What a video needs, before it is made.
+
+    Attributes:
+        bytes: about so many, at most at one time.
+        free: bytes that there are; None where nothing tells.
+        smaller: two settings of `mov-ai generate` with which it fits, with what each needs.
+        stage: the last one, by its longer side.
+    """
+
+    bytes: int
+    free: int | None
+    smaller: list[str]
+    stage: int
 
 
 class MovAIPipeline:
@@ -272,6 +290,27 @@ class MovAIPipeline:
         )
         give_back_memory()
         return result
+
+    def needs(
+        self,
+        shape: VideoShape | None = None,
+        stages: int | Sequence[int] | None = None,
+        guidance_text: float = 1.0,
+        guidance_graph: float = 1.0,
+        quality: str = "default",
+    ) -> MemoryNeed:
+        """How much memory a call with these arguments needs; raises UsageError as the call."""
+        guidance = self._guidance(guidance_text, guidance_graph, (0.0, 1.0))
+        request = self._check(0, None, shape, None, guidance, stages, None, None, quality)
+        sides = [(stage.height, stage.width) for stage in request.stages]
+        passes = 3 if guidance_graph != 1 else 2 if guidance_text != 1 else 1
+        frames, free = request.shape.frames, free_memory(self.device)
+        needed = generation_memory(self.cascade, sides, frames, passes)
+        # What is loaded is not asked for again.
+        left = None if free is None else free + LIBRARIES
+        return MemoryNeed(
+            needed, left, smaller_videos(self.cascade, sides, frames, passes, left), request.stages[-1].size
+        )
 
     def check_guidance(self, *strengths: float) -> None:
         """Raises UsageError for a strength of guidance that is out of the range that these weights allow."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mov_ai.hardware import give_back_memory
+from mov_ai.hardware import give_back_memory, loading
 
 
 def _held() -> int:
@@ -23,3 +24,10 @@ def test_what_is_not_used_any_more_is_given_back() -> None:
     give_back_memory()
     assert full - _held() > 50 * 2**20
     assert all(bool((piece == 1).all()) for piece in pieces)
+
+
+def test_loading_turns_the_collector_off_and_on_again() -> None:
+    assert gc.isenabled()
+    with loading():
+        assert not gc.isenabled()
+    assert gc.isenabled()

@@ -15,10 +15,12 @@ _BELOW_TRAINING = {
     *("result", "pipeline", "worlds", "captions", "models", "parser", "diffusion", "labels", "data", "graph"),
     *("pipeline_files", "plugins", "hardware", "precision", "weight_places"),
 }
-_OPEN = ("errors", "shipped_files", "checked_config", "weight_files")
+_OPEN = ("memory", "errors", "shipped_files", "checked_config", "weight_files")
 #: Part of the package -> the parts it may import besides itself; those in `_OPEN` are open to all.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    # Names networks' types only.
+    "memory": set(),
     "shipped_files": set(),
     "checked_config": set(),
     "weight_files": set(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -12,14 +14,15 @@ import typer
 from mov_ai.cli.inputs import check_one_prompt, read_prompt_or_graph
 from mov_ai.cli.messages import say, tell
 from mov_ai.cli.sizes import chosen_shape, parse_numbers, parse_stages, resampled
-from mov_ai.errors import UsageError
+from mov_ai.errors import MovAIError, UsageError
 from mov_ai.hardware import loading
+from mov_ai.memory import GIB, is_out_of_memory
 
 if TYPE_CHECKING:
     import numpy as np
 
     from mov_ai.graph import Layout, SceneGraph, VideoShape
-    from mov_ai.pipeline import MovAIPipeline
+    from mov_ai.pipeline import MemoryNeed, MovAIPipeline
     from mov_ai.result import SavedLatents, VideoResult
 
 MAX_SEED = 2**31 - 1
@@ -141,10 +144,13 @@ def generate(
     shape = None
     if frames is not None or fps is not None or size is not None:
         shape = chosen_shape(frames, fps, size, request.shape or pipe.shape)
-    with claimed(folders):
+    need = pipe.needs(shape or request.shape, chosen_stages, guidance_text, guidance_graph, quality.value)
+    with claimed(folders), _named_remedies(need):
         for index, folder in enumerate(folders):
             name = f"{index + 1}/{num_videos}" if num_videos > 1 else ""
-            with StageProgress(_stages_to_run(pipe, request, shape, chosen_stages, quality.value), name) as progress:
+            stages_to_run = _stages_to_run(pipe, request, shape, chosen_stages, quality.value)
+            note = "" if index else _memory_said(need)
+            with StageProgress(stages_to_run, name, note=note) as progress:
                 result = pipe(
                     request.prompt,
                     seed=request.seed + index,
@@ -164,6 +170,29 @@ def generate(
             result.save(folder, boxes=boxes, latents=save_latents)
             # What holds for the prompt is said once, however many videos there are.
             _tell(result, folder, first=index == 0)
+
+
+def _memory_said(need: MemoryNeed) -> str:
+    """What the video needs, before it is begun, and where that is more than there is, what would need less."""
+    line = f"stage {need.stage} needs about {need.bytes / GIB:.1f} GiB"
+    if need.free is None:
+        return line
+    line += f" of {need.free / GIB:.1f} GiB that are free"
+    return line if need.bytes <= need.free else f"{line}; less: {' or '.join(need.smaller)}"
+
+
+@contextlib.contextmanager
+def _named_remedies(need: MemoryNeed) -> Iterator[None]:
+    """Where memory runs out, what was needed is said, and two settings that would fit."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise MovAIError(
+            f"not enough memory: this video needs about {need.bytes / GIB:.1f} GiB; "
+            f"what fits: {' or '.join(need.smaller)}"
+        ) from None
 
 
 def _parse_steps(steps: str | None) -> int | tuple[int, ...] | None:

@@ -26,8 +26,19 @@ from mov_ai.cli.sweep import sweep
 from mov_ai.cli.weights import weights
 from mov_ai.cli.world import world
 from mov_ai.errors import MovAIError
+from mov_ai.memory import is_out_of_memory
 
 INTERRUPTED = 130
+#: Settings with which a command needs less; `generate` says itself which would fit.
+_LESS_MEMORY = {
+    "generate": "make a smaller video (--stages 256), or fewer frames (--frames 8)",
+    "eval": "measure fewer videos at a time (--batch 1), or fewer of their frames (--max-frames 16)",
+    "data": "use fewer processes (--workers 1), or smaller videos (--size 128)",
+    "parse": "give shorter texts, or parse a file in parts (--file)",
+    "plan": "ask for fewer frames (--frames 8), or a smaller sheet (--size 128)",
+    "inspect": "look at one block (--block 1), or at one step (--step 1)",
+    "world": "make smaller clips (--size 64), or fewer of them",
+}
 
 app = typer.Typer(
     name="mov-ai",
@@ -88,15 +99,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BaseException as error:
         if debug:
             traceback.print_exc()
-        code = _report(error)
+        code = _report(error, arguments[command] if command < len(arguments) else "")
     code = code if isinstance(code, int) else 0
     if code == INTERRUPTED:
         say("interrupted; nothing half-written is left")
     return code
 
 
-def _report(error: BaseException) -> int:
-    """Say an error in one line; returns the exit code."""
+def _report(error: BaseException, command: str) -> int:
+    """Say an error of a command in one line; returns the exit code."""
     if isinstance(error, BrokenPipeError):
         # Whoever read our output has left (`mov-ai parse ... | head -1`): nothing to say, and nobody to say it to.
         with contextlib.suppress(OSError, ValueError):
@@ -104,12 +115,12 @@ def _report(error: BaseException) -> int:
         return 1
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         return INTERRUPTED
-    code, message = _explain(error)
+    code, message = _explain(error, command)
     say(f"error: {message}")
     return code
 
 
-def _explain(error: BaseException) -> tuple[int, str]:
+def _explain(error: BaseException, command: str) -> tuple[int, str]:
     if isinstance(error, MovAIError):
         return error.exit_code, str(error)
     # typer keeps its base class of usage errors in another place from version to version.
@@ -121,15 +132,10 @@ def _explain(error: BaseException) -> tuple[int, str]:
         return 1, f"{error.filename or 'output'}: no space left on the disk; free some or choose another place"
     if isinstance(error, OSError) and error.strerror:
         return 1, f"{error.filename or 'input or output'}: {error.strerror}; check the path and its permissions"
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or _is_allocation(error):
-        return 1, "not enough memory; make a smaller video (--stages 256) or use --dtype bfloat16"
+    if is_out_of_memory(error):
+        return 1, f"not enough memory; {_LESS_MEMORY.get(command, 'close other programs, or use a larger machine')}"
     found = f"{type(error).__name__}: {error}".rstrip(": ")
     return 1, f"unexpected {found}; this is a bug: please report it with what `mov-ai --debug ...` prints"
-
-
-def _is_allocation(error: BaseException) -> bool:
-    """Whether it is PyTorch's way of saying that the machine's memory is used up."""
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
 
 
 def _use_utf8() -> None:

@@ -39,10 +39,13 @@ class _TimeLeft(ProgressColumn):
 class StageProgress:
     """A context whose `report` is the pipeline's `callback`, for the stages that will run.
 
-    `name` stands before each stage, such as "2/4", where several videos are made.
+    `name` stands before each stage, such as "2/4", where several videos are made; `note` is said before the first one.
     """
 
-    def __init__(self, stages: Sequence[int], name: str = "", clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, stages: Sequence[int], name: str = "", clock: Callable[[], float] = time.monotonic, note: str = ""
+    ) -> None:
+        self._note = note
         self._prefix = f"{name} " if name else ""
         self._stages = [str(size) for size in stages]
         self._console = Console(stderr=True)
@@ -75,6 +78,8 @@ class StageProgress:
     def report(self, part: str, done: int, total: int) -> None:
         """Take note of `done` of `total` steps of a part; see `mov_ai.pipeline.ProgressCallback`."""
         now = self._clock()
+        if part == "plan" and done == total and self._note:
+            self._console.print(self._note, highlight=False, markup=False, soft_wrap=True)
         if part == "decode" or (part == "plan" and done == total):
             # The next stage's first step has begun; its end is the first that is heard of the stage itself.
             later = self._stages[self._stages.index(self._running) + 1 :] if self._running else self._stages

@@ -19,6 +19,7 @@ from accelerate.utils import InitProcessGroupKwargs, send_to_device, set_seed
 
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import write_json
+from mov_ai.memory import GIB, free_memory, is_out_of_memory, training_memory
 from mov_ai.training.batches import batch_numbers, numbered_batches, seed_noise
 from mov_ai.training.checkpoint import Checkpoint, TrainingState, checkpoint_steps
 from mov_ai.training.display import Display
@@ -141,6 +142,8 @@ class Trainer:
             # After `prepare`: whether caches had to be built must not change the numbers that training draws.
             set_seed(self.objective.seed, device_specific=True)
             self._network = TrainedNetwork(self.objective.module(), self.config, self.accelerator)
+            if main:
+                self._tell_memory()
             self._resume()
             self._session_start = time.monotonic()
             display.start(self.step)
@@ -151,11 +154,13 @@ class Trainer:
                 try:
                     self._train(display, stop)
                     return self._finish()
-                except Exception:
+                except Exception as error:
                     # The checkpoint that is being written becomes whole, if it still can.
                     with contextlib.suppress(MovAIError, RuntimeError):
                         self._network.wait_for_checkpoint()
-                    raise
+                    if not is_out_of_memory(error):
+                        raise
+                    raise self._out_of_memory() from None
 
     def _prepare(self, display: Display) -> None:
         """Make what is missing of caches: all processes together what can be shared out, the main process the rest."""
@@ -166,6 +171,34 @@ class Trainer:
         on_main(lambda: objective.prepare(self.device, display.preparing))
         if self.processes > 1:
             everywhere(lambda: None if process == 0 else objective.prepare(self.device, display.preparing))
+
+    def _tell_memory(self) -> None:
+        """Say before the first step what the network takes, whatever the batch."""
+        trained = sum(parameter.numel() for parameter in self._network.parameters)
+        frozen = sum(parameter.numel() for parameter in self._network.module.parameters()) - trained
+        needed = training_memory(trained, frozen, self.config.optimizer, self.config.ema_decay > 0)
+        free = free_memory(self.device)
+        there = "" if free is None else f"; {free / GIB:.1f} GiB are free"
+        log.info(
+            "%.1f M parameters: weights, gradients, optimiser and average need %.1f GiB, and a batch of %d what its "
+            "activations take%s",
+            trained / 1e6,
+            needed / GIB,
+            self.objective.batch_size,
+            there,
+        )
+
+    def _out_of_memory(self) -> MovAIError:
+        """What would need less: a smaller batch, as many samples a step all the same, or activations computed twice."""
+        batch = self.objective.batch_size
+        half, again = max(1, batch // 2), self.config.accumulate * (2 if batch > 1 else 1)
+        remedies = [f"objective.batch_size={half} trainer.accumulate={again}"] if batch > 1 else []
+        remedies += [] if self.config.recompute else ["trainer.recompute=true"]
+        remedies += ["trainer.precision=bf16"] if self.config.precision == "no" else ["a smaller model"]
+        return MovAIError(
+            f"not enough memory for a batch of {batch} at step {self.step}; use {' or '.join(remedies[:2])}, and run "
+            "the same command again to go on from the last checkpoint"
+        )
 
     def _resume(self) -> None:
         chosen = checkpoint_to_resume(self.config.resume, self.folder.checkpoints)

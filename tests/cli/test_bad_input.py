@@ -397,7 +397,7 @@ def test_words_of_a_graph_are_escaped_where_they_are_printed(
     ("error", "code", "said"),
     [
         (KeyboardInterrupt(), 130, "mov-ai: interrupted; nothing half-written is left"),
-        (MemoryError(), 1, "mov-ai: error: not enough memory; make a smaller video"),
+        (MemoryError(), 1, "mov-ai: error: not enough memory; give shorter texts"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 1, "mov-ai: error: not enough memory"),
         (
             OSError(errno.ENOSPC, "No space left on device", "/x"),
@@ -467,3 +467,25 @@ def test_ctrl_c_leaves_nothing(command: Command, tmp_path: Path, tiny_pipeline_d
     assert (result.code, result.err.splitlines()[-1]) == (130, "mov-ai: interrupted; nothing half-written is left")
     assert list(tmp_path.iterdir()) == []
     assert command_line.INTERRUPTED == 130
+
+
+@pytest.mark.parametrize(
+    ("words", "settings"),
+    [
+        (["generate"], ("--stages 256", "--frames 8")),
+        (["eval"], ("--batch 1", "--max-frames 16")),
+        (["data", "prepare"], ("--workers 1", "--size 128")),
+        (["plan"], ("--frames 8", "--size 128")),
+        (["inspect", "attention"], ("--block 1", "--step 1")),
+        (["world", "sample"], ("--size 64",)),
+    ],
+)
+def test_out_of_memory_names_settings_that_the_command_has(
+    command: Command, words: list[str], settings: tuple[str, ...]
+) -> None:
+    _, said = command_line._explain(MemoryError(), words[0])
+    assert said.startswith("not enough memory; ")
+    shown = command(*words, "--help").out
+    for setting in settings:
+        assert setting in said
+        assert setting.split()[0] in shown

@@ -68,7 +68,9 @@ def test_text_becomes_a_folder(command: Command, tiny_pipeline_dir: Path) -> Non
     assert result.out.startswith(f"{folder}/video.mp4: 16 frames of 512x512, seed 5\n")
     assert re.search(r"assumed, as nothing was said: .*dragon \(\w+, \w+\)", result.out)
     assert re.search(r"s: parse [\d.]+, plan [\d.]+, 128 ", result.out)
-    assert [re.sub(r"[\d.]+ s$", "", line) for line in result.err.splitlines()] == [
+    needed, *done = result.err.splitlines()
+    assert re.fullmatch(r"stage 512 needs about [\d.]+ GiB of [\d.]+ GiB that are free", needed)
+    assert [re.sub(r"[\d.]+ s$", "", line) for line in done] == [
         "stage 128: 2 steps in ",
         "stage 256: 1 step in ",
         "stage 512: 1 step in ",
@@ -117,7 +119,7 @@ def test_saved_latents_are_resumed_from(generate: Command) -> None:
     assert generate("a ball", "--seed", "7", "--save-latents", "--out", "first").code == 0
     result = generate("--latents", "first/latents.safetensors", "--stages", "256", "--out", "second")
     assert result.code == 0
-    assert result.err.startswith("stage 256: ")
+    assert result.err.splitlines()[1].startswith("stage 256: ")
     assert Path("second/video.mp4").read_bytes() == Path("whole/video.mp4").read_bytes()
     assert run_of("second")["seed"] == 7
 
@@ -141,7 +143,10 @@ def test_several_videos_get_seeds_in_a_row(generate: Command) -> None:
     folder = Path("outputs/a-ball-4-to-5")
     assert sorted(path.name for path in folder.iterdir()) == ["seed-4", "seed-5"]
     assert [run_of(folder / f"seed-{seed}")["seed"] for seed in (4, 5)] == [4, 5]
-    assert result.err.startswith("1/2 stage 128: ")
+    lines = result.err.splitlines()
+    assert lines[1].startswith("1/2 stage 128: ")
+    # What a video needs is said once.
+    assert [" needs about " in line for line in lines] == [True] + [False] * (len(lines) - 1)
 
 
 def test_steps_and_guidance_reach_the_pipeline(generate: Command) -> None:
@@ -292,3 +297,20 @@ def test_time_left_follows_the_pace() -> None:
     assert seconds_left(0, 4, 1.0) is None
     assert seconds_left(1, 4, 2.0) == 6.0
     assert seconds_left(4, 4, 2.0) == 0.0
+
+
+def test_out_of_memory_says_what_was_needed_and_two_settings_that_fit(
+    generate: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr("mov_ai.pipeline.MovAIPipeline.__call__", fail)
+    result = generate("a ball", "--out", "here")
+    assert result.code == 1
+    assert re.search(
+        r"not enough memory: this video needs about [\d.]+ GiB; what fits: --(stages \d+|frames 8) "
+        r"\([\d.]+ GiB\) or --frames \d \([\d.]+ GiB\)",
+        result.err.splitlines()[-1],
+    )
+    assert not Path("here").exists()

@@ -13,7 +13,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 _BELOW_TRAINING = {
     *("result", "pipeline", "worlds", "captions", "models", "parser", "diffusion", "labels", "data", "graph"),
-    *("pipeline_files", "plugins", "hardware", "precision", "weight_places"),
+    *("pipeline_files", "plugins", "hardware", "precision", "weight_places", "curves"),
 }
 _OPEN = ("memory", "errors", "shipped_files", "checked_config", "weight_files")
 #: Part of the package -> the parts it may import besides itself; those in `_OPEN` are open to all.
@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "weight_files": set(),
     "graph": set(),
     "hardware": set(),
+    "curves": set(),
     "weight_places": set(),
     "labels": {"graph"},
     "captions": {"graph"},

@@ -88,6 +88,8 @@ class Trainer:
             raise UsageError("trainer.precision: fp16 needs a GPU; use bf16 or no")
         self.device = self.accelerator.device
         self.processes = self.accelerator.num_processes
+        if config.shard and self.processes == 1:
+            log.warning("trainer.shard: one process has everything; start several with torchrun to share it out")
         #: Batches of each process for a step.
         self.accumulate = batches_of_a_step(config, objective.batch_size, self.processes)
         self.accelerator.gradient_accumulation_steps = self.accumulate

@@ -97,13 +97,12 @@ def _from_facts(draft: Draft, event: Event) -> list[Argument]:
 def _find_receivers(draft: Draft, event: Event, arguments: Sequence[Argument]) -> None:
     """Of two objects that nothing joins the first is who is given the second: "gives the boy a ball"."""
     pos = draft.tokens.pos
-    objects = [
-        (next((m for m in a.entity.mentions if m > event.token), -1), a) for a in arguments if a.role == "patient"
-    ]
-    for (first, a), (second, _) in itertools.permutations(objects, 2):
+    after = [(next((m for m in a.entity.mentions if m > event.token), None), a) for a in arguments]
+    objects = {mention: a for mention, a in after if mention is not None and a.role == "patient"}
+    for first, second in itertools.pairwise(sorted(objects)):
         between = set(pos[first + 1 : second])
-        if 0 <= first < second and "DET" in between and between <= _IN_A_PHRASE:
-            a.role = "receiver"
+        if objects[first] is not objects[second] and "DET" in between and between <= _IN_A_PHRASE:
+            objects[first].role = "receiver"
 
 
 def _ending(fact: Fact) -> str:

@@ -112,9 +112,10 @@ def happenings(graph: SceneGraph) -> dict[str, list[Happening]]:
     for edge in graph.edges:
         source, target = nodes[edge.source], nodes[edge.target]
         if edge.type in PARTS and source.type == "event" and target.type == "entity" and not source.negated:
-            before, place = [], edge.label
-            if edge.type != "location":
-                *before, place = _screen_places(graph, nodes, source) or [None]
+            places = _screen_places(graph, nodes, source) if edge.type != "location" else []
+            before, place = places[:-1], places[-1] if places else None
+            if edge.type == "location":
+                place = edge.label
             happening = Happening(
                 edge.type, source.interval, ("event", source.label), source.direction, source.manner, place
             )

@@ -142,8 +142,8 @@ def relate_anew(
     found: list[list[tuple[int, int, int, list[int], list[float]]]] = []
     names = ("link", "verb", "link_kind", "link_ends", "link_interval")
     for b in range(batch):
-        entries = zip(*(drawn[name][b].tolist() for name in names), strict=True)
-        found.append([e for e in entries if e[2] and (e[2] != relation or kind[b] < 0.35)])
+        own = zip(*(drawn[name][b].tolist() for name in names), strict=True)
+        found.append([e for e in own if e[2] and (e[2] != relation or kind[b] < 0.35)])
     for label, holds in true.items():
         numbers = [labels.number("relation", word) for word in lexicon.SPATIAL[label]]
         chosen = holds & pairs & (rng.random(holds.shape) < 0.2) & (kind >= 0.55)[:, None, None]

@@ -83,6 +83,7 @@ def test_peers_differ_only_where_they_say_so(name: str) -> None:
     assert shares == ([0.0, 0.0, 1.0] if name == "single_stage" else [1.0, 0.0, 0.0])
 
 
+@pytest.mark.slow
 def test_peers_have_the_same_size_and_compute() -> None:
     _, caption, layout = caption_and_layout(0, "validation")
     given = condition(caption.graph, layout, load_label_encoder(_model("ours").labels))
@@ -138,6 +139,7 @@ def _objective(folder: Path, name: str, **changes: Any) -> DenoiserObjective:
     return objective
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PEERS)
 def test_training_lowers_the_loss_and_exports_what_a_pipeline_takes(name: str, cache: Path, tmp_path: Path) -> None:
     objective = _objective(cache, name)

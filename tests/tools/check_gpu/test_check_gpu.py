@@ -13,8 +13,8 @@ from rich.console import Console
 from mov_ai.errors import MovAIError
 from mov_ai.models.attention import attend
 from mov_ai.training import latents
+from mov_ai.training import planner_scenes as planner_training
 from mov_ai.training.objectives import codec as codec_training
-from mov_ai.training.objectives import planner as planner_training
 from tests.training.objectives.here_pool import HerePool
 from tests.training.test_devices import _small_render
 from tools.check_gpu import __main__ as command

@@ -303,7 +303,7 @@ class MovAIPipeline:
         guidance = self._guidance(guidance_text, guidance_graph, (0.0, 1.0))
         request = self._check(0, None, shape, None, guidance, stages, None, None, quality)
         sides = [(stage.height, stage.width) for stage in request.stages]
-        passes = 3 if guidance_graph != 1 else 2 if guidance_text != 1 else 1
+        passes = guidance.passes
         frames, free = request.shape.frames, free_memory(self.device)
         needed = generation_memory(self.cascade, sides, frames, passes)
         # What is loaded is not asked for again.

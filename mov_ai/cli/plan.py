@@ -195,22 +195,12 @@ def _sampled(
     number: int,
 ) -> list[Planned]:
     """So many layouts, in the order in which they are sampled; the first ones are the same for any number."""
-    from mov_ai.graph.layout_report import LayoutReport
-
-    judged: list[tuple[Layout, LayoutReport | None]] = []
-
-    def judge(graph: SceneGraph, layout: Layout) -> LayoutReport:
-        report = None if verifier is None else verifier(graph, layout)
-        judged.append((layout, report))
-        return report or LayoutReport((), (), 1.0, 0.0, 0.0, 0)
-
-    planner.plan(graph, seed, known, candidates=number, frames=shape.frames, verifier=judge, aspect=shape.aspect)
-    sampled = []
-    for i, (layout, report) in enumerate(judged, 1):
-        # The planner's square frame stands in the middle of the video's.
-        placed = layout.in_aspect(shape.aspect).with_given(known)
-        placed.shape = shape
-        sampled.append(Planned(i, placed, report))
+    judged = planner.judged(
+        graph, seed, known, candidates=number, frames=shape.frames, verifier=verifier, aspect=shape.aspect
+    )
+    sampled = [Planned(i, layout, report) for i, (layout, report) in enumerate(judged, 1)]
+    for one in sampled:
+        one.layout.shape = shape
     return sampled
 
 

@@ -31,6 +31,11 @@ class Guidance:
     lowest: float = 0.0
     highest: float = 1.0
 
+    @property
+    def passes(self) -> int:
+        """Conditions that a network is asked for at a time: 1 without guidance, 2 for the text's, 3 for the graph's."""
+        return 3 if self.graph != 1 else 2 if self.text != 1 else 1
+
 
 def guided(each: DenoiseEach, guidance: Guidance) -> Denoise:
     """Classifier-free guidance (arXiv 2207.12598) by two conditions, composed as in InstructPix2Pix (arXiv 2211.09800).
@@ -38,11 +43,11 @@ def guided(each: DenoiseEach, guidance: Guidance) -> Denoise:
     x = d(none) + graph (d(graph) - d(none)) + text (d(graph, text) - d(graph)); a strength of 1 leaves out the pass
     that it does not need.
     """
-    needed = 3 if guidance.graph != 1 else 2 if guidance.text != 1 else 1
+    passes = guidance.passes
 
     def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
-        inside = needed > 1 and guidance.lowest <= float(sigma[0]) <= guidance.highest
-        everything, *others = each(noisy, sigma, needed if inside else 1)
+        inside = passes > 1 and guidance.lowest <= float(sigma[0]) <= guidance.highest
+        everything, *others = each(noisy, sigma, passes if inside else 1)
         if not others:
             return everything
         graph_only = others[0]

@@ -40,10 +40,10 @@ def limit_faults(graph: SceneGraph, given: Layout | None = None) -> list[str]:
 
 
 def share_inside(boxes: np.ndarray) -> np.ndarray:
-    """Share of each box (F, 6) that lies within the frame, (F,); NaN where none is given."""
-    low, high = boxes[:, :2] - boxes[:, 2:4] / 2, boxes[:, :2] + boxes[:, 2:4] / 2
-    inside = np.clip(np.clip(high, 0, 1) - np.clip(low, 0, 1), 0, None).prod(axis=1)
-    return np.asarray(inside / np.maximum(boxes[:, 2:4].prod(axis=1), 1e-9))
+    """Share of each box (..., 6) that lies within the frame, (...); NaN where none is given."""
+    low, high = boxes[..., :2] - boxes[..., 2:4] / 2, boxes[..., :2] + boxes[..., 2:4] / 2
+    inside = np.clip(np.clip(high, 0, 1) - np.clip(low, 0, 1), 0, None).prod(axis=-1)
+    return np.asarray(inside / np.maximum(boxes[..., 2:4].prod(axis=-1), 1e-9))
 
 
 def frame_list(frames: Sequence[int] | np.ndarray) -> str:

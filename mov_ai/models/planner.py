@@ -222,17 +222,29 @@ class LayoutPlanner(nn.Module):
 
         Raises UsageError if `known` has another number of frames or a track of something that the graph does not draw.
         """
+        number = candidates if verifier is not None else min(candidates, 1)
+        judged = self.judged(graph, seed, known, steps, number, frames, verifier, aspect)
+        return max(judged, key=lambda pair: 0.0 if pair[1] is None else pair[1].value)
+
+    def judged(
+        self,
+        graph: SceneGraph,
+        seed: int = 0,
+        known: Layout | None = None,
+        steps: int = 8,
+        candidates: int = 8,
+        frames: int | None = None,
+        verifier: Verifier | None = None,
+        aspect: float = 1.0,
+    ) -> list[tuple[Layout, LayoutReport | None]]:
+        """All that `plan` chooses from, in the order in which they are sampled, each with the verifier's report if
+        there is one. Arguments and errors as of `plan`.
+        """
         square = None if known is None else known.as_square(aspect)
-        layouts = self.candidates(
-            graph, seed, square, steps, candidates if verifier is not None else min(candidates, 1), frames
-        )
-        report = None
-        chosen = layouts[0]
-        if verifier is not None:
-            judged = [(layout, verifier(graph, layout)) for layout in layouts]
-            chosen, report = max(judged, key=lambda pair: pair[1].value)
-        placed = chosen.in_aspect(aspect)
-        return Layout(placed.frames, [_with_known(track, known) for track in placed.tracks]), report
+        return [
+            (layout.in_aspect(aspect).with_given(known), None if verifier is None else verifier(graph, layout))
+            for layout in self.candidates(graph, seed, square, steps, candidates, frames)
+        ]
 
     @torch.no_grad()
     def candidates(
@@ -244,7 +256,7 @@ class LayoutPlanner(nn.Module):
         candidates: int = 8,
         frames: int | None = None,
     ) -> list[Layout]:
-        """All that `plan` chooses from; the first ones are the same however many are asked for."""
+        """Layouts of a square frame; the first ones are the same however many are asked for."""
         if steps < 1 or candidates < 1:
             raise UsageError(f"planner: expected steps and candidates from 1; found {steps} and {candidates}")
         frames = frames or (known.frames if known is not None else self.config.frames)
@@ -269,7 +281,7 @@ class LayoutPlanner(nn.Module):
         layouts = []
         for planned in boxes:
             tracks = [Track(e, planned[k], i, names[e]) for k, (e, i) in enumerate(drawn)]
-            layouts.append(Layout(frames, [_with_known(track, known) for track in tracks]))
+            layouts.append(Layout(frames, tracks).with_given(known))
         return layouts
 
 
@@ -286,14 +298,3 @@ def plan_noise(graph: SceneGraph, seed: int, candidates: int, frames: int) -> Te
         for entity, instance in drawn_entities(graph)
     ]
     return torch.from_numpy(np.stack(noise, 1))
-
-
-def _with_known(track: Track, known: Layout | None) -> Track:
-    """The track with known boxes put in exactly as they were given."""
-    known_track = known.track(track.entity, track.instance) if known is not None else None
-    if known_track is None:
-        return track
-    rows = np.isfinite(known_track.boxes).all(-1, keepdims=True)
-    return Track(
-        track.entity, np.where(rows, known_track.boxes, track.boxes), track.instance, known_track.label or track.label
-    )

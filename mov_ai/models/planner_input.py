@@ -12,6 +12,7 @@ from torch import Tensor
 from mov_ai.errors import UsageError
 from mov_ai.graph import BOX_FIELDS, Edge, Interval, Layout, Node, SceneGraph
 from mov_ai.graph.instances import MAX_COUNT, drawn_entities
+from mov_ai.graph.layout_limits import share_inside
 from mov_ai.graph.time import FULL, frame_times
 from mov_ai.labels.encoder import LabelEncoder
 from mov_ai.models.conditioning import TensorBatch, join_padded
@@ -283,9 +284,7 @@ def to_boxes(track: np.ndarray) -> np.ndarray:
     boxes[..., 2:5] = np.exp(np.minimum(boxes[..., 2:5], 5.0))
     for channel, (low, high) in enumerate(_LIMITS[:5]):
         boxes[..., channel] = boxes[..., channel].clip(low, high)
-    near, far = boxes[..., :2] - boxes[..., 2:4] / 2, boxes[..., :2] + boxes[..., 2:4] / 2
-    inside = np.clip(np.clip(far, 0, 1) - np.clip(near, 0, 1), 0, None).prod(-1) / boxes[..., 2:4].prod(-1)
-    boxes[..., 5] = np.where(boxes[..., 5] > 0, inside.clip(0, 1), 0.0)
+    boxes[..., 5] = np.where(boxes[..., 5] > 0, share_inside(boxes).clip(0, 1), 0.0)
     return boxes.astype(np.float32)
 
 

@@ -193,8 +193,9 @@ class Trainer:
     def _out_of_memory(self) -> MovAIError:
         """What would need less: a smaller batch, as many samples a step all the same, or activations computed twice."""
         batch = self.objective.batch_size
-        half, again = max(1, batch // 2), self.config.accumulate * (2 if batch > 1 else 1)
-        remedies = [f"objective.batch_size={half} trainer.accumulate={again}"] if batch > 1 else []
+        # A global batch already says how many samples a step takes.
+        again = f" trainer.accumulate={2 * self.accumulate}" if self.config.global_batch is None else ""
+        remedies = [f"objective.batch_size={batch // 2}{again}"] if batch > 1 else []
         remedies += [] if self.config.recompute else ["trainer.recompute=true"]
         remedies += ["trainer.precision=bf16"] if self.config.precision == "no" else ["a smaller model"]
         return MovAIError(

@@ -100,7 +100,7 @@ def draw_staged_chunk(split: str, chunk: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng([seed, 11])
         if split == "train" and rng.random() < _RETIMED_SHARE:
             other = retimed(graph, rng)
-            staged = None if other is None else stage(other, rng)
+            staged = None if other is None else stage(other, rng, is_strict=True)
             if other is not None and staged is not None:
                 graph, layout = other, staged
         if not is_of_solids(graph):

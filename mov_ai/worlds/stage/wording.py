@@ -20,11 +20,17 @@ from mov_ai.captions.text import Piece
 from mov_ai.worlds.stage.things import known_things, thing_classes
 
 
+#: Share of the captions that begin with the video itself.
+_FRONT = 0.18
+
+
 class SceneWords(Lexicon):
     """`scenes.yaml`; what a field holds is said there."""
 
     shares: dict[str, float]
     templates: dict[str, str]
+    fronts: str
+    clauses: str
     ways: WordsByClass
     wordings: WordsByClass
     lists: WordsByClass
@@ -134,6 +140,16 @@ class StageWording(PromptWording):
         return super().prompt(pieces, kind)
 
 
+def _front(teller: StageWording, template: str) -> list[Piece]:
+    """Words such as "a realistic video of", before a template that begins with an actor or what it does."""
+    if not template.partition("::")[2].strip().startswith(("<a>", "<e>")) or not teller.chance(_FRONT):
+        return []
+    is_clause = teller.chance(0.5)
+    teller.tense = "present" if is_clause else "caption"
+    fronts = scene_words().clauses if is_clause else scene_words().fronts
+    return teller.told(f":: {teller.pick(lines_of(fronts))}")
+
+
 def stage_caption(rng: np.random.Generator, kind: str | None = None) -> Caption:
     """A caption with its graph; its pattern is the kind of scene.
 
@@ -144,7 +160,7 @@ def stage_caption(rng: np.random.Generator, kind: str | None = None) -> Caption:
         teller = StageWording(rng)
         chosen = kind or teller.weighted(scene_words().shares)
         template = teller.pick(scene_templates()[chosen])
-        caption = teller.prompt(teller.told(template), chosen)
+        caption = teller.prompt([*_front(teller, template), *teller.told(template)], chosen)
         # No caption has the words of a prompt that is held out.
         if content_hash(caption.text) not in WORDS.held_out:
             return caption

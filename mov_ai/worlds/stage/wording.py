@@ -19,7 +19,6 @@ from mov_ai.captions.prompts import content_hash, lines_of
 from mov_ai.captions.text import Piece
 from mov_ai.worlds.stage.things import known_things, thing_classes
 
-
 #: Share of the captions that begin with the video itself.
 _FRONT = 0.18
 

@@ -130,8 +130,9 @@ class RealClips(DecoderClips):
         self._clips = {Path(clip.key).stem: clip for clip in read_clips(path)}
         if unknown := sorted(set(held_out) - set(self._clips)):
             raise UsageError(f"clips.held_out: {path}: has no video {unknown[0]}; it has {', '.join(self._clips)}")
-        self._held_out, self._settings = set(held_out), ClipSettings(
-            Sampling((frames,), fps, windows=windows), Buckets(((size, size),))
+        self._held_out, self._settings = (
+            set(held_out),
+            ClipSettings(Sampling((frames,), fps, windows=windows), Buckets(((size, size),))),
         )
         self.about = about or f"Windows of {len(self._clips) - len(self._held_out)} videos of {path}."
 

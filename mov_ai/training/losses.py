@@ -1,4 +1,7 @@
-"""The composite objective L = L_denoise + l1 L_temporal + l2 L_semantic + l3 L_perceptual, and errors of decoded frames."""
+"""The composite objective: L = L_denoise + l1 L_temporal + l2 L_semantic + l3 L_perceptual.
+
+And the errors of decoded frames that decoders are trained by.
+"""
 
 from __future__ import annotations
 

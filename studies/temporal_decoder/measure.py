@@ -23,10 +23,10 @@ REPEATS = 3
 
 
 def change_error(video: np.ndarray, truth: np.ndarray) -> float:
-    """Mean |(frame - next frame) - (the truth's)| in grey levels of 255: change that is not in the truth, and that is missing.
+    """Mean |(next frame - frame) - (the truth's)| in grey levels of 255; [0, 510], lower is better.
 
-    Flicker where the truth is still, and what it is masked by where the truth moves. [0, 510], lower is better; a
-    frozen video has the truth's own change.
+    Change that is not in the truth, as flicker is, and change of the truth that is missing; an error that stays the
+    same over time counts nothing. A frozen video has the truth's own change.
 
     Args:
         video, truth: uint8 (T, H, W, 3), T 2 or more.

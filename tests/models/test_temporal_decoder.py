@@ -1,4 +1,4 @@
-"""Temporal decoders: the paper's sizes to the parameter, an unchanged start, frozen weights, and what looks over time."""
+"""Temporal decoders: the paper's numbers of parameters, an unchanged start, frozen weights, what looks over time."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from torch.testing import assert_close
 from mov_ai.errors import UsageError
 from mov_ai.hydra_entry import build, choices, config_directory
 from mov_ai.models.codec_registry import load_codec, save_codec
+from mov_ai.models.convolution import over_time
 from mov_ai.models.presets import parameters
-from mov_ai.models.temporal_blocks import over_time
 from mov_ai.models.temporal_codec import TemporalCodec
 from mov_ai.models.temporal_decoder import TemporalDecoder, TemporalDecoderConfig, TemporalParts
 from mov_ai.training.clip_encoder import codec_identity
@@ -115,7 +115,9 @@ def test_what_is_frozen_stays_and_all_that_was_added_learns(name: str) -> None:
 def test_every_weight_of_a_tuned_decoder_has_a_gradient_and_sees_other_frames(name: str) -> None:
     decoder = small(option(name)[0])
     steps(decoder)
-    idle = [name for name, parameter in decoder.named_parameters() if parameter.grad is None or not parameter.grad.any()]
+    idle = [
+        name for name, parameter in decoder.named_parameters() if parameter.grad is None or not parameter.grad.any()
+    ]
     # What is added to all keys alike changes no attention; what is left of its gradient is rounding, or nothing.
     assert not [name for name in idle if not name.endswith("to_k.bias")]
     given, changed = latents(), latents()

@@ -1,4 +1,4 @@
-"""Training a video decoder on the latents of a frozen codec: an image decoder first, then what looks over time in it."""
+"""Training a video decoder on a frozen codec's latents: an image decoder first, then what looks over time in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training temporal decoders: samples that belong together, held-out clips, a start from an image decoder, the export."""
+"""Training temporal decoders: samples that belong together, held-out clips, a start from an image decoder, export."""
 
 from __future__ import annotations
 

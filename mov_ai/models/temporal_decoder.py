@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from mov_ai.checked_config import Channels, Layers, Side
 from mov_ai.errors import UsageError
+from mov_ai.models.codec import AnyCodec
+from mov_ai.models.diffusers_codec import DiffusersCodec
 from mov_ai.models.temporal_blocks import (
     GROUPS,
     DecodedVideo,
@@ -72,6 +74,7 @@ class TemporalDecoderConfig:
             Multiples of 32, the groups of a norm.
         layers: ResNet blocks at each level.
         norm: "spatial" as MoVQ's decoder, whose norms read the latents, or "group" as Stable Diffusion's.
+        lowest_attention: attention over space at the lowest level too, and not in the middle only; MoVQ's has it.
         parts: what looks over time.
     """
 
@@ -79,6 +82,7 @@ class TemporalDecoderConfig:
     widths: tuple[Channels, ...] = (256, 512, 512, 1024)
     layers: Layers = 3
     norm: str = "spatial"
+    lowest_attention: bool = True
     parts: TemporalParts = field(default_factory=TemporalParts)
 
     def __post_init__(self) -> None:
@@ -114,8 +118,10 @@ class TemporalDecoder(nn.Module):
         self.image = Decoder(
             in_channels=config.latent_channels,
             out_channels=3,
-            # Attention over space in the middle and at the lowest level.
-            up_block_types=("AttnUpDecoderBlock2D", *["UpDecoderBlock2D"] * (len(config.widths) - 1)),
+            up_block_types=(
+                "AttnUpDecoderBlock2D" if config.lowest_attention else "UpDecoderBlock2D",
+                *["UpDecoderBlock2D"] * (len(config.widths) - 1),
+            ),
             block_out_channels=config.widths,
             layers_per_block=config.layers - 1,
             norm_num_groups=GROUPS,
@@ -192,6 +198,42 @@ class TemporalDecoder(nn.Module):
         with torch.no_grad():
             for name, tensor in given.items():
                 own[name].copy_(tensor if own[name].ndim == tensor.ndim else inflated(tensor))
+
+
+def decoder_of(codec: AnyCodec) -> TemporalDecoder:
+    """The decoder of an image autoencoder of diffusers, as one that temporal parts can be added to.
+
+    It decodes the codec's standardised latents: their mean and deviation are in its first convolution.
+
+    Raises:
+        UsageError: if the codec is no AutoencoderKL, or its decoder has another form than Stable Diffusion's.
+    """
+    model = codec.model if isinstance(codec, DiffusersCodec) else None
+    if type(model).__name__ != "AutoencoderKL":
+        kind = type(codec).__name__ if model is None else type(model).__name__
+        raise UsageError(f"start: own: expected a codec that is an AutoencoderKL of diffusers; found {kind}")
+    its: Any = model.config  # type: ignore[union-attr]
+    plain = all(kind == "UpDecoderBlock2D" for kind in its.up_block_types)
+    if not plain or not its.mid_block_add_attention or its.norm_num_groups != GROUPS:
+        raise UsageError(
+            f"start: own: expected a decoder as Stable Diffusion's, with attention in the middle and norms of {GROUPS} "
+            f"groups; found {', '.join(its.up_block_types)}, norms of {its.norm_num_groups} groups"
+        )
+    sizes = (its.latent_channels, tuple(its.block_out_channels), its.layers_per_block + 1)
+    decoder = TemporalDecoder(TemporalDecoderConfig(*sizes, norm="group", lowest_attention=False))
+    decoder.image.load_state_dict(model.decoder.state_dict())  # type: ignore[union-attr]
+    own: Any = model.post_quant_conv  # type: ignore[union-attr]
+    if own is None:
+        nn.init.dirac_(decoder.enter.weight)
+        nn.init.zeros_(decoder.enter.bias)  # type: ignore[arg-type]
+    else:
+        decoder.enter.load_state_dict(own.state_dict())
+    config: Any = codec.config
+    mean, std = (torch.tensor(value).expand(its.latent_channels) for value in (config.mean, config.std))
+    with torch.no_grad():
+        decoder.enter.bias += decoder.enter.weight.flatten(1) @ mean  # type: ignore[operator]
+        decoder.enter.weight *= std.view(1, -1, 1, 1)
+    return decoder
 
 
 class _Following:

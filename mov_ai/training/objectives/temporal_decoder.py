@@ -17,13 +17,15 @@ from mov_ai.graph.files import write_bytes
 from mov_ai.models.codec import to_bytes, to_unit
 from mov_ai.models.codec_registry import load_codec, save_codec
 from mov_ai.models.temporal_codec import TemporalCodec, check_fit
-from mov_ai.models.temporal_decoder import TemporalDecoder, TemporalDecoderConfig
+from mov_ai.models.temporal_decoder import TemporalDecoder, TemporalDecoderConfig, decoder_of
 from mov_ai.training.card import model_card
 from mov_ai.training.decoder_clips import DecoderClips, EncodedClip
 from mov_ai.training.losses import reconstruction_errors
 from mov_ai.training.objective import Objective, Progress
 
 TUNED = ("decoder", "temporal")
+#: Begins with the codec's own decoder.
+OWN = "own"
 
 
 class TemporalDecoderObjective(Objective):
@@ -37,7 +39,8 @@ class TemporalDecoderObjective(Objective):
         model: sizes; `latent_channels` is the codec's own.
         tuned: "decoder" trains everything, "temporal" only what was added to the image decoder.
         start: folder of an exported image decoder (parts.kind none) of the same sizes, whose weights training begins
-            with; None for none.
+            with; "own" for the codec's own decoder, where it is an AutoencoderKL of diffusers, whose sizes then count
+            instead of the model's; None for none.
         window: height and width in pixels of what is cut from a clip, a multiple of the codec's cell; None for whole
             frames. Norms see statistics of what is decoded at once, so whole frames are better where they fit.
         frames: consecutive frames in a sample.
@@ -74,16 +77,28 @@ class TemporalDecoderObjective(Objective):
         self.tuned, self.start, self.window, self.frames = tuned, start, window or clips.size, frames
         self.half_weight, self.edge_weight, self.validation_clips = half_weight, edge_weight, validation_clips
         self.model = replace(model or TemporalDecoderConfig(), latent_channels=self._codec.config.latent_channels)
+        image = None if start is None else self._image_decoder(start)
+        if image is not None and start == OWN:
+            self.model = replace(image.config, parts=self.model.parts)
         check_fit(self.model.latent_channels, self.model.factor, self._codec)
         self._train: list[EncodedClip] = []
         self._held_out: list[EncodedClip] = []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._module = TemporalDecoder(self.model)
-        if start is not None:
-            self._module.start_from(_image_decoder(start))
+        if image is not None:
+            self._module.start_from(image)
         if tuned == "temporal":
             self._module.freeze_image()
+
+    def _image_decoder(self, start: str) -> TemporalDecoder:
+        """What training begins with. Raises UsageError if it is no image decoder."""
+        if start == OWN:
+            return decoder_of(self._codec)
+        codec = load_codec(start)
+        if not isinstance(codec, TemporalCodec):
+            raise UsageError(f"objective.start: {start}: expected an exported decoder of experiment=temporal_decoder")
+        return codec.decoder
 
     def config(self) -> dict[str, Any]:
         about = {"model": asdict(self.model), "tuned": self.tuned, "window": self.window, "frames": self.frames}
@@ -150,11 +165,3 @@ class TemporalDecoderObjective(Objective):
         )
         text = model_card("Temporal decoder", about, "python -m mov_ai.train experiment=temporal_decoder", module, card)
         write_bytes(directory / "README.md", text.encode("utf-8"))
-
-
-def _image_decoder(folder: str) -> TemporalDecoder:
-    """The decoder of an exported codec. Raises UsageError if it holds none."""
-    codec = load_codec(folder)
-    if not isinstance(codec, TemporalCodec):
-        raise UsageError(f"objective.start: {folder}: expected an exported decoder of experiment=temporal_decoder")
-    return codec.decoder

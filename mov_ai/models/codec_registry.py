@@ -70,7 +70,7 @@ def _read_temporal(folder: Path) -> TemporalCodec:
 
     if not (folder / ENCODER).is_dir():
         raise UsageError(f"{folder}: expected a folder {ENCODER} with the codec whose latents the decoder takes")
-    return TemporalCodec(load_component(TemporalDecoder, TemporalDecoderConfig, folder), _read(folder / ENCODER))
+    return TemporalCodec(load_component(TemporalDecoder, TemporalDecoderConfig, folder), _read(folder / ENCODER)).eval()
 
 
 def save_codec(codec: AnyCodec, directory: str | Path) -> None:

@@ -45,7 +45,7 @@ class EncodedClip:
 
 
 class DecoderClips(abc.ABC):
-    """Clips that a decoder is trained and judged on; `conf/clips` names a source.
+    """Clips that a decoder is trained and judged on; `conf/clips` names a source. All of them are held in memory.
 
     Args:
         size: height and width in pixels, a multiple of the codec's cell.
@@ -62,6 +62,10 @@ class DecoderClips(abc.ABC):
     @abc.abstractmethod
     def settings(self, held_out: bool) -> Any:
         """JSON values that decide the clips of a split."""
+
+    @abc.abstractmethod
+    def estimate(self, held_out: bool) -> int:
+        """About how many clips a split has, for the display of progress."""
 
     @abc.abstractmethod
     def read(self, held_out: bool) -> Iterator[tuple[str, np.ndarray]]:
@@ -86,7 +90,7 @@ class DecoderClips(abc.ABC):
             names, videos, latents = [], [], []
             for name, frames in self.read(held_out):
                 if progress is not None:
-                    progress(len(names), len(names) + 1, "encoding clips")
+                    progress(len(names), self.estimate(held_out), "encoding clips")
                 with torch.no_grad():
                     latents.append(codec.encode(to_unit(torch.from_numpy(frames))[None])[0].half().numpy())
                 names.append(name)
@@ -139,6 +143,9 @@ class RealClips(DecoderClips):
     def settings(self, held_out: bool) -> Any:
         return [self._settings.to_dict(), [clip_digest(clip) for _, clip in self._chosen(held_out)]]
 
+    def estimate(self, held_out: bool) -> int:
+        return len(self._chosen(held_out)) * max(self._settings.sampling.windows, 1)
+
     def _chosen(self, held_out: bool) -> list[tuple[str, Clip]]:
         return [(name, clip) for name, clip in self._clips.items() if (name in self._held_out) == held_out]
 
@@ -175,6 +182,9 @@ class WorldClips(DecoderClips):
 
     def settings(self, held_out: bool) -> Any:
         return ["tabletop", self._numbers[held_out]]
+
+    def estimate(self, held_out: bool) -> int:
+        return self._numbers[held_out]
 
     def read(self, held_out: bool) -> Iterator[tuple[str, np.ndarray]]:
         split = "validation" if held_out else "train"

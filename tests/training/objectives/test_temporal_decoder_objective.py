@@ -33,6 +33,9 @@ class Numbered(DecoderClips):
     def settings(self, held_out: bool) -> Any:
         return held_out
 
+    def estimate(self, held_out: bool) -> int:
+        return 2
+
     def read(self, held_out: bool) -> Any:
         rng = np.random.default_rng(int(held_out))
         for name in ("c", "d") if held_out else ("a", "b"):

@@ -119,7 +119,7 @@ def inflated(weight: Tensor) -> Tensor:
 
 
 def _convolution(channels: int, kernel: Kernel) -> nn.Conv3d:
-    return nn.Conv3d(channels, channels, kernel, padding=[side // 2 for side in kernel])
+    return nn.Conv3d(channels, channels, kernel, padding=(kernel[0] // 2, kernel[1] // 2, kernel[2] // 2))
 
 
 def _zero(layer: nn.Module) -> None:

@@ -87,7 +87,8 @@ class DecoderClips(abc.ABC):
         digest = hashlib.sha256(json.dumps([codec_identity(source)["sha256"], facts]).encode()).hexdigest()[:16]
 
         def build() -> dict[str, np.ndarray]:
-            names, videos, latents = [], [], []
+            names: list[str] = []
+            videos, latents = [], []
             for name, frames in self.read(held_out):
                 if progress is not None:
                     progress(len(names), self.estimate(held_out), "encoding clips")

@@ -142,7 +142,7 @@ def test_the_image_decoder_sees_single_frames() -> None:
 @pytest.mark.parametrize("frames", [1, 2, 6])
 def test_convolutions_over_time_are_those_of_torch(kernel: tuple[int, int, int], frames: int) -> None:
     generator = torch.Generator().manual_seed(0)
-    convolution = torch.nn.Conv3d(3, 5, kernel, padding=[side // 2 for side in kernel])
+    convolution = torch.nn.Conv3d(3, 5, kernel, padding=(kernel[0] // 2, kernel[1] // 2, kernel[2] // 2))
     x = torch.randn(2 * frames, 3, 4, 6, generator=generator, requires_grad=True)
     own = over_time(x, convolution, frames)
     expected = convolution(x.unflatten(0, (2, frames)).transpose(1, 2)).transpose(1, 2).flatten(0, 1)
@@ -167,7 +167,8 @@ def test_the_decoder_of_an_image_autoencoder_becomes_one_over_time(post_quant: b
         torch.manual_seed(0)
         sizes: dict[str, Any] = {"block_out_channels": (32, 32), "layers_per_block": 1, "scaling_factor": 0.3}
         blocks = {"down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2}
-        return DiffusersCodec(AutoencoderKL(**{**sizes, **blocks, "shift_factor": 0.2, **changes}).eval())
+        model: Any = AutoencoderKL(**{**sizes, **blocks, "shift_factor": 0.2, **changes})
+        return DiffusersCodec(model.eval())
 
     codec = autoencoder(use_post_quant_conv=post_quant)
     decoder = TemporalDecoder(replace(decoder_of(codec).config, parts=option("conv3x1x1")[0]))

@@ -17,6 +17,8 @@ COLUMNS = {
     "lpips_alex": ("LPIPS (alex)", 4),
     "change": ("change error", 3),
 }
+#: Figures that are also shown as paired differences.
+_AGAINST = ("psnr", "change")
 _ABOUT = {
     "real": "Real clips, TAEF2's latents",
     "world": "The embedded world's clips, the embedded codec's latents",
@@ -30,7 +32,8 @@ def markdown(results: dict[str, Any]) -> str:
 
 def _section(kind: str, found: dict[str, Any]) -> str:
     shown = [name for name in COLUMNS if name in found["own_decoder"]["by_video"]]
-    titles = ["temporal part", "tuned", *(COLUMNS[name][0] for name in shown), "PSNR above the control (95 %)"]
+    titles = ["temporal part", "tuned", *(COLUMNS[name][0] for name in shown)]
+    titles += [f"{COLUMNS[name][0]} less the control's (95 %)" for name in _AGAINST]
     titles += ["parameters", "at full size, M", "CPU ms a frame", "the paper's PSNR"]
     lines = [
         f"## {_ABOUT[kind]}",
@@ -44,12 +47,12 @@ def _section(kind: str, found: dict[str, Any]) -> str:
     ]
     for name, one in found["rows"].items():
         option = OPTIONS[name]
-        cells = [option.part, option.tuned, *_figures(one, shown), _gain(one)]
+        cells = [option.part, option.tuned, *_figures(one, shown), *(_difference(one, name) for name in _AGAINST)]
         full = "" if name == CONTROL else f"{one['million_at_full_size']:.1f}"
         paper = "" if option.paper_psnr is None else f"{option.paper_psnr:.2f}"
         lines.append(_line([*cells, f"{one['parameters']:,}", full, _milliseconds(one), paper]))
     own = found["own_decoder"]
-    cells = ["the codec's own decoder", "as shipped", *_figures(own, shown), ""]
+    cells = ["the codec's own decoder", "as shipped", *_figures(own, shown), *[""] * len(_AGAINST)]
     lines.append(_line([*cells, f"{own['parameters']:,}", "", _milliseconds(own), ""]))
     return "\n".join([*lines, ""])
 
@@ -58,12 +61,12 @@ def _figures(one: dict[str, Any], shown: list[str]) -> list[str]:
     return [f"{np.mean(one['by_video'][name]):.{COLUMNS[name][1]}f}" for name in shown]
 
 
-def _gain(one: dict[str, Any]) -> str:
-    if "against_control" not in one:
+def _difference(one: dict[str, Any], figure: str) -> str:
+    if figure not in one.get("against_control", {}):
         return ""
-    gain = one["against_control"]["psnr"]
-    low, high = gain["ci95"]
-    return f"{gain['value']:+.2f} ({low:+.2f} to {high:+.2f})"
+    found = one["against_control"][figure]
+    low, high = found["ci95"]
+    return f"{found['value']:+.2f} ({low:+.2f} to {high:+.2f})"
 
 
 def _milliseconds(one: dict[str, Any]) -> str:

@@ -9,18 +9,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from mov_ai.assembly import assemble
 from mov_ai.data.video import read_video
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph import Layout, VideoShape
 from mov_ai.models.cascade import CASCADE_FILE, CascadeConfig
+from mov_ai.models.codec_registry import save_codec
 from mov_ai.models.component import save_component
+from mov_ai.models.temporal_codec import TemporalCodec
+from mov_ai.models.temporal_decoder import TemporalDecoder, TemporalDecoderConfig, TemporalParts
 from mov_ai.pipeline import MovAIPipeline
 from mov_ai.pipeline_files import PIPELINE_FILE
 from mov_ai.result import load_latents, save_latents
 from tests.cli.conftest import Command, command  # noqa: F401
 from tests.models.builders import ball_and_cube, small_denoiser, still_layout
+from tests.models.test_codec import small_codec
 from tests.models.test_diffusers_codec import saved
 from tests.models.test_taef2 import random_taef2, write_published
 
@@ -107,6 +112,23 @@ def test_a_codec_may_be_named_instead_of_held(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "named" / PIPELINE_FILE).write_text(json.dumps({**about, "codec": "/elsewhere"}))
     with pytest.raises(UsageError, match="codec: expected null or one of taef2; found '/elsewhere'"):
         MovAIPipeline.from_pretrained(tmp_path / "named", "cpu")
+
+
+def test_a_temporal_decoder_takes_the_place_of_a_codecs_own(tmp_path: Path) -> None:
+    encoder = small_codec()
+    save_codec(encoder, tmp_path / "plain")
+    parts = TemporalParts("convolution", attention=True)
+    decoder = TemporalDecoder(TemporalDecoderConfig(4, (32, 32, 32, 32), 1, parts=parts))
+    save_codec(TemporalCodec(decoder, encoder), tmp_path / "temporal")
+    network = denoiser(tmp_path / "denoiser", stages=(32,))
+    videos = []
+    for name in ("plain", "temporal"):
+        assemble(tmp_path / name, network, tmp_path / f"{name}_pipeline")
+        pipe = MovAIPipeline.from_pretrained(tmp_path / f"{name}_pipeline", "cpu")
+        videos.append(pipe(GRAPH, shape=VideoShape(3, height=32, width=32)))
+    assert all(torch.equal(videos[0].latents[32], video.latents[32]) for video in videos)
+    assert videos[1].frames.shape == (3, 32, 32, 3)
+    assert not np.array_equal(videos[0].frames, videos[1].frames)
 
 
 def test_a_size_that_the_codec_cannot_make_is_refused_before_anything_is_written(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Any codec by its folder or its name, and back into a folder: ours, TAEF2, the autoencoders of diffusers."""
+"""Any codec by its folder or its name, and back into a folder: ours, TAEF2, the autoencoders of diffusers, and those
+whose frames a temporal decoder makes."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from mov_ai.models.registry import channels_last
 from mov_ai.models.taef2 import TAEF2, TAEF2Config, load_taef2
 from mov_ai.models.taef2_files import NAME as TAEF2_NAME
 from mov_ai.models.taef2_files import find_taef2, weights_in
+from mov_ai.models.temporal_codec import ENCODER, NETWORK, TemporalCodec
 
 #: Codecs that are found by name, where a command has put them.
 NAMES = (TAEF2_NAME,)
@@ -56,8 +58,19 @@ def _read(source: str | Path) -> AnyCodec:
     if isinstance(header, dict) and CLASS_KEY in header:
         return load_diffusers_codec(folder)
     network = header.get("network") if isinstance(header, dict) else None
+    if network == NETWORK:
+        return _read_temporal(folder)
     # `load_component` says what was expected instead of what is there.
     return load_component(*_NETWORKS.get(str(network), _NETWORKS["VideoCodec"]), folder)
+
+
+def _read_temporal(folder: Path) -> TemporalCodec:
+    # It builds on diffusers, which takes seconds to load.
+    from mov_ai.models.temporal_decoder import TemporalDecoder, TemporalDecoderConfig
+
+    if not (folder / ENCODER).is_dir():
+        raise UsageError(f"{folder}: expected a folder {ENCODER} with the codec whose latents the decoder takes")
+    return TemporalCodec(load_component(TemporalDecoder, TemporalDecoderConfig, folder), _read(folder / ENCODER)).eval()
 
 
 def save_codec(codec: AnyCodec, directory: str | Path) -> None:
@@ -68,5 +81,8 @@ def save_codec(codec: AnyCodec, directory: str | Path) -> None:
     """
     if isinstance(codec, DiffusersCodec):
         save_diffusers_codec(codec, Path(directory))
+    elif isinstance(codec, TemporalCodec):
+        save_component(codec.decoder, directory)
+        save_codec(codec.encoder, Path(directory) / ENCODER)
     else:
         save_component(codec, directory)

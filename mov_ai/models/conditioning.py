@@ -83,6 +83,7 @@ class Conditioning(TensorBatch):
             `EVENT_ROLES`. event_progress: (B, K, V, F) float, how far the event has come in a frame, above 0 and at
             most 1; 0 where it does not go on.
         keep_text, keep_graph, keep_layout: (B,) bool; what was not dropped.
+        fps: (B,) float, frames a second of the video; 0 where it is not known.
     """
 
     node_type: Tensor
@@ -110,6 +111,7 @@ class Conditioning(TensorBatch):
     keep_text: Tensor
     keep_graph: Tensor
     keep_layout: Tensor
+    fps: Tensor
 
     def __len__(self) -> int:
         return self.scene.shape[0]
@@ -239,6 +241,7 @@ def condition(
         keep_text=yes.clone(),
         keep_graph=yes.clone(),
         keep_layout=yes.clone() if layout is not None else ~yes,
+        fps=torch.tensor([0.0 if layout is None or layout.shape is None else layout.shape.fps]),
     )
 
 

@@ -93,3 +93,28 @@ def in_pieces(
             result[video + first : video + last] = piece
     assert result is not None
     return result
+
+
+def over_time(x: Tensor, convolution: nn.Conv3d, frames: int) -> Tensor:
+    """A 3-D convolution of (batch * frames, channels, h, w), with zeros before the first and after the last frame.
+
+    On a CPU a kernel that is wide in space is one 2-D convolution to the channels of every tap in time, whose results
+    are then moved by a frame and summed: the same numbers within rounding in a fraction of the time.
+    """
+    kernel = convolution.kernel_size
+    if x.device.type != "cpu" or kernel[1] == 1:
+        return rearrange(convolution(rearrange(x, "(b f) c h w -> b c f h w", f=frames)), "b c f h w -> (b f) c h w")
+    taps = rearrange(convolution.weight, "o i t h w -> (t o) i h w").contiguous(memory_format=torch.channels_last)
+    every = functional.conv2d(x, taps, padding=(kernel[1] // 2, kernel[2] // 2))
+    every = rearrange(every, "(b f) (t o) h w -> t b f o h w", f=frames, t=kernel[0])
+    middle = kernel[0] // 2
+    total = every[middle]
+    for tap in range(kernel[0]):
+        if shift := tap - middle:
+            # The frame that this tap sees lies `shift` later.
+            before, after = max(-shift, 0), max(shift, 0)
+            moved = every[tap][:, after : frames - before]
+            total = total + functional.pad(moved, (0, 0, 0, 0, 0, 0, min(before, frames), min(after, frames)))
+    if convolution.bias is not None:
+        total = total + convolution.bias.view(-1, 1, 1)
+    return total.flatten(0, 1)

@@ -33,10 +33,16 @@ _PIXELS = 8
 
 @dataclass(frozen=True)
 class Place:
-    """Where layers can follow: after `module`, whose output has so many channels."""
+    """Where layers can follow: after `module`, whose output has so many channels; or before it, of its input.
+
+    Attributes:
+        kind: what the module is: a 3x3 "convolution", a "residual" block, an "attention" over space.
+    """
 
     module: nn.Module
     channels: int
+    kind: str = "attention"
+    before: bool = False
 
 
 class ImageModel:
@@ -88,6 +94,24 @@ class ImageModel:
             self.places = list(_unet_places([*network.down_blocks, network.mid_block, *network.up_blocks], name))
         self.text_width = int(width)
 
+    def places_over_time(self, temporal: str) -> list[Place]:
+        """Where FusionFrames (arXiv 2311.13073) has what looks over time, in the order in which the network runs.
+
+        Args:
+            temporal: "layers": after each 3x3 convolution of a residual block, and inside each attention over space,
+                after each of its transformer's blocks; or "blocks": after each residual block and each attention on the
+                way down and in the middle, before it on the way up. A transformer is one way down, without 3x3s.
+        """
+        network = self.network
+        if self.patch is not None:
+            kinds = ("attention",) if temporal == "layers" else ("residual", "attention")
+            return [Place(place.module, place.channels, kind) for place in self.places for kind in kinds]
+        ways = ((network.down_blocks, False), ([network.mid_block], False), (network.up_blocks, True))
+        found = _layers_over_time if temporal == "layers" else _blocks_over_time
+        return [
+            place for blocks, up in ways for block in blocks for part in _in_order(block) for place in found(part, up)
+        ]
+
     def __call__(self, latents: Tensor, timestep: Tensor, text: Tensor, seen: Tensor) -> Tensor:
         """What the network predicts of single frames, (n, latent_channels, h, w), in float32.
 
@@ -126,6 +150,30 @@ def _unet_places(blocks: Iterable[Any], name: str) -> Iterable[Place]:
             yield from (Place(attention, attention.in_channels) for attention in attentions)
         else:
             yield from (Place(resnet, resnet.out_channels) for resnet in block.resnets)
+
+
+def _in_order(block: Any) -> list[Any]:
+    """Residual blocks and attentions of a part of a U-Net, as it runs them."""
+    residuals, attentions = list(block.resnets), list(getattr(block, "attentions", None) or [])
+    # In the middle the first residual block has no attention before it.
+    first = residuals[: len(residuals) - len(attentions)] if len(residuals) > len(attentions) and attentions else []
+    rest = residuals[len(first) :]
+    if not attentions:
+        return rest
+    pairs = zip(attentions, rest, strict=True) if first else zip(rest, attentions, strict=True)
+    return [*first, *(part for pair in pairs for part in pair)]
+
+
+def _layers_over_time(part: Any, up: bool) -> list[Place]:
+    if hasattr(part, "transformer_blocks"):
+        return [Place(block, part.inner_dim) for block in part.transformer_blocks]
+    return [Place(convolution, part.out_channels, "convolution") for convolution in (part.conv1, part.conv2)]
+
+
+def _blocks_over_time(part: Any, up: bool) -> list[Place]:
+    if hasattr(part, "transformer_blocks"):
+        return [Place(part, part.in_channels, "attention", up)]
+    return [Place(part, part.in_channels if up else part.out_channels, "residual", up)]
 
 
 def load_image_model(folder: str | Path) -> ImageModel:

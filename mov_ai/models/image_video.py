@@ -12,17 +12,19 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mov_ai.checked_config import Channels, ChannelsOrNone, Frames, Name, NameOrNone, Share, Side
+from mov_ai.checked_config import Channels, ChannelsOrNone, Frames, Name, NameOrNone, Positive, Share, Side
+from mov_ai.diffusion.process import noise_features
 from mov_ai.errors import UsageError
 from mov_ai.graph.files import read_json
 from mov_ai.labels.encoder import LabelEncoderConfig
 from mov_ai.labels.pretrained import PretrainedText
-from mov_ai.models.attention import BACKENDS, CrossAttention, SelfAttention, rotary
+from mov_ai.models.attention import BACKENDS
 from mov_ai.models.component import CONFIG_FILE, load_component, save_component
 from mov_ai.models.conditioning import Conditioning
 from mov_ai.models.denoiser import AnyDenoiser
 from mov_ai.models.graph_encoder import GraphEncoder, GraphEncoderConfig, node_bias
-from mov_ai.models.image_model import load_image_model
+from mov_ai.models.image_model import Place, load_image_model
+from mov_ai.models.image_video_parts import POSITION_RATE, TEMPORAL, Call, GraphAndLayout, Part, part_over_time
 from mov_ai.models.layout_painter import LayoutPainter
 from mov_ai.models.lora import FOLDER, LoraSettings, add_adapters, load_adapters, save_adapters
 
@@ -35,6 +37,9 @@ class ImageVideoConfig:
         image_model: folder of a text-to-image pipeline of diffusers, see `load_image_model`.
         text_encoder: see `DenoiserConfig.text_encoder`; None for the pipeline's own.
         graph, layout: False leaves a source of conditioning, and what would read it, out.
+        temporal: what looks over time: "blocks" beside the image model's whole ones, or "layers" between its own, see
+            `ImageModel.places_over_time`.
+        time_width: channels in which "blocks" read the noise level.
         head_width: channels of a head of the attentions that are trained.
         interval_gating, softness, backend: see `DenoiserConfig`.
         graph_encoder: sizes of the graph encoder.
@@ -42,6 +47,7 @@ class ImageVideoConfig:
         lora: adapters in the image model.
         stages: the longer side in pixels of the videos; one, for an image model sees no smaller video.
         frames: of the videos that it was trained on.
+        fps: their frames a second, where a video's own are not known.
         digest, latent_channels, side_multiple, null_tokens: of the image model and of the empty caption's features;
             found out when the network is first built.
     """
@@ -50,6 +56,8 @@ class ImageVideoConfig:
     text_encoder: Name | None = None
     graph: bool = True
     layout: bool = True
+    temporal: str = "blocks"
+    time_width: Channels = 256
     head_width: Channels = 64
     interval_gating: bool = True
     softness: Share = 0.03
@@ -59,6 +67,7 @@ class ImageVideoConfig:
     lora: LoraSettings = field(default_factory=LoraSettings)
     stages: tuple[Side, ...] = (512,)
     frames: Frames = 16
+    fps: Positive = 8.0
     digest: NameOrNone = ""
     latent_channels: ChannelsOrNone = 0
     side_multiple: Side = 1
@@ -72,6 +81,8 @@ class ImageVideoConfig:
         object.__setattr__(self, "stages", tuple(self.stages))
         if len(self.stages) != 1:
             raise ValueError(f"image_video: stages: expected one size, got {self.stages}")
+        if self.temporal not in TEMPORAL:
+            raise ValueError(f"image_video: temporal: expected one of {', '.join(TEMPORAL)}, got {self.temporal!r}")
         if self.backend not in BACKENDS:
             raise ValueError(f"image_video: backend: expected one of {', '.join(BACKENDS)}, got {self.backend!r}")
 
@@ -79,83 +90,6 @@ class ImageVideoConfig:
     def text_source(self) -> str:
         """Where the text encoder is."""
         return self.text_encoder or self.image_model
-
-
-@dataclass
-class _Call:
-    """What all the layers of one call share.
-
-    Attributes:
-        frames: of each video.
-        cells: height and width of the grid that tokens lie on; None where layers see an image.
-        context: (batch, m, dim) null token and graph nodes. bias: (batch, frames, m). None without a graph.
-        painting: of a grid's height and width: (batch, frames, h w, channels). None without a layout.
-    """
-
-    frames: int
-    cells: tuple[int, int] | None
-    context: Tensor | None
-    bias: Tensor | None
-    painting: Callable[[int, int], Tensor] | None
-
-
-class VideoBlock(nn.Module):
-    """Layout, convolution over time, attention over time, attention to the graph: all add nothing at first.
-
-    It follows a layer of the image model as a hook (temporal blocks beside whole spatial ones: FusionFrames,
-    arXiv 2311.13073). Only last projections are zero, for an attention that is all zero gets no gradient.
-    """
-
-    def __init__(self, channels: int, config: ImageVideoConfig) -> None:
-        super().__init__()
-        if channels % config.head_width or config.head_width % 2:
-            raise ValueError(
-                f"image_video: head_width: expected an even divisor of the image model's {channels} channels, got "
-                f"{config.head_width}"
-            )
-        self.width = config.head_width
-        heads = channels // config.head_width
-        self.paint = nn.Linear(LayoutPainter.channels(), channels, bias=False) if config.layout else None
-        hidden = max(channels // 2, 1)
-        self.convolve = nn.Sequential(
-            nn.Conv1d(channels, hidden, 3, padding=1), nn.SiLU(), nn.Conv1d(hidden, channels, 3, padding=1)
-        )
-        self.temporal = SelfAttention(channels, heads, config.backend)
-        self.from_graph = nn.Linear(config.graph_encoder.dim, channels) if config.graph else None
-        self.cross = CrossAttention(channels, heads, config.backend) if config.graph else None
-        self.norms = nn.ModuleList(nn.LayerNorm(channels, eps=1e-6) for _ in range(3 if config.graph else 2))
-        #: Set for the time of a call.
-        self.call: _Call | None = None
-        for last in (self.paint, self.convolve[2], self.temporal.out, None if self.cross is None else self.cross.out):
-            for weights in () if last is None else last.parameters():
-                nn.init.zeros_(weights)
-
-    def hook(self, module: nn.Module, inputs: Any, output: Any) -> Any:
-        """What a layer of the image model gives, changed: an image (b f, c, h, w) or tokens (b f, n, c)."""
-        if isinstance(output, tuple):
-            return (self.hook(module, inputs, output[0]), *output[1:])
-        call = self.call
-        assert call is not None
-        height, width = output.shape[-2:] if call.cells is None else call.cells
-        order = "(b f) c h w -> b f (h w) c" if call.cells is None else "(b f) (h w) c -> b f (h w) c"
-        back = "b f (h w) c -> (b f) c h w" if call.cells is None else "b f (h w) c -> (b f) (h w) c"
-        x = self(rearrange(output, order, f=call.frames, h=height), call, (height, width))
-        return rearrange(x, back, h=height).to(output.dtype)
-
-    def forward(self, x: Tensor, call: _Call, cells: tuple[int, int]) -> Tensor:
-        """x: (batch, frames, n, channels) on a grid of `cells`; returns its shape."""
-        batch, frames, places, _ = x.shape
-        if self.paint is not None and call.painting is not None:
-            x = x + self.paint(call.painting(*cells))
-        lines = rearrange(self.norms[0](x), "b f n c -> (b n) c f")
-        x = x + rearrange(self.convolve(lines), "(b n) c f -> b f n c", b=batch)
-        lines = rearrange(self.norms[1](x), "b f n c -> (b n) f c")
-        angles = rotary(torch.arange(frames, device=x.device)[:, None], self.width)
-        x = x + rearrange(self.temporal(lines, angles), "(b n) f c -> b f n c", n=places)
-        if self.cross is not None and self.from_graph is not None and call.context is not None:
-            assert call.bias is not None
-            x = x + self.cross(self.norms[2](x), self.from_graph(call.context), call.bias)
-        return x
 
 
 class ImageVideoDenoiser(AnyDenoiser):
@@ -171,6 +105,8 @@ class ImageVideoDenoiser(AnyDenoiser):
     """
 
     config: ImageVideoConfig
+    #: Before 2 what looked over time was another.
+    SCHEMA = 2
 
     def __init__(self, config: ImageVideoConfig) -> None:
         super().__init__()
@@ -202,9 +138,17 @@ class ImageVideoDenoiser(AnyDenoiser):
         self.painter = LayoutPainter(config.labels.width) if config.layout else None
         self.graph = GraphEncoder(config.graph_encoder, config.labels.width) if config.graph else None
         self.null = nn.Parameter(torch.randn(1, 1, config.graph_encoder.dim) * 0.02) if config.graph else None
-        self.blocks = nn.ModuleList(VideoBlock(place.channels, config) for place in image.places)
-        for block, place in zip(self.blocks, image.places, strict=True):
-            place.module.register_forward_hook(block.hook)  # type: ignore[arg-type]
+        self.blocks = nn.ModuleList()
+        for place in image.places_over_time(config.temporal):
+            sizes = (config.temporal, config.head_width, config.time_width, config.backend)
+            self._join(part_over_time(place, *sizes), place)
+        if config.graph or config.layout:
+            graph_width = config.graph_encoder.dim if config.graph else None
+            for place in image.places:
+                guided = GraphAndLayout(place.channels, config.head_width, config.backend, config.layout, graph_width)
+                self._join(guided, place)
+        #: From a noise level to what the blocks over time read; layers read none.
+        self.time = _time_embedding(config.time_width) if config.temporal == "blocks" else None
         matrices = add_adapters(image.network, config.lora) if config.lora.rank else {}
         # Names of modules have no dots.
         self.adapters = nn.ModuleDict({name.replace(".", "/"): part for name, part in matrices.items()})
@@ -214,6 +158,10 @@ class ImageVideoDenoiser(AnyDenoiser):
         if null is not None:
             self.null_text.copy_(null)
         self._image = image
+
+    def _join(self, part: Part, place: Place) -> None:
+        part.join(place)
+        self.blocks.append(part)
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Any:
         # The image model is no part of this module, but goes where it goes.
@@ -241,7 +189,10 @@ class ImageVideoDenoiser(AnyDenoiser):
             painting = _Painting(self.painter, condition, window)
         cells = None if patch is None else (noisy.shape[-2] // patch, noisy.shape[-1] // patch)
         scaled, timestep, signal = self._image.schedule.scaled(noisy, sigma)
-        call = _Call(frames, cells, context, bias, painting)
+        fps = torch.where(condition.fps > 0, condition.fps, self.config.fps)
+        positions = torch.arange(frames, device=noisy.device) * (POSITION_RATE / fps[:, None])
+        time = None if self.time is None else self.time(noise_features(sigma))
+        call = Call(positions, cells, time, context, bias, painting)
         for block in self.blocks:
             block.call = call  # type: ignore[assignment]
         try:
@@ -291,6 +242,11 @@ def load_image_video(directory: str | Path) -> ImageVideoDenoiser:
             "trained around there, or name its folder here"
         )
     return load_component(ImageVideoDenoiser, ImageVideoConfig, folder, apart)
+
+
+def _time_embedding(width: int) -> nn.Module:
+    features = noise_features(torch.ones(1)).shape[-1]
+    return nn.Sequential(nn.Linear(features, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
 
 
 class _Painting:

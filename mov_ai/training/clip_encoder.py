@@ -70,8 +70,10 @@ def folder_digest(folder: Path) -> str:
 def _codec_files(codec: str) -> list[Path]:
     """What decides what a codec makes of a frame."""
     from mov_ai.models.taef2_files import NAME, find_taef2, weights_in
+    from mov_ai.models.temporal_codec import encoder_folder
 
-    folder = Path(codec)
+    # What decodes has no part in latents.
+    folder = encoder_folder(Path(codec)) or Path(codec)
     if codec == NAME and not folder.is_dir():
         return find_taef2()
     return weights_in(folder) or _network_files(folder if (folder / "config.json").is_file() else folder / "vae")

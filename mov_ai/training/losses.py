@@ -1,4 +1,7 @@
-"""The composite objective: L = L_denoise + l1 L_temporal + l2 L_semantic + l3 L_perceptual."""
+"""The composite objective: L = L_denoise + l1 L_temporal + l2 L_semantic + l3 L_perceptual.
+
+And the errors of decoded frames that decoders are trained by.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,21 @@ class LossWeights:
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
                 raise UsageError(f"loss.{field.name}: expected a weight from 0 up, 0 for off; found {value!r}")
+
+
+def reconstruction_errors(video: Tensor, truth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean absolute errors of pixels, of pixels averaged over 2x2, and of the differences of neighbouring pixels.
+
+    Args:
+        video, truth: (batch, frames, 3, height, width).
+    """
+    pixels = (video - truth).abs().mean()
+    flat, target = video.flatten(0, 1), truth.flatten(0, 1)
+    half = (functional.avg_pool2d(flat, 2) - functional.avg_pool2d(target, 2)).abs().mean()
+    edges = (flat.diff(dim=-1) - target.diff(dim=-1)).abs().mean() + (
+        flat.diff(dim=-2) - target.diff(dim=-2)
+    ).abs().mean()
+    return pixels, half, edges
 
 
 def object_weight(condition: Conditioning, height: int, width: int, window: Tensor, extra: float) -> Tensor:

@@ -17,11 +17,12 @@ from torch.testing import assert_close
 
 from mov_ai.errors import UsageError
 from mov_ai.labels.pretrained import PretrainedText
-from mov_ai.models.conditioning import Conditioning
+from mov_ai.models.conditioning import Conditioning, collate
 from mov_ai.models.graph_encoder import GraphEncoderConfig
-from mov_ai.models.image_model import ImageModel
+from mov_ai.models.image_model import ImageModel, load_image_model
 from mov_ai.models.image_schedule import PREDICTIONS, ImageSchedule
 from mov_ai.models.image_video import ImageVideoConfig, ImageVideoDenoiser
+from mov_ai.models.image_video_parts import TEMPORAL, TemporalAttention
 from mov_ai.models.lora import FOLDER, LoraSettings
 from mov_ai.models.registry import build_denoiser, load_denoiser, save_denoiser, sources, text_encoder_of
 from tests.models.builders import LABELS, dogs_and_frisbees, given
@@ -96,12 +97,13 @@ def of_pixart(folder: Path, images: Tensor, timestep: int, caption: str) -> Tens
     return scheduler.step(output.sample[:, :4], timestep, images).pred_original_sample
 
 
+@pytest.mark.parametrize("temporal", TEMPORAL)
 @pytest.mark.parametrize(("kind", "reference"), [("unet", of_unet), ("pixart", of_pixart)])
 def test_before_training_each_frame_is_the_image_models(
-    kind: str, reference: Callable[..., Tensor], request: pytest.FixtureRequest
+    kind: str, reference: Callable[..., Tensor], temporal: str, request: pytest.FixtureRequest
 ) -> None:
     folder = request.getfixturevalue(kind)
-    network = build(folder, lora=LoraSettings(2)).eval()
+    network = build(folder, lora=LoraSettings(2), temporal=temporal).eval()
     assert text_encoder_of(network.config) == str(folder.resolve())
     assert sources(network.config) == ["a scene graph", "a layout", "a text"]
     alphas = _alphas(folder)
@@ -150,12 +152,14 @@ def test_every_noise_level_finds_its_timestep(prediction: str) -> None:
     assert ends.tolist() == pytest.approx([999, 0], abs=1e-3)
 
 
-@pytest.mark.parametrize(("kind", "rank"), [("unet", 2), ("pixart", 0)])
+@pytest.mark.parametrize(
+    ("kind", "rank", "temporal"), [("unet", 2, "blocks"), ("unet", 0, "layers"), ("pixart", 0, "blocks")]
+)
 def test_all_that_is_trained_learns_and_the_image_model_stays(
-    kind: str, rank: int, request: pytest.FixtureRequest, tmp_path: Path
+    kind: str, rank: int, temporal: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     folder = request.getfixturevalue(kind)
-    network = build(folder, lora=LoraSettings(rank, targets=("to_q", "to_v"))).train()
+    network = build(folder, lora=LoraSettings(rank, targets=("to_q", "to_v")), temporal=temporal).train()
     part = folder / ("unet" if kind == "unet" else "transformer")
     before = load_file(part / "diffusion_pytorch_model.safetensors")
     condition = asked(folder)
@@ -174,7 +178,10 @@ def test_all_that_is_trained_learns_and_the_image_model_stays(
     save_denoiser(network, tmp_path / "out")
     stored = load_file(tmp_path / "out" / "model.safetensors")
     assert set(stored) == {name for name in network.state_dict() if not name.startswith("adapters.")}
-    assert {name.split(".")[0] for name in stored} == {"painter", "graph", "null", "null_text", "blocks"}
+    assert {name.split(".")[0] for name in stored} == {
+        *("painter", "graph", "null", "null_text", "blocks"),
+        *(["time"] if temporal == "blocks" else []),
+    }
     assert json.loads((tmp_path / "out" / "config.json").read_text())["config"]["digest"] == network.config.digest
     loaded = load_denoiser(tmp_path / "out")
     assert loaded.config == network.config
@@ -184,6 +191,64 @@ def test_all_that_is_trained_learns_and_the_image_model_stays(
     assert (tmp_path / "out" / FOLDER).is_dir() == bool(rank)
     if rank:
         _check_peft(folder, tmp_path / "out" / FOLDER, network)
+    _check_frame_rates(network, noisy, condition)
+
+
+def _check_frame_rates(network: ImageVideoDenoiser, noisy: Tensor, condition: Conditioning) -> None:
+    """Frames of half the rate are twice as far apart; of an unknown rate they are those of the training."""
+    with torch.no_grad():
+        of_rate = {
+            fps: denoise(network, noisy, torch.tensor([0.5]), replace(condition, fps=torch.tensor([fps])))
+            for fps in (0.0, 8.0, 4.0)
+        }
+    assert torch.equal(of_rate[0.0], of_rate[8.0])
+    assert not torch.allclose(of_rate[4.0], of_rate[8.0], atol=1e-4)
+
+
+def test_layers_follow_convolutions_and_blocks_stand_beside_whole_blocks(unet: Path, pixart: Path) -> None:
+    image = load_image_model(unet)
+    network = image.network
+    names = {id(module): name for name, module in network.named_modules()}
+
+    def places(temporal: str) -> list[tuple[str, str, bool]]:
+        return [(names[id(p.module)], p.kind, p.before) for p in image.places_over_time(temporal)]
+
+    down, middle, up = "down_blocks.0.", "mid_block.", "up_blocks.1."
+    blocks = places("blocks")
+    assert blocks[:2] == [(f"{down}resnets.0", "residual", False), (f"{down}attentions.0", "attention", False)]
+    at = blocks.index((f"{middle}resnets.0", "residual", False))
+    assert [name for name, _, _ in blocks[at : at + 3]] == [
+        f"{middle}{x}" for x in ("resnets.0", "attentions.0", "resnets.1")
+    ]
+    assert blocks[-2:] == [(f"{up}resnets.1", "residual", True), (f"{up}attentions.1", "attention", True)]
+    layers = places("layers")
+    assert layers[:3] == [
+        (f"{down}resnets.0.conv1", "convolution", False),
+        (f"{down}resnets.0.conv2", "convolution", False),
+        (f"{down}attentions.0.transformer_blocks.0", "attention", False),
+    ]
+    convolutions = {name for name, module in network.named_modules() if name.endswith((".conv1", ".conv2"))}
+    assert {name for name, kind, _ in layers if kind == "convolution"} == convolutions
+    residuals = {name.rpartition(".")[0] for name in convolutions}
+    assert {name for name, kind, _ in blocks if kind == "residual"} == residuals
+    # A transformer has no 3x3 convolutions: two attentions in a row of its blocks.
+    transformer = load_image_model(pixart)
+    assert [p.kind for p in transformer.places_over_time("layers")] == ["attention"] * 2
+    assert [p.kind for p in transformer.places_over_time("blocks")] == ["residual", "attention"] * 2
+
+
+def test_positions_are_scaled_by_the_frame_rate_of_each_video(unet: Path) -> None:
+    network = build(unet)
+    seen: list[Tensor] = []
+    first = next(part for part in network.blocks if isinstance(part, TemporalAttention))
+    first.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[1].positions))
+    two = collate([asked(unet)] * 2)
+    given_rates = replace(two, fps=torch.tensor([8.0, 2.0]))
+    noisy = torch.randn(2, FRAMES, 4, 8, 8)
+    window = torch.tensor([[0.0, 0.0, 1.0, 1.0]] * 2)
+    with torch.no_grad():
+        network(noisy, torch.full((2,), 0.5), torch.zeros(2, dtype=torch.long), noisy, window, given_rates)
+    assert seen[0].tolist() == [[0, 3, 6], [0, 12, 24]]
 
 
 def _check_peft(folder: Path, adapters: Path, network: ImageVideoDenoiser) -> None:

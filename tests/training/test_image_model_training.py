@@ -10,6 +10,7 @@ import torch
 from mov_ai.assembly import assemble
 from mov_ai.errors import UsageError
 from mov_ai.models.image_video import ImageVideoConfig, ImageVideoDenoiser
+from mov_ai.models.image_video_parts import TemporalAttention
 from mov_ai.models.registry import load_denoiser
 from mov_ai.pipeline import MovAIPipeline
 from mov_ai.train import build_objective
@@ -38,7 +39,8 @@ def test_an_image_model_is_trained_on_shards_and_makes_videos(tmp_path: Path) ->
     after = network._image.network.state_dict()
     assert all(torch.equal(after[name], value) for name, value in frozen.items())
     exported = load_denoiser(tmp_path / "run" / "export")
-    assert any(block.temporal.out.weight.any() for block in exported.blocks)  # type: ignore[union-attr, operator]
+    attentions = [part for part in exported.blocks if isinstance(part, TemporalAttention)]  # type: ignore[union-attr]
+    assert all(part.attention.out.weight.any() for part in attentions)
     assert any(part.weight.any() for name, part in exported.adapters.items() if "lora_B" in name)  # type: ignore[operator, union-attr]
 
     assemble(folder, tmp_path / "run", tmp_path / "pipeline")
@@ -52,6 +54,7 @@ def test_the_shipped_settings_are_the_codes() -> None:
     network = composed(EXPERIMENT).network
     coded = ImageVideoConfig()
     assert (network.head_width, network.graph, network.layout) == (coded.head_width, coded.graph, coded.layout)
+    assert (network.temporal, network.time_width, network.fps) == (coded.temporal, coded.time_width, coded.fps)
     assert (tuple(network.stages), network.frames) == (coded.stages, coded.frames)
     assert tuple(network.lora.targets) == coded.lora.targets
     assert (network.lora.rank, network.lora.alpha) == (coded.lora.rank, coded.lora.alpha)

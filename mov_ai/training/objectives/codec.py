@@ -11,12 +11,12 @@ import PIL.Image
 import torch
 from einops import rearrange
 from torch import Tensor
-from torch.nn import functional
 
 from mov_ai.graph.files import write_bytes
 from mov_ai.models.codec import CodecConfig, VideoCodec, to_bytes, to_unit
 from mov_ai.models.component import save_component
 from mov_ai.training.card import model_card
+from mov_ai.training.losses import reconstruction_errors
 from mov_ai.training.objective import Objective, Progress
 from mov_ai.worlds.tabletop.render import render
 from mov_ai.worlds.tabletop.scene import FRAMES, Scene, boxes, sample_scene, simulate, split_seed
@@ -105,12 +105,7 @@ class CodecObjective(Objective):
         with torch.no_grad():
             spread = codec.encode(batch[:2]).std()
         video, latents = module(batch, noise * self.noise * spread)
-        pixels = (video - batch).abs().mean()
-        flat, target = video.flatten(0, 1), batch.flatten(0, 1)
-        half = (functional.avg_pool2d(flat, 2) - functional.avg_pool2d(target, 2)).abs().mean()
-        edges = (flat.diff(dim=-1) - target.diff(dim=-1)).abs().mean() + (
-            flat.diff(dim=-2) - target.diff(dim=-2)
-        ).abs().mean()
+        pixels, half, edges = reconstruction_errors(video, batch)
         size = latents.square().mean()
         total = pixels + self.half_weight * half + self.edge_weight * edges + self.latent_weight * size
         return total, {"pixels": pixels.detach(), "edges": edges.detach(), "latent_square": size.detach()}

@@ -1,0 +1,1 @@
+"""Videos of any length: windows of as many frames as the networks were trained for, each made to go on from the last."""

@@ -418,14 +418,18 @@ class MovAIPipeline:
         clock, report = clock or Clock(), report or _silent
         with clock.part("parse"):
             report("parse", 0, 1)
-            graph, messages = self._parse(prompt, threshold)
-            graph = graph if self.world is None else self.world.complete(graph, request.seed)
+            graph, messages = self.read(prompt, request.seed, threshold)
             report("parse", 1, 1)
         with clock.part("plan"):
             report("plan", 0, 1)
             planned, verdict = self._plan(graph, request, layout)
             report("plan", 1, 1)
         return Prepared(request, graph, planned, verdict, messages)
+
+    def read(self, prompt: str | SceneGraph, seed: int, threshold: float = 0.0) -> tuple[SceneGraph, list[str]]:
+        """The completed graph of a prompt, and warnings. Errors as of a call."""
+        graph, messages = self._parse(prompt, threshold)
+        return (graph if self.world is None else self.world.complete(graph, seed)), messages
 
     def _parse(self, prompt: str | SceneGraph, threshold: float) -> tuple[SceneGraph, list[str]]:
         """The graph of a prompt, what the parser warned of, and which words it did not understand."""

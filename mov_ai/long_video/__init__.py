@@ -1,1 +1,1 @@
-"""Videos of any length: windows of as many frames as the networks were trained for, each made to go on from the last."""
+"""Videos of any length: windows of the length that the networks were trained for, each going on from the last."""

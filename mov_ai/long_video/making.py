@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -39,6 +40,10 @@ class Carried:
             return None
         places = tuple(self.frames[row] - window.first for row in rows)
         return KnownFrames(places, self.latents[size][:, rows])
+
+    def moved(self, by: int) -> Carried:
+        """The same frames with other numbers."""
+        return Carried(tuple(frame + by for frame in self.frames), self.latents)
 
     def before(self, other: Carried) -> Carried:
         """Both; where both have a frame, it is this one's."""
@@ -79,6 +84,7 @@ def window_conditioning(pipeline: MovAIPipeline, prepared: Prepared, window: Win
 def make_windows(
     pipeline: MovAIPipeline,
     prepared: Prepared,
+    start: int,
     windows: Sequence[Window],
     carried: Carried,
     given: Carried,
@@ -90,6 +96,7 @@ def make_windows(
 
     Args:
         prepared: the scene, of as many frames as all windows cover.
+        start: number of the scene's first frame in the whole video: it decides the noise.
         windows: those that are left to make.
         carried: what the first of them begins with.
         given: frames that the user gives, anywhere in the scene.
@@ -99,12 +106,12 @@ def make_windows(
         MovAIError: if latents or frames are not finite.
     """
     total = prepared.request.shape.frames
-    all_after = {window.number: following.first for window, following in zip(windows, windows[1:], strict=False)}
+    all_after = {window.number: following.first for window, following in itertools.pairwise(windows)}
     for window in windows:
         with clock.part("plan"):
             conditioning = window_conditioning(pipeline, prepared, window)
         known = carried.before(given)
-        latents, frames = _make_window(pipeline, prepared, window, conditioning, known, clock, report)
+        latents, frames = _make_window(pipeline, prepared, start, window, conditioning, known, clock, report)
         keep = range(all_after.get(window.number, total - min(overlap, window.frames)), window.first + window.frames)
         places = [frame - window.first for frame in keep]
         carried = Carried(tuple(keep), {size: made[:, places].clone() for size, made in latents.items()})
@@ -114,6 +121,7 @@ def make_windows(
 def _make_window(
     pipeline: MovAIPipeline,
     prepared: Prepared,
+    start: int,
     window: Window,
     conditioning: Conditioning,
     known: Carried,
@@ -139,7 +147,7 @@ def _make_window(
                 window.frames,
                 (stage.height, stage.width),
                 known.in_window(window, stage.size),
-                window.first,
+                start + window.first,
             )
         require_finite(made, f"stage {stage.size}: latents", name)
         with clock.part("decode"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ class Window:
         frames: in it.
         begin, end: the frames that are taken from it, `begin` to `end` - 1, numbered as in the video. The border to the
             next window lies in the middle of what they share, so that a codec that looks at neighbouring frames sees
-            the same ones as if it decoded everything at once.
+            the same ones as if it decoded everything at once; and the frame after `end` - 1 is in the window, too.
     """
 
     number: int
@@ -61,4 +62,4 @@ def plan_windows(frames: int, window: int, overlap: int = OVERLAP, given: int = 
 
 
 def _borders(starts: Sequence[int], window: int) -> list[int]:
-    return [(before + window + after + 1) // 2 for before, after in zip(starts, starts[1:], strict=False)]
+    return [(before + window + after) // 2 for before, after in itertools.pairwise(starts)]

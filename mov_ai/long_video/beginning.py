@@ -22,6 +22,7 @@ from mov_ai.long_video.making import Carried
 from mov_ai.long_video.saving import CARRIED, load_carried
 from mov_ai.models.codec import to_unit
 from mov_ai.pipeline import MovAIPipeline, Request
+from mov_ai.result import load_latents
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,19 @@ def require_frames_of_their_own(pipeline: MovAIPipeline) -> None:
     if factor != 1:
         raise UsageError(
             f"this pipeline's codec has one latent for {factor} frames, so that windows and given pictures have none "
-            f"in common: make at most {pipeline.shape.frames} frames, without --image and --extend, or use another codec"
+            f"in common: make at most {pipeline.shape.frames} frames, without --image or --extend, or use another one"
         )
+
+
+def video_of(path: Path) -> Path:
+    """The video's file: of a run's folder, the one in it."""
+    return path / "video.mp4" if (path / "run.json").is_file() else path
+
+
+def rate_of(path: Path) -> float:
+    """Frames a second of a video, or of a run's. Raises UsageError or MovAIError if it cannot be read."""
+    with VideoReader(video_of(path)) as reader:
+        return reader.info.fps
 
 
 def open_beginning(path: Path, shape: VideoShape, overlap: int, sizes: Iterable[int]) -> tuple[Beginning, list[str]]:
@@ -99,8 +111,8 @@ def open_beginning(path: Path, shape: VideoShape, overlap: int, sizes: Iterable[
     Raises:
         UsageError: if there is no such video, or it has another frame rate. MovAIError: if it cannot be read.
     """
-    folder = path if (path / "run.json").is_file() else None
-    file = path / "video.mp4" if folder is not None else path
+    file = video_of(path)
+    folder = None if file == path else path
     messages = []
     last: deque[np.ndarray] = deque(maxlen=overlap)
     with VideoReader(file) as reader:
@@ -125,12 +137,19 @@ def open_beginning(path: Path, shape: VideoShape, overlap: int, sizes: Iterable[
 
     carried, graph, layout = Carried(), None, None
     if folder is not None:
-        graph = SceneGraph.load(folder / "graph.json") if (folder / "graph.json").is_file() else None
-        layout = Layout.load(folder / "layout.json") if (folder / "layout.json").is_file() else None
+        # Of several scenes, the last one's.
+        last_scene = max(folder.glob("scenes/*"), default=folder)
+        if (last_scene / "graph.json").is_file() and (last_scene / "layout.json").is_file():
+            graph, layout = SceneGraph.load(last_scene / "graph.json"), Layout.load(last_scene / "layout.json")
         if (folder / CARRIED).is_file() and (height, width) == (shape.height, shape.width):
             kept, _ = load_carried(folder / CARRIED)
-            if set(sizes) <= set(kept.latents):
-                carried = kept
+            carried = kept if set(sizes) <= set(kept.latents) else carried
+        elif (folder / "latents.safetensors").is_file() and (height, width) == (shape.height, shape.width):
+            saved = load_latents(folder / "latents.safetensors").latents
+            # Those of another number of frames are of another video, or stand for several frames each.
+            if set(sizes) <= set(saved) and all(made.shape[1] == count for made in saved.values()):
+                numbers = tuple(range(-min(overlap, count), 0))
+                carried = Carried(numbers, {size: made[:, numbers[0] :] for size, made in saved.items()})
     if not carried.frames:
         messages.append(f"{path}: goes on from pixels: it has no latents of the stages that are made")
     return Beginning(count, fitted(np.stack(list(last)), shape.height, shape.width), frames, carried, graph, layout), (

@@ -26,7 +26,8 @@ def all_frames(run: LongRun, made: Sequence[MadeScene]) -> Iterator[np.ndarray]:
         yield from run.beginning.frames()
     for number, scene in enumerate(made):
         for window in scene.windows:
-            yield from run.store.frames(number, window.number)
+            if window.end > window.begin:
+                yield from run.store.frames(number, window.number)
 
 
 def save_run(run: LongRun, made: Sequence[MadeScene], folder: Path, boxes: bool = False) -> VideoResult:

@@ -56,8 +56,8 @@ def plan_windows(frames: int, window: int, overlap: int = OVERLAP, given: int = 
             f"--overlap: expected 1 to {window - 1} frames, fewer than the {window} of a window; found {overlap}"
         )
     window = min(window, frames)
-    starts = [*range(0, frames - window, window - overlap), frames - window]
-    borders = [given, *_borders(starts, window), frames]
+    starts = [*(range(0, frames - window, window - overlap) if frames > window else ()), frames - window]
+    borders = [given, *(max(given, border) for border in _borders(starts, window)), frames]
     return [Window(i, first, window, borders[i], borders[i + 1]) for i, first in enumerate(starts)]
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -43,8 +44,9 @@ from mov_ai.run_record import Clock
 if TYPE_CHECKING:
     from mov_ai.pipeline import MovAIPipeline
 
-#: How a video is made: windows that go on from one another; windows that know nothing of one another; in one piece.
-WAYS = ("windows", "apart", "whole")
+#: How a video is made. Beside what users get: without the known latents; with noise of its own in every window, with
+#: and without the known latents; in one piece.
+WAYS = ("windows", "apart", "fresh", "fresh_apart", "whole")
 #: Prompts whose events have an order come first.
 _ORDERED = "event_order"
 #: Primes between seeds.
@@ -324,13 +326,24 @@ def make_video(
     guidance = pipeline.guidance(1.0, 1.0)
     request = pipeline.check(seed, None, shape, None, guidance, stage, None, None, "default")
     prepared = pipeline.prepare(prompt, request)
-    runs = [windows] if way == "windows" else [[window] for window in windows]
-    parts = [
-        made.frames
-        for listed in runs
-        for made in make_windows(pipeline, prepared, 0, listed, Carried(), Carried(), overlap, Clock(), lambda *_: None)
-    ]
+    if way == "windows":
+        made = make_windows(pipeline, prepared, 0, windows, Carried(), Carried(), overlap, Clock(), _nothing)
+        return np.concatenate([each.frames for each in made]), borders
+    carried, parts = Carried(), []
+    for window, following in itertools.zip_longest(windows, windows[1:]):
+        own = prepared
+        if way.startswith("fresh"):
+            own = replace(prepared, request=replace(request, seed=(seed + window.number) % 2**31))
+        # As many frames are kept as the next window shares.
+        shared = overlap if following is None else window.first + window.frames - following.first
+        (made_window,) = make_windows(pipeline, own, 0, [window], carried, Carried(), shared, Clock(), _nothing)
+        parts.append(made_window.frames)
+        carried = made_window.carried if way == "fresh" else Carried()
     return np.concatenate(parts), borders
+
+
+def _nothing(part: str, done: int, total: int) -> None:
+    """Progress that nobody is told of."""
 
 
 def _mean(values: Any) -> float | None:

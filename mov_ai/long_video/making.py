@@ -105,14 +105,14 @@ def make_windows(
     Raises:
         MovAIError: if latents or frames are not finite.
     """
-    total = prepared.request.shape.frames
     all_after = {window.number: following.first for window, following in itertools.pairwise(windows)}
     for window in windows:
         with clock.part("plan"):
             conditioning = window_conditioning(pipeline, prepared, window)
         known = carried.before(given)
         latents, frames = _make_window(pipeline, prepared, start, window, conditioning, known, clock, report)
-        keep = range(all_after.get(window.number, total - min(overlap, window.frames)), window.first + window.frames)
+        end = window.first + window.frames
+        keep = range(all_after.get(window.number, end - min(overlap, window.frames)), end)
         places = [frame - window.first for frame in keep]
         carried = Carried(tuple(keep), {size: made[:, places].clone() for size, made in latents.items()})
         yield MadeWindow(window, frames, carried)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _TIME = re.compile(r"(?P<path>.+)@(?:(?P<seconds>\d+(?:\.\d+)?)s|(?P<place>first|last))")
 #: Where a sentence ends and another begins.
-_SENTENCES = re.compile(r"(?<=[.!?])[\"')\]]*\s+|\n+")
+_SENTENCES = re.compile(r"(?<=[.!?])\s+|(?<=[.!?][\"')\]])\s+|\n+")
 
 
 class Scenes(str, Enum):

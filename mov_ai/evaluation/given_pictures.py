@@ -19,7 +19,6 @@ from mov_ai.long_video.making import Carried, make_windows
 from mov_ai.long_video.windows import OVERLAP, plan_windows
 from mov_ai.models.codec import to_bytes
 from mov_ai.pipeline import MovAIPipeline
-from mov_ai.run_record import Clock
 from mov_ai.worlds.tabletop.world import sample_clip
 
 #: Clips of the world's test split from here on.
@@ -82,9 +81,7 @@ def measure_picture(pipeline: MovAIPipeline, picture: Picture, stage: int) -> di
     windows = plan_windows(shape.frames, shape.frames, min(OVERLAP, shape.frames - 1))
     given = encoded(pipeline, request, picture.pixels[None], [0])
     videos = [
-        next(
-            make_windows(pipeline, prepared, 0, windows, Carried(), pictures, OVERLAP, Clock(), lambda *_: None)
-        ).frames
+        next(make_windows(pipeline, prepared, 0, windows, Carried(), pictures, OVERLAP)).frames
         for pictures in (given, Carried())
     ]
     truth = fitted(picture.pixels[None], request.shape.height, request.shape.width)

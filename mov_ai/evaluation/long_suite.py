@@ -39,7 +39,6 @@ from mov_ai.graph.video_shape import MAX_FRAMES
 from mov_ai.long_video.making import Carried, make_windows
 from mov_ai.long_video.windows import OVERLAP, plan_windows
 from mov_ai.models.denoiser import STAGES
-from mov_ai.run_record import Clock
 
 if TYPE_CHECKING:
     from mov_ai.pipeline import MovAIPipeline
@@ -327,7 +326,7 @@ def make_video(
     request = pipeline.check(seed, None, shape, None, guidance, stage, None, None, "default")
     prepared = pipeline.prepare(prompt, request)
     if way == "windows":
-        made = make_windows(pipeline, prepared, 0, windows, Carried(), Carried(), overlap, Clock(), _nothing)
+        made = make_windows(pipeline, prepared, 0, windows, Carried(), Carried(), overlap)
         return np.concatenate([each.frames for each in made]), borders
     carried, parts = Carried(), []
     for window, following in itertools.zip_longest(windows, windows[1:]):
@@ -336,14 +335,10 @@ def make_video(
             own = replace(prepared, request=replace(request, seed=(seed + window.number) % 2**31))
         # As many frames are kept as the next window shares.
         shared = overlap if following is None else window.first + window.frames - following.first
-        (made_window,) = make_windows(pipeline, own, 0, [window], carried, Carried(), shared, Clock(), _nothing)
+        (made_window,) = make_windows(pipeline, own, 0, [window], carried, Carried(), shared)
         parts.append(made_window.frames)
         carried = made_window.carried if way == "fresh" else Carried()
     return np.concatenate(parts), borders
-
-
-def _nothing(part: str, done: int, total: int) -> None:
-    """Progress that nobody is told of."""
 
 
 def _mean(values: Any) -> float | None:

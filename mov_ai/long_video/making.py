@@ -89,8 +89,8 @@ def make_windows(
     carried: Carried,
     given: Carried,
     overlap: int,
-    clock: Clock,
-    report: ProgressCallback,
+    clock: Clock | None = None,
+    report: ProgressCallback | None = None,
 ) -> Iterator[MadeWindow]:
     """Make windows in order, one at a time: memory holds one of them, however many there are.
 
@@ -101,10 +101,12 @@ def make_windows(
         carried: what the first of them begins with.
         given: frames that the user gives, anywhere in the scene.
         overlap: frames that are carried on at the end of the last window.
+        clock: told the seconds of each part. report: told each step.
 
     Raises:
         MovAIError: if latents or frames are not finite.
     """
+    clock, report = clock or Clock(), report or _silent
     all_after = {window.number: following.first for window, following in itertools.pairwise(windows)}
     for window in windows:
         with clock.part("plan"):
@@ -114,7 +116,7 @@ def make_windows(
         end = window.first + window.frames
         keep = range(all_after.get(window.number, end - min(overlap, window.frames)), end)
         places = [frame - window.first for frame in keep]
-        carried = Carried(tuple(keep), {size: made[:, places].clone() for size, made in latents.items()})
+        carried = Carried(tuple(keep), {size: made[:, places].contiguous() for size, made in latents.items()})
         yield MadeWindow(window, frames, carried)
 
 
@@ -161,3 +163,7 @@ def _make_window(
     if last.size not in latents:
         previous = shrink(previous, last.height, last.width)
     return latents, to_bytes(previous[:, window.brought])[0].cpu().numpy()
+
+
+def _silent(part: str, done: int, total: int) -> None:
+    """Progress that nobody is told of."""

@@ -55,7 +55,9 @@ def load_carried(path: Path) -> tuple[Carried, dict[str, str]]:
     try:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copied, for what is read lies in memory as in the file: kernels may add up in another order there, and a
+            # run that goes on is to give the same bits.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise MovAIError(f"{path}: not a whole safetensors file ({error}); make the video again") from None
     if about.get("schema") != str(SCHEMA):

@@ -70,7 +70,9 @@ def test_the_same_command_goes_on_where_a_run_was_stopped(generate: Command, mon
     assert resumed.code == 0
     assert not (folder / UNFINISHED).exists()
     assert generate("a ball", "--frames", "5", "--out", "whole").code == 0
-    assert (folder / "video.mp4").read_bytes() == Path("whole/video.mp4").read_bytes()
+    for name in ("carried.safetensors", "layout.json"):
+        assert (folder / name).read_bytes() == Path("whole", name).read_bytes()
+    assert len(read_video(folder / "video.mp4")[0]) == 5
 
 
 def _interrupted(*_: object) -> None:
@@ -101,8 +103,8 @@ def test_a_picture_is_the_first_frame(generate: Command, pipeline: MovAIPipeline
     plain = generate("a ball", "--out", "p")
     assert plain.code == 0
     given, free = read_video("o/video.mp4")[0], read_video("p/video.mp4")[0]
-    assert not np.array_equal(given, free)
-    assert np.array_equal(free, read_video("p/video.mp4")[0])
+    assert np.abs(given[0].astype(int) - free[0]).mean() > 1
+    assert np.abs(given[2].astype(int) - free[2]).mean() > 1
 
 
 BAD = {

@@ -14,13 +14,12 @@ from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph import Edge, Node, SceneGraph, VideoShape
 from mov_ai.graph.slices import slice_layout
 from mov_ai.long_video.beginning import encoded, open_beginning
-from mov_ai.long_video.finishing import save_run
+from mov_ai.long_video.finishing import all_frames, save_run
 from mov_ai.long_video.making import Carried, make_windows, window_conditioning
 from mov_ai.long_video.running import LongRun, LongSettings, Scene
 from mov_ai.long_video.saving import CARRIED, UNFINISHED, UnfinishedRun, load_carried
 from mov_ai.long_video.windows import plan_windows
 from mov_ai.pipeline import MovAIPipeline
-from mov_ai.run_record import Clock
 
 GRAPH = SceneGraph(
     "a red ball rolls left",
@@ -53,12 +52,12 @@ def run_of(pipe: MovAIPipeline, folder: Path, frames: int = 8, scenes: int = 1, 
 
 
 def finish(run: LongRun, folder: Path) -> np.ndarray:
-    save_run(run, run.make(lambda *_: None, lambda *_: None), folder)
+    save_run(run, run.make(_silent, _silent), folder)
     return read_video(folder / "video.mp4")[0]
 
 
 def frames_of(run: LongRun) -> np.ndarray:
-    made = run.make(lambda *_: None, lambda *_: None)
+    made = run.make(_silent, _silent)
     return np.concatenate([np.stack(list(run.store.frames(0, w.number))) for w in made[0].windows])
 
 
@@ -70,11 +69,11 @@ def test_windows_go_on_from_the_latents_of_the_frames_before_them(pipe: MovAIPip
     request = pipe.check(3, None, replace(SHAPE, frames=8), None, pipe.guidance(1, 1), None, None, None, "default")
     prepared = pipe.prepare(GRAPH, request)
     windows = plan_windows(8, 4, 2)
-    made = list(make_windows(pipe, prepared, 0, windows, Carried(), Carried(), 2, Clock(), lambda *_: None))
+    made = list(make_windows(pipe, prepared, 0, windows, Carried(), Carried(), 2))
     assert [each.carried.frames for each in made] == [(2, 3), (4, 5), (6, 7)]
     assert set(made[0].carried.latents) == {32, 64}
     # The frames that are shared have exactly these latents in the next window, so a window alone is another one.
-    alone = next(make_windows(pipe, prepared, 0, windows[1:2], Carried(), Carried(), 2, Clock(), lambda *_: None))
+    alone = next(make_windows(pipe, prepared, 0, windows[1:2], Carried(), Carried(), 2))
     assert not np.array_equal(alone.frames, made[1].frames)
     shared = made[0].carried.in_window(windows[1], 64)
     assert shared is not None
@@ -98,31 +97,39 @@ def test_a_window_is_told_its_part_of_the_timeline(pipe: MovAIPipeline) -> None:
 
 
 def test_a_run_that_is_killed_goes_on_to_the_same_bits(pipe: MovAIPipeline, tmp_path: Path) -> None:
-    whole = finish(run_of(pipe, tmp_path / "whole", scenes=2), tmp_path / "whole")
-    assert whole.shape == (16, 64, 64, 3)
-    assert not (tmp_path / "whole" / UNFINISHED).exists()
+    whole = run_of(pipe, tmp_path / "whole", scenes=2)
+    frames = np.stack(list(all_frames(whole, whole.make(_silent, _silent))))
+    assert frames.shape == (16, 64, 64, 3)
     ends = []
-    for _ in range(20):
-        stopped = run_of(pipe, tmp_path / "killed", scenes=2)
 
-        def stop(done: int, total: int) -> None:
-            ends.append((done, total))
-            raise KeyboardInterrupt
+    def stop(done: int, total: int) -> None:
+        ends.append((done, total))
+        raise KeyboardInterrupt
 
-        try:
-            stopped.make(lambda *_: None, stop)
-        except KeyboardInterrupt:
-            continue
-        break
+    for _ in range(6):
+        # Another object each time, as another process would have.
+        with pytest.raises(KeyboardInterrupt):
+            run_of(pipe, tmp_path / "killed", scenes=2).make(_silent, stop)
     assert ends == [(3, 16), (5, 16), (8, 16), (11, 16), (13, 16), (16, 16)]
-    finish(run_of(pipe, tmp_path / "killed", scenes=2), tmp_path / "killed")
-    for name in ("video.mp4", CARRIED, "scenes/02/layout.json"):
-        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    resumed = run_of(pipe, tmp_path / "killed", scenes=2)
+    made = resumed.make(_silent, stop)
+    assert np.array_equal(np.stack(list(all_frames(resumed, made))), frames)
+    assert (tmp_path / "killed" / UNFINISHED / CARRIED).read_bytes() == (
+        tmp_path / "whole" / UNFINISHED / CARRIED
+    ).read_bytes()
+    save_run(resumed, made, tmp_path / "killed")
+    assert len(read_video(tmp_path / "killed/video.mp4")[0]) == 16
+    assert not (tmp_path / "killed" / UNFINISHED).exists()
+    assert sorted(path.name for path in (tmp_path / "killed/scenes/02").iterdir()) == ["graph.json", "layout.json"]
+
+
+def _silent(*_: object) -> None:
+    """Progress that nobody is told of."""
 
 
 def test_damaged_windows_are_named(pipe: MovAIPipeline, tmp_path: Path) -> None:
     run = run_of(pipe, tmp_path)
-    made = run.make(lambda *_: None, lambda *_: None)
+    made = run.make(_silent, _silent)
     next((tmp_path / UNFINISHED).glob("*.mkv")).write_bytes(b"nothing")
     with pytest.raises(MovAIError, match=r"window-0000\d.mkv: cannot be read"):
         save_run(run, made, tmp_path)
@@ -136,7 +143,7 @@ def test_scenes_are_cut_or_go_on_where_things_were(pipe: MovAIPipeline, tmp_path
     layouts = {}
     for continuous in (False, True):
         run = run_of(pipe, tmp_path / str(continuous), 4, scenes=2, continuous=continuous)
-        first, second = run.make(lambda *_: None, lambda *_: None)
+        first, second = run.make(_silent, _silent)
         assert first.prepared.layout is not None
         assert second.prepared.layout is not None
         layouts[continuous] = second.prepared.layout.tracks[0].boxes
@@ -153,7 +160,7 @@ def test_given_pictures_are_the_frames_that_they_are_given_for(pipe: MovAIPipeli
     given = frames_of(run)
     assert np.array_equal(plain[:3], given[:3]), "a window without the picture is as it was"
     assert not np.array_equal(plain[6], given[6])
-    request = run.make(lambda *_: None, lambda *_: None)[0].prepared.request
+    request = run.make(_silent, _silent)[0].prepared.request
     through = encoded(pipe, request, picture[None], [6])
     assert through.latents[64].shape == (1, 1, 8, 8, 8)
     carried, _ = load_carried(tmp_path / "given" / UNFINISHED / CARRIED)
@@ -183,4 +190,4 @@ def test_a_codec_whose_latents_stand_for_several_frames_is_refused(
 ) -> None:
     monkeypatch.setattr(pipe.cascade.codec, "frame_factor", 4)
     with pytest.raises(UsageError, match="one latent for 4 frames"):
-        run_of(pipe, tmp_path).make(lambda *_: None, lambda *_: None)
+        run_of(pipe, tmp_path).make(_silent, _silent)

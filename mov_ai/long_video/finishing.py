@@ -7,10 +7,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from mov_ai.data.video_writing import VideoWriter
 from mov_ai.graph import Layout
 from mov_ai.graph.files import staged_folder, write_json
+from mov_ai.long_video.beginning import encoded, fitted
 from mov_ai.long_video.running import LongRun, MadeScene
 from mov_ai.long_video.saving import CARRIED, save_carried
 from mov_ai.result import VideoResult
@@ -21,13 +23,57 @@ _SHOWN = 16
 
 
 def all_frames(run: LongRun, made: Sequence[MadeScene]) -> Iterator[np.ndarray]:
-    """Every frame of the video, uint8 (height, width, 3), one at a time: those that it goes on from come first."""
+    """Every frame of the video, uint8 (height, width, 3), one at a time: those that it goes on from come first.
+
+    This is where interpolation comes in: it works on the latents of what follows without a cut.
+    """
+    if run.between is not None:
+        shape = made[0].prepared.request.shape
+        for stretch in stretches(run, made):
+            for frames in run.between(_latents(run, made, stretch), shape.fps):
+                # Of a pipeline without the stage that is asked for, the frames are larger.
+                yield from fitted(frames.numpy(), shape.height, shape.width)
+        return
     if run.beginning is not None:
         yield from run.beginning.frames()
     for number, scene in enumerate(made):
         for window in scene.windows:
             if window.end > window.begin:
                 yield from run.store.frames(number, window.number)
+
+
+def stretches(run: LongRun, made: Sequence[MadeScene]) -> list[list[int]]:
+    """Numbers of the scenes that follow one another without a cut."""
+    joined: list[list[int]] = []
+    for number in range(len(made)):
+        if number and run.settings.continuous:
+            joined[-1].append(number)
+        else:
+            joined.append([number])
+    return joined
+
+
+def _latents(run: LongRun, made: Sequence[MadeScene], scenes: Sequence[int]) -> Iterator[Tensor]:
+    """Latents (1, channels, h, w) of the frames of some scenes, and of what the first goes on from."""
+    device = run.pipeline.device
+    if scenes[0] == 0 and run.beginning is not None:
+        for frame in run.beginning.frames():
+            latents = encoded(run.pipeline, made[0].prepared.request, frame[None], [0]).latents
+            yield latents[max(latents)][:, 0].to(device)
+    for number in scenes:
+        for window in made[number].windows:
+            if window.end > window.begin:
+                yield from run.store.latents(number, window.number).to(device).unbind(1)
+
+
+def _count(run: LongRun, made: Sequence[MadeScene]) -> int:
+    """Frames of the finished video."""
+    before = 0 if run.beginning is None else run.beginning.count
+    if run.between is None:
+        return before + run.frames
+    counts = [sum(run.scenes[number].frames for number in stretch) for stretch in stretches(run, made)]
+    counts[0] += before
+    return sum(run.between.frames_after(count) for count in counts)
 
 
 def save_run(run: LongRun, made: Sequence[MadeScene], folder: Path, boxes: bool = False) -> VideoResult:
@@ -44,17 +90,21 @@ def save_run(run: LongRun, made: Sequence[MadeScene], folder: Path, boxes: bool 
     """
     request = made[0].prepared.request
     before = 0 if run.beginning is None else run.beginning.count
-    total = before + run.frames
+    total = _count(run, made)
+    fps = request.shape.fps if run.between is None else run.between.fps_after(request.shape.fps)
     shown = np.unique(np.linspace(0, total - 1, min(_SHOWN, total)).round().astype(int)).tolist()
     picked: list[np.ndarray] = []
     with staged_folder(folder, "run.json", ("stages/*.mp4", "latents.safetensors", "scenes/*", CARRIED)) as staged:
         height, width = request.shape.height, request.shape.width
-        with VideoWriter(staged / "video.mp4", height, width, request.shape.fps) as writer:
+        with VideoWriter(staged / "video.mp4", height, width, fps) as writer:
             for number, frame in enumerate(all_frames(run, made)):
                 writer.add(frame[None])
                 if number in shown:
                     picked.append(frame)
-        result = _result(run, made, np.stack(picked), [number - before for number in shown])
+        # Of an interpolated video, the frames that boxes are known of are others.
+        numbers = [number - before for number in shown] if run.between is None else [-1]
+        result = _result(run, made, np.stack(picked), numbers, fps)
+        result.run["frames"], result.run["frames_before"] = total - before, before
         for number, scene in enumerate(made, start=1):
             place = staged if len(made) == 1 else staged / f"scenes/{number:02d}"
             place.mkdir(parents=True, exist_ok=True)
@@ -74,16 +124,18 @@ def _own_layout(scene: MadeScene) -> Layout:
     return scene.prepared.layout or Layout(scene.prepared.request.shape.frames)
 
 
-def _result(run: LongRun, made: Sequence[MadeScene], picked: np.ndarray, numbers: Sequence[int]) -> VideoResult:
+def _result(
+    run: LongRun, made: Sequence[MadeScene], picked: np.ndarray, numbers: Sequence[int], fps: float
+) -> VideoResult:
     first = made[0].prepared
     request, pipeline = first.request, run.pipeline
-    layout = Layout(len(numbers))
+    layout = Layout(len(picked))
     if len(made) == 1 and min(numbers) >= 0:
         rows = [number + made[0].led for number in numbers]
         tracks = [replace(track, boxes=track.boxes[rows]) for track in _own_layout(made[0]).tracks]
         layout = Layout(len(rows), tracks)
     last = request.stages[-1].size
-    result = VideoResult(picked, {last: picked}, {}, first.graph, layout, fps=request.shape.fps)
+    result = VideoResult(picked, {last: picked}, {}, first.graph, layout, fps=fps)
     messages: list[str] = []
     distant: list[str] = []
     for scene in made:
@@ -122,8 +174,6 @@ def _result(run: LongRun, made: Sequence[MadeScene], picked: np.ndarray, numbers
         messages=messages,
         clock=run.clock,
     )
-    result.run["frames"] = run.frames
-    result.run["frames_before"] = 0 if run.beginning is None else run.beginning.count
     result.run["scenes"] = [
         {"prompt": scene.prepared.graph.caption, "frames": each.frames, "windows": len(scene.windows)}
         for scene, each in zip(made, run.scenes, strict=True)

@@ -64,11 +64,13 @@ class MadeWindow:
     Attributes:
         window: which one.
         frames: uint8 (n, height, width, 3): those that it brings.
+        latents: (1, n, channels, h, w) of these frames, of the last stage that was made.
         carried: what the next window begins with; of the last one, the frames that another video could go on from.
     """
 
     window: Window
     frames: np.ndarray
+    latents: Tensor
     carried: Carried
 
 
@@ -117,7 +119,7 @@ def make_windows(
         keep = range(all_after.get(window.number, end - min(overlap, window.frames)), end)
         places = [frame - window.first for frame in keep]
         carried = Carried(tuple(keep), {size: made[:, places].contiguous() for size, made in latents.items()})
-        yield MadeWindow(window, frames, carried)
+        yield MadeWindow(window, frames, latents[max(latents)][:, window.brought], carried)
 
 
 def _make_window(

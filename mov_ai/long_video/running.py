@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
+from torch import Tensor
 
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.video_shape import VideoShape
@@ -18,6 +20,22 @@ from mov_ai.run_record import Clock
 
 #: Called as `callback(frames that are done, of how many)` after each window.
 WindowCallback = Callable[[int, int], None]
+
+
+class Between(Protocol):
+    """Puts frames between those of a video, on its latents, once all windows are made."""
+
+    def frames_after(self, frames: int) -> int:
+        """How many frames come of so many that follow one another without a cut."""
+        ...
+
+    def fps_after(self, fps: float) -> float:
+        """Frames a second of the result; it lasts as long."""
+        ...
+
+    def __call__(self, latents: Iterable[Tensor], fps: float) -> Iterator[Tensor]:
+        """Latents (1, channels, h, w), one a frame, to frames uint8 (a few, height, width, 3), held a few at a time."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -86,6 +104,7 @@ class LongRun:
         store: where windows are kept.
         beginning: a video that the first scene goes on from.
         pictures: frames that are given, uint8 (h, w, 3) of any size, by their numbers in the new video.
+        between: interpolation, for which the latents of all frames are kept; None for none.
         clock: seconds of each part.
     """
 
@@ -95,6 +114,7 @@ class LongRun:
     store: UnfinishedRun
     beginning: Beginning | None = None
     pictures: Mapping[int, np.ndarray] = field(default_factory=dict)
+    between: Between | None = None
     clock: Clock = field(default_factory=Clock)
 
     @property
@@ -192,7 +212,8 @@ class LongRun:
             following = (
                 Progress(number + 1, 0, carried) if is_last else Progress(number, made.window.number + 1, carried)
             )
-            self.store.put(number, made.window.number, made.frames, settings.shape.fps, following)
+            kept = None if self.between is None else made.latents
+            self.store.put(number, made.window.number, made.frames, settings.shape.fps, following, kept)
             after_window(done + made.window.end - scene.led, self.frames)
         return carried
 

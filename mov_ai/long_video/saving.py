@@ -19,7 +19,7 @@ from mov_ai.data.video_writing import VideoWriter
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import check_writable, read_json, write_bytes, write_json
 from mov_ai.long_video.making import Carried
-from mov_ai.weight_files import tensor_bytes
+from mov_ai.weight_files import load_weights, tensor_bytes
 
 #: Of the carried latents' file; changes when they can no longer be read.
 SCHEMA = 1
@@ -95,8 +95,21 @@ class UnfinishedRun:
         scene, window = int(about["scene"]), int(about["window"])
         return Progress(scene, window, carried)
 
-    def put(self, scene: int, window: int, frames: np.ndarray, fps: float, following: Progress) -> None:
-        """Keep a window's frames, without loss, and then what follows; a run that is killed between makes it again."""
+    def put(
+        self,
+        scene: int,
+        window: int,
+        frames: np.ndarray,
+        fps: float,
+        following: Progress,
+        latents: Tensor | None = None,
+    ) -> None:
+        """Keep a window's frames, without loss, and then what follows; a run that is killed between makes it again.
+
+        Args:
+            frames: uint8 (n, height, width, 3). latents: (1, n, channels, h, w) of them, if they are to be kept, too.
+            following: what comes next.
+        """
         if not self.folder.is_dir():
             check_writable(self.folder)
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -111,6 +124,8 @@ class UnfinishedRun:
                 os.replace(part, path)
             finally:
                 part.unlink(missing_ok=True)
+            if latents is not None:
+                write_bytes(path.with_suffix(".safetensors"), tensor_bytes({"latents": latents.contiguous()}, {}))
         save_carried(self.folder / CARRIED, following.carried, scene=str(following.scene), window=str(following.window))
 
     def frames(self, scene: int, window: int) -> Iterator[np.ndarray]:
@@ -124,6 +139,10 @@ class UnfinishedRun:
                     yield frame.to_ndarray(format="rgb24")
         except (av.FFmpegError, OSError) as error:
             raise MovAIError(f"{path}: cannot be read ({error}); remove {self.folder} and start again") from None
+
+    def latents(self, scene: int, window: int) -> Tensor:
+        """The latents of a window's frames, where they were kept. Raises as `load_weights`."""
+        return load_weights(self._frames(scene, window).with_suffix(".safetensors"))["latents"].clone()
 
     def remove(self) -> None:
         """Once the video is whole."""

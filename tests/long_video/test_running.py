@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from mov_ai.long_video.making import Carried, make_windows, window_conditioning
 from mov_ai.long_video.running import LongRun, LongSettings, Scene
 from mov_ai.long_video.saving import CARRIED, UNFINISHED, UnfinishedRun, load_carried
 from mov_ai.long_video.windows import plan_windows
+from mov_ai.models.codec import to_bytes
 from mov_ai.pipeline import MovAIPipeline
 
 GRAPH = SceneGraph(
@@ -45,7 +47,7 @@ def pipe(tiny_pipeline_dir: Path) -> MovAIPipeline:
 
 def run_of(pipe: MovAIPipeline, folder: Path, frames: int = 8, scenes: int = 1, **changes: object) -> LongRun:
     values = {"shape": SHAPE, "seed": 3, "overlap": 2, **changes}
-    more = {name: values.pop(name) for name in ("beginning", "pictures") if name in values}
+    more = {name: values.pop(name) for name in ("beginning", "pictures", "between") if name in values}
     store = UnfinishedRun(folder, {"frames": frames})
     settings = LongSettings(**values)  # type: ignore[arg-type]
     return LongRun(pipe, [Scene(GRAPH, frames)] * scenes, settings, store, **more)  # type: ignore[arg-type]
@@ -191,3 +193,33 @@ def test_a_codec_whose_latents_stand_for_several_frames_is_refused(
     monkeypatch.setattr(pipe.cascade.codec, "frame_factor", 4)
     with pytest.raises(UsageError, match="one latent for 4 frames"):
         run_of(pipe, tmp_path).make(_silent, _silent)
+
+
+class Doubled:
+    """Frames shown twice, in place of an interpolation network."""
+
+    def __init__(self, pipe: MovAIPipeline) -> None:
+        self.pipe, self.counts = pipe, []
+
+    def frames_after(self, frames: int) -> int:
+        return 2 * frames
+
+    def fps_after(self, fps: float) -> float:
+        return 2 * fps
+
+    def __call__(self, latents: Iterable[torch.Tensor], fps: float) -> Iterator[torch.Tensor]:
+        self.counts.append(0)
+        for frame in latents:
+            self.counts[-1] += 1
+            yield to_bytes(self.pipe.cascade.decode(frame[None]))[0].repeat_interleave(2, 0)
+
+
+@pytest.mark.parametrize(("continuous", "counts"), [(False, [4, 4]), (True, [8])])
+def test_interpolation_works_on_the_latents_of_what_has_no_cut(
+    pipe: MovAIPipeline, tmp_path: Path, continuous: bool, counts: list[int]
+) -> None:
+    between = Doubled(pipe)
+    run = run_of(pipe, tmp_path, 4, scenes=2, continuous=continuous, between=between)
+    save_run(run, run.make(_silent, _silent), tmp_path)
+    frames, fps = read_video(tmp_path / "video.mp4")
+    assert (between.counts, len(frames), fps) == (counts, 16, 16)

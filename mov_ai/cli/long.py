@@ -86,8 +86,8 @@ class LongOptions:
             raise UsageError("give --seconds or --frames, not both: each says how long the video is")
         if self.seconds is not None and not 0 < self.seconds < float("inf"):
             raise UsageError(f"--seconds: expected a number above 0; found {self.seconds:g}")
-        if self.seconds is not None and resumes:
-            raise UsageError("--seconds: not together with --latents or --video, which say all frames")
+        if self.seconds is not None and (resumes or keeps_latents):
+            raise UsageError("--seconds: not together with --latents, --video or --save-latents; give --frames")
         if self.names and resumes:
             raise UsageError(f"{self.names[0]}: not together with --latents or --video, which say all frames")
         if self.names and keeps_latents:
@@ -231,12 +231,13 @@ class LongWork:
     def request(self, seed: int) -> dict[str, Any]:
         """JSON values that decide every bit of the video."""
         from mov_ai import __version__
+        from mov_ai.long_video.beginning import video_of
         from mov_ai.pipeline_files import pipeline_folder
 
         checkpoint = self.pipe.checkpoint
         files = [] if checkpoint is None else sorted(pipeline_folder(checkpoint).rglob("*.*"))
         about = asdict(replace(self.settings, seed=seed, shape=replace(self.settings.shape, frames=1)))
-        source = None if self.extend is None else self.extend / "video.mp4" if self.extend.is_dir() else self.extend
+        source = None if self.extend is None else video_of(self.extend)
         value = {
             "version": __version__,
             "checkpoint": checkpoint,
@@ -307,8 +308,13 @@ class LongWork:
             say(f"{folder}: goes on from scene {before.scene + 1}, window {before.window + 1}, which is not done yet")
         settings = replace(self.settings, seed=seed)
         run = LongRun(self.pipe, self.scenes, settings, store, self.beginning, self.pictures)
-        made = run.make(lambda *_: None, progress.report_frames)
-        return save_run(run, made, folder, self.boxes)
+        try:
+            made = run.make(lambda *_: None, progress.report_frames)
+            return save_run(run, made, folder, self.boxes)
+        except KeyboardInterrupt:
+            if store.folder.is_dir():
+                say(f"what is done is kept in {store.folder}; the same command goes on from there")
+            raise
 
 
 def refuse_unfinished(folders: Sequence[Path]) -> None:

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,10 +94,10 @@ class LongSuite:
         for name, value, least in numbers:
             if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= MAX_FRAMES:
                 raise UsageError(f"{name}: expected whole numbers from {least} to {MAX_FRAMES}; found {value!r}")
-        for name, values, choices in (("ways", self.ways, WAYS), ("stage", [self.stage], STAGES)):
-            for value in values:
-                if value not in choices:
-                    raise UsageError(f"{name}: expected some of {', '.join(map(str, choices))}; found {value!r}")
+        chosen: list[tuple[str, Any, tuple[Any, ...]]] = [("ways", way, WAYS) for way in self.ways]
+        for name, choice, choices in (*chosen, ("stage", self.stage, STAGES)):
+            if choice not in choices:
+                raise UsageError(f"{name}: expected some of {', '.join(map(str, choices))}; found {choice!r}")
 
     def run(self, output: Path, console: Console) -> dict[str, Any]:
         """Make, measure, write `results.json` into `output`, print a table.
@@ -135,7 +135,7 @@ class _LongRun:
         suite = self.suite
         rows = [self._row(way, length) for way in suite.ways for length in suite.lengths if suite.num_prompts]
         memory = [
-            self._kept(f"memory/{length}", lambda length=length: self._process(length))
+            self._kept(f"memory/{length}", partial(self._process, length))
             for length in (suite.lengths if suite.memory else ())
         ]
         pictures = self._pictures()
@@ -169,7 +169,7 @@ class _LongRun:
             measured.append(
                 self._kept(
                     f"{way}-{self.suite.overlap}/{length}/{prompt.id}",
-                    lambda prompt=prompt: self._video(way, length, prompt),
+                    partial(self._video, way, length, prompt),
                 )
             )
         orders = [passed for video in measured for passed in video["orders"]]
@@ -261,10 +261,11 @@ class _LongRun:
         for source in sources:
             for picture in source():
                 name = f"pictures-{suite.stage}/{picture.name}"
-                measured.append(
-                    self._kept(name, lambda picture=picture: measure_picture(self.pipeline, picture, suite.stage))
-                )
+                measured.append(self._kept(name, partial(self._picture, picture)))
         return measured
+
+    def _picture(self, picture: Picture) -> dict[str, Any]:
+        return measure_picture(self.pipeline, picture, self.suite.stage)
 
     # -- records -------------------------------------------------------------------------------------------------------
 

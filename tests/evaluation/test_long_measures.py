@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from rich.console import Console
 
 from mov_ai.errors import UsageError
 from mov_ai.evaluation.benchmark import load_prompts
 from mov_ai.evaluation.benchmark.scenes import rendered
 from mov_ai.evaluation.checker import Checker
+from mov_ai.evaluation.given_pictures import Picture
 from mov_ai.evaluation.long_measures import evenly, measure_segment, repetition, seam_error, segment_starts
 from mov_ai.evaluation.long_suite import LongSuite
 
@@ -69,3 +74,23 @@ def test_things_are_looked_at_as_they_should_be_in_each_part() -> None:
 def test_settings_that_are_wrong(setting: dict, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         LongSuite(**setting)
+
+
+def test_results_are_written_and_nothing_is_measured_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = [Picture(f"p{number}", "rendered", np.zeros((8, 8, 3), np.uint8), "a ball") for number in range(2)]
+    measured: list[str] = []
+
+    def measure(pipeline: object, picture: Picture, stage: int) -> dict:
+        measured.append(picture.name)
+        row = {"name": picture.name, "kind": picture.kind, "psnr": 30.0, "psnr_codec": float("nan")}
+        return {**row, "psnr_second": 20.0}
+
+    monkeypatch.setattr("mov_ai.evaluation.long_suite.rendered_pictures", lambda *_: pictures)
+    monkeypatch.setattr("mov_ai.evaluation.long_suite.measure_picture", measure)
+    monkeypatch.setattr("mov_ai.evaluation.long_suite._LongRun.pipeline", None)
+    suite = LongSuite(num_prompts=0, memory=False, pictures=2)
+    for _ in range(2):
+        results = suite.run(tmp_path, Console(quiet=True))
+    assert measured == ["p0", "p1"]
+    assert results["pictures"][1]["psnr_codec"] is None
+    assert json.loads((tmp_path / "results.json").read_text())["pictures"] == results["pictures"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mov_ai.diffusion.sampling import Guidance
 from mov_ai.errors import MovAIError, UsageError, shown
-from mov_ai.graph import Layout, SceneGraph
+from mov_ai.graph import Interval, Layout, SceneGraph
 from mov_ai.graph.instances import drawn_entities
 from mov_ai.graph.layout_report import LayoutReport
 from mov_ai.graph.video_shape import VideoShape
@@ -57,7 +57,7 @@ def text_of(graph: SceneGraph) -> str:
 
 
 @dataclass(frozen=True)
-class _Request:
+class Request:
     """What one call works with, checked.
 
     Attributes:
@@ -75,6 +75,24 @@ class _Request:
     cascade: Cascade
     guidance: Guidance
     precision: Precision
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a video is made from.
+
+    Attributes:
+        request: checked.
+        graph: completed. layout: of as many frames as the request's shape; None where there are no boxes.
+        verdict: the world's on the layout, if there is one.
+        messages: warnings so far.
+    """
+
+    request: Request
+    graph: SceneGraph
+    layout: Layout | None
+    verdict: LayoutReport | None
+    messages: list[str]
 
 
 @dataclass(frozen=True)
@@ -230,33 +248,27 @@ class MovAIPipeline:
             MovAIError: if latents or frames are not finite.
         """
         clock, report = Clock(), callback or _silent
-        guidance = self._guidance(guidance_text, guidance_graph, guidance_interval)
-        request = self._check(seed, layout, shape, steps, guidance, stages, resume, video, quality)
-        with clock.part("parse"):
-            report("parse", 0, 1)
-            graph, messages = self._parse(prompt, threshold)
-            graph = graph if self.world is None else self.world.complete(graph, seed)
-            report("parse", 1, 1)
+        guidance = self.guidance(guidance_text, guidance_graph, guidance_interval)
+        request = self.check(seed, layout, shape, steps, guidance, stages, resume, video, quality)
+        prepared = self.prepare(prompt, request, layout, threshold, clock, report)
+        graph, planned, verdict, messages = prepared.graph, prepared.layout, prepared.verdict, prepared.messages
         with clock.part("plan"):
-            report("plan", 0, 1)
-            planned, verdict = self._plan(graph, request, layout)
-            conditioning = self._encode(graph, planned, request.shape.frames)
-            report("plan", 1, 1)
+            conditioning = self.encode(graph, planned, request.shape.frames)
         result = VideoResult(np.empty(0, np.uint8), {}, {}, graph, planned or Layout(request.shape.frames))
         result.fps = request.shape.fps
         previous = None if video is None else to_unit(torch.from_numpy(video))[None].to(self.device)
-        to_run = self._stages_to_run(request, resume, video)
+        to_run = self.stages_to_run(request, resume, video)
         for number, stage in enumerate(to_run):
             refines = self.cascade.denoiser(stage.index).refines
             name = request.precision.refine if refines else request.precision.denoise
             with clock.part(str(stage.size)), computing_in(name, self.device):
                 latents = self._make_stage(stage, request, conditioning, previous, resume, report)
-            _require_finite(latents, f"stage {stage.size}: latents", name)
+            require_finite(latents, f"stage {stage.size}: latents", name)
             with clock.part("decode"):
                 report("decode", number, len(to_run))
                 with computing_in(request.precision.decode, self.device):
                     previous = request.cascade.decode(latents, request.shape.frames)
-                _require_finite(previous, f"stage {stage.size}: frames", request.precision.decode)
+                require_finite(previous, f"stage {stage.size}: frames", request.precision.decode)
                 result.latents[stage.size] = latents.cpu()
                 result.stages[stage.size] = to_bytes(previous)[0].cpu().numpy()
         last = request.stages[-1]
@@ -300,8 +312,8 @@ class MovAIPipeline:
         quality: str = "default",
     ) -> MemoryNeed:
         """How much memory a call with these arguments needs; raises UsageError as the call."""
-        guidance = self._guidance(guidance_text, guidance_graph, (0.0, 1.0))
-        request = self._check(0, None, shape, None, guidance, stages, None, None, quality)
+        guidance = self.guidance(guidance_text, guidance_graph)
+        request = self.check(0, None, shape, None, guidance, stages, None, None, quality)
         sides = [(stage.height, stage.width) for stage in request.stages]
         passes = guidance.passes
         frames, free = request.shape.frames, free_memory(self.device)
@@ -325,7 +337,7 @@ class MovAIPipeline:
 
     # -- check ---------------------------------------------------------------------------------------------------
 
-    def _check(
+    def check(
         self,
         seed: int,
         layout: Layout | None,
@@ -336,7 +348,8 @@ class MovAIPipeline:
         resume: SavedLatents | None,
         video: np.ndarray | None,
         quality: str,
-    ) -> _Request:
+    ) -> Request:
+        """What a call with these arguments works with; raises UsageError as the call."""
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31:
             raise UsageError(f"seed: expected a whole number from 0 to {2**31 - 1}; found {seed!r}")
         steps = steps_of(self.cascade.config, quality, steps)
@@ -365,9 +378,10 @@ class MovAIPipeline:
         last = planned[-1]
         shape = replace(shape, height=last.height, width=last.width)
         precision = choose_precision(self.dtype, self.device, self.cascade, quality)
-        return _Request(seed, shape, planned, self._with_steps(steps), guidance, precision)
+        return Request(seed, shape, planned, self._with_steps(steps), guidance, precision)
 
-    def _guidance(self, text: float, graph: float, interval: tuple[float, float]) -> Guidance:
+    def guidance(self, text: float, graph: float, interval: tuple[float, float] = (0.0, 1.0)) -> Guidance:
+        """The two guidances of a call; UsageError for a strength or a noise level that is out of range."""
         self.check_guidance(text, graph)
         lowest, highest = interval
         if not 0 <= lowest <= highest <= 1:
@@ -391,6 +405,32 @@ class MovAIPipeline:
 
     # -- parse, plan, encode -------------------------------------------------------------------------------------
 
+    def prepare(
+        self,
+        prompt: str | SceneGraph,
+        request: Request,
+        layout: Layout | None = None,
+        threshold: float = 0.0,
+        clock: Clock | None = None,
+        report: ProgressCallback | None = None,
+    ) -> Prepared:
+        """Parse and plan: all that is decided before a network sees noise. Arguments and errors as of a call."""
+        clock, report = clock or Clock(), report or _silent
+        with clock.part("parse"):
+            report("parse", 0, 1)
+            graph, messages = self.read(prompt, request.seed, threshold)
+            report("parse", 1, 1)
+        with clock.part("plan"):
+            report("plan", 0, 1)
+            planned, verdict = self._plan(graph, request, layout)
+            report("plan", 1, 1)
+        return Prepared(request, graph, planned, verdict, messages)
+
+    def read(self, prompt: str | SceneGraph, seed: int, threshold: float = 0.0) -> tuple[SceneGraph, list[str]]:
+        """The completed graph of a prompt, and warnings. Errors as of a call."""
+        graph, messages = self._parse(prompt, threshold)
+        return (graph if self.world is None else self.world.complete(graph, seed)), messages
+
     def _parse(self, prompt: str | SceneGraph, threshold: float) -> tuple[SceneGraph, list[str]]:
         """The graph of a prompt, what the parser warned of, and which words it did not understand."""
         check_threshold(threshold)
@@ -407,7 +447,7 @@ class MovAIPipeline:
         return parse.graph, messages if unread is None else [*messages, unread]
 
     def _plan(
-        self, graph: SceneGraph, request: _Request, layout: Layout | None
+        self, graph: SceneGraph, request: Request, layout: Layout | None
     ) -> tuple[Layout | None, LayoutReport | None]:
         """All boxes, and what the world says of them; None if there is no planner and no layout was given."""
         check_layout(graph, layout)
@@ -426,19 +466,41 @@ class MovAIPipeline:
         # Through the file's own precision, so that a saved layout gives the same video bit for bit.
         return Layout.from_dict(planned.to_dict()), verdict
 
-    def _encode(self, graph: SceneGraph, layout: Layout | None, frames: int) -> Conditioning:
-        """What the denoiser is conditioned on."""
+    def text_read(self, graph: SceneGraph) -> str:
+        """What the denoiser reads of a graph's caption."""
         # A network that sees no graph gets the caption as it was typed: there is no edit that it could contradict.
-        reads = reads_graph(self.cascade.denoiser(self.cascade.config.first_stage).config)
-        text = text_of(graph) if reads else graph.caption
+        return (
+            text_of(graph)
+            if reads_graph(self.cascade.denoiser(self.cascade.config.first_stage).config)
+            else (graph.caption)
+        )
+
+    def encode(
+        self,
+        graph: SceneGraph,
+        layout: Layout | None,
+        frames: int,
+        text: str | None = None,
+        spans: Mapping[str, Interval] | None = None,
+    ) -> Conditioning:
+        """What the denoiser is conditioned on.
+
+        Args:
+            graph, layout: of the video, or of a part of it.
+            text: None for the graph's own.
+            spans: of a part's events, see `mov_ai.graph.slices.GraphSlice`.
+        """
+        text = self.text_read(graph) if text is None else text
         features = None if self.text_encoder is None else self.text_encoder([text]).cpu()
         times = self.cascade.codec.latent_times(frames)
         graph = graph if self.coverage is None else self.coverage.trained_part(graph)
-        return condition(replace(graph, caption=text), layout, self.labels, frames, features, times)
+        return condition(replace(graph, caption=text), layout, self.labels, frames, features, times, spans)
 
     # -- denoise and refine --------------------------------------------------------------------------------------
 
-    def _stages_to_run(self, request: _Request, resume: SavedLatents | None, video: np.ndarray | None) -> list[Stage]:
+    def stages_to_run(
+        self, request: Request, resume: SavedLatents | None = None, video: np.ndarray | None = None
+    ) -> list[Stage]:
         """Those that are left to do: a given video starts at the last, saved latents at the largest that is saved."""
         stages, first = request.stages, self.cascade.config.first
         if video is not None:
@@ -459,7 +521,7 @@ class MovAIPipeline:
     def _make_stage(
         self,
         stage: Stage,
-        request: _Request,
+        request: Request,
         conditioning: Conditioning,
         previous: Tensor | None,
         resume: SavedLatents | None,
@@ -503,7 +565,7 @@ def check_layout(graph: SceneGraph, layout: Layout | None) -> None:
             )
 
 
-def _require_finite(values: Tensor, what: str, dtype: str) -> None:
+def require_finite(values: Tensor, what: str, dtype: str) -> None:
     """Raises MovAIError rather than make a black video of numbers that are none."""
     if not values.isfinite().all():
         remedy = "train or fetch the checkpoint again" if dtype == "float32" else "try dtype float32"

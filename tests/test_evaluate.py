@@ -31,8 +31,8 @@ def test_every_suite_composes_and_builds(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ([], 2, "available: layout, prompts, video"),
-        (["suite=nope"], 2, "available: layout, prompts, video"),
+        ([], 2, "available: layout, long, prompts, video"),
+        (["suite=nope"], 2, "available: layout, long, prompts, video"),
         (["suite=video", "eval.num_videos=0", "output={tmp}/run"], 2, "num_videos"),
         (["suite=video", "checkpoint={tmp}/nowhere", "output={tmp}/run"], 2, "nowhere"),
         (["suite=video", "output={tmp}/file/run"], 1, "Not a directory"),

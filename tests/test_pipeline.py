@@ -362,7 +362,7 @@ def _edited(folder: Path, copy: Path, file: str, change: dict[str, object]) -> P
             r"world: expected one of .*, or null; found .{0,70}: install",
         ),
         (PIPELINE_FILE, {"world": "dogs"}, "world: expected one of .*tabletop.*, or null; found 'dogs'"),
-        (PIPELINE_FILE, {"shape.frames": 0}, "frames: expected a whole number from 1 to 1024; found 0"),
+        (PIPELINE_FILE, {"shape.frames": 0}, "frames: expected a whole number from 1 to 16384; found 0"),
         (PIPELINE_FILE, {"cascade.stages": [512, 256, 128]}, "stages: expected ascending sizes"),
         ("denoiser/config.json", {"schema": 1}, "schema: expected 3, found 1"),
         ("denoiser/config.json", {"config.labels.width": 32}, r"expected \(.*\), found \(.*\)"),

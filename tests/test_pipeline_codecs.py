@@ -85,7 +85,7 @@ def test_a_layout_moves_what_is_seen_when_it_moves(tmp_path: Path) -> None:
     pipe = MovAIPipeline.from_pretrained(assembled(tmp_path, "AutoencoderKLWan"), device="cpu")
     layouts = [still_layout(GRAPH, BOXES, 9) for _ in range(2)]
     layouts[1].tracks[0].boxes[5:, 0] += 0.2
-    boxes = [pipe._encode(GRAPH, layout, 9).boxes[0, 0, :, 0].tolist() for layout in layouts]
+    boxes = [pipe.encode(GRAPH, layout, 9).boxes[0, 0, :, 0].tolist() for layout in layouts]
     assert boxes[0] == pytest.approx([0.3, 0.3, 0.3])
     assert boxes[1] == pytest.approx([0.3, 0.3, 0.5])
 

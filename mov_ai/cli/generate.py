@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mov_ai.cli.inputs import check_one_prompt, read_prompt_or_graph
+from mov_ai.cli.long import LongOptions, Scenes, plan_work, refuse_unfinished, scene_text
 from mov_ai.cli.messages import say, tell
 from mov_ai.cli.sizes import chosen_shape, parse_numbers, parse_stages, resampled
 from mov_ai.errors import MovAIError, UsageError
@@ -64,6 +65,11 @@ class _Request:
         return None if layout is None else layout.shape
 
     @property
+    def is_resumed(self) -> bool:
+        """Whether latents or a video say all frames."""
+        return self.resume is not None or self.video is not None
+
+    @property
     def caption(self) -> str:
         return self.prompt if isinstance(self.prompt, str) else self.prompt.caption
 
@@ -91,6 +97,7 @@ def generate(
         None, help="Layout (JSON) to use; boxes that are null are planned.", show_default=False
     ),
     frames: int | None = typer.Option(None, help="Frames of the video.", show_default="the pipeline's"),
+    seconds: float | None = typer.Option(None, help="How long the video is, instead of --frames.", show_default=False),
     fps: float | None = typer.Option(None, help="Frames a second.", show_default="the pipeline's"),
     size: str | None = typer.Option(
         None, help="HEIGHTxWIDTH in pixels, as 320x512, or one number.", show_default="the pipeline's"
@@ -107,6 +114,17 @@ def generate(
     video: Path | None = typer.Option(
         None, help="Refine this video with the stage of --stages alone.", show_default=False
     ),
+    image: list[str] | None = typer.Option(
+        None, help="A picture that is the first frame, or another: FILE, FILE@1.5s, FILE@last.", show_default=False
+    ),
+    extend: Path | None = typer.Option(
+        None, help="Go on from this video, or from the folder of a run.", show_default=False
+    ),
+    scenes: Scenes | None = typer.Option(
+        None, help="Each sentence of the text, or of a text file, is a scene.", show_default="one scene"
+    ),
+    overlap: int | None = typer.Option(None, help="Frames that windows of a long video share.", show_default="4"),
+    window: int | None = typer.Option(None, help="Frames of a window.", show_default="the pipeline's"),
     threshold: float = typer.Option(
         0.0, min=0, max=1, help="Leave out of a text's graph what the parser is less sure of, 0 to 1."
     ),
@@ -126,15 +144,20 @@ def generate(
     """Make a video of a text or a scene graph."""
     chosen_steps, chosen_stages = _parse_steps(steps), parse_stages(stages)
     chosen_shape(frames, fps, size)
-    request = _read_request(text, seed, graph, layout, latents, video, frames)
+    long = LongOptions(
+        seconds, tuple(image or ()), extend, scenes, overlap, window, frames is not None, fps is not None
+    )
+    long.check(latents is not None or video is not None, save_latents)
+    request = _read_request(text, seed, graph, layout, latents, video, frames, scenes is not None)
     if request.seed + num_videos - 1 > MAX_SEED:
         raise UsageError(f"--seed, --num-videos: the last seed would be above {MAX_SEED}; begin with a smaller one")
     folders = _choose_folders(out, request, num_videos)
 
     from mov_ai.cli.claims import claimed
-    from mov_ai.cli.progress import StageProgress
+    from mov_ai.cli.progress import FrameProgress, StageProgress
 
     with loading():
+        from mov_ai.long_video.running import LongSettings
         from mov_ai.pipeline import MovAIPipeline
 
         pipe = MovAIPipeline.from_pretrained(checkpoint, device, dtype.value)
@@ -144,12 +167,42 @@ def generate(
     shape = None
     if frames is not None or fps is not None or size is not None:
         shape = chosen_shape(frames, fps, size, request.shape or pipe.shape)
+    work = None
+    if long.takes_over(pipe, shape or request.shape or pipe.shape, request.is_resumed or save_latents):
+        work = plan_work(
+            pipe,
+            request.prompt,
+            request.layout,
+            shape or request.shape or pipe.shape,
+            LongSettings(
+                pipe.shape,
+                request.seed,
+                chosen_steps,
+                guidance_text,
+                guidance_graph,
+                guidance_interval,
+                quality.value,
+                chosen_stages,
+                threshold,
+            ),
+            long,
+            boxes,
+        )
+        folders = work.folders(folders, request.seed, None if out is not None or num_videos > 1 else request.caption)
+        shape = replace(work.settings.shape, frames=work.longest_window)
+    else:
+        refuse_unfinished(folders)
     need = pipe.needs(shape or request.shape, chosen_stages, guidance_text, guidance_graph, quality.value)
     with claimed(folders), _named_remedies(need):
         for index, folder in enumerate(folders):
             name = f"{index + 1}/{num_videos}" if num_videos > 1 else ""
-            stages_to_run = _stages_to_run(pipe, request, shape, chosen_stages, quality.value)
             note = "" if index else _memory_said(need)
+            if work is not None:
+                with FrameProgress(name, note=note) as frames_done:
+                    result = work.make(request.seed + index, folder, frames_done)
+                _tell(result, folder, first=index == 0)
+                continue
+            stages_to_run = _stages_to_run(pipe, request, shape, chosen_stages, quality.value)
             with StageProgress(stages_to_run, name, note=note) as progress:
                 result = pipe(
                     request.prompt,
@@ -210,6 +263,7 @@ def _read_request(
     latents: Path | None,
     video: Path | None,
     frames: int | None,
+    in_scenes: bool,
 ) -> _Request:
     """Read the inputs, before any network is loaded."""
     check_one_prompt(text, graph)
@@ -231,7 +285,7 @@ def _read_request(
         prompt = saved.graph
         boxes = boxes if boxes is not None else saved.layout
     else:
-        prompt = read_prompt_or_graph(text, graph)
+        prompt = scene_text(text) if in_scenes and graph is None else read_prompt_or_graph(text, graph)
     clip = None
     if video is not None:
         from mov_ai.graph import VideoShape
@@ -300,6 +354,7 @@ def _tell(result: VideoResult, folder: Path, first: bool) -> None:
         for warning in run["warnings"]:
             say(f"warning: {warning}")
     count, height, width = result.frames.shape[:3]
+    count = run.get("frames", count) + run.get("frames_before", 0)
     tell(f"{folder / 'video.mp4'}: {count} frames of {height}x{width}, seed {run['seed']}")
     names = {node.id: node.label for node in result.graph.nodes}
     assumed = [f"{names[node]} ({', '.join(words)})" for node, words in run["assumed"].items()]

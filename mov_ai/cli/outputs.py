@@ -39,10 +39,13 @@ def free_folder(name: str) -> Path:
 def asked_folder(folder: Path, record: str, keys: Sequence[str]) -> Path:
     """The folder the user named, if writing there replaces nothing but an older result.
 
-    That holds the file `record`, a JSON object with these keys; or it is one whose writing was cut short.
+    That holds the file `record`, a JSON object with these keys; or it is one whose writing was cut short, or a long
+    video's whose windows are not all made.
 
     Raises UsageError if it holds something else, MovAIError if it cannot be written.
     """
+    from mov_ai.long_video.saving import UnfinishedRun
+
     check_writable(folder)
     if not folder.is_dir() or not any(folder.iterdir()):
         return folder
@@ -53,7 +56,7 @@ def asked_folder(folder: Path, record: str, keys: Sequence[str]) -> Path:
                 f"--out: {folder}: its {record} is of something else (expected the keys {', '.join(keys)}); choose a "
                 "new or an empty folder"
             )
-    elif not is_unfinished(folder):
+    elif not is_unfinished(folder) and UnfinishedRun.request_in(folder) is None:
         raise UsageError(
             f"--out: {folder}: holds files but no {record}, so it is no older result; choose a new or an empty folder"
         )

@@ -105,3 +105,44 @@ class StageProgress:
             line = f"{self._prefix}stage {stage}: {done} of {total} steps, {left:.0f} s left"
             self._console.print(line, highlight=False)
             self._said = now
+
+
+class FrameProgress:
+    """A context whose `report_frames` is told how many frames of a long video are done.
+
+    `name` stands before each line, such as "2/4", where several videos are made; `note` is said first.
+    """
+
+    def __init__(self, name: str = "", clock: Callable[[], float] = time.monotonic, note: str = "") -> None:
+        self._prefix, self._note, self._clock = f"{name} " if name else "", note, clock
+        self._console = Console(stderr=True)
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._began = self._said = clock()
+
+    def __enter__(self) -> FrameProgress:
+        if self._note:
+            self._console.print(self._note, highlight=False, markup=False, soft_wrap=True)
+        if self._console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _TimeLeft())
+            self._progress = Progress(*columns, console=self._console, get_time=self._clock)
+            self._task = self._progress.add_task(f"{self._prefix}frames", total=None)
+            self._progress.start()
+        self._began = self._said = self._clock()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def report_frames(self, done: int, total: int) -> None:
+        """Take note of frames that are done."""
+        now = self._clock()
+        spent = now - self._began
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=done, total=total, spent=spent)
+        elif done == total or now - self._said >= LINE_EVERY:
+            left = seconds_left(done, total, spent) or 0
+            rest = "" if done == total else f", about {left:.0f} s left"
+            self._console.print(f"{self._prefix}{done} of {total} frames in {spent:.1f} s{rest}", highlight=False)
+            self._said = now

@@ -8,7 +8,6 @@ import os
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,6 +17,7 @@ import numpy as np
 from mov_ai.data.frame_folder import FrameFolder
 from mov_ai.data.video_decoding import TOLERANCE, Decoder, Timeline, check_pixels, timeline_of
 from mov_ai.data.video_pixels import Converter, Timed, deinterlaced
+from mov_ai.data.video_writing import VideoWriter
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import write_bytes
 from mov_ai.graph.video_shape import MAX_FPS
@@ -312,34 +312,6 @@ def video_key(path: Path, folder: str | Path) -> str:
     return unicodedata.normalize("NFC", path.relative_to(folder).with_suffix("").as_posix())
 
 
-class _SecondHandle(io.RawIOBase):
-    """Reads a buffer that is being written, with a position of its own."""
-
-    def __init__(self, buffer: io.BytesIO) -> None:
-        self._buffer, self._place = buffer, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        with self._buffer.getbuffer() as view:
-            end = len(view) if size < 0 else self._place + size
-            content = bytes(view[self._place : end])
-        self._place += len(content)
-        return content
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._buffer.getbuffer().nbytes}[whence]
-        self._place = base + offset
-        return self._place
-
-    def tell(self) -> int:
-        return self._place
-
-
 def encode_video(frames: np.ndarray, fps: float = 8.0, crf: int = 18) -> bytes:
     """An MP4 file that plays in a browser: H.264, yuv420p, index first (faststart).
 
@@ -353,28 +325,14 @@ def encode_video(frames: np.ndarray, fps: float = 8.0, crf: int = 18) -> bytes:
         UsageError: for an odd side (padding would make a video of another size than asked for), for no frames, or
             for another fps.
     """
-    import av
-
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
         raise ValueError(f"video: expected uint8 (frames, height, width, 3), got {frames.dtype} {frames.shape}")
     count, height, width, _ = frames.shape
-    if height % 2 or width % 2:
-        raise UsageError(f"video: expected an even height and width; found {height}x{width}: crop or choose another")
-    if not count or not 0 < fps <= MAX_FPS:
+    if count == 0 or not 0 < fps <= MAX_FPS:
         raise UsageError(f"video: expected frames, at up to {MAX_FPS:g} fps; found {count} at {fps:g} fps")
     buffer = io.BytesIO()
-    # To put the index first, FFmpeg reads back what it wrote, by a second handle.
-    options = {"movflags": "faststart"}
-    with av.open(buffer, "w", format="mp4", options=options, io_open=lambda *_: _SecondHandle(buffer)) as container:
-        rate = Fraction(fps).limit_denominator(1000)
-        # One thread: x264's output depends on the number of threads, and the same seed must give the same file.
-        options = {"crf": str(crf), "preset": "medium", "threads": "1"}
-        stream = container.add_stream("libx264", rate=rate, options=options)
-        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
-        for picture in frames:
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+    with VideoWriter(buffer, height, width, fps, crf) as writer:
+        writer.add(frames)
     return buffer.getvalue()
 
 

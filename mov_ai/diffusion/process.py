@@ -24,6 +24,29 @@ def mixed_noise(shape: tuple[int, ...], shared: float, generator: torch.Generato
     return shared**0.5 * common + (1 - shared) ** 0.5 * own
 
 
+def noise_from_frame(shape: tuple[int, ...], shared: float, seed: int, first: int = 0) -> Tensor:
+    """`mixed_noise` of some frames of a video of any length: a frame has the same noise in every window it lies in.
+
+    The part that frames share is the whole video's, so that what does not move looks the same in all windows.
+
+    Args:
+        shape: (batch, frames, channels, height, width) of a window; windows of one video have as many frames each.
+        shared: as `mixed_noise`, whose noise of this seed the frames from 0 on have, bit for bit.
+        seed: below 2**40.
+        first: number of the window's first frame in the video, from 0.
+    """
+    if not first:
+        return mixed_noise(shape, shared, torch.Generator().manual_seed(seed))
+    frames = shape[1]
+
+    def block(number: int, part: float) -> Tensor:
+        return mixed_noise(shape, part, torch.Generator().manual_seed(seed + (number << 40)))
+
+    blocks = range(first // frames, -(-(first + frames) // frames))
+    own = torch.cat([block(number, 0.0) for number in blocks], 1)[:, first % frames :][:, :frames]
+    return shared**0.5 * block(0, 1.0)[:, :1] + (1 - shared) ** 0.5 * own
+
+
 def add_noise(clean: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
     """x_t = (1 - sigma) x_0 + sigma noise (rectified flow, arXiv 2209.03003); sigma (batch,) in [0, 1]."""
     sigma = _like(sigma, clean)

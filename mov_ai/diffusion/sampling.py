@@ -66,6 +66,7 @@ def sample(
     start: float = 1.0,
     shift: float = 1.0,
     callback: StepCallback | None = None,
+    known: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Follow the rectified flow from `start` to clean latents by Euler's method.
 
@@ -77,6 +78,7 @@ def sample(
         steps: network evaluations, at least 1.
         start: noise level to begin at, in (0, 1].
         shift: timestep shift of Stable Diffusion 3 (arXiv 2403.03206); above 1 spends more steps at high noise.
+        known: puts what is given into latents at a noise level, see `mov_ai.diffusion.known.KnownFrames.at`.
     """
     if steps < 1 or not 0 < start <= 1:
         raise ValueError(f"sample: expected steps >= 1 and 0 < start <= 1, got steps={steps}, start={start}")
@@ -84,11 +86,13 @@ def sample(
     level = torch.linspace(1.0, 1.0 / steps, steps)
     level = start * shift * level / (1 + (shift - 1) * level)
     levels = torch.cat([level, torch.zeros(1)]).to(noisy.device)
-    latents = noisy
+    latents = noisy if known is None else known(noisy, levels[0])
     for i in range(steps):
         sigma = levels[i].to(latents)
         clean = denoise(latents, sigma.expand(latents.shape[0]))
         latents = latents.float() + (levels[i + 1] - levels[i]) * ((latents - clean) / sigma)
+        if known is not None:
+            latents = known(latents, levels[i + 1])
         if callback is not None:
             callback(i + 1, steps)
     return latents

@@ -97,7 +97,7 @@ class Layout:
         return Layout(self.frames, tracks, self.shape)
 
     def resampled(self, frames: int) -> Layout:
-        """The same motion in another number of frames, 1 to 1024.
+        """The same motion in another number of frames, 1 to 16384.
 
         Boxes and depth are interpolated linearly between the middles of frames; visibility, and whether a box is given,
         are the nearest frame's.

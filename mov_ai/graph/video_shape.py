@@ -8,7 +8,8 @@ from typing import Any
 
 from mov_ai.errors import UsageError, shown
 
-MAX_FRAMES, MAX_FPS = 1024, 240.0
+#: Ten minutes at 24 frames a second, and some more.
+MAX_FRAMES, MAX_FPS = 16_384, 240.0
 MIN_SIDE, MAX_SIDE = 16, 4096
 
 
@@ -17,7 +18,7 @@ class VideoShape:
     """The size of a video in time and space. Raises UsageError if a value is out of its range or of another type.
 
     Attributes:
-        frames: 1 to 1024.
+        frames: 1 to 16384.
         fps: frames a second, above 0 and up to 240.
         height, width: pixels, 16 to 4096 each.
     """

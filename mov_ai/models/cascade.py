@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mov_ai.checked_config import Frames, Positive, Share, Side
-from mov_ai.diffusion.process import add_noise, mixed_noise
+from mov_ai.diffusion.known import KnownFrames
+from mov_ai.diffusion.process import add_noise, noise_from_frame
 from mov_ai.diffusion.sampling import Guidance, guided, sample
 from mov_ai.errors import UsageError
 from mov_ai.models.codec import AnyCodec, nearest_sides
@@ -226,6 +227,8 @@ class Cascade(nn.Module):
         callback: StageCallback | None = None,
         frames: int = 16,
         sides: tuple[int, int] | None = None,
+        known: KnownFrames | None = None,
+        first: int = 0,
     ) -> Tensor:
         """Sample one stage.
 
@@ -239,6 +242,9 @@ class Cascade(nn.Module):
             callback: see `StageCallback`.
             frames: frames of the video.
             sides: height and width of the video in pixels; None for a square of the stage's own size.
+            known: latent frames that are given, as they are at this stage. A refiner sees these frames of the earlier
+                video like any others: beside them, it makes what it made of their neighbours in the window before.
+            first: number of the first latent frame in a longer video, which decides the noise.
 
         Returns:
             Latents (B, latent frames, channels, cells down, cells across).
@@ -256,10 +262,7 @@ class Cascade(nn.Module):
         cells = (height // self.codec.factor, width // self.codec.factor)
         shape = (1, self.codec.latent_frames(frames), network.config.latent_channels, *cells)
         noise = torch.cat(
-            [
-                mixed_noise(shape, self.config.shared_noise, torch.Generator().manual_seed(seed * 8 + stage))
-                for seed in seeds
-            ]
+            [noise_from_frame(shape, self.config.shared_noise, seed * 8 + stage, first) for seed in seeds]
         ).to(device)
         steps, start = self.config.steps[stage], self.config.starts[stage]
         noisy, low = noise, torch.zeros_like(noise)
@@ -294,7 +297,10 @@ class Cascade(nn.Module):
             if callback is not None:
                 callback(max(height, width), step, total)
 
-        return sample(guided(denoise_each, guidance), noisy, steps, start, self.config.shift, report)
+        # What a refiner begins with is a video, and at no level of noise.
+        hold = None if known is None or network.refines else known.at(noise)
+        latents = sample(guided(denoise_each, guidance), noisy, steps, start, self.config.shift, report, hold)
+        return latents if known is None else known.put(latents)
 
     @torch.no_grad()
     def decode(self, latents: Tensor, frames: int | None = None) -> Tensor:

@@ -163,6 +163,7 @@ def condition(
     frames: int = 16,
     text_features: Tensor | None = None,
     times: np.ndarray | None = None,
+    spans: Mapping[str, Interval] | None = None,
 ) -> Conditioning:
     """What the denoiser sees of one graph: computable from graph and layout alone (the text is the graph's caption).
 
@@ -173,6 +174,8 @@ def condition(
         times: the middles of the latent frames on [0, 1], as `AnyCodec.latent_times` gives them, where the codec
             compresses time: the result's F is their number, and boxes and intervals are as they are then. None where
             every frame has latents of its own.
+        spans: of a part of a longer video, the whole intervals of its events by their ids, on the part's clock, as
+            `mov_ai.graph.slices.GraphSlice` has them; None for the events' own.
     """
     if layout is not None and layout.frames != frames:
         raise ValueError(f"layout: expected {frames} frames, found {layout.frames}")
@@ -200,7 +203,7 @@ def condition(
         if track is not None:
             boxes[k] = torch.from_numpy(np.nan_to_num(track.boxes))
     attribute, holds = painted_attributes(graph, entities, encoder, times)
-    events = painted_events(graph, entities, index, times)
+    events = painted_events(graph, entities, index, times, spans)
     if text_features is None:
         text_features = word_vectors(graph.caption, encoder)
     scene = graph.of_type("scene")[0]
@@ -312,7 +315,11 @@ def painted_attributes(
 
 
 def painted_events(
-    graph: SceneGraph, entities: Sequence[str], index: Mapping[str, int], times: np.ndarray
+    graph: SceneGraph,
+    entities: Sequence[str],
+    index: Mapping[str, int],
+    times: np.ndarray,
+    spans: Mapping[str, Interval] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The events that each entity takes part in, and how far they have come; negated ones are left out.
 
@@ -320,6 +327,7 @@ def painted_events(
         entities: ids, as for `painted_attributes`.
         index: row of each node.
         times: middles of the frames; an event goes on in a frame whose middle lies in its interval.
+        spans: intervals of events that go on beyond the frames, see `condition`.
 
     Returns:
         `event_node` and `event_role`, (K, V), and `event_progress`, (K, V, F), of one `Conditioning`; V is at least 1.
@@ -339,7 +347,7 @@ def painted_events(
     time = torch.from_numpy(times).float()
     for k, events in enumerate(per_entity):
         for v, (event, role) in enumerate(events):
-            start, end = event.interval
+            start, end = (spans or {}).get(event.id, event.interval)
             share = ((time - start) / max(end - start, 1e-3)).clamp(min=1e-3)
             rows[k, v], roles[k, v] = index[event.id], role
             progress[k, v] = share * ((time >= start) & ((time < end) | (end >= 1)))

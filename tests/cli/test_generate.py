@@ -217,7 +217,7 @@ def test_smaller_result_leaves_no_stage_of_a_larger_one(generate: Command) -> No
         (["a ball", "--size", "512x"], "size: expected HEIGHTxWIDTH"),
         (["a ball", "--size", "-512"], "size: expected HEIGHTxWIDTH"),
         (["a ball", "--size", "320x511", "--stages", "256,511"], "multiples of"),
-        (["a ball", "--frames", "0"], "frames: expected a whole number from 1 to 1024; found 0"),
+        (["a ball", "--frames", "0"], "frames: expected a whole number from 1 to 16384; found 0"),
         (["a ball", "--fps", "0"], "fps: expected a number above 0"),
         (["a ball", "--dtype", "int8"], "--dtype"),
         (["a ball", "--latents", "absent"], "absent: no such file"),

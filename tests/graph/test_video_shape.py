@@ -18,7 +18,7 @@ def test_default_is_sixteen_square_frames() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"frames": 0}, "frames: expected a whole number from 1 to 1024; found 0"),
+        ({"frames": 0}, "frames: expected a whole number from 1 to 16384; found 0"),
         ({"frames": 1025}, "found 1025"),
         ({"frames": 16.0}, "frames: expected a whole number"),
         ({"frames": True}, "found True"),

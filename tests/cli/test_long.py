@@ -1,0 +1,176 @@
+"""`mov-ai generate` beyond the frames of the networks: lengths, pictures, scenes, extensions, resuming, misuse."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+
+from mov_ai.cli.long import LongOptions, Scenes, parse_image, plan_scenes, read_pictures, sentences
+from mov_ai.data.video import read_video, write_video
+from mov_ai.errors import UsageError
+from mov_ai.graph.video_shape import VideoShape
+from mov_ai.long_video import finishing
+from mov_ai.long_video.saving import UNFINISHED, load_carried
+from mov_ai.models.codec import to_unit
+from mov_ai.pipeline import MovAIPipeline
+from tests.cli.conftest import Command
+
+
+@pytest.fixture(scope="module")
+def pipeline(tiny_pipeline_dir: Path) -> MovAIPipeline:
+    """Made for videos of 3 frames of 32 by 32 pixels."""
+    loaded = MovAIPipeline.from_pretrained(tiny_pipeline_dir, "cpu")
+    loaded.cascade.config = replace(
+        loaded.cascade.config, stages=(32,), steps=(1,), starts=(1.0,), first=32, last=32, networks="shared"
+    )
+    loaded.shape = VideoShape(frames=3, height=32, width=32)
+    return loaded
+
+
+@pytest.fixture
+def generate(command: Command, pipeline: MovAIPipeline, monkeypatch: pytest.MonkeyPatch) -> Command:
+    monkeypatch.setattr(MovAIPipeline, "from_pretrained", lambda *_: pipeline)
+    return lambda *arguments, stdin=b"": command("generate", *arguments, stdin=stdin)
+
+
+def test_seconds_become_frames_and_windows(generate: Command) -> None:
+    result = generate("a red dragon", "--seconds", "1", "--fps", "7", "--seed", "5")
+    assert result.code == 0, result.err
+    folder = Path("outputs/a-red-dragon-5")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "carried.safetensors", "graph.json", "layout.json", "run.json", "sheet.png", "video.mp4"
+    ]  # fmt: skip
+    frames, fps = read_video(folder / "video.mp4")
+    assert (frames.shape, fps) == ((7, 32, 32, 3), 7)
+    run = json.loads((folder / "run.json").read_text())
+    assert (run["frames"], run["scenes"][0]["windows"]) == (7, 5)
+    assert not any("trained on 3 frames" in warning for warning in run["warnings"])
+    assert json.loads((folder / "layout.json").read_text())["frames"] == 7
+    assert result.out.startswith(f"{folder}/video.mp4: 7 frames of 32x32, seed 5\n")
+    assert "7 of 7 frames" in result.err
+
+
+def test_the_same_command_goes_on_where_a_run_was_stopped(generate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as stopped:
+        stopped.setattr("mov_ai.cli.progress.FrameProgress.report_frames", _interrupted)
+        assert generate("a ball", "--frames", "5").code == 130
+    folder = Path("outputs/a-ball-0")
+    assert [path.name for path in folder.iterdir()] == [UNFINISHED]
+    # Another request has a folder of its own, or is refused in this one.
+    refused = generate("a ball", "--frames", "4", "--out", folder)
+    assert refused.code == 2
+    assert "holds an unfinished run of another request" in refused.err
+    assert "unfinished run" in generate("a ball", "--out", folder).err
+    resumed = generate("a ball", "--frames", "5")
+    assert "goes on from scene 1, window 2" in resumed.err
+    assert resumed.code == 0
+    assert not (folder / UNFINISHED).exists()
+    assert generate("a ball", "--frames", "5", "--out", "whole").code == 0
+    for name in ("carried.safetensors", "layout.json"):
+        assert (folder / name).read_bytes() == Path("whole", name).read_bytes()
+    assert len(read_video(folder / "video.mp4")[0]) == 5
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_sentences_become_scenes_and_a_run_is_extended(generate: Command) -> None:
+    Path("story.txt").write_text("A red ball rolls.\nA cube spins. It jumps!")
+    result = generate("story.txt", "--scenes", "continuous", "--frames", "7", "--out", "story")
+    assert result.code == 0, result.err
+    run = json.loads(Path("story/run.json").read_text())
+    assert [scene["prompt"] for scene in run["scenes"]] == ["A red ball rolls.", "A cube spins.", "It jumps!"]
+    assert [scene["frames"] for scene in run["scenes"]] == [2, 3, 2]
+    assert sorted(path.name for path in Path("story/scenes").iterdir()) == ["01", "02", "03"]
+    longer = generate("a cube", "--extend", "story", "--frames", "2", "--out", "longer")
+    assert longer.code == 0, longer.err
+    assert longer.out.startswith("longer/video.mp4: 9 frames of 32x32")
+    assert len(read_video("longer/video.mp4")[0]) == 9
+
+
+def test_a_picture_is_the_first_frame(generate: Command, pipeline: MovAIPipeline) -> None:
+    pixels = np.zeros((32, 48, 3), np.uint8)
+    pixels[:, 8:40] = 200
+    PIL.Image.fromarray(pixels).save("a@b.png")
+    result = generate("a ball", "--image", "a@b.png", "--image", "a@b.png@last", "--out", "o")
+    assert result.code == 0, result.err
+    assert "a@b.png: 32x48 is cropped to the centre for frames of 32x32" in result.err
+    carried, _ = load_carried(Path("o/carried.safetensors"))
+    square = torch.from_numpy(pixels[None, :, 8:40])
+    assert carried.frames[-1] == -1
+    assert torch.equal(carried.latents[32][:, -1:], pipeline.cascade.codec.encode(to_unit(square)[None]))
+
+
+BAD = {
+    "no seconds": (["a ball", "--seconds", "0"], "--seconds: expected a number above 0; found 0"),
+    "no number of seconds": (["a ball", "--seconds", "nan"], "--seconds: expected a number above 0"),
+    "a year": (["a ball", "--seconds", "31536000"], "252288000 frames; at most 16384"),
+    "two lengths": (["a ball", "--seconds", "2", "--frames", "9"], "give --seconds or --frames, not both"),
+    "a long window": (["a ball", "--frames", "9", "--window", "4"], "--window: expected 2 to 3 frames"),
+    "all shared": (["a ball", "--frames", "9", "--overlap", "3"], "--overlap: expected 1 to 2 frames"),
+    "no picture": (["a ball", "--image", "clip.mp4"], "--image: clip.mp4: not a picture"),
+    "no file": (["a ball", "--image", "absent.png"], "--image: absent.png: no such file; give a picture's file"),
+    "no time": (["a ball", "--image", "p.png@noon"], "a time is written FILE@1.5s"),
+    "after the end": (["a ball", "--image", "p.png@9s"], "the video lasts 0.375 s (3 frames at 8 fps)"),
+    "a frame twice": (["a ball", "--image", "p.png", "--image", "p.png@0.1s"], "frame 0 is given already"),
+    "another rate": (["a ball", "--extend", "clip.mp4", "--fps", "24"], "has 12 frames a second, and 24"),
+    "nothing to extend": (["a ball", "--extend", "absent"], "--extend: absent: no such file or folder"),
+    "no video to extend": (["a ball", "--extend", "p.png@9s"], "no such file"),
+    "pictures of latents": (["a ball", "--video", "clip.mp4", "--image", "p.png"], "not together with --latents"),
+    "latents of pictures": (["a ball", "--save-latents", "--image", "p.png"], "not together with --save-latents"),
+    "scenes of no words": (["...", "--scenes", "cuts"], "holds no words"),
+    "too many scenes": (["A ball. A cube. A cone.", "--scenes", "cuts", "--frames", "2"], "too few for 3 scenes"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_misuse_is_one_line_and_writes_nothing(generate: Command, name: str) -> None:
+    write_video("clip.mp4", np.zeros((4, 32, 32, 3), np.uint8), 12)
+    PIL.Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save("p.png")
+    before = sorted(Path().rglob("*"))
+    arguments, said = BAD[name]
+    result = generate(*arguments)
+    assert (result.code, result.out) == (2, ""), result.err
+    assert said in result.err
+    assert len(result.err.splitlines()) == 1
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_times_of_pictures(tmp_path: Path) -> None:
+    PIL.Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "p.png")
+    path = str(tmp_path / "p.png")
+    shape = VideoShape(frames=24, height=32, width=32)
+    names = {path: 0, f"{path}@first": 0, f"{path}@last": 23, f"{path}@1s": 8, f"{path}@1.49s": 11, f"{path}@2.99s": 23}
+    for text, number in names.items():
+        assert list(read_pictures([text], 24, shape)) == [number]
+    assert parse_image(f"{path}@1.5s") == (tmp_path / "p.png", 1.5)
+
+
+def test_sentences_and_their_share_of_the_frames() -> None:
+    assert sentences('A ball (red). "It rolls!" It stops\nThe end') == [
+        "A ball (red).", '"It rolls!"', "It stops", "The end"
+    ]  # fmt: skip
+    options = LongOptions(seconds=1.0, scenes=Scenes.cuts)
+    assert [scene.frames for scene in plan_scenes("A ball. A cube. A cone.", 8, None, options)] == [3, 2, 3]
+    open_length = LongOptions(scenes=Scenes.cuts)
+    assert [scene.frames for scene in plan_scenes("A ball. A cube.", 8, None, open_length)] == [8, 8]
+    with pytest.raises(UsageError, match="does not look English"):
+        sentences("Ein roter Ball rollt nach links und ist dann blau.")
+
+
+def test_a_failure_while_the_video_is_put_together_leaves_the_windows(
+    generate: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(finishing, "all_frames", _interrupted)
+        assert generate("a ball", "--frames", "4", "--out", "o").code == 130
+    assert [path.name for path in Path("o").iterdir()] == [UNFINISHED]
+    assert generate("a ball", "--frames", "4", "--out", "o").code == 0
+    assert Path("o/video.mp4").exists()

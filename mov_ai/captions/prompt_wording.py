@@ -35,6 +35,8 @@ from mov_ai.graph.time import FULL
 _TOKEN = re.compile(r"<([^>]*)>|\{([^}]*)\}|([^\s<{]+)")
 #: Words that a clause without a finite verb cannot follow.
 _FINITE_AFTER = ("while", "as", "until", "before", "but", "that", "which", "not")
+#: Share of the camera moves to a side that say "to the left" instead of "left".
+_TO_THE = 0.25
 _TENSES = {"present": 48, "caption": 35, "progressive": 17}
 
 
@@ -119,6 +121,9 @@ class PromptWording(Realiser):
         self.facts.camera.append(CameraMove(move, self.plot.at(step) if step else FULL))
         tense = next((tense for word, tense in (("present", "present"), ("ing", "gerund")) if word in form), "base")
         said = inflect(move, tense)
+        rest, _, side = said.rpartition(" ")
+        if side in ("left", "right") and self.chance(_TO_THE):
+            said = f"{rest} to the {side}"
         return say(adverb) + about(said, "mark", "camera", "scene")
 
     def _denial(self, words: str, target: str) -> list[Piece]:

@@ -27,7 +27,7 @@ PARTS = ("whole", "first", "middle", "last")
 #: The last four came later than the first parsers.
 DIRECTIONS = (
     *(None, "left", "right", "up", "down", "toward", "away", "around"),
-    *("across", "back and forth", "zigzag", "up and down"),
+    *("across", "back and forth", "zigzag", "up and down", "apart"),
 )
 SPATIAL_LABELS = ("left of", "right of", "behind", "in front of", "next to", "on", "under", "above", "in")
 #: What one token may be to another: source -> target. "result": the attribute that an event brings about; "member":

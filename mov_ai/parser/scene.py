@@ -37,9 +37,9 @@ def _likeliest(draft: Draft, role: str) -> str | None:
 
 
 def _camera_move(draft: Draft, run: Sequence[int]) -> CameraMove:
-    """ "pans left" is the move "pan left"; it lasts as long as most of its words say."""
+    """ "pans to the left" is the move "pan left"; it lasts as long as most of its words say."""
     tokens, first = draft.tokens, run[0]
-    words = _words(draft, run)
+    words = _words(draft, run).replace(" to the ", " ")
     # Taggers take "the camera trucks left" for several trucks; no dictionary has that form.
     if tokens.tags[first].startswith("VB") or tokens.words[first] not in load_lexicon():
         verb = verb_lemma(tokens.words[first], tokens.lemmas[first], tokens.tags[first])

@@ -89,7 +89,8 @@ class LayoutPlanner(nn.Module):
     """A graph network over entity instances that denoises their box tracks together."""
 
     #: 2: labels are vectors; in 1 they were numbers of one world's words. 3: places, presence, camera, links of events.
-    SCHEMA = 3
+    #: 4: ranks.
+    SCHEMA = 4
 
     basis: Tensor
     mean: Tensor
@@ -102,6 +103,8 @@ class LayoutPlanner(nn.Module):
         size = frames * CHANNELS
         self.entity = LabelProjection(width, dim)
         self.count = nn.Embedding(MAX_COUNT + 1, dim)
+        # Several of a kind find their places more surely when each knows which it is.
+        self.from_left, self.from_right = (nn.Embedding(MAX_COUNT + 1, dim, padding_idx=0) for _ in range(2))
         # A happening's vector is its meaning times the features of its interval; so is a link's.
         self.label = LabelProjection(width, 2 * dim, rank=128)
         self.direction, self.manner, self.place = (LabelProjection(width, 2 * dim, _RANK) for _ in range(3))
@@ -176,6 +179,7 @@ class LayoutPlanner(nn.Module):
         happens = (graph_input.role > 0)[..., None]
         happening = meaning * self.when(time_features(graph_input.interval, self.config.frames)) * happens
         x = self.entity(graph_input.entity) + self.count(graph_input.count) + self.happening(happening.sum(2))
+        x = x + self.from_left(graph_input.rank[..., 0]) + self.from_right(graph_input.rank[..., 1])
         x = x + self.given(torch.cat([graph_input.values.flatten(2), graph_input.given.to(x)], -1))
         return x, self._links(graph_input)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ ROLES = ("", "attribute", *PARTS, "place", "presence", "camera")
 LINK_KINDS = ("", "relation", "location", "coref", *(f"{a} {b}" for i, a in enumerate(PARTS) for b in PARTS[i:]))
 #: Rough centre and spread of (x, y, log w, log h, log depth, visibility as -1 or 1); the data's own are measured.
 CENTRE, SPREAD = (0.5, 0.55, -1.5, -1.4, 1.9, 0.0), (0.2, 0.15, 0.3, 0.3, 0.2, 1.0)
+#: How much lower is as much as farther to the right.
+_COLUMN = 0.35
 _LIMITS = ((-2.0, 3.0), (-2.0, 3.0), (0.004, 4.0), (0.004, 4.0), (0.05, 100.0), (0.0, 1.0))
 
 
@@ -42,6 +45,8 @@ class PlannerInput(TensorBatch):
     Attributes:
         entity: (B, K, W) float, the instance's label.
         count: (B, K) of the instance's entity, at most `MAX_COUNT`.
+        rank: (B, K, 2), which of its like it is, from 1, counted from the left and from the right in the first frame;
+            0 where it is the only one, or boxes of its like are given.
         label, direction, manner: (B, K, M, W) float, of each happening; zeros where there is none or none is said.
         place: (B, K, M, W) float, where on the screen or in what relation to its place an event is; zeros if not said.
         role: (B, K, M), index into `ROLES`, 0 where there is no happening.
@@ -56,6 +61,7 @@ class PlannerInput(TensorBatch):
 
     entity: Tensor
     count: Tensor
+    rank: Tensor
     label: Tensor
     direction: Tensor
     manner: Tensor
@@ -185,6 +191,7 @@ def read_graph(graph: SceneGraph, encoder: LabelEncoder, known: Layout | None = 
     return PlannerInput(
         entity=encoder([("entity", nodes[entity].label) for entity in entities])[None],
         count=torch.tensor([[min(nodes[entity].count, MAX_COUNT) for entity in entities]]),
+        rank=torch.from_numpy(_ranks(drawn, is_known.any(-1)))[None],
         **_read_happenings(happenings(graph), entities, encoder),
         **_read_links(links(graph), entities, encoder),
         siblings=torch.tensor([siblings]),
@@ -243,6 +250,37 @@ def _read_links(found: Sequence[Link], entities: Sequence[str], encoder: LabelEn
         "link_ends": torch.tensor([[i, j] for _, i, j in joined], dtype=torch.long).view(1, -1, 2),
         "link_interval": torch.tensor([link.interval for link, _, _ in joined], dtype=torch.float32).view(1, -1, 2),
     }
+
+
+def _ranks(drawn: Sequence[tuple[str, int]], has_boxes: np.ndarray) -> np.ndarray:
+    """`PlannerInput.rank` (K, 2) of instances, which are numbered from the left; (K,) bool: whether boxes are given."""
+    bound = {entity for (entity, _), given in zip(drawn, has_boxes, strict=True) if given}
+    counts = Counter(entity for entity, _ in drawn)
+    ranks = np.zeros((len(drawn), 2), dtype=np.int64)
+    for k, (entity, instance) in enumerate(drawn):
+        if counts[entity] > 1 and entity not in bound:
+            ranks[k] = instance + 1, counts[entity] - instance
+    return ranks.clip(0, MAX_COUNT)
+
+
+def ranks_of(tracks: np.ndarray, siblings: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """`PlannerInput.rank` (B, K, 2) of instances whose tracks are known, however they are numbered.
+
+    Args:
+        tracks: (B, K, frames, CHANNELS) as `to_track`.
+        siblings: (B, K, K), see `PlannerInput`.
+        given: (B, K, frames) bool, see `PlannerInput`.
+    """
+    first = tracks[:, :, 0, :2] * SPREAD[:2]
+    # In a column, whoever is higher comes first.
+    order = first[..., 0] + _COLUMN * first[..., 1]
+    like = siblings > 0
+    before = (like & (order[:, None] < order[:, :, None])).sum(-1)
+    count = like.sum(-1)
+    bound = given.any(-1)
+    is_free = (count > 0) & ~bound & ~(like & bound[:, None]).any(-1)
+    ranks = np.stack([before + 1, count - before + 1], -1).clip(0, MAX_COUNT)
+    return np.asarray(ranks * is_free[..., None])
 
 
 def _read_known(drawn: Sequence[tuple[str, int]], known: Layout | None, frames: int) -> tuple[np.ndarray, np.ndarray]:

@@ -24,7 +24,7 @@ _SPIN_REPEATS, _SOME_REPEATS, _MANY_REPEATS = 6, 2, 4
 #: Tensors of a batch that hold numbers of labels.
 LABELS = ("entity", "label", "direction", "manner", "place", "link", "verb")
 #: Those with an instance in each row.
-_BY_INSTANCE = ("entity", "count", "label", "direction", "manner", "place", "role", "interval", "mask")
+_BY_INSTANCE = ("entity", "count", "rank", "label", "direction", "manner", "place", "role", "interval", "mask")
 
 
 class LabelTable:

@@ -18,7 +18,7 @@ from mov_ai.graph.instances import MAX_INSTANCES, drawn_entities
 from mov_ai.graph.time import frame_times
 from mov_ai.models.component import load_component, save_component
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig, cosine_basis, plan_noise
-from mov_ai.models.planner_input import agree, read_graph, to_boxes, to_track
+from mov_ai.models.planner_input import agree, ranks_of, read_graph, to_boxes, to_track
 from mov_ai.worlds.tabletop.layout_rules import score
 from mov_ai.worlds.tabletop.world import caption_and_layout
 from tests.models.builders import ENCODER, LABELS, awake, dogs_and_frisbees, relabelled
@@ -227,6 +227,29 @@ def test_any_graph_has_a_valid_layout(planner: LayoutPlanner, graph: SceneGraph)
     assert layout.complete
     Layout.from_dict(layout.to_dict())
     assert str(report)
+
+
+def test_several_of_a_kind_know_which_they_are() -> None:
+    nodes = [Node("s", "scene", "scene"), Node("a", "entity", "dog", count=3), Node("b", "entity", "cat")]
+    graph = SceneGraph("", nodes, [Edge("s", "a", "contains"), Edge("s", "b", "contains")])
+    assert read_graph(graph, ENCODER).rank[0].tolist() == [[1, 3], [2, 2], [3, 1], [0, 0]]
+    boxes = np.full((FRAMES, 6), np.nan, dtype=np.float32)
+    boxes[0] = (0.9, 0.5, 0.1, 0.1, 5.0, 1.0)
+    known = Layout(FRAMES, [Track("a", boxes, 0)])
+    # Who is given a place need not be the leftmost of them.
+    assert not read_graph(graph, ENCODER, known).rank.any()
+
+
+def test_ranks_of_known_tracks_are_counted_from_both_sides() -> None:
+    boxes = np.tile(np.array([0.5, 0.5, 0.1, 0.1, 5.0, 1.0], dtype=np.float32), (1, 4, FRAMES, 1))
+    boxes[0, :, 0, 0] = [0.7, 0.2, 0.2, 0.4]
+    boxes[0, :, 0, 1] = [0.5, 0.8, 0.3, 0.5]
+    siblings = np.ones((1, 4, 4)) - np.eye(4)
+    siblings[:, 3] = siblings[:, :, 3] = 0
+    given = np.zeros((1, 4, FRAMES), dtype=bool)
+    assert ranks_of(to_track(boxes), siblings, given)[0].tolist() == [[3, 1], [2, 2], [1, 3], [0, 0]]
+    given[0, 1, 3] = True
+    assert not ranks_of(to_track(boxes), siblings, given).any()
 
 
 def test_boxes_survive_the_change_of_units() -> None:

@@ -18,7 +18,7 @@ from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.files import write_bytes
 from mov_ai.models.component import load_component, save_component
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig
-from mov_ai.models.planner_input import CHANNELS, PARTS, ROLES, PlannerInput
+from mov_ai.models.planner_input import CHANNELS, PARTS, ROLES, PlannerInput, ranks_of
 from mov_ai.training import planner_scenes
 from mov_ai.training.array_cache import cached_arrays
 from mov_ai.training.card import model_card
@@ -185,6 +185,7 @@ class PlannerObjective(Objective):
         self._mirror(drawn, rng.random(len(chosen)) < 0.5)
         is_known = self._choose_known(drawn["mask"], rng)
         drawn["given"] = is_known
+        drawn["rank"] = ranks_of(drawn["tracks"], drawn["siblings"], is_known)
         drawn["values"] = drawn["tracks"] * is_known[..., None]
         return self._with_vectors({name: torch.from_numpy(array) for name, array in drawn.items()}, rng)
 

@@ -125,7 +125,7 @@ evaluate-parser: install  ## the parser on FACTUAL, temporal sentences and timel
 	$(BIN)/python -m studies.parser.measure
 
 train-tiny: install  ## train the other embedded weights again, one network after another (hours)
-	for name in label_meanings codec planner checker denoiser refiner; do recipes/$$name.sh || exit; done
+	for name in label_meanings codec planner checker denoiser refiner interpolation; do recipes/$$name.sh || exit; done
 
 train-metrics: install  ## train the networks that make eval measures with again (over an hour)
 	for name in recognition text_video; do recipes/$$name.sh || exit; done

@@ -26,14 +26,24 @@ from mov_ai.memory import LIBRARIES, free_memory, generation_memory, smaller_vid
 from mov_ai.models.cascade import Cascade, Stage, plan_stages, shrink
 from mov_ai.models.codec import to_bytes, to_unit
 from mov_ai.models.conditioning import Conditioning, collate, condition
+from mov_ai.models.in_between import frames_after, require_one_latent_a_frame
+from mov_ai.models.interpolation import InterpolationNetwork
 from mov_ai.models.planner import LayoutPlanner
 from mov_ai.models.registry import channels_last, reads_graph, text_encoder_of
 from mov_ai.parser.confidence import check_threshold
-from mov_ai.pipeline_files import ASSETS, load_parts, pipeline_folder, save_parts
+from mov_ai.pipeline_files import (
+    ASSETS,
+    INTERPOLATION,
+    load_interpolation,
+    load_parts,
+    pipeline_folder,
+    save_parts,
+)
 from mov_ai.plugins import World
 from mov_ai.precision import Precision, choose_precision, computing_in, draft_stage, steps_of
 from mov_ai.result import SavedLatents, VideoResult
 from mov_ai.run_record import Clock, graph_warnings, run_record, size_warnings
+from mov_ai.smoothing import check_smooth, smooth_fps, smooth_frames
 
 if TYPE_CHECKING:
     from mov_ai.parser.parser import SceneGraphParser
@@ -154,6 +164,9 @@ class MovAIPipeline:
         self._text: PretrainedText | None = None
         #: The name or the folder that it was loaded from; None for one that was put together.
         self.checkpoint: str | None = None
+        #: The network of `smooth`; None until it is needed, and if there is none.
+        self.interpolation: InterpolationNetwork | None = None
+        self._folder: Path | None = None
 
     @classmethod
     def from_pretrained(cls, name: str | Path = "tiny", device: str = "auto", dtype: str = "auto") -> MovAIPipeline:
@@ -171,6 +184,7 @@ class MovAIPipeline:
         choose_device(device)
         folder = pipeline_folder(name)
         pipeline = cls(**load_parts(folder), device=device, dtype=dtype)
+        pipeline._folder = folder
         # An embedded one has no place of its own that a run could name on another machine.
         pipeline.checkpoint = folder.name if folder.parent == ASSETS else str(folder.resolve())
         return pipeline
@@ -186,7 +200,17 @@ class MovAIPipeline:
             MovAIError: if it cannot be written; nothing half-written is left.
         """
         parts = (self.cascade, self.planner, self.parser if parser else None)
-        save_parts(Path(directory), *parts, world=self.world, coverage=self.coverage, shape=self.shape, name=self.name)
+        has_interpolation = self._folder is not None and (self._folder / INTERPOLATION).is_dir()
+        interpolation = self.interpolation_network() if has_interpolation else self.interpolation
+        save_parts(
+            Path(directory),
+            *parts,
+            world=self.world,
+            coverage=self.coverage,
+            shape=self.shape,
+            name=self.name,
+            interpolation=interpolation,
+        )
 
     @property
     def text_encoder(self) -> PretrainedText | None:
@@ -221,6 +245,7 @@ class MovAIPipeline:
         resume: SavedLatents | None = None,
         video: np.ndarray | None = None,
         threshold: float = 0.0,
+        smooth: int = 0,
         callback: ProgressCallback | None = None,
     ) -> VideoResult:
         """Make a video.
@@ -241,15 +266,20 @@ class MovAIPipeline:
             resume: saved latents; their stages are not computed again.
             video: uint8 (frames, h, w, 3), refined by the last stage alone instead of generating from noise.
             threshold: what the parser is less sure of is left out of a sentence's graph, 0 to 1.
+            smooth: how often three frames are put between each two at the end, 0 to 2: 61 frames at 32 a second of 16
+                at 8, or 241 at 128.
             callback: see `ProgressCallback`.
 
         Raises:
-            UsageError: if an argument is out of range or layout and graph do not fit.
+            UsageError: if an argument is out of range, layout and graph do not fit, or there is no network for
+                `smooth`.
             MovAIError: if latents or frames are not finite.
         """
         clock, report = Clock(), callback or _silent
         guidance = self.guidance(guidance_text, guidance_graph, guidance_interval)
         request = self.check(seed, layout, shape, steps, guidance, stages, resume, video, quality)
+        check_smooth(smooth, request.shape.frames, request.shape.fps)
+        network = self.interpolation_network() if smooth else None
         prepared = self.prepare(prompt, request, layout, threshold, clock, report)
         graph, planned, verdict, messages = prepared.graph, prepared.layout, prepared.verdict, prepared.messages
         with clock.part("plan"):
@@ -276,6 +306,9 @@ class MovAIPipeline:
             result.stages = {last.size: to_bytes(shrink(previous, last.height, last.width))[0].cpu().numpy()}
             messages.append(f"this pipeline begins at {to_run[0].size}; its video was shrunk to {last.size}")
         result.frames = result.stages[last.size]
+        if network is not None:
+            with clock.part("smooth"), computing_in(request.precision.decode, self.device):
+                self._make_smoother(result, network, request, smooth, report)
         distant = self.distant_labels(graph)
         messages += size_warnings(self.cascade.config, self.shape, request.shape, request.stages)
         messages += graph_warnings(graph, distant)
@@ -290,6 +323,7 @@ class MovAIPipeline:
             quality=quality,
             config={
                 **asdict(request.cascade.config),
+                **({"smooth": smooth} if smooth else {}),
                 "guidance_text": guidance_text,
                 "guidance_graph": guidance_graph,
                 "guidance_interval": list(guidance_interval),
@@ -547,6 +581,38 @@ class MovAIPipeline:
             frames,
             (stage.height, stage.width),
         )
+
+    def interpolation_network(self) -> InterpolationNetwork:
+        """The network of `smooth`, loaded when it is first needed. Raises UsageError if there is none."""
+        if self.interpolation is None:
+            if self._folder is None:
+                raise UsageError(
+                    "smooth: this pipeline has no interpolation network; load one that has, such as 'tiny'"
+                )
+            self.interpolation = load_interpolation(self._folder).to(self.device)
+        require_one_latent_a_frame(self.cascade.codec)
+        return self.interpolation
+
+    def _make_smoother(
+        self,
+        result: VideoResult,
+        network: InterpolationNetwork,
+        request: Request,
+        times: int,
+        report: ProgressCallback,
+    ) -> None:
+        """Put frames between those of the last stage that was made."""
+        latents = result.latents[max(result.latents)].to(self.device)
+        height, width = result.frames.shape[1:3]
+        count, made = frames_after(latents.shape[1], times), []
+        for piece in smooth_frames(latents.unbind(1), request.cascade.codec, network, result.fps, times, request.seed):
+            if piece.shape[1:3] != (height, width):
+                # The last stage was shrunk to what was asked for.
+                piece = to_bytes(shrink(to_unit(piece)[None], height, width))[0]
+            made.append(piece.numpy())
+            report("smooth", sum(map(len, made)), count)
+        result.frames = np.concatenate(made)
+        result.keyframe_fps, result.fps = result.fps, smooth_fps(result.fps, times)
 
     def distant_labels(self, graph: SceneGraph) -> list[str]:
         """Labels of a graph that are far from all that the denoiser was trained on, in graph order."""

@@ -15,15 +15,18 @@ from mov_ai.models.cascade import Cascade, CascadeConfig
 from mov_ai.models.codec import AnyCodec
 from mov_ai.models.codec_registry import NAMES, load_codec, save_codec
 from mov_ai.models.component import config_from_dict, load_component, save_component
+from mov_ai.models.interpolation import InterpolationConfig, InterpolationNetwork
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig
 from mov_ai.models.presets import preset_names
-from mov_ai.models.registry import load_denoiser, save_denoiser
+from mov_ai.models.registry import channels_last, load_denoiser, save_denoiser
 from mov_ai.plugins import World, load_world
 
 if TYPE_CHECKING:
     from mov_ai.parser.parser import SceneGraphParser
 
 PIPELINE_FILE = "pipeline.json"
+#: The folder of the network that only `--smooth` and `mov-ai interpolate` read.
+INTERPOLATION = "interpolation"
 #: 2: labels are vectors, sizes are values, a world is named; 1 is refused.
 SCHEMA = 2
 ASSETS = Path(__file__).resolve().parent / "assets"
@@ -96,6 +99,29 @@ def load_parts(folder: Path) -> dict[str, Any]:
     }
 
 
+def load_interpolation(folder: Path) -> InterpolationNetwork:
+    """The interpolation network of a pipeline's folder, which is there for those who ask for it.
+
+    Raises:
+        UsageError: if the folder has none, or another network. MovAIError: if weights are damaged.
+    """
+    place = folder / INTERPOLATION
+    if not place.is_dir():
+        raise UsageError(
+            f"{folder}: has no interpolation network; train one (recipes/interpolation.sh) and copy its export to "
+            f"{place}"
+        )
+    network = channels_last(load_component(InterpolationNetwork, InterpolationConfig, place))
+    return network.requires_grad_(False)
+
+
+def load_codec_and_interpolation(folder: Path) -> tuple[AnyCodec, InterpolationNetwork]:
+    """The two parts of a pipeline's folder that make a video smoother; errors as of `load_parts`."""
+    network = load_interpolation(folder)
+    codec = _load_codec(folder, read_pipeline_file(folder).get("codec"), str(folder / PIPELINE_FILE))
+    return codec.eval().requires_grad_(False), network
+
+
 def _load_codec(folder: Path, name: Any, source: str) -> AnyCodec:
     """The codec that a pipeline names, or the one that its folder holds."""
     if name is None:
@@ -118,6 +144,7 @@ def save_parts(
     coverage: LabelCoverage | None,
     shape: VideoShape,
     name: str,
+    interpolation: InterpolationNetwork | None = None,
 ) -> None:
     """Write what `load_parts` reads, all or nothing; parts that are None are left out.
 
@@ -136,6 +163,8 @@ def save_parts(
             save_component(planner, folder / "planner")
         if parser is not None:
             parser.save_pretrained(folder / "parser")
+        if interpolation is not None:
+            save_component(interpolation, folder / INTERPOLATION)
         about = {
             "schema": SCHEMA,
             "name": name,

@@ -29,12 +29,13 @@ class VideoResult:
     """One generated video and everything on the way to it.
 
     Attributes:
-        frames: uint8 (frames, height, width, 3), the last stage.
+        frames: uint8 (frames, height, width, 3), the last stage; of a smoother video, with the frames between.
         stages: every stage's frames, by longer side; of a pipeline without the stage asked for, the smaller copy.
         latents: every stage's latents, (1, latent frames, channels, h, w), by longer side.
         graph, layout: what it was made from; what was assumed is marked in the graph.
         run: seed, config, versions, timings, warnings; JSON values.
-        fps: frames a second.
+        fps: frames a second of `frames`.
+        keyframe_fps: of the stages, where `frames` has more between theirs; None where it has not.
     """
 
     frames: np.ndarray
@@ -44,17 +45,24 @@ class VideoResult:
     layout: Layout
     run: dict[str, Any] = field(default_factory=dict)
     fps: float = 8.0
+    keyframe_fps: float | None = None
+
+    @property
+    def stage_fps(self) -> float:
+        """Frames a second of the stages, and of layout and latents."""
+        return self.fps if self.keyframe_fps is None else self.keyframe_fps
 
     def sheet(self, size: int = 192, boxes: bool = False) -> PIL.Image.Image:
-        """Frames side by side in rows of eight, each `size` pixels on its longer side, with boxes if asked for."""
+        """Frames of the stage in rows of eight, each `size` pixels on its longer side, with boxes if asked for."""
         import PIL.Image
         import PIL.ImageDraw
 
-        frames, height, width = self.frames.shape[:3]
+        pictures = self.frames if self.keyframe_fps is None else self.stages[max(self.stages)]
+        frames, height, width = pictures.shape[:3]
         rows = -(-frames // 8)
         wide, high = (max(1, round(side * size / max(height, width))) for side in (width, height))
         sheet = PIL.Image.new("RGB", (min(8, frames) * wide, rows * high))
-        for f, frame in enumerate(self.frames):
+        for f, frame in enumerate(pictures):
             picture = PIL.Image.fromarray(frame).resize((wide, high), PIL.Image.Resampling.LANCZOS)
             if boxes:
                 draw = PIL.ImageDraw.Draw(picture)
@@ -87,8 +95,10 @@ class VideoResult:
         with staged_folder(directory, "run.json", ("stages/*.mp4", "latents.safetensors")) as folder:
             last = max(self.stages)
             for size, frames in self.stages.items():
-                name = "video.mp4" if size == last else f"stages/{size}.mp4"
-                write_bytes(folder / name, encode_video(frames, self.fps))
+                if size == last and self.keyframe_fps is not None:
+                    frames = self.frames
+                name, fps = ("video.mp4", self.fps) if size == last else (f"stages/{size}.mp4", self.stage_fps)
+                write_bytes(folder / name, encode_video(frames, fps))
             self.graph.save(folder / "graph.json")
             self.layout.save(folder / "layout.json")
             self.sheet(boxes=boxes).save(folder / "sheet.png")
@@ -107,7 +117,7 @@ def save_latents(path: Path, result: VideoResult) -> None:
     tensors = {f"stage_{size}": latents.contiguous() for size, latents in result.latents.items()}
     about = {
         "schema": str(LATENTS_SCHEMA),
-        "fps": repr(result.fps),
+        "fps": repr(result.stage_fps),
         "seed": str(result.run.get("seed", 0)),
         "graph": result.graph.to_json(None),
         "layout": json.dumps(result.layout.to_dict()),

@@ -11,7 +11,7 @@ from mov_ai.evaluation.checker import Checker
 from mov_ai.graph import SceneGraph
 from mov_ai.models.presets import parameters
 from mov_ai.pipeline import MovAIPipeline
-from mov_ai.pipeline_files import ASSETS
+from mov_ai.pipeline_files import ASSETS, INTERPOLATION, load_interpolation
 from mov_ai.result import VideoResult
 from studies.check.verdicts import check
 
@@ -35,7 +35,8 @@ def test_weights_are_safetensors_and_fit_in_64_mb() -> None:
     ours = [path for path in files if "spacy_ewt" not in path.parts]
     assert not [path for path in ours if path.suffix in (".pt", ".pth", ".ckpt", ".pkl", ".bin")]
     assert {p.parent.name for p in files if p.suffix == ".safetensors"} == {
-        "checker", "codec", "denoiser", "labels", "lexicon", "parser", "planner", "recognition", "refiner", "text_video"
+        "checker", "codec", "denoiser", "interpolation", "labels", "lexicon", "parser", "planner", "recognition",
+        "refiner", "text_video",
     }  # fmt: skip
 
 
@@ -51,6 +52,13 @@ def test_every_network_has_a_card() -> None:
 def test_tiny_has_at_most_25_million_parameters_in_all(pipe: MovAIPipeline) -> None:
     reading = sum(map(parameters, pipe.parser.networks))
     assert parameters(pipe.cascade) + parameters(pipe.planner) + reading <= 25e6
+
+
+def test_the_interpolation_network_is_counted_apart_as_only_smooth_loads_it(pipe: MovAIPipeline) -> None:
+    assert pipe.interpolation is None
+    folder = ASSETS / "tiny" / INTERPOLATION
+    assert parameters(load_interpolation(ASSETS / "tiny")) <= 2.5e6
+    assert (folder / "model.safetensors").stat().st_size <= 5e6
 
 
 def test_a_sentence_becomes_the_video_it_describes(result: VideoResult) -> None:

@@ -13,7 +13,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 _BELOW_TRAINING = {
     *("result", "pipeline", "worlds", "captions", "models", "parser", "diffusion", "labels", "data", "graph"),
-    *("pipeline_files", "plugins", "hardware", "precision", "weight_places", "curves", "long_video"),
+    *("pipeline_files", "smoothing", "plugins", "hardware", "precision", "weight_places", "curves", "long_video"),
 }
 _OPEN = ("memory", "errors", "shipped_files", "checked_config", "weight_files")
 #: Part of the package -> the parts it may import besides itself; those in `_OPEN` are open to all.
@@ -49,6 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "run_record",
             "plugins",
             "pipeline_files",
+            "smoothing",
             "models",
             "parser",
             "diffusion",
@@ -58,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("graph", "hardware", "precision"),
     },
     "long_video": {"pipeline", "run_record", "result", "precision", "models", "diffusion", "data", "graph"},
+    "smoothing": {"models", "graph"},
     "assembly": {"pipeline", "plugins", "models", "labels", "graph"},
     "training": _BELOW_TRAINING,
     "evaluation": _BELOW_TRAINING,

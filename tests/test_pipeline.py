@@ -368,7 +368,7 @@ def _edited(folder: Path, copy: Path, file: str, change: dict[str, object]) -> P
         ("denoiser/config.json", {"config.labels.width": 32}, r"expected \(.*\), found \(.*\)"),
         ("denoiser/config.json", {"config.labels.version": 99}, "label encoder: expected version 1 .*, found 99"),
         ("denoiser/config.json", {"config.stages": [256, 128]}, "stages: expected ascending sizes"),
-        ("planner/config.json", {"schema": 1}, "schema: expected 3, found 1"),
+        ("planner/config.json", {"schema": 1}, "schema: expected 4, found 1"),
         ("planner/config.json", {"config.labels.width": 32}, r"expected \(.*\), found \(.*\)"),
     ],
 )

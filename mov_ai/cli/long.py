@@ -48,6 +48,7 @@ class LongOptions:
         extend: a video or a run's folder to go on from.
         scenes: how sentences become scenes; None for one scene.
         overlap, window: frames of windows; None for the default.
+        smooth: how often three frames are put between each two.
         has_frames, has_rate: whether --frames and --fps are given.
     """
 
@@ -57,6 +58,7 @@ class LongOptions:
     scenes: Scenes | None = None
     overlap: int | None = None
     window: int | None = None
+    smooth: int = 0
     has_frames: bool = False
     has_rate: bool = False
 
@@ -226,6 +228,7 @@ class LongWork:
     pictures: dict[int, np.ndarray] = field(default_factory=dict)
     beginning: Beginning | None = None
     extend: Path | None = None
+    smooth: int = 0
     boxes: bool = False
 
     def request(self, seed: int) -> dict[str, Any]:
@@ -256,6 +259,7 @@ class LongWork:
             "pictures": {
                 str(number): hashlib.sha256(picture.tobytes()).hexdigest() for number, picture in self.pictures.items()
             },
+            "smooth": self.smooth,
             "extend": None if source is None else [str(source), source.stat().st_size, source.stat().st_mtime_ns],
         }
         # As it comes back from its file.
@@ -307,7 +311,12 @@ class LongWork:
         if before.window or before.scene:
             say(f"{folder}: goes on from scene {before.scene + 1}, window {before.window + 1}, which is not done yet")
         settings = replace(self.settings, seed=seed)
-        run = LongRun(self.pipe, self.scenes, settings, store, self.beginning, self.pictures)
+        between = None
+        if self.smooth:
+            from mov_ai.smoothing import Smoother
+
+            between = Smoother(self.pipe.cascade.codec, self.pipe.interpolation_network(), self.smooth, seed)
+        run = LongRun(self.pipe, self.scenes, settings, store, self.beginning, self.pictures, between)
         try:
             made = run.make(lambda *_: None, progress.report_frames)
             return save_run(run, made, folder, self.boxes)
@@ -358,6 +367,11 @@ def plan_work(
     if options.extend is not None and not options.has_rate:
         shape = replace(shape, fps=rate_of(options.extend))
     frames = options.frames(shape)
+    if options.smooth:
+        from mov_ai.smoothing import check_smooth
+
+        check_smooth(options.smooth, frames, shape.fps)
+        pipe.interpolation_network()
     plan_windows(frames, window, overlap)
     guidance = pipe.guidance(settings.guidance_text, settings.guidance_graph, settings.guidance_interval)
     # Sides as the stages have them.
@@ -388,4 +402,4 @@ def plan_work(
         window=window,
         continuous=options.scenes is Scenes.continuous,
     )
-    return LongWork(pipe, scenes, settings, pictures, beginning, options.extend, boxes)
+    return LongWork(pipe, scenes, settings, pictures, beginning, options.extend, options.smooth, boxes)

@@ -19,6 +19,7 @@ from mov_ai.cli.data import data
 from mov_ai.cli.eval import evaluate
 from mov_ai.cli.generate import generate
 from mov_ai.cli.inspect import inspect
+from mov_ai.cli.interpolate import interpolate
 from mov_ai.cli.messages import say
 from mov_ai.cli.parse import parse
 from mov_ai.cli.plan import plan
@@ -36,6 +37,7 @@ _LESS_MEMORY = {
     "data": "use fewer processes (--workers 1), or smaller videos (--size 128)",
     "parse": "give shorter texts, or parse a file in parts (--file)",
     "plan": "ask for fewer frames (--frames 8), or a smaller sheet (--size 128)",
+    "interpolate": "begin with a smaller video",
     "inspect": "look at one block (--block 1), or at one step (--step 1)",
     "world": "make smaller clips (--size 64), or fewer of them",
 }
@@ -52,6 +54,7 @@ app = typer.Typer(
 app.command()(parse)
 app.command()(plan)
 app.command()(generate)
+app.command()(interpolate)
 app.command("eval")(evaluate)
 app.command()(assemble)
 app.add_typer(inspect, name="inspect")

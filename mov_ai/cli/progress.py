@@ -43,7 +43,7 @@ class StageProgress:
     """
 
     def __init__(
-        self, stages: Sequence[int], name: str = "", clock: Callable[[], float] = time.monotonic, note: str = ""
+        self, stages: Sequence[int | str], name: str = "", clock: Callable[[], float] = time.monotonic, note: str = ""
     ) -> None:
         self._note = note
         self._prefix = f"{name} " if name else ""

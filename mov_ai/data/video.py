@@ -6,7 +6,7 @@ import io
 import itertools
 import os
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -313,23 +313,35 @@ def video_key(path: Path, folder: str | Path) -> str:
 
 
 def encode_video(frames: np.ndarray, fps: float = 8.0, crf: int = 18) -> bytes:
+    """An MP4 file that plays in a browser, see `encode_frames`.
+
+    Args:
+        frames: uint8 (frames, height, width, 3), RGB; sides even.
+        fps, crf: as `encode_frames`.
+
+    Raises:
+        ValueError: for another type or number of dimensions.
+        UsageError: as `encode_frames`, or for no frames.
+    """
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
+        raise ValueError(f"video: expected uint8 (frames, height, width, 3), got {frames.dtype} {frames.shape}")
+    if not len(frames) or not 0 < fps <= MAX_FPS:
+        raise UsageError(f"video: expected frames, at up to {MAX_FPS:g} fps; found {len(frames)} at {fps:g} fps")
+    return encode_frames(frames, frames.shape[1], frames.shape[2], fps, crf)
+
+
+def encode_frames(frames: Iterable[np.ndarray], height: int, width: int, fps: float = 8.0, crf: int = 18) -> bytes:
     """An MP4 file that plays in a browser: H.264, yuv420p, index first (faststart).
 
     Args:
-        frames: uint8 (frames, height, width, 3), RGB; sides even, as yuv420p keeps colour for two by two pixels.
+        frames: uint8 (height, width, 3) each, RGB, taken one at a time; sides even, as yuv420p keeps colour for two by
+            two pixels.
         fps: frames per second, above 0 and up to 240.
         crf: x264's constant rate factor, 0 (lossless) to 51.
 
     Raises:
-        ValueError: for another type or number of dimensions.
-        UsageError: for an odd side (padding would make a video of another size than asked for), for no frames, or
-            for another fps.
+        UsageError: for an odd side (padding would make a video of another size than asked for), or for another fps.
     """
-    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
-        raise ValueError(f"video: expected uint8 (frames, height, width, 3), got {frames.dtype} {frames.shape}")
-    count, height, width, _ = frames.shape
-    if count == 0 or not 0 < fps <= MAX_FPS:
-        raise UsageError(f"video: expected frames, at up to {MAX_FPS:g} fps; found {count} at {fps:g} fps")
     buffer = io.BytesIO()
     with VideoWriter(buffer, height, width, fps, crf) as writer:
         writer.add(frames)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -61,8 +62,8 @@ class VideoWriter:
         self._stream.height, self._stream.width = height, width
         self._stream.pix_fmt = "bgr0" if crf is None else "yuv420p"
 
-    def add(self, frames: np.ndarray) -> None:
-        """Append uint8 (frames, height, width, 3), RGB."""
+    def add(self, frames: Iterable[np.ndarray]) -> None:
+        """Append frames, uint8 (height, width, 3) each, RGB; an array (frames, height, width, 3) is such."""
         import av
 
         for picture in frames:

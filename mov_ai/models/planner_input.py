@@ -191,7 +191,7 @@ def read_graph(graph: SceneGraph, encoder: LabelEncoder, known: Layout | None = 
     return PlannerInput(
         entity=encoder([("entity", nodes[entity].label) for entity in entities])[None],
         count=torch.tensor([[min(nodes[entity].count, MAX_COUNT) for entity in entities]]),
-        rank=torch.from_numpy(_ranks(drawn, is_known.any(-1)))[None],
+        rank=torch.from_numpy(_ranks(drawn, np.asarray(is_known.any(-1))))[None],
         **_read_happenings(happenings(graph), entities, encoder),
         **_read_links(links(graph), entities, encoder),
         siblings=torch.tensor([siblings]),
@@ -277,7 +277,7 @@ def ranks_of(tracks: np.ndarray, siblings: np.ndarray, given: np.ndarray) -> np.
     like = siblings > 0
     before = (like & (order[:, None] < order[:, :, None])).sum(-1)
     count = like.sum(-1)
-    bound = given.any(-1)
+    bound = np.asarray(given.any(-1))
     is_free = (count > 0) & ~bound & ~(like & bound[:, None]).any(-1)
     ranks = np.stack([before + 1, count - before + 1], -1).clip(0, MAX_COUNT)
     return np.asarray(ranks * is_free[..., None])

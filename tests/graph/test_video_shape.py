@@ -19,7 +19,7 @@ def test_default_is_sixteen_square_frames() -> None:
     ("values", "message"),
     [
         ({"frames": 0}, "frames: expected a whole number from 1 to 16384; found 0"),
-        ({"frames": 1025}, "found 1025"),
+        ({"frames": 16385}, "found 16385"),
         ({"frames": 16.0}, "frames: expected a whole number"),
         ({"frames": True}, "found True"),
         ({"fps": 0}, "fps: expected a number above 0 and up to 240; found 0"),

@@ -228,7 +228,7 @@ READERS = [(TSAMDenoiser, DenoiserConfig, _save_denoiser), (LayoutPlanner, Plann
 @pytest.mark.parametrize(
     ("damage", "error", "words"),
     [
-        (_set_header(schema=1), UsageError, "schema: expected [23], found 1; train it anew"),
+        (_set_header(schema=1), UsageError, "schema: expected [234], found 1; train it anew"),
         (_set_config(labels={"name": "embedded", "width": 32, "version": 1}), MovAIError, "expected .*, found .*"),
         (_set_config(labels={"name": "embedded", "width": -1}), UsageError, "width: expected greater .* 1; found -1"),
         (_set_config(labels=7), UsageError, "config: labels: expected an object; found 7"),

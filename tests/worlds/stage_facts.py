@@ -167,7 +167,12 @@ def _facts(graph: SceneGraph, boxes: Boxes) -> Iterator[tuple[str, bool]]:
                 ]
                 yield f"{edge.source} at {edge.label} then", held.all()
                 continue
-            yield f"{edge.source} at {edge.label}", held[0] if moves and edge.interval == (0, 1) else held.all()
+            # "From the left to the right": who goes all the while is on the left at first.
+            goes = [nodes[e.source] for e in graph.edges_to(edge.source, "agent") if _moves(nodes[e.source])]
+            start = edge.interval[0]
+            goes_on = any(event.interval[0] <= start < event.interval[1] for event in goes)
+            is_start = goes_on or (moves and edge.interval == (0, 1))
+            yield f"{edge.source} at {edge.label}", held[0] if is_start else held.all()
         elif edge.type in ("spatial", "relation") and edge.target in boxes.of:
             yield f"{edge.source} {edge.label} {edge.target}", _relation(graph, boxes, edge)
     for event in graph.of_type("event"):

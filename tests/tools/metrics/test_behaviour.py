@@ -264,6 +264,7 @@ def test_too_little_to_compare_is_refused(clips: Clips, untrained: MetricNetwork
         behaviour(clips[0][:1], clips[1], untrained)
 
 
+@pytest.mark.slow
 def test_with_the_embedded_networks_every_metric_moves_as_it_should() -> None:
     # In large steps and on few clips; `make check-metrics` takes small steps, and the clips that they need.
     result = behaviour(*rendered(24, 64), load_networks(), strengths=(0.0, 0.5, 1.0))

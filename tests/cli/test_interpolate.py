@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mov_ai.data.video import VideoReader, read_video, write_video
+from mov_ai.models.component import save_component
+from mov_ai.models.interpolation import InterpolationConfig, InterpolationNetwork
+from mov_ai.pipeline import MovAIPipeline
+from mov_ai.pipeline_files import PIPELINE_FILE
+from tests.cli.conftest import Command
+
+NETWORK = InterpolationConfig(widths=(8, 12), blocks=(1, 1), dim=8, steps=1, guidance=0)
+
+
+@pytest.fixture(scope="module")
+def smooth_pipeline_dir(tiny_pipeline_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small pipeline's files, by links, and an untrained interpolation network."""
+    folder = tmp_path_factory.mktemp("smooth") / "small"
+    folder.mkdir()
+    for part in tiny_pipeline_dir.iterdir():
+        (folder / part.name).symlink_to(part)
+    torch.manual_seed(0)
+    save_component(InterpolationNetwork(NETWORK), folder / "interpolation")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def smooth_pipeline(smooth_pipeline_dir: Path) -> MovAIPipeline:
+    return MovAIPipeline.from_pretrained(smooth_pipeline_dir, "cpu")
+
+
+@pytest.fixture
+def short_video(tmp_path: Path) -> Path:
+    frames = np.random.default_rng(0).integers(0, 255, (3, 16, 24, 3), np.uint8)
+    write_video(tmp_path / "short.mp4", frames, 8)
+    return tmp_path / "short.mp4"
+
+
+@pytest.mark.parametrize(("times", "frames", "fps"), [(4, 9, 32), (16, 33, 128)])
+def test_a_video_becomes_smoother_and_lasts_as_long(
+    command: Command, smooth_pipeline_dir: Path, short_video: Path, times: int, frames: int, fps: float
+) -> None:
+    given = ("--times", str(times), "--out", "new.mp4", "--checkpoint", smooth_pipeline_dir, "--device", "cpu")
+    result = command("interpolate", short_video, *given)
+    assert result.code == 0, result.err
+    assert result.out == f"new.mp4: {frames} frames of 16x24 at {fps} fps\n"
+    found, rate = read_video("new.mp4")
+    assert found.shape == (frames, 16, 24, 3)
+    # From the first keyframe to the last as before.
+    assert (frames - 1) / rate == pytest.approx(2 / 8)
+
+
+def test_what_the_codec_cannot_make_is_cut_off_and_said(
+    command: Command, smooth_pipeline_dir: Path, tmp_path: Path
+) -> None:
+    write_video(tmp_path / "odd.mp4", np.zeros((2, 20, 34, 3), np.uint8), 8)
+    result = command("interpolate", "odd.mp4", "--out", "new.mp4", "--checkpoint", smooth_pipeline_dir)
+    assert "only the middle 16x32 of 20x34 is kept: the codec needs multiples of 8" in result.err
+    assert read_video("new.mp4")[0].shape == (5, 16, 32, 3)
+
+
+def one_line(result) -> str:  # type: ignore[no-untyped-def]
+    assert result.err.count("\n") == 1, result.err
+    return result.err
+
+
+def test_bad_use_is_one_line_and_leaves_nothing(
+    command: Command, smooth_pipeline_dir: Path, tiny_pipeline_dir: Path, short_video: Path, tmp_path: Path
+) -> None:
+    write_video(tmp_path / "one.mp4", np.zeros((1, 16, 16, 3), np.uint8), 8)
+    write_video(tmp_path / "fast.mp4", np.zeros((2, 16, 16, 3), np.uint8), 30)
+    write_video(tmp_path / "flat.mp4", np.zeros((2, 4, 16, 3), np.uint8), 8)
+    has, lacks = ("--checkpoint", smooth_pipeline_dir), ("--checkpoint", tiny_pipeline_dir)
+    out = ("--out", "new.mp4")
+    for arguments, message in (
+        (("one.mp4", *out, *has), "expected two frames or more"),
+        (("fast.mp4", "--times", "16", *out, *has), "30 frames a second become 480, and a video has at most 240"),
+        (("flat.mp4", *out, *has), "4x16: expected sides of 8 pixels or more"),
+        ((short_video, "--times", "8", *out, *has), "--times: expected 4 or 16; found 8"),
+        ((short_video, "--out", "new.gif", *has), "--out: expected the name of an .mp4 file; found new.gif"),
+        ((short_video, *out, *lacks), "has no interpolation network; train one (recipes/interpolation.sh)"),
+        (("none.mp4", *out, *has), "none.mp4"),
+    ):
+        result = command("interpolate", *arguments)
+        assert result.code == 2, (arguments, result.err)
+        assert message in one_line(result)
+    assert not list(tmp_path.glob("new*"))
+
+
+def test_generate_makes_a_smoother_video_of_the_same_keyframes(
+    command: Command, smooth_pipeline: MovAIPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MovAIPipeline, "from_pretrained", lambda *_: smooth_pipeline)
+    given = ("a ball", "--frames", "3", "--stages", "128", "--save-latents")
+    assert command("generate", *given, "--out", "plain").code == 0
+    result = command("generate", *given, "--smooth", "1", "--out", "smooth")
+    assert result.code == 0, result.err
+    assert "video.mp4: 9 frames of 128x128" in result.out
+    plain, smooth = (json.loads(Path(name, "run.json").read_text()) for name in ("plain", "smooth"))
+    assert "smooth" not in plain["config"]
+    assert smooth["config"]["smooth"] == 1
+    assert smooth["fps"] == 32 == 4 * plain["fps"]
+    with VideoReader("smooth/video.mp4") as reader:
+        assert (reader.info.frames, reader.info.fps) == (9, 32)
+    # Everything but the video is as without it: latents, layout, sheet.
+    for name in ("latents.safetensors", "layout.json", "graph.json", "sheet.png"):
+        assert Path("plain", name).read_bytes() == Path("smooth", name).read_bytes(), name
+
+
+def test_smooth_is_refused_where_it_cannot_be(
+    command: Command, smooth_pipeline: MovAIPipeline, tiny_pipeline_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = command("generate", "a ball", "--smooth", "1", "--checkpoint", tiny_pipeline_dir, "--stages", "128")
+    assert result.code == 2
+    assert "has no interpolation network" in one_line(result)
+    monkeypatch.setattr(MovAIPipeline, "from_pretrained", lambda *_: smooth_pipeline)
+    for more, message in (
+        (("--frames", "1"), "two frames or more"),
+        (("--fps", "30"), "30 frames a second become 480"),
+    ):
+        result = command("generate", "a ball", "--smooth", "2", "--stages", "128", *more)
+        assert result.code == 2
+        assert message in one_line(result)
+
+
+def test_a_saved_pipeline_keeps_its_interpolation_network(smooth_pipeline: MovAIPipeline, tmp_path: Path) -> None:
+    smooth_pipeline.save_pretrained(tmp_path / "copy", parser=False)
+    assert (tmp_path / "copy" / PIPELINE_FILE).is_file()
+    copy = MovAIPipeline.from_pretrained(tmp_path / "copy", "cpu")
+    assert copy.interpolation is None
+    assert copy.interpolation_network().config == NETWORK

@@ -116,7 +116,8 @@ class _Words:
         noun, verb = noun_lemma(word, lemma, tag), verb_lemma(word, lemma, tag)
         if not self._said.isdisjoint((word, lemma, noun, verb)):
             return None
-        if kind == "number" and number_of(word) in self._counts:
+        # Taggers take a number that begins a text for a noun.
+        if number_of(word) in self._counts:
             return None
         if kind == "verb" or (kind == "noun" and word != verb):  # "shows" is often taken for a noun
             kind = kind if _VERBS.isdisjoint((verb, lemma)) else None

@@ -52,6 +52,13 @@ def test_a_wrong_count_leaves_the_number_unread(nlp):
     assert unread(nlp, text, [("entity", "banana", "bananas", {"count": 5})]) == {}
 
 
+def test_a_number_that_begins_a_text_is_read_though_it_is_tagged_as_a_noun(nlp):
+    text = "Nine penguins stand on the ice"
+    nodes = [("event", "stand", "stand"), ("entity", "ice", "ice")]
+    assert unread(nlp, text, [("entity", "penguin", "penguins", {"count": 9}), *nodes]) == {}
+    assert set(unread(nlp, text, [("entity", "penguin", "penguins", {"count": 2}), *nodes])) == {"Nine"}
+
+
 def test_what_is_mentioned_again_is_read(nlp):
     text = "A dog runs. The animal barks, then the dog sleeps."
     nodes = [

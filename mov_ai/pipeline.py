@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mov_ai.diffusion.known import KnownFrames
 from mov_ai.diffusion.sampling import Guidance
 from mov_ai.errors import MovAIError, UsageError, shown
 from mov_ai.graph import Interval, Layout, SceneGraph
@@ -26,7 +27,7 @@ from mov_ai.memory import LIBRARIES, free_memory, generation_memory, smaller_vid
 from mov_ai.models.cascade import Cascade, Stage, plan_stages, shrink
 from mov_ai.models.codec import to_bytes, to_unit
 from mov_ai.models.conditioning import Conditioning, collate, condition
-from mov_ai.models.in_between import frames_after, require_one_latent_a_frame
+from mov_ai.models.in_between import require_one_latent_a_frame
 from mov_ai.models.interpolation import InterpolationNetwork
 from mov_ai.models.planner import LayoutPlanner
 from mov_ai.models.registry import channels_last, reads_graph, text_encoder_of
@@ -43,7 +44,7 @@ from mov_ai.plugins import World
 from mov_ai.precision import Precision, choose_precision, computing_in, draft_stage, steps_of
 from mov_ai.result import SavedLatents, VideoResult
 from mov_ai.run_record import Clock, graph_warnings, run_record, size_warnings
-from mov_ai.smoothing import check_smooth, smooth_fps, smooth_frames
+from mov_ai.smoothing import Smoother, check_smooth
 
 if TYPE_CHECKING:
     from mov_ai.parser.parser import SceneGraphParser
@@ -275,30 +276,24 @@ class MovAIPipeline:
                 `smooth`.
             MovAIError: if latents or frames are not finite.
         """
-        clock, report = Clock(), callback or _silent
+        clock, report = Clock(), callback or silent
         guidance = self.guidance(guidance_text, guidance_graph, guidance_interval)
         request = self.check(seed, layout, shape, steps, guidance, stages, resume, video, quality)
         check_smooth(smooth, request.shape.frames, request.shape.fps)
-        network = self.interpolation_network() if smooth else None
+        smoother = Smoother(self.cascade.codec, self.interpolation_network(), smooth, seed) if smooth else None
         prepared = self.prepare(prompt, request, layout, threshold, clock, report)
         graph, planned, verdict, messages = prepared.graph, prepared.layout, prepared.verdict, prepared.messages
         with clock.part("plan"):
             conditioning = self.encode(graph, planned, request.shape.frames)
         result = VideoResult(np.empty(0, np.uint8), {}, {}, graph, planned or Layout(request.shape.frames))
         result.fps = request.shape.fps
-        previous = None if video is None else to_unit(torch.from_numpy(video))[None].to(self.device)
+        begun = None if video is None else to_unit(torch.from_numpy(video))[None].to(self.device)
+        previous: Tensor | None = None
         to_run = self.stages_to_run(request, resume, video)
-        for number, stage in enumerate(to_run):
-            refines = self.cascade.denoiser(stage.index).refines
-            name = request.precision.refine if refines else request.precision.denoise
-            with clock.part(str(stage.size)), computing_in(name, self.device):
-                latents = self._make_stage(stage, request, conditioning, previous, resume, report)
-            require_finite(latents, f"stage {stage.size}: latents", name)
+        for stage, latents, previous in self.run_stages(
+            request, to_run, conditioning, clock, report, previous=begun, resume=resume
+        ):
             with clock.part("decode"):
-                report("decode", number, len(to_run))
-                with computing_in(request.precision.decode, self.device):
-                    previous = request.cascade.decode(latents, request.shape.frames)
-                require_finite(previous, f"stage {stage.size}: frames", request.precision.decode)
                 result.latents[stage.size] = latents.cpu()
                 result.stages[stage.size] = to_bytes(previous)[0].cpu().numpy()
         last = request.stages[-1]
@@ -306,15 +301,33 @@ class MovAIPipeline:
             result.stages = {last.size: to_bytes(shrink(previous, last.height, last.width))[0].cpu().numpy()}
             messages.append(f"this pipeline begins at {to_run[0].size}; its video was shrunk to {last.size}")
         result.frames = result.stages[last.size]
-        if network is not None:
+        if smoother is not None:
             with clock.part("smooth"), computing_in(request.precision.decode, self.device):
-                self._make_smoother(result, network, request, smooth, report)
+                _make_smoother(result, smoother, report)
         distant = self.distant_labels(graph)
         messages += size_warnings(self.cascade.config, self.shape, request.shape, request.stages)
         messages += graph_warnings(graph, distant)
-        result.run = run_record(
+        more = {"smooth": smooth} if smooth else {}
+        result.run = self.record(result, request, quality, distant, verdict, messages, clock, **more)
+        give_back_memory()
+        return result
+
+    def record(
+        self,
+        result: VideoResult,
+        request: Request,
+        quality: str,
+        distant: list[str],
+        verdict: LayoutReport | None,
+        messages: list[str],
+        clock: Clock,
+        **config: Any,
+    ) -> dict[str, Any]:
+        """The JSON values of run.json, see `run_record`; `config`: settings beside, or instead of, the request's."""
+        guidance = request.guidance
+        return run_record(
             result,
-            seed=seed,
+            seed=request.seed,
             pipeline=self.name,
             checkpoint=self.checkpoint,
             device=str(self.device),
@@ -323,19 +336,17 @@ class MovAIPipeline:
             quality=quality,
             config={
                 **asdict(request.cascade.config),
-                **({"smooth": smooth} if smooth else {}),
-                "guidance_text": guidance_text,
-                "guidance_graph": guidance_graph,
-                "guidance_interval": list(guidance_interval),
+                "guidance_text": guidance.text,
+                "guidance_graph": guidance.graph,
+                "guidance_interval": [guidance.lowest, guidance.highest],
                 "shape": asdict(request.shape),
+                **config,
             },
             distant_labels=distant,
             verdict=verdict,
             messages=messages,
             clock=clock,
         )
-        give_back_memory()
-        return result
 
     def needs(
         self,
@@ -449,7 +460,7 @@ class MovAIPipeline:
         report: ProgressCallback | None = None,
     ) -> Prepared:
         """Parse and plan: all that is decided before a network sees noise. Arguments and errors as of a call."""
-        clock, report = clock or Clock(), report or _silent
+        clock, report = clock or Clock(), report or silent
         with clock.part("parse"):
             report("parse", 0, 1)
             graph, messages = self.read(prompt, request.seed, threshold)
@@ -552,6 +563,50 @@ class MovAIPipeline:
             return [Stage(self.cascade.config.first_stage, *sides)]
         return stages
 
+    def run_stages(
+        self,
+        request: Request,
+        stages: Sequence[Stage],
+        conditioning: Conditioning,
+        clock: Clock,
+        report: ProgressCallback,
+        *,
+        previous: Tensor | None = None,
+        resume: SavedLatents | None = None,
+        known: Mapping[int, KnownFrames | None] | None = None,
+        start: int = 0,
+    ) -> Iterator[tuple[Stage, Tensor, Tensor]]:
+        """Make stages one after the other, each from the video of the one before.
+
+        Args:
+            request: of all frames that are made together.
+            stages: see `stages_to_run`.
+            clock: told the seconds of each part. report: told each step.
+            previous: (1, frames, 3, h, w) in [-1, 1] that the first of them starts from; None to start from noise.
+            resume: saved latents; their stages are not computed again.
+            known: latent frames that are given, by the stage's longer side.
+            start: number of the first frame in the whole video: it decides the noise.
+
+        Yields:
+            A stage, its latents, and its video (1, frames, 3, height, width) in [-1, 1], on the pipeline's device.
+
+        Raises:
+            UsageError: if saved latents do not fit. MovAIError: if latents or frames are not finite.
+        """
+        for number, stage in enumerate(stages):
+            refines = request.cascade.denoiser(stage.index).refines
+            name = request.precision.refine if refines else request.precision.denoise
+            given = None if known is None else known.get(stage.size)
+            with clock.part(str(stage.size)), computing_in(name, self.device):
+                latents = self._make_stage(stage, request, conditioning, previous, resume, given, start, report)
+            require_finite(latents, f"stage {stage.size}: latents", name)
+            with clock.part("decode"):
+                report("decode", number, len(stages))
+                with computing_in(request.precision.decode, self.device):
+                    previous = request.cascade.decode(latents, request.shape.frames)
+                require_finite(previous, f"stage {stage.size}: frames", request.precision.decode)
+            yield stage, latents, previous
+
     def _make_stage(
         self,
         stage: Stage,
@@ -559,6 +614,8 @@ class MovAIPipeline:
         conditioning: Conditioning,
         previous: Tensor | None,
         resume: SavedLatents | None,
+        known: KnownFrames | None,
+        start: int,
         report: ProgressCallback,
     ) -> Tensor:
         """Latents of one stage, from noise, from the stage before, or as they were saved."""
@@ -580,6 +637,8 @@ class MovAIPipeline:
             lambda at, step, total: report(str(at), step, total),
             frames,
             (stage.height, stage.width),
+            known,
+            start,
         )
 
     def interpolation_network(self) -> InterpolationNetwork:
@@ -592,27 +651,6 @@ class MovAIPipeline:
             self.interpolation = load_interpolation(self._folder).to(self.device)
         require_one_latent_a_frame(self.cascade.codec)
         return self.interpolation
-
-    def _make_smoother(
-        self,
-        result: VideoResult,
-        network: InterpolationNetwork,
-        request: Request,
-        times: int,
-        report: ProgressCallback,
-    ) -> None:
-        """Put frames between those of the last stage that was made."""
-        latents = result.latents[max(result.latents)].to(self.device)
-        height, width = result.frames.shape[1:3]
-        count, made = frames_after(latents.shape[1], times), []
-        for piece in smooth_frames(latents.unbind(1), request.cascade.codec, network, result.fps, times, request.seed):
-            if piece.shape[1:3] != (height, width):
-                # The last stage was shrunk to what was asked for.
-                piece = to_bytes(shrink(to_unit(piece)[None], height, width))[0]
-            made.append(piece.numpy())
-            report("smooth", sum(map(len, made)), count)
-        result.frames = np.concatenate(made)
-        result.keyframe_fps, result.fps = result.fps, smooth_fps(result.fps, times)
 
     def distant_labels(self, graph: SceneGraph) -> list[str]:
         """Labels of a graph that are far from all that the denoiser was trained on, in graph order."""
@@ -631,6 +669,21 @@ def check_layout(graph: SceneGraph, layout: Layout | None) -> None:
             )
 
 
+def _make_smoother(result: VideoResult, smoother: Smoother, report: ProgressCallback) -> None:
+    """Put frames between those of the last stage that was made."""
+    latents = result.latents[max(result.latents)]
+    height, width = result.frames.shape[1:3]
+    count, made = smoother.frames_after(latents.shape[1]), []
+    for piece in smoother(latents.unbind(1), result.fps):
+        if piece.shape[1:3] != (height, width):
+            # The last stage was shrunk to what was asked for.
+            piece = to_bytes(shrink(to_unit(piece)[None], height, width))[0]
+        made.append(piece.numpy())
+        report("smooth", sum(map(len, made)), count)
+    result.frames = np.concatenate(made)
+    result.keyframe_fps, result.fps = result.fps, smoother.fps_after(result.fps)
+
+
 def require_finite(values: Tensor, what: str, dtype: str) -> None:
     """Raises MovAIError rather than make a black video of numbers that are none."""
     if not values.isfinite().all():
@@ -638,5 +691,5 @@ def require_finite(values: Tensor, what: str, dtype: str) -> None:
         raise MovAIError(f"{what}: expected finite numbers, found NaN or infinity (computed in {dtype}); {remedy}")
 
 
-def _silent(part: str, done: int, total: int) -> None:
+def silent(part: str, done: int, total: int) -> None:
     """The default callback."""

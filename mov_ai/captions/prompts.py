@@ -33,6 +33,11 @@ _SENTENCES = {"1": 72.0, "2": 16.0, "3": 6.0, "4": 3.0, "5": 2.0, "6": 1.0}
 _FRONT, _BACK, _COMMA = 0.15, 0.25, 0.15
 
 
+def begins_with_actor(template: str) -> bool:
+    """Whether words such as "a video of" may stand before a template: an actor, or what it does, comes first."""
+    return template.partition("::")[2].strip().startswith(("<a>", "<e>"))
+
+
 class PromptCaptions:
     """Prompts of every kind of `lexicons/prompts.yaml`, as often as its shares say.
 
@@ -94,8 +99,7 @@ def _written(teller: PromptWording) -> Caption:
     for _ in range(0 if alone else int(teller.weighted(_SENTENCES)) - 1):
         templates.append(teller.pick(TEMPLATES[teller.weighted(_FURTHER)]))
     pieces: list[Piece] = []
-    first = templates[0].partition("::")[2].strip()
-    if not alone and len(templates) == 1 and first.startswith(("<a>", "<e>")) and teller.chance(_FRONT):
+    if not alone and len(templates) == 1 and begins_with_actor(templates[0]) and teller.chance(_FRONT):
         teller.tense = "caption"
         pieces += teller.told(f":: {teller.pick(_FRONTS)}")
     pieces += _sentences(teller, templates)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mov_ai.data.video import read_video
-from mov_ai.errors import UsageError
+from mov_ai.data.clip_windows import open_clip
+from mov_ai.data.formats import read_clips
 from mov_ai.evaluation.metrics.image_quality import psnr
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.long_video.beginning import encoded, fitted
@@ -53,16 +53,13 @@ def rendered_pictures(count: int, size: int) -> list[Picture]:
 
 
 def real_pictures(folder: Path, count: int) -> list[Picture]:
-    """First frames of real clips with their captions. Raises UsageError if there is no captions.csv."""
-    path = folder / "captions.csv"
-    if not path.is_file():
-        raise UsageError(f"real_clips: {folder}: expected captions.csv with the columns file_name and caption")
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))[:count]
-    return [
-        Picture(row["file_name"], "real", read_video(folder / row["file_name"], 1)[0][0], row["caption"])
-        for row in rows
-    ]
+    """First frames of captioned clips, of any layout of `read_clips`; errors as of that."""
+    pictures = []
+    for clip in itertools.islice(read_clips(folder), count):
+        with open_clip(clip) as reader:
+            first = reader.frames_at([clip.start or 0.0])[0]
+        pictures.append(Picture(clip.key, "real", first, clip.captions[0]))
+    return pictures
 
 
 def measure_picture(pipeline: MovAIPipeline, picture: Picture, stage: int) -> dict[str, Any]:

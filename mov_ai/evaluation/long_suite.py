@@ -67,7 +67,7 @@ class LongSuite:
         stage: size of the videos.
         memory: whether a fresh process makes a video of each length, for its seconds and its peak memory.
         pictures: held-out frames of the world that are given as the first frame.
-        real_clips: folder of real clips with captions.csv whose first frames are given, too; None for none.
+        real_clips: folder of captioned clips whose first frames are given, too; None for none.
         prompts: folder or file of other prompts.
         device: auto, cpu, cuda or cuda:N.
         seed: of generation.

@@ -16,7 +16,7 @@ from mov_ai.long_video.beginning import encoded, fitted
 from mov_ai.long_video.running import LongRun, MadeScene
 from mov_ai.long_video.saving import CARRIED, save_carried
 from mov_ai.result import VideoResult
-from mov_ai.run_record import graph_warnings, run_record, size_warnings
+from mov_ai.run_record import graph_warnings, size_warnings
 
 #: Frames of the sheet, evenly spaced.
 _SHOWN = 16
@@ -150,29 +150,18 @@ def _result(
         ]
         messages += [line for line in (*said, *graph_warnings(graph, far)) if line not in messages]
     settings = run.settings
-    result.run = run_record(
+    result.run = pipeline.record(
         result,
-        seed=settings.seed,
-        pipeline=pipeline.name,
-        checkpoint=pipeline.checkpoint,
-        device=str(pipeline.device),
-        dtype=pipeline.dtype,
-        computed_in=asdict(request.precision),
-        quality=settings.quality,
-        config={
-            **asdict(request.cascade.config),
-            "guidance_text": settings.guidance_text,
-            "guidance_graph": settings.guidance_graph,
-            "guidance_interval": list(settings.guidance_interval),
-            "shape": asdict(replace(request.shape, frames=run.frames)),
-            "overlap": settings.overlap,
-            "window": settings.window or pipeline.shape.frames,
-            "continuous": settings.continuous,
-        },
-        distant_labels=distant,
-        verdict=first.verdict,
-        messages=messages,
-        clock=run.clock,
+        request,
+        settings.quality,
+        distant,
+        first.verdict,
+        messages,
+        run.clock,
+        shape=asdict(replace(request.shape, frames=run.frames)),
+        overlap=settings.overlap,
+        window=settings.window or pipeline.shape.frames,
+        continuous=settings.continuous,
     )
     result.run["scenes"] = [
         {"prompt": scene.prepared.graph.caption, "frames": each.frames, "windows": len(scene.windows)}

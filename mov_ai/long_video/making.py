@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -13,11 +13,10 @@ from torch import Tensor
 from mov_ai.diffusion.known import KnownFrames
 from mov_ai.graph.slices import slice_graph, slice_layout
 from mov_ai.long_video.windows import Window
-from mov_ai.models.cascade import Stage, shrink
+from mov_ai.models.cascade import shrink
 from mov_ai.models.codec import to_bytes
-from mov_ai.models.conditioning import Conditioning, collate
-from mov_ai.pipeline import MovAIPipeline, Prepared, ProgressCallback, require_finite
-from mov_ai.precision import computing_in
+from mov_ai.models.conditioning import Conditioning
+from mov_ai.pipeline import MovAIPipeline, Prepared, ProgressCallback, silent
 from mov_ai.run_record import Clock
 
 
@@ -108,7 +107,7 @@ def make_windows(
     Raises:
         MovAIError: if latents or frames are not finite.
     """
-    clock, report = clock or Clock(), report or _silent
+    clock, report = clock or Clock(), report or silent
     all_after = {window.number: following.first for window, following in itertools.pairwise(windows)}
     for window in windows:
         with clock.part("plan"):
@@ -133,39 +132,17 @@ def _make_window(
     report: ProgressCallback,
 ) -> tuple[dict[int, Tensor], np.ndarray]:
     """Latents of every stage, (1, frames, channels, h, w) by longer side, and the frames that the window brings."""
-    request, device = prepared.request, pipeline.device
+    request = replace(prepared.request, shape=replace(prepared.request.shape, frames=window.frames))
     previous: Tensor | None = None
     latents: dict[int, Tensor] = {}
-    stages: list[Stage] = pipeline.stages_to_run(request)
-    for number, stage in enumerate(stages):
-        refines = request.cascade.denoiser(stage.index).refines
-        name = request.precision.refine if refines else request.precision.denoise
-        with clock.part(str(stage.size)), computing_in(name, device):
-            made = request.cascade.run_stage(
-                stage.index,
-                collate([conditioning]).to(device),
-                [request.seed],
-                request.guidance,
-                previous,
-                lambda at, step, steps: report(str(at), step, steps),
-                window.frames,
-                (stage.height, stage.width),
-                known.in_window(window, stage.size),
-                start + window.first,
-            )
-        require_finite(made, f"stage {stage.size}: latents", name)
-        with clock.part("decode"):
-            report("decode", number, len(stages))
-            with computing_in(request.precision.decode, device):
-                previous = request.cascade.decode(made, window.frames)
-            require_finite(previous, f"stage {stage.size}: frames", request.precision.decode)
-        latents[stage.size] = made.cpu()
+    stages = pipeline.stages_to_run(request)
+    given = {stage.size: known.in_window(window, stage.size) for stage in stages}
+    for stage, made, video in pipeline.run_stages(
+        request, stages, conditioning, clock, report, known=given, start=start + window.first
+    ):
+        latents[stage.size], previous = made.cpu(), video
     assert previous is not None
     last = request.stages[-1]
     if last.size not in latents:
         previous = shrink(previous, last.height, last.width)
     return latents, to_bytes(previous[:, window.brought])[0].cpu().numpy()
-
-
-def _silent(part: str, done: int, total: int) -> None:
-    """Progress that nobody is told of."""

@@ -22,6 +22,12 @@ class MatrixConv2d(nn.Conv2d):
         return self._conv_forward(input, self.weight.view(self._kernel), self.bias)
 
 
+def start_at_zero(layer: nn.Module) -> None:
+    """Weights and biases 0: what the layer is added to stays as it is until it is trained."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+
+
 class ConvResidual(nn.Module):
     """Two 3x3 convolutions beside the identity, frame by frame.
 
@@ -32,8 +38,7 @@ class ConvResidual(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
-        for parameter in self.second.parameters():
-            nn.init.zeros_(parameter)
+        start_at_zero(self.second)
 
     def forward(self, x: Tensor) -> Tensor:  # (n, width, h, w)
         return x + self.second(functional.silu(self.first(functional.silu(x))))
@@ -46,8 +51,7 @@ class TemporalResidual(nn.Module):
         super().__init__()
         self.mix = nn.Conv2d(3 * width, width, 1)
         self.out = nn.Conv2d(width, width, 1)
-        for parameter in self.out.parameters():
-            nn.init.zeros_(parameter)
+        start_at_zero(self.out)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:  # (batch * frames, width, h, w)
         # Channels last, as they lie in memory: as a convolution over joined channels it took two to five times as long.

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mov_ai.models.attention import CrossAttention, SelfAttention, rotary
+from mov_ai.models.convolution import start_at_zero
 from mov_ai.models.image_model import Place
 from mov_ai.models.layout_painter import LayoutPainter
 
@@ -97,7 +98,7 @@ class TemporalLayer(Part):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.out = nn.Conv1d(channels, channels, 3, padding=1)
-        _zero(self.out)
+        start_at_zero(self.out)
 
     def forward(self, x: Tensor, call: Call, cells: tuple[int, int] | None) -> Tensor:
         return x + _along_time(self.out, x)
@@ -120,7 +121,7 @@ class TemporalResidualBlock(Part):
             nn.Conv1d(before, after, kernel, padding=kernel // 2)
             for before, after, kernel in zip(widths[:-1], widths[1:], _KERNELS, strict=True)
         )
-        _zero(self.convolutions[-1])
+        start_at_zero(self.convolutions[-1])
 
     def forward(self, x: Tensor, call: Call, cells: tuple[int, int] | None) -> Tensor:
         assert call.time is not None
@@ -152,8 +153,8 @@ class TemporalAttention(Part):
         self.feed_forward = nn.Sequential(
             nn.Linear(channels, 4 * channels), nn.GELU(approximate="tanh"), nn.Linear(4 * channels, channels)
         )
-        _zero(self.attention.out)
-        _zero(self.feed_forward[2])
+        start_at_zero(self.attention.out)
+        start_at_zero(self.feed_forward[2])
 
     def forward(self, x: Tensor, call: Call, cells: tuple[int, int] | None) -> Tensor:
         batch, _, places, _ = x.shape
@@ -178,7 +179,7 @@ class GraphAndLayout(Part):
             self.cross = CrossAttention(channels, channels // head_width, backend)
         for last in (self.paint, None if self.cross is None else self.cross.out):
             if last is not None:
-                _zero(last)
+                start_at_zero(last)
 
     def forward(self, x: Tensor, call: Call, cells: tuple[int, int] | None) -> Tensor:
         if self.paint is not None and call.painting is not None:
@@ -209,8 +210,3 @@ def _along_time(convolution: nn.Module, x: Tensor) -> Tensor:
     """A convolution of (batch, frames, n, channels) over frames, place by place."""
     lines: Tensor = convolution(rearrange(x, "b f n c -> (b n) c f"))
     return rearrange(lines, "(b n) c f -> b f n c", b=len(x))
-
-
-def _zero(layer: nn.Module) -> None:
-    for parameter in layer.parameters():
-        nn.init.zeros_(parameter)

@@ -7,7 +7,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mov_ai.models.convolution import MatrixConv2d
+from mov_ai.models.convolution import MatrixConv2d, start_at_zero
 
 
 class PairMixing(nn.Module):
@@ -52,9 +52,7 @@ class PairBlock(nn.Module):
         self.first_pairs, self.second_pairs = PairMixing(width), PairMixing(width)
         self.modulation = nn.Linear(dim, 2 * width)
         for part in (self.second, self.modulation):
-            nn.init.zeros_(part.weight)
-            assert part.bias is not None
-            nn.init.zeros_(part.bias)
+            start_at_zero(part)
 
     def forward(self, x: Tensor, vector: Tensor, pairs: int, mask: Tensor) -> Tensor:
         """x: (batch * pairs, width, h, w); vector: (batch, dim); mask: see `PairMixing`."""

@@ -14,7 +14,7 @@ from mov_ai.diffusion.process import noise_features
 from mov_ai.labels.coverage import SCENE_FIELDS
 from mov_ai.labels.encoder import LabelEncoderConfig
 from mov_ai.models.conditioning import Conditioning
-from mov_ai.models.convolution import MatrixConv2d, TemporalResidual
+from mov_ai.models.convolution import MatrixConv2d, TemporalResidual, start_at_zero
 from mov_ai.models.denoiser import STAGES, AnyDenoiser, places
 from mov_ai.models.label_projection import LabelProjection
 from mov_ai.models.layout_painter import LayoutPainter
@@ -66,9 +66,7 @@ class _Block(nn.Module):
         self.modulation = nn.Linear(dim, 2 * width)
         self.time = TemporalResidual(width)
         for part in (self.second, self.modulation):
-            nn.init.zeros_(part.weight)
-            assert part.bias is not None
-            nn.init.zeros_(part.bias)
+            start_at_zero(part)
 
     def forward(self, x: Tensor, vector: Tensor, frames: int) -> Tensor:  # (batch * frames, width, h, w), (batch, dim)
         shift, scale = self.modulation(vector).repeat_interleave(frames, 0)[..., None, None].chunk(2, 1)

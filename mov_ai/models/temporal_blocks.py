@@ -13,7 +13,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mov_ai.models.convolution import over_time
+from mov_ai.models.convolution import over_time, start_at_zero
 
 #: Groups of a group norm, as diffusers' spatial norm has them.
 GROUPS = 32
@@ -52,7 +52,7 @@ class TemporalConvolution(nn.Module):
     def __init__(self, channels: int, kernel: Kernel) -> None:
         super().__init__()
         self.out = _convolution(channels, kernel)
-        _zero(self.out)
+        start_at_zero(self.out)
 
     def forward(self, x: Tensor, video: DecodedVideo) -> Tensor:
         return x + over_time(x, self.out, video.frames)
@@ -65,7 +65,7 @@ class TemporalResidualBlock(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = (normalisation(channels, latent_channels) for _ in range(2))
         self.first, self.out = (_convolution(channels, kernel) for _ in range(2))
-        _zero(self.out)
+        start_at_zero(self.out)
 
     def forward(self, x: Tensor, video: DecodedVideo) -> Tensor:
         hidden = over_time(functional.silu(normalised(self.norm1, x, video)), self.first, video.frames)
@@ -82,7 +82,7 @@ class TemporalAttention(nn.Module):
         super().__init__()
         self.norm = normalisation(channels, latent_channels)
         self.attention = Attention(channels, heads=1, dim_head=channels, bias=True)
-        _zero(self.attention.to_out[0])
+        start_at_zero(self.attention.to_out[0])
 
     def forward(self, x: Tensor, video: DecodedVideo) -> Tensor:
         height = x.shape[-2]
@@ -120,8 +120,3 @@ def inflated(weight: Tensor) -> Tensor:
 
 def _convolution(channels: int, kernel: Kernel) -> nn.Conv3d:
     return nn.Conv3d(channels, channels, kernel, padding=(kernel[0] // 2, kernel[1] // 2, kernel[2] // 2))
-
-
-def _zero(layer: nn.Module) -> None:
-    for parameter in layer.parameters():
-        nn.init.zeros_(parameter)

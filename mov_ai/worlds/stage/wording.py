@@ -15,7 +15,7 @@ from mov_ai.captions.lexicon import Lexicon, PromptWords, Words, WordsByClass
 from mov_ai.captions.plot import Event
 from mov_ai.captions.prompt_plot import WORDS, PromptPlot
 from mov_ai.captions.prompt_wording import PromptWording
-from mov_ai.captions.prompts import content_hash, lines_of
+from mov_ai.captions.prompts import begins_with_actor, content_hash, lines_of
 from mov_ai.captions.text import Piece
 from mov_ai.worlds.stage.things import known_things, thing_classes
 
@@ -141,7 +141,7 @@ class StageWording(PromptWording):
 
 def _front(teller: StageWording, template: str) -> list[Piece]:
     """Words such as "a realistic video of", before a template that begins with an actor or what it does."""
-    if not template.partition("::")[2].strip().startswith(("<a>", "<e>")) or not teller.chance(_FRONT):
+    if not begins_with_actor(template) or not teller.chance(_FRONT):
         return []
     is_clause = teller.chance(0.5)
     teller.tense = "present" if is_clause else "caption"

@@ -19,6 +19,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from mov_ai.errors import UsageError
 from mov_ai.models.convolution import MatrixConv2d
 from mov_ai.training.checkpoint import Checkpoint, TrainingState, save_checkpoint
+from mov_ai.training.muon import Muon
 from mov_ai.training.processes import everywhere
 from mov_ai.training.random_states import random_states, set_random_states
 from mov_ai.training.resuming import REMEDY, check_tensors, optimizer_states
@@ -143,7 +144,7 @@ class TrainedNetwork:
         if groups[0]:
             # Steps of AdamW's size, so that one learning rate serves both (Moonlight, arXiv 2502.16982).
             matrices = [parameter for _, parameter in groups[0]]
-            muon = torch.optim.Muon(
+            muon = Muon(
                 matrices, config.learning_rate, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
             )
             optimizers.append(muon)

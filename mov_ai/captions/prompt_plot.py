@@ -7,8 +7,8 @@ A template, a line of `lexicons/prompts.yaml`, is statements with `;` between, `
     a+b: animal               actors that are told of together first, and apart then
     e= sit|lie(a, b, c)       an event: agents, patients, receiver; `act`, `do`, `move`: a verb that fits them. Then
                               `[on|in d]` a place, `^ways` a direction with its words, `^=up` one without, `@2` the
-                              step, `~manner`, `~gradual` (often before the verb), `passive`, `to` (the receiver follows). `!e=` is denied by its verb,
-                              `~e=` by other words
+                              step, `~manner`, `~gradual` (often before the verb), `passive`, `to` (the receiver
+                              follows). `!e=` is denied by its verb, `~e=` by other words
     x/ a color|!size          a value of an actor; `x>y/ a color @1` a change in a step; `>y/`: only its end is said;
                               `x>y>z/ a color`: each holds for a third
     r- a+b on|in c            a relation, of an event its place; `b 's a` an owner; `s[ a left @1` a place on the

@@ -179,7 +179,9 @@ class PromptWording(Realiser):
             self.unsaid["event", number] = self.unsaid.get(before, before)
             self.events.append(event)
             return []
-        tense = {"present": "present", "headline": "present", "ing": "gerund", "shown": "caption", "base": "base"}.get(how, self.tense)
+        tense = {"present": "present", "headline": "present", "ing": "gerund", "shown": "caption", "base": "base"}.get(
+            how, self.tense
+        )
         if tense == "caption" and self._before in _FINITE_AFTER:
             tense = "present"
         if how == "headline":
@@ -222,7 +224,9 @@ class PromptWording(Realiser):
             return number if how == "bare" else []
         if ("entity", index) in self.facts.denied:
             return (
-                number if number or actor.count > 1 or actor.noun in self.plot.words.mass else say(article(following))
+                number
+                if number or actor.count > 1 or actor.noun in (*self.plot.words.mass, *self.plot.words.plural_only)
+                else say(article(following))
             )
         mixed = self.article == "mixed" and self.chance(0.5)
         the = how == "the" or (how != "a" and (mixed or self.article == "the"))
@@ -258,7 +262,7 @@ class PromptWording(Realiser):
         if receiver is not None and not after:
             pieces += self.noun_phrase(receiver, "object")
         if not event.passive:
-            mutual = event.patients == event.agents
+            mutual = bool(event.agents) and event.patients == event.agents
             pieces += self._each_other() if mutual else self._several(event.patients, "object")
         pieces += say(event.particle if apart else "")
         if receiver is not None and after:

@@ -7,9 +7,10 @@ A template, a line of `lexicons/prompts.yaml`, is statements with `;` between, `
     a+b: animal               actors that are told of together first, and apart then
     e= sit|lie(a, b, c)       an event: agents, patients, receiver; `act`, `do`, `move`: a verb that fits them. Then
                               `[on|in d]` a place, `^ways` a direction with its words, `^=up` one without, `@2` the
-                              step, `~manner`, `passive`, `to` (the receiver follows). `!e=` is denied by its verb,
-                              `~e=` by other words
-    x/ a color|!size          a value of an actor; `x>y/ a color @1` a change in a step; `>y/`: only its end is said
+                              step, `~manner`, `~gradual` (often before the verb), `passive`, `to` (the receiver
+                              follows). `!e=` is denied by its verb, `~e=` by other words
+    x/ a color|!size          a value of an actor; `x>y/ a color @1` a change in a step; `>y/`: only its end is said;
+                              `x>y>z/ a color`: each holds for a third
     r- a+b on|in c            a relation, of an event its place; `b 's a` an owner; `s[ a left @1` a place on the
                               screen; `t@ a @2` when it is there
 `$name` stands for one of a list of the file.
@@ -36,7 +37,11 @@ STORIES = load("stories", StoryWords)
 #: Classes of `stories.yaml` whose movements these classes share.
 _MOVERS = {"person": "human", "animal": "animal", "vehicle": "vehicle"}
 #: Kinds of adjective that are no kind of attribute of the schema.
-_KINDS = {"mood": "state", "taste": "state", "light": "state", "grow": "size", "fabric": "material", "scene": "state"}
+_KINDS = {
+    **{"mood": "state", "taste": "state", "light": "state", "scene": "state", "weather": "state", "tidiness": "state"},
+    **{"grow": "size", "growth": "size", "shrinkage": "size"},
+    **{"fabric": "material", "matter": "material", "twotone": "color"},
+}
 _SCHEMA_KINDS = ("color", "size", "material", "shape", "texture", "state", "text")
 _POSSESSION = ("of", "with", "have")
 _STATEMENT = re.compile(r"(?P<mark>[!~]?)(?P<name>[\w+>]*)(?P<kind>: |= |/ |- |\[ |@ | 's )(?P<rest>.*)$")
@@ -87,7 +92,8 @@ class PromptPlot(Choices):
         statements, _, text = template.partition("::")
         self._spoken = {name for token in re.findall(r"<([^>]*)>", text) for name in token.split()}
         self._span = span
-        self._steps = max(map(int, re.findall(r"@(?:\d-)?(\d)", statements)), default=1)
+        # The text has steps of its own: those of the camera.
+        self._steps = max(map(int, re.findall(r"@(?:\d-)?(\d)", template)), default=1)
         parts = [part.strip() for part in statements.split(";") if part.strip()]
         # Actors first, then events: the others name them.
         for statement in sorted(parts, key=lambda part: (": " not in part, "= " not in part)):
@@ -184,8 +190,10 @@ class PromptPlot(Choices):
         event.passive = " passive" in tail
         step = re.search(r"@([\d-]+)", tail)
         event.interval = self.at(step[1] if step else "")
-        if "~manner" in tail:
-            event.manner = self._draw(self.words.lists["manner"])
+        if manner := re.search(r"~(manner|gradual)", tail):
+            event.manner = self._draw(self.words.lists[manner[1]])
+            # "Slowly turns red" is as common as "turns red slowly".
+            event.manner_first = manner[1] == "gradual" and self.chance(0.7)
         if mark:
             event.negated = self.weighted({"not": 4, "never": 1, "no longer": 1}) if mark == "!" else ""
         self.events[name] = event
@@ -229,11 +237,16 @@ class PromptPlot(Choices):
             self._keep(before, ("attribute", actor, "text", 0), self._quote())
             return
         if not change:
-            key: Key = ("attribute", actor, schema_kind(kind), 0)
+            # "Blue, not red": two values of one kind are apart.
+            earlier = [key for key in self.values.values() if key[1:3] == (actor, schema_kind(kind))]
+            key: Key = ("attribute", actor, schema_kind(kind), len(earlier))
             self._drop_looks(actor, key)
             self._keep(before, key, self._draw(self.words.adjectives[kind]))
             if denied:
                 self.facts.denied.add(key)
+            return
+        if ">" in after:
+            self._three_values([before, *after.split(">")], actor, kind)
             return
         if kind in self.words.changes:
             old, new = self.pick(self.words.changes[kind])
@@ -251,6 +264,15 @@ class PromptPlot(Choices):
         if before:
             self._keep(before, first, old)
         self._keep(after, second, new)
+
+    def _three_values(self, names: Sequence[str], actor: int, kind: str) -> None:
+        """Values that follow each other, each for its share of the time."""
+        start, length = self._span[0], (self._span[1] - self._span[0]) / len(names)
+        for number, name in enumerate(names):
+            key: Key = ("attribute", actor, schema_kind(kind), number)
+            self.facts.times[key] = (round(start + number * length, 4), round(start + (number + 1) * length, 4))
+            self._drop_looks(actor, key)
+            self._keep(name, key, self._draw(self.words.adjectives[kind]))
 
     def _drop_looks(self, actor: int, key: Key) -> None:
         self.actors[actor].looks = [look for look in self.actors[actor].looks if look[0] != key[2]]

@@ -2,12 +2,13 @@
 
 Behind `::`, a template has words, `{this|that}` and, in angle brackets:
     a, a the, a a, a bare              an actor: in full, with "the", with "a", without an article
-    a noun, a it, a its                the noun alone, a pronoun, whose
+    a noun, a it, a him, a its         the noun alone, a pronoun, as an object, whose
     a other                            "each other": it stands to itself in a relation
-    a deny:no|without                  one that is denied by these words; `deny:not x`: a value or an event that is
+    a deny:no|without                  one that is denied by these words, "neither a": with the article that fits;
+                                       `deny:not x`: a value or an event that is denied
     a say:the other                    one that is spoken of in these words
     be a                               "is" or "are"
-    e, e present, e headline, e shown  a clause, in that tense; e go, e ing: without the subject
+    e, e present, e headline, e shown  a clause, in that tense; e go, e ing, e base: without the subject
     e same             the event has the verb of the one before it: "goes to the left, then to the top"
     x, r, s                            a value, a relation's words, a place on the screen
     camera moves present @2            one of a list of camera moves, or `ing`; `style`, `setting`: likewise
@@ -37,6 +38,8 @@ _TOKEN = re.compile(r"<([^>]*)>|\{([^}]*)\}|([^\s<{]+)")
 _FINITE_AFTER = ("while", "as", "until", "before", "but", "that", "which", "not")
 #: Share of the camera moves to a side that say "to the left" instead of "left".
 _TO_THE = 0.25
+#: Words of denial that an article follows: "without a dog", but "no dog".
+_BEFORE_ARTICLES = ("without", "wearing", "lacking", "missing", "of", "than", "minus")
 _TENSES = {"present": 48, "caption": 35, "progressive": 17}
 
 
@@ -140,6 +143,8 @@ class PromptWording(Realiser):
         if how.startswith("say:"):
             word = self.pick(how[4:].split("|"))
             return about(word, "entity", index)
+        if how == "him":
+            return self.noun_phrase(index, "object", how="it")
         if how == "its":
             return say(self._whose(self.actors[index]))
         if how == "other":
@@ -148,12 +153,12 @@ class PromptWording(Realiser):
             words = self.pick(how[5:].split("|"))
             comma, words = words.startswith(", "), words.removeprefix(", ")
             actor = self.actors[index]
-            one = actor.count == 1 or words == "not a single"
+            one = actor.count == 1 or words.endswith((" single", " a"))
             if one:
                 actor.count, actor.number = 1, ""
-            with_article = one and words.split()[-1] in ("without", "wearing", "lacking", "any", "the")
-            denied = about(words, "mark", "denial", "entity", index)
-            phrase = self.noun_phrase(index, how="" if with_article and words[-3:] not in ("any", "the") else "bare")
+            with_article = one and (words.endswith(" a") or words.split()[-1] in _BEFORE_ARTICLES)
+            denied = about(words.removesuffix(" a"), "mark", "denial", "entity", index)
+            phrase = self.noun_phrase(index, how="" if with_article else "bare")
             return [*say("," if comma else ""), *denied, *phrase]
         return self.noun_phrase(index, how=how)
 
@@ -174,7 +179,9 @@ class PromptWording(Realiser):
             self.unsaid["event", number] = self.unsaid.get(before, before)
             self.events.append(event)
             return []
-        tense = {"present": "present", "headline": "present", "ing": "gerund", "shown": "caption"}.get(how, self.tense)
+        tense = {"present": "present", "headline": "present", "ing": "gerund", "shown": "caption", "base": "base"}.get(
+            how, self.tense
+        )
         if tense == "caption" and self._before in _FINITE_AFTER:
             tense = "present"
         if how == "headline":
@@ -182,7 +189,7 @@ class PromptWording(Realiser):
         if how == "go" and self._before == "before":
             tense = "gerund"
         is_named = all(subject in self.mentioned for subject in event.subjects)
-        return self.clause(event, tense, subject=not (is_named and how in ("go", "ing", "present")))
+        return self.clause(event, tense, subject=not (is_named and how in ("go", "ing", "present", "base")))
 
     # -- what the realiser asks for --------------------------------------------------------------------------------
 
@@ -217,7 +224,9 @@ class PromptWording(Realiser):
             return number if how == "bare" else []
         if ("entity", index) in self.facts.denied:
             return (
-                number if number or actor.count > 1 or actor.noun in self.plot.words.mass else say(article(following))
+                number
+                if number or actor.count > 1 or actor.noun in (*self.plot.words.mass, *self.plot.words.plural_only)
+                else say(article(following))
             )
         mixed = self.article == "mixed" and self.chance(0.5)
         the = how == "the" or (how != "a" and (mixed or self.article == "the"))
@@ -253,7 +262,7 @@ class PromptWording(Realiser):
         if receiver is not None and not after:
             pieces += self.noun_phrase(receiver, "object")
         if not event.passive:
-            mutual = event.patients == event.agents
+            mutual = bool(event.agents) and event.patients == event.agents
             pieces += self._each_other() if mutual else self._several(event.patients, "object")
         pieces += say(event.particle if apart else "")
         if receiver is not None and after:

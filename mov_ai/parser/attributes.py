@@ -64,10 +64,18 @@ def _cause(draft: Draft, token: int) -> Event | None:
 
 
 def _changed(draft: Draft, token: int, cause: Event) -> list[tuple[Entity, float]]:
-    """Whose attribute an event brings about: who takes part in it, or who is likeliest to have it."""
+    """Whose attribute an event brings about: who takes part in it, or who is likeliest to have it.
+
+    Of several who take part, those that have it: who paints a fence white does not turn white.
+    """
     owners = [(a.entity, a.probability) for a in cause.of_role("agent", "patient")]
+    having = [
+        (entity, probability)
+        for entity, probability in owners
+        if any(draft.scores.attribute[mention, token] > 0.5 for mention in entity.mentions)
+    ]
     if owners or not draft.entities:
-        return owners
+        return having or owners
     probability, i = max(
         (max(float(draft.scores.attribute[mention, token]) for mention in entity.mentions), i)
         for i, entity in enumerate(draft.entities)

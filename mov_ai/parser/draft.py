@@ -18,7 +18,8 @@ PART_INTERVALS: dict[str, Interval] = {
 #: Without one of these nothing is negated.
 _NEGATIONS = {
     *("not", "n't", "n’t", "no", "never", "without", "none", "nobody", "nothing", "neither", "nor", "cannot"),
-    *("nowhere", "hardly", "lack", "lacks", "lacking"),
+    *("nowhere", "hardly", "lack", "lacks", "lacking", "zero", "free", "devoid", "missing", "anything"),
+    *("instead", "rather", "unable", "fail", "fails"),
 }
 
 

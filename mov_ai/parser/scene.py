@@ -40,8 +40,9 @@ def _camera_move(draft: Draft, run: Sequence[int]) -> CameraMove:
     """ "pans to the left" is the move "pan left"; it lasts as long as most of its words say."""
     tokens, first = draft.tokens, run[0]
     words = _words(draft, run).replace(" to the ", " ")
-    # Taggers take "the camera trucks left" for several trucks; no dictionary has that form.
-    if tokens.tags[first].startswith("VB") or tokens.words[first] not in load_lexicon():
+    # Taggers take "the camera trucks left" for several trucks; no dictionary has that form. "Locked" is no move.
+    is_verb = tokens.tags[first].startswith("VB") and tokens.tags[first] not in ("VBD", "VBN")
+    if is_verb or tokens.words[first] not in load_lexicon():
         verb = verb_lemma(tokens.words[first], tokens.lemmas[first], tokens.tags[first])
         words = verb + words.removeprefix(tokens.words[first])
     parts = [draft.scores.part_of(token) for token in run]

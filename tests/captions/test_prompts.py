@@ -171,6 +171,27 @@ def test_a_change_has_an_old_value_until_the_new_one():
     assert (before.interval, after.interval, old.kind) == ((0.0, 0.5), (0.5, 1.0), "material")
 
 
+def test_of_three_values_each_holds_for_a_third():
+    prompt = told("a: thing plain; x>y>z/ a color; e= change(a) :: <e> from <x> to <y> to <z>")
+    intervals = [edge.interval for _, edge in prompt.graph.attributes("n1")]
+    assert intervals == [(0.0, 0.3333), (0.3333, 0.6667), (0.6667, 1.0)]
+
+
+def test_one_colour_may_be_denied_where_another_is_said():
+    prompt = told("a: 'ball' plain; x/ a color; y/ a !color :: <a> is <x> <deny:, not y> <y>")
+    (said, _), (denied, _) = prompt.graph.attributes("n1")
+    assert (said.negated, denied.negated) == (False, True)
+    assert prompt.text == f"a ball is {said.label}, not {denied.label}"
+
+
+def test_denial_takes_the_article_that_fits_and_needs_no_doer():
+    template = "a: 'owl' plain; !b: 'apple' plain; !d: 'egg' plain :: <a> with <b deny:neither a> <d deny:nor a>"
+    assert told(template).text == "an owl with neither an apple nor an egg"
+    prompt = told("~e= sing() :: <deny:nobody e> <e go>")
+    (event,) = prompt.graph.of_type("event")
+    assert (prompt.text, event.negated) == ("nobody sings", True)
+
+
 def test_two_told_of_together_are_two_with_their_own():
     prompt = told("a+b: animal; e= act(a); f= act(b) :: <a> : <a say:one> <e go> , <b say:the other> <f go>")
     first, second = prompt.graph.of_type("entity")

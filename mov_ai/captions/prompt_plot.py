@@ -164,7 +164,8 @@ class PromptPlot(Choices):
         noun = self.pick(free)
         self.used.add(noun)
         if (
-            group in ("thing", "furniture", "building", "place")
+            not raw.startswith("'")
+            and group in ("thing", "furniture", "building", "place")
             and noun not in self.words.mass
             and self.chance(_MODIFIED)
         ):

@@ -8,6 +8,8 @@ Behind `::`, a template has words, `{this|that}` and, in angle brackets:
     a say:the other                    one that is spoken of in these words
     be a                               "is" or "are"
     e, e present, e headline, e shown  a clause, in that tense; e go, e ing: without the subject
+    e made             a clause with a bare participle: "a dog tied to a tree"
+    e verb             the verb alone: who takes part follows, in words of the template
     e first            the verb before its subject: "on the wall hangs a mirror"
     e doing, e done    a participle without its subject, whether that is known yet or not: "after washing a car"
     e same             the event has the verb of the one before it: "goes to the left, then to the top"
@@ -37,24 +39,14 @@ from mov_ai.graph.time import FULL
 _TOKEN = re.compile(r"<([^>]*)>|\{([^}]*)\}|([^\s<{]+)")
 #: Words that a clause without a finite verb cannot follow.
 _FINITE_AFTER = (
-    *(
-        "while",
-        "as",
-        "until",
-        "before",
-        "but",
-        "that",
-        "which",
-        "not",
-        "who",
-        "where",
-        "when",
-        "after",
-        "once",
-        "because",
-        "so",
-    ),
+    *("while", "as", "until", "before", "but", "that", "which", "not"),
+    *("who", "where", "when", "after", "once"),
 )
+#: Form of an event -> its tense, where that is not the whole prompt's.
+_TENSE_OF = {
+    **{"present": "present", "headline": "present", "ing": "gerund", "doing": "gerund", "shown": "caption"},
+    **{"made": "participle", "done": "participle"},
+}
 #: Share of the camera moves to a side that say "to the left" instead of "left".
 _TO_THE = 0.25
 #: Share of the objects spoken of before for which a pronoun stands, where it is clear.
@@ -78,6 +70,8 @@ class PromptWording(Realiser):
         self.plot = self.make_plot(rng, self.actors, self.facts, self.used)
         #: Event -> the one whose verb it has.
         self.unsaid: dict[tuple[str, int], tuple[str, int]] = {}
+        #: Whether the template words what follows the verb that is told.
+        self._verb_alone = False
         #: The last word so far.
         self._before = ""
 
@@ -198,7 +192,7 @@ class PromptWording(Realiser):
             self.unsaid["event", number] = self.unsaid.get(before, before)
             self.events.append(event)
             return []
-        tense = {"present": "present", "headline": "present", "ing": "gerund", "shown": "caption"}.get(how, self.tense)
+        tense = _TENSE_OF.get(how, self.tense)
         if tense == "caption" and self._before in _FINITE_AFTER:
             tense = "present"
         if how == "headline":
@@ -206,7 +200,10 @@ class PromptWording(Realiser):
         if how == "go" and self._before == "before":
             tense = "gerund"
         if how in ("doing", "done"):
-            return self.clause(event, "gerund" if how == "doing" else "participle", subject=False)
+            return self.clause(event, _TENSE_OF[how], subject=False)
+        if how == "verb":
+            self._verb_alone = True
+            how = "go"
         if how == "first":
             return [*self.verb_phrase(event, "present"), *self.subject_phrase(event)]
         is_named = all(subject in self.mentioned for subject in event.subjects)
@@ -289,11 +286,14 @@ class PromptWording(Realiser):
 
     def complements(self, event: Event) -> list[Piece]:
         """Particle, receiver, object, direction, place, and who did it."""
+        if self._verb_alone:
+            self._verb_alone = False
+            return say(event.particle)
         receivers, after = self.plot.receivers.get(id(event), ([], ""))
         apart = bool(event.particle) and not event.passive and bool(event.patients) and self.chance(0.25)
         pieces = say("" if apart else event.particle)
         if not after:
-            pieces += self._several(receivers, "object")
+            pieces += self._each_other() if receivers == event.agents else self._several(receivers, "object")
         if not event.passive or isinstance(event, Given):
             mutual = event.patients == event.agents
             pieces += self._each_other() if mutual else self._several(event.patients, "object")

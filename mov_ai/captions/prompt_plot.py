@@ -7,12 +7,13 @@ A template, a line of `lexicons/prompts.yaml`, is statements with `;` between, `
     a+b: animal               actors that are told of together first, and apart then
     e= sit|lie(a, b, c)       an event: agents, patients, receiver; `act`, `do`, `move`: a verb that fits them. Then
                               `[on|in d]` a place, `^ways` a direction with its words, `^=up` one without, `@2` the
-                              step, `~manner`, `~gradual` (often before the verb), `passive`, `to` (the receiver
-                              follows). `!e=` is denied by its verb, `~e=` by other words
+                              step, `%with|using d` an instrument, `~manner`, `~gradual` (often before the verb),
+                              `passive`, `given` (passive, of the receiver), `to` or `for` (the receiver follows).
+                              `!e=` is denied by its verb, `~e=` by other words
     x/ a color|!size          a value of an actor; `x>y/ a color @1` a change in a step; `>y/`: only its end is said;
                               `x>y>z/ a color`: each holds for a third
-    r- a+b on|in c            a relation, of an event its place; `b 's a` an owner; `s[ a left @1` a place on the
-                              screen; `t@ a @2` when it is there
+    r- a+b on|in c            a relation, of an event its place; `b 's a` an owner, `b ~'s a` one that a pronoun
+                              stands for; `s[ a left @1` a place on the screen; `t@ a @2` when it is there
 `$name` stands for one of a list of the file.
 """
 
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -44,10 +46,22 @@ _KINDS = {
 }
 _SCHEMA_KINDS = ("color", "size", "material", "shape", "texture", "state", "text")
 _POSSESSION = ("of", "with", "have")
-_STATEMENT = re.compile(r"(?P<mark>[!~]?)(?P<name>[\w+>]*)(?P<kind>: |= |/ |- |\[ |@ | 's )(?P<rest>.*)$")
+_STATEMENT = re.compile(r"(?P<mark>[!~]?)(?P<name>[\w+>]*)(?P<kind>: |= |/ |- |\[ |@ | ~?'s )(?P<rest>.*)$")
 _EVENT = re.compile(r"(?P<verbs>[\w|$ ]+)\((?P<roles>[^)]*)\)(?P<tail>.*)$")
 #: Share of the things that a noun names more closely, and of the actors with an adjective.
 _MODIFIED, _LOOKS = 0.1, 0.4
+
+
+@dataclass
+class Given(Event):
+    """An event that is told of those who receive: "a child is given a ball"."""
+
+    receivers: list[int] = field(default_factory=list)
+
+    @property
+    def subjects(self) -> list[int]:
+        """Who receives."""
+        return self.receivers
 
 
 class PromptPlot(Choices):
@@ -75,10 +89,14 @@ class PromptPlot(Choices):
         self.classes: dict[int, str] = {}
         #: Actor -> all that are told of together with it.
         self.twins: dict[int, list[int]] = {}
-        #: Event -> (preposition, actor), words of its direction, whether its receiver follows; by `id`.
+        #: Things whose owner a pronoun stands for ("her hat") -> the owner.
+        self.own: dict[int, int] = {}
+        #: Event -> (preposition, actor), words of its direction and before its instrument, its receivers and the word
+        #: before them if they follow the object; by `id`.
         self.places: dict[int, tuple[str, int]] = {}
         self.ways: dict[int, str] = {}
-        self.receivers: dict[int, tuple[int, bool]] = {}
+        self.tools: dict[int, str] = {}
+        self.receivers: dict[int, tuple[list[int], str]] = {}
         #: Edges whose ends may be events, which get their keys when they are told.
         self.links: list[tuple[Key | Event, str, str | None, Key, Interval]] = []
         self._drawn: set[str] = set()
@@ -103,7 +121,7 @@ class PromptPlot(Choices):
             mark, name, kind, rest = match.groups()
             readers = {":": self._actor, "=": self._event, "/": self._value, "-": self._relation}
             readers |= {"[": self._screen, "@": self._present, "'s": self._owner}
-            readers[kind.strip()](mark, name, rest)
+            readers[kind.strip().removeprefix("~")](mark or ("~" if "~" in kind else ""), name, rest)
         return text
 
     # -- statements ------------------------------------------------------------------------------------------------
@@ -142,7 +160,9 @@ class PromptPlot(Choices):
             other = self.who[spec[1:]]
             return self.classes[other], self.actors[other].noun
         if raw.startswith("'"):
-            group, options = "person" if "some" in spec else "thing", spec.split("|")
+            options = spec.split("|")
+            is_person = "some" in spec or options[0] in self.nouns.get("person", ())
+            group = "person" if is_person else "thing"
         else:
             group = self.pick(self.listed(spec))
             options = list(self.nouns[group])
@@ -150,7 +170,8 @@ class PromptPlot(Choices):
         noun = self.pick(free)
         self.used.add(noun)
         if (
-            group in ("thing", "furniture", "building", "place")
+            not raw.startswith("'")
+            and group in ("thing", "furniture", "building", "place")
             and noun not in self.words.mass
             and self.chance(_MODIFIED)
         ):
@@ -176,6 +197,9 @@ class PromptPlot(Choices):
 
     def _owner(self, mark: str, name: str, rest: str) -> None:
         thing, owner = self.who[name], self.who[rest]
+        if mark == "~":
+            self.own[thing] = owner
+            return
         self.actors[thing].owner = owner
         self.links.append((("entity", thing), "relation", "of", ("entity", owner), FULL))
 
@@ -184,10 +208,14 @@ class PromptPlot(Choices):
         assert match is not None, rest
         roles = [[self.who[n] for n in part.strip().split("+") if n] for part in match["roles"].split(",")]
         agents, patients, receivers = [*roles, [], []][:3]
-        event = Event(agents, patients=patients)
-        event.lemma, _, event.particle = self._verb(match["verbs"], agents, patients).partition(" ")
         tail = match["tail"]
-        event.passive = " passive" in tail
+        event = (
+            Given(agents, patients=patients, receivers=receivers)
+            if " given" in tail
+            else Event(agents, patients=patients)
+        )
+        event.lemma, _, event.particle = self._verb(match["verbs"], agents, patients).partition(" ")
+        event.passive = " passive" in tail or isinstance(event, Given)
         step = re.search(r"@([\d-]+)", tail)
         event.interval = self.at(step[1] if step else "")
         if manner := re.search(r"~(manner|gradual)", tail):
@@ -206,8 +234,12 @@ class PromptPlot(Choices):
             label = self._draw(self.listed(place[1], spaces=True))
             self.places[id(event)] = (self.pick(self.words.wordings.get(label, (label,))), self.who[place[2]])
             self.links.append((event, "location", label, ("entity", self.who[place[2]]), FULL))
+        if tool := re.search(r"%(\S+) (\w)", tail):
+            self.tools[id(event)], event.tool = self.pick(tool[1].split("|")), self.who[tool[2]]
+        after = next((word for word in tail.split() if word in ("to", "for")), "")
+        if receivers and not isinstance(event, Given):
+            self.receivers[id(event)] = (receivers, after)
         for receiver in receivers:
-            self.receivers[id(event)] = (receiver, tail.endswith(" to") or " to " in tail)
             self.links.append((event, "receiver", None, ("entity", receiver), FULL))
 
     def _verb(self, verbs: str, agents: Sequence[int], patients: Sequence[int]) -> str:
@@ -300,10 +332,14 @@ class PromptPlot(Choices):
                     f"{noun} {self.pick(self.words.acts['thing'])}s {way}",
                     f"no {noun}",
                     f"two {pluralize(noun)}",
+                    f"{noun} {self.rng.integers(1, 100)}",
+                    f"{noun} and {self.pick(self.nouns['food'])}",
+                    f"{self.pick(('save the', 'i love my', 'beware of the', 'the last', 'my', 'best'))} {noun}",
+                    f"{noun} {self.pick(('on', 'in', 'behind'))} the {self.pick(self.nouns['place'])}",
                 )
             )
-        marks = self.weighted({'""': 6, "''": 3, "“”": 1})
-        return f"{marks[0]}{self.pick((text, text.upper(), text.capitalize()))}{marks[1]}"
+        marks = self.weighted({'""': 6, "''": 3, "“”": 2, "‘’": 1})
+        return f"{marks[0]}{self.pick((text, text.upper(), text.capitalize(), text.title()))}{marks[1]}"
 
     def _relation(self, mark: str, name: str, rest: str) -> None:
         sources, labels, targets, *step = rest.split()

@@ -2,13 +2,17 @@
 
 Behind `::`, a template has words, `{this|that}` and, in angle brackets:
     a, a the, a a, a bare              an actor: in full, with "the", with "a", without an article
-    a noun, a it, a him, a its         the noun alone, a pronoun, as an object, whose
+    a noun, a it, a them, a its        the noun alone, a pronoun, one after a verb or preposition, whose
     a other                            "each other": it stands to itself in a relation
     a deny:no|without                  one that is denied by these words, "neither a": with the article that fits;
                                        `deny:not x`: a value or an event that is denied
     a say:the other                    one that is spoken of in these words
     be a                               "is" or "are"
     e, e present, e headline, e shown  a clause, in that tense; e go, e ing, e base: without the subject
+    e made             a clause with a bare participle: "a dog tied to a tree"
+    e verb             the verb alone: who takes part follows, in words of the template
+    e first            the verb before its subject: "on the wall hangs a mirror"
+    e doing, e done    a participle without its subject, whether that is known yet or not: "after washing a car"
     e same             the event has the verb of the one before it: "goes to the left, then to the top"
     x, r, s                            a value, a relation's words, a place on the screen
     camera moves present @2            one of a list of camera moves, or `ing`; `style`, `setting`: likewise
@@ -26,7 +30,7 @@ from mov_ai.captions.caption import Caption
 from mov_ai.captions.english import PRONOUNS, article, be
 from mov_ai.captions.gold_graph import gold_caption
 from mov_ai.captions.plot import Actor, Event
-from mov_ai.captions.prompt_plot import PromptPlot
+from mov_ai.captions.prompt_plot import Given, PromptPlot
 from mov_ai.captions.realiser import Realiser
 from mov_ai.captions.text import Piece, about, joined, say
 from mov_ai.graph import CameraMove, Interval
@@ -35,11 +39,21 @@ from mov_ai.graph.time import FULL
 
 _TOKEN = re.compile(r"<([^>]*)>|\{([^}]*)\}|([^\s<{]+)")
 #: Words that a clause without a finite verb cannot follow.
-_FINITE_AFTER = ("while", "as", "until", "before", "but", "that", "which", "not")
+_FINITE_AFTER = (
+    *("while", "as", "until", "before", "but", "that", "which", "not"),
+    *("who", "where", "when", "after", "once"),
+)
+#: Form of an event -> its tense, where that is not the whole prompt's.
+_TENSE_OF = {
+    **{"present": "present", "headline": "present", "ing": "gerund", "doing": "gerund", "shown": "caption"},
+    **{"made": "participle", "done": "participle", "base": "base"},
+}
 #: Share of the camera moves to a side that say "to the left" instead of "left".
 _TO_THE = 0.25
 #: Words of denial that an article follows: "without a dog", but "no dog".
 _BEFORE_ARTICLES = ("without", "wearing", "lacking", "missing", "of", "than", "minus")
+#: Share of the objects spoken of before for which a pronoun stands, where it is clear.
+_PRONOUNS = 0.4
 _TENSES = {"present": 48, "caption": 35, "progressive": 17}
 
 
@@ -59,6 +73,8 @@ class PromptWording(Realiser):
         self.plot = self.make_plot(rng, self.actors, self.facts, self.used)
         #: Event -> the one whose verb it has.
         self.unsaid: dict[tuple[str, int], tuple[str, int]] = {}
+        #: Whether the template words what follows the verb that is told.
+        self._verb_alone = False
         #: The last word so far.
         self._before = ""
 
@@ -143,7 +159,7 @@ class PromptWording(Realiser):
         if how.startswith("say:"):
             word = self.pick(how[4:].split("|"))
             return about(word, "entity", index)
-        if how == "him":
+        if how == "them":
             return self.noun_phrase(index, "object", how="it")
         if how == "its":
             return say(self._whose(self.actors[index]))
@@ -179,15 +195,20 @@ class PromptWording(Realiser):
             self.unsaid["event", number] = self.unsaid.get(before, before)
             self.events.append(event)
             return []
-        tense = {"present": "present", "headline": "present", "ing": "gerund", "shown": "caption", "base": "base"}.get(
-            how, self.tense
-        )
+        tense = _TENSE_OF.get(how, self.tense)
         if tense == "caption" and self._before in _FINITE_AFTER:
             tense = "present"
         if how == "headline":
             self.bare, self.tense = self.chance(0.85), "present"
         if how == "go" and self._before == "before":
             tense = "gerund"
+        if how in ("doing", "done"):
+            return self.clause(event, _TENSE_OF[how], subject=False)
+        if how == "verb":
+            self._verb_alone = True
+            how = "go"
+        if how == "first":
+            return [*self.verb_phrase(event, "present"), *self.subject_phrase(event)]
         is_named = all(subject in self.mentioned for subject in event.subjects)
         return self.clause(event, tense, subject=not (is_named and how in ("go", "ing", "present", "base")))
 
@@ -199,6 +220,8 @@ class PromptWording(Realiser):
         twins = self.plot.twins.get(index, [index])
         plural = actor.count > 1 or (len(twins) > 1 and index not in self.mentioned)
         noun = pluralize(actor.noun) if plural and actor.noun not in self.plot.words.plural_only else actor.noun
+        if index in self.mentioned and case == "object" and not how and len(twins) == 2:
+            return about("the other", "entity", index)
         if index in self.mentioned:
             pronoun = PRONOUNS["plural" if actor.count > 1 else actor.pronoun][case == "object"]
             clear = actor.pronoun != "plural" and how == "it"
@@ -214,6 +237,8 @@ class PromptWording(Realiser):
         for kind, word in actor.looks if how != "noun" else ():
             pieces += about(word, "attribute", index, kind, 0)
         pieces += about(noun, "entity", index)
+        if index in self.plot.own:
+            return [*say(self._whose(self.actors[self.plot.own[index]])), *pieces]
         if actor.owner is not None:
             return [*self.noun_phrase(actor.owner), *say("'s"), *pieces]
         return [*self._determiner(actor, index, pieces[0][0], how), *pieces]
@@ -251,25 +276,39 @@ class PromptWording(Realiser):
         for position, index in enumerate(actors):
             if position:
                 pieces += say("and" if position == len(actors) - 1 else ",")
-            pieces += self.noun_phrase(index, case)
+            how = "it" if case == "object" and len(actors) == 1 and self._is_clear(index) else ""
+            pieces += self.noun_phrase(index, case, how=how)
         return pieces
+
+    def _is_clear(self, index: int) -> bool:
+        """Whether a pronoun is to stand for someone spoken of before, whom no other can be taken for."""
+        actor = self.actors[index]
+        last = self.salient or [index]
+        if index not in self.mentioned or index in last or not self.chance(_PRONOUNS):
+            return False
+        sexes = [(other.pronoun, other.count > 1) for other in map(self.actors.__getitem__, self.mentioned)]
+        return sexes.count((actor.pronoun, actor.count > 1)) == 1 and index not in self.plot.twins
 
     def complements(self, event: Event) -> list[Piece]:
         """Particle, receiver, object, direction, place, and who did it."""
-        receiver, after = self.plot.receivers.get(id(event), (None, False))
+        if self._verb_alone:
+            self._verb_alone = False
+            return say(event.particle)
+        receivers, after = self.plot.receivers.get(id(event), ([], ""))
         apart = bool(event.particle) and not event.passive and bool(event.patients) and self.chance(0.25)
         pieces = say("" if apart else event.particle)
-        if receiver is not None and not after:
-            pieces += self.noun_phrase(receiver, "object")
-        if not event.passive:
+        if not after:
+            pieces += (
+                self._each_other() if receivers and receivers == event.agents else self._several(receivers, "object")
+            )
+        if not event.passive or isinstance(event, Given):
             mutual = bool(event.agents) and event.patients == event.agents
             pieces += self._each_other() if mutual else self._several(event.patients, "object")
         pieces += say(event.particle if apart else "")
-        if receiver is not None and after:
-            pieces += [
-                *say(self.pick(("to", "to", "for")) if event.patients else "to"),
-                *self.noun_phrase(receiver, "object"),
-            ]
+        if receivers and after:
+            pieces += [*say(after), *self._several(receivers, "object")]
+        if event.tool is not None:
+            pieces += [*say(self.plot.tools[id(event)]), *self.noun_phrase(event.tool, "object")]
         pieces += say(self.plot.ways.get(id(event), ""))
         if id(event) in self.plot.places:
             preposition, place = self.plot.places[id(event)]

@@ -25,6 +25,8 @@ TEMPLATES = {kind: lines_of(text) for kind, text in WORDS.templates.items()}
 #: Content words of the prompts that parsers are judged on.
 _GOLD = WORDS.held_out | WORDS.development
 _FRONTS, _BACKS = lines_of(WORDS.fronts), lines_of(WORDS.backs)
+#: The verbs of an event of a template.
+_VERBS = re.compile(r"= ([\w|$ ]+)\(")
 #: Kinds that stand alone, and that may be a further sentence of another prompt.
 _ALONE = ("bare_nouns", "camera", "style", "shots_of", "headlines")
 _FURTHER = {kind: share for kind, share in WORDS.shares.items() if kind not in _ALONE}
@@ -108,10 +110,18 @@ def _written(teller: PromptWording) -> Caption:
     return teller.prompt(pieces, kind)
 
 
+def _happens(template: str) -> bool:
+    """Whether a template has a verb of more than how something is: "sits", "wears" only describe."""
+    states = set(WORDS.lists["states"])
+    named = (verbs.split("|") for verbs in _VERBS.findall(template.partition("::")[0]))
+    listed = ([verb for name in names for verb in WORDS.lists.get(name.removeprefix("$"), (name,))] for names in named)
+    return any(not states.issuperset(verbs) for verbs in listed)
+
+
 def _sentences(teller: PromptWording, templates: list[str]) -> list[Piece]:
     """Templates one after the other; of sentences, those in which something happens are steps of equal length."""
     comma = teller.chance(_COMMA)
-    happening = [number for number, template in enumerate(templates) if "(" in template.partition("::")[0]]
+    happening = [number for number, template in enumerate(templates) if _happens(template)]
     pieces: list[Piece] = []
     for number, template in enumerate(templates):
         span = FULL

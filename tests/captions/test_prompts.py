@@ -78,7 +78,7 @@ def test_every_mention_carries_its_label(prompts):
                 forms = {inflect(node.label, form, plural) for form in VERB_FORMS for plural in (False, True)}
                 assert words in forms, (prompt.text, words, node)
             else:
-                assert words.strip("\"'“”") == node.label.lower(), (prompt.text, words, node)
+                assert words.strip("\"'“”‘’") == node.label.lower(), (prompt.text, words, node)
 
 
 def test_words_without_a_node_are_marked(prompts):

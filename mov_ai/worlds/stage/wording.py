@@ -124,6 +124,7 @@ class StageWording(PromptWording):
 
     def _event(self, event: Event, how: str) -> list[Piece]:
         if how == "unsaid":
+            event.lemma, event.particle = self.events[-1].lemma, self.events[-1].particle
             self.events.append(event)
             return [("", ("event", len(self.events) - 1))]
         if how in ("verb", "verbing"):

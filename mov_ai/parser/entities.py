@@ -12,7 +12,7 @@ from mov_ai.parser.vocabulary import span_words
 
 #: Words that say how many. Vague ones get the smallest number that they may mean.
 _COUNTS = NUMBER_WORDS | {
-    "a": 1, "an": 1, "single": 1, "pair": 2, "couple": 2, "both": 2, "some": 3,
+    "a": 1, "an": 1, "single": 1, "pair": 2, "couple": 2, "both": 2, "duo": 2, "trio": 3, "quartet": 4, "some": 3,
     "several": 3, "few": 3, "many": 5, "dozen": 12,
 }  # fmt: skip
 _MAX_COUNT = 1000
@@ -135,7 +135,7 @@ def _count(draft: Draft, entity: Entity, head: int, label: str) -> int:
     for mention, token in draft.reading.attributes:
         number = number_of(draft.tokens.words[token]) if mention in entity.mentions else None
         if number is not None:
-            return number
+            return number // 2 if draft.tokens.words[max(token - 2, 0) : token] == ["half", "a"] else number
     singular = _noun(draft, head)
     return 2 if singular != draft.tokens.words[head] and label.endswith(singular) else 1
 

@@ -10,6 +10,7 @@ from mov_ai.graph import Node, SceneGraph
 
 X, Y, W, H, DEPTH, SEEN = range(6)
 SCATTER = ("scatter", "disperse", "spread")
+SWAP = ("swap", "switch", "trade", "cross")
 GATHER = ("gather", "assemble", "huddle")
 TURNS = ("one after another", "one after the other", "one by one")
 #: Verbs of each other, and relations to each other, -> what is shown.
@@ -32,6 +33,9 @@ def among(graph: SceneGraph, event: Node) -> str | None:
     around = [edge for edge in graph.edges_from(event.id, "location") if edge.label == "around"]
     if several and (event.label in GATHER or (event.label == "come" and around)):
         return "gather"
+    where = graph.edges_from(event.id, "location")
+    if several and event.label in SWAP and not (patients or where or event.direction):
+        return "swap"
     if set(agents) & set(patients):
         return MUTUAL.get(event.label)
     for edge in graph.edges_from(event.id, "location"):

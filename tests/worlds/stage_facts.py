@@ -127,7 +127,7 @@ def inside(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def at_place(boxes: np.ndarray, place: str) -> np.ndarray:
     words = {"upper": "top", "lower": "bottom", "middle": "center"}
-    names = [words.get(word, word) for word in place.split()]
+    names = [words.get(word, word) for word in place.split() if word not in ("half", "third", "part")]
     x, y = boxes[..., X].mean(0), boxes[..., Y].mean(0)
     holds = np.ones(boxes.shape[1], bool)
     for name in names:
@@ -138,6 +138,7 @@ def at_place(boxes: np.ndarray, place: str) -> np.ndarray:
             "bottom": y > 0.54,
             "center": (abs(x - 0.5) < 0.16) & ((abs(y - 0.5) < 0.16) | (len(names) > 1)),
             "background": boxes[..., DEPTH].min(0) > 8,
+            "distance": boxes[..., DEPTH].min(0) > 8,
             "foreground": boxes[..., DEPTH].max(0) < 6.4,
         }[name]
     return holds

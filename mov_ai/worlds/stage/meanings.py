@@ -57,6 +57,7 @@ class _File(Lexicon):
     directions: dict[str, Words]
     turns: Words
     comings: Words
+    swaps: Words
     manners: dict[str, Manner]
     camera: dict[str, Words]
     framings: dict[str, Framing]
@@ -79,6 +80,7 @@ class Meanings:
     directions: Mapping[str, str]
     turns: Words
     comings: Words
+    swaps: Words
     manner_names: Mapping[str, str]
     manners: Mapping[str, Manner]
     camera: Mapping[str, str]
@@ -104,6 +106,7 @@ def stage_meanings() -> Meanings:
         directions=_by_word(raw.directions),
         turns=raw.turns,
         comings=raw.comings,
+        swaps=raw.swaps,
         manner_names=_by_word({name: manner.words for name, manner in raw.manners.items()}),
         manners=raw.manners,
         camera=_by_word(raw.camera),

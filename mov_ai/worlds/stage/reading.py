@@ -105,6 +105,10 @@ def _read_event(play: Screenplay, graph: SceneGraph, node: Node) -> None:
             "go" if direction or any(relation in ("past", "across", "to", "from") for relation, _ in ways) else "stay"
         )
     action = _in_company(action, node, bool(patients), bool(ways))
+    if action == "follow" and not patients:
+        # Who "trails behind" somebody follows them.
+        patients = tuple(target for relation, target in ways if relation == "behind" and target in play.performers)
+        ways = [way for way in ways if way[1] not in patients]
     if set(agents) & set(patients):
         mutual, patients = action, tuple(patient for patient in patients if patient not in agents)
     among = _among(play, action, agents, bool(patients), direction, mutual, node.label, ways)
@@ -159,6 +163,8 @@ def _among(
     if not several or has_patient:
         return {"scatter": "go", "gather": "go"}.get(action)
     comes_around = verb in stage_meanings().comings and any(relation == "around" for relation, _ in ways)
+    if verb in stage_meanings().swaps and direction is None and not ways:
+        return "swap"
     if action in ("scatter", "gather") or comes_around:
         return "gather" if comes_around else action
     if direction in ("apart", "together"):
@@ -177,7 +183,8 @@ def _in_company(action: str, node: Node, has_patient: bool, has_way: bool) -> st
         alone = {"fall": "drop", "rise": "lift", "jump": "stay"}
         action = alone.get(action, action)
         return "lower" if action == "put" and not has_way else action
-    if action == "enter" and has_way:
+    # Who comes closer is there already.
+    if action == "enter" and (has_way or stage_meanings().directions.get(node.direction or "") in ("toward", "away")):
         return "go"
     # Who kneels goes down by itself, and nowhere else.
     moving = {"stay": "go"} if node.direction and node.label not in stage_meanings().postures else {}

@@ -16,7 +16,8 @@ from mov_ai.captions.plot import Event
 from mov_ai.captions.prompt_plot import WORDS, PromptPlot
 from mov_ai.captions.prompt_wording import PromptWording
 from mov_ai.captions.prompts import begins_with_actor, content_hash, lines_of
-from mov_ai.captions.text import Piece
+from mov_ai.captions.text import Piece, say
+from mov_ai.graph.inflection import inflect
 from mov_ai.worlds.stage.things import known_things, thing_classes
 
 #: Share of the captions that begin with the video itself.
@@ -35,6 +36,7 @@ class SceneWords(Lexicon):
     lists: WordsByClass
     goes: WordsByClass
     stays: WordsByClass
+    numbers: dict[int, Words]
     changes: dict[str, tuple[tuple[str, str], ...]]
 
 
@@ -60,7 +62,7 @@ def _prompt_words() -> PromptWords:
             "lists": {**WORDS.lists, **own.lists},
             "changes": {**WORDS.changes, **own.changes},
             "looks": {name: WORDS.looks[about.looks] for name, about in thing_classes().items()},
-            "numbers": {number: words for number, words in WORDS.numbers.items() if number <= 10},
+            "numbers": {n: (*words, *own.numbers.get(n, ())) for n, words in WORDS.numbers.items() if n <= 10},
         }
     )
 
@@ -108,18 +110,34 @@ class StagePlot(PromptPlot):
 
 
 class StageWording(PromptWording):
-    """Words staged scenes as people word prompts; beside theirs, two forms of events:
+    """Words staged scenes as people word prompts; beside theirs, forms of events:
 
     e mutual    what two do to each other, of which `e` is what the first does
     f unsaid    what the second does, in the same words
+    e verb      the verb by itself, for its subject follows ("on the left sits a cat") or other words do
+    e verbing   the same as a participle: "we see a cat sitting"
+    e rest      what would have followed that verb
+    e done      a passive without "be": "a cart pulled by a horse"
     """
 
     make_plot: ClassVar[type[PromptPlot]] = StagePlot
 
     def _event(self, event: Event, how: str) -> list[Piece]:
         if how == "unsaid":
+            event.lemma, event.particle = self.events[-1].lemma, self.events[-1].particle
             self.events.append(event)
             return [("", ("event", len(self.events) - 1))]
+        if how in ("verb", "verbing"):
+            self.events.append(event)
+            verb = inflect(event.lemma, "present" if how == "verb" else "gerund", self.plural(event.subjects))
+            return [(verb, ("event", len(self.events) - 1)), *say(event.particle)]
+        if how == "rest":
+            particle, event.particle = event.particle, ""
+            pieces = self.complements(event)
+            event.particle = particle
+            return pieces
+        if how == "done":
+            return self.verb_phrase(event, "participle")
         if how != "mutual":
             return super()._event(event, how)
         agents, patients = event.agents, event.patients

@@ -10,9 +10,10 @@ from mov_ai.errors import UsageError
 from mov_ai.graph import Interval
 from mov_ai.graph.time import FULL
 from mov_ai.shipped_files import shipped
-from studies.parser.prompt_gold import GoldPrompt, build, check_split, read_blocks
+from studies.parser.prompt_gold import SPLITS, GoldPrompt, build, check_split, read_blocks
 
 FOLDER = shipped("data/layouts")
+UNSEEN = shipped("data/layouts/unseen")
 #: Times of a fact besides intervals: the first and last frames in which its actors are seen, and any frame.
 MOMENTS = ("start", "end", "once")
 #: Two facts of which the second holds after the first, and two that hold at one time.
@@ -66,14 +67,14 @@ def layout_prompts(split: str | None = None, folder: str | Path = FOLDER) -> lis
     return [p for p in read_blocks(Path(folder), build_layout_prompt) if split in (None, p.gold.split)]
 
 
-def build_layout_prompt(block: str, kind: str = "own", number: int = 1) -> LayoutPrompt:
+def build_layout_prompt(block: str, kind: str = "own", number: int = 1, split: str = SPLITS[0]) -> LayoutPrompt:
     """One prompt from its block of lines: the text, its graph, and its facts on lines that begin with `=`.
 
     Raises:
         UsageError: `id: what cannot be read`.
     """
     lines = block.strip("\n").splitlines()
-    gold = build("\n".join(line for line in lines if not line.lstrip().startswith("=")), kind, number)
+    gold = build("\n".join(line for line in lines if not line.lstrip().startswith("=")), kind, number, split)
     texts = [part for line in lines if line.lstrip().startswith("=") for part in line.strip()[1:].split(";")]
     facts = tuple(read_fact(text.strip(), gold.steps, gold.id) for text in texts if text.strip())
     if not facts:

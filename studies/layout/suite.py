@@ -25,7 +25,7 @@ from mov_ai.pipeline_files import pipeline_folder, read_pipeline_file
 from mov_ai.plugins import load_world
 from studies.layout.cast import cast_of
 from studies.layout.checks import CHECKS, Fault, faults
-from studies.layout.facts import LayoutPrompt, layout_prompts
+from studies.layout.facts import FOLDER, UNSEEN, LayoutPrompt, layout_prompts
 from studies.layout.judge import Judge
 from studies.layout.predicates import Answer
 from studies.parser.measure import Parser, parse_all
@@ -33,6 +33,8 @@ from studies.parser.prompt_gold import SPLITS
 
 #: Whose graph a layout is planned from: the parser's, or the one made by hand.
 SOURCES = ("text", "gold")
+#: Sets of prompts, and their folders.
+_SETS = {"told": FOLDER, "unseen": UNSEEN}
 #: (graph, seed, candidates) -> the graph as it is planned, with what a world assumes, and its layout.
 Planner = Callable[[SceneGraph, int, int], tuple[SceneGraph, Layout]]
 
@@ -59,6 +61,7 @@ class LayoutSuite:
     Attributes:
         checkpoint: an embedded pipeline or a folder, for its planner and its world.
         parser: folder of the parser; the embedded one if None.
+        layouts: "told", the prompts of data/layouts, or "unseen", those of data/layouts/unseen.
         candidates: layouts that the verifier chooses among, one arm each.
         frames: of a layout.
         batch_size: prompts a call of the parser.
@@ -67,6 +70,7 @@ class LayoutSuite:
 
     checkpoint: str = "tiny"
     parser: str | None = None
+    layouts: str = "told"
     candidates: Sequence[int] = (1, 8)
     frames: int = 16
     batch_size: int = 64
@@ -81,6 +85,8 @@ class LayoutSuite:
         object.__setattr__(self, "candidates", tuple(self.candidates))
         if not self.candidates:
             raise UsageError("candidates: expected at least one number; found none")
+        if self.layouts not in _SETS:
+            raise UsageError(f"layouts: expected {' or '.join(_SETS)}; found {self.layouts!r}")
 
     def run(self, output: Path, console: Console) -> dict[str, Any]:
         """Measure, print the table, write results.json, report.md and misses.md; returns what is in results.json.
@@ -105,7 +111,7 @@ class LayoutSuite:
 
     def measure(self, parser: Parser, planner: Planner, output: Path) -> dict[str, Any]:
         """All figures, ready for JSON; writes the misses of the development half into `output`."""
-        prompts = layout_prompts()
+        prompts = layout_prompts(folder=_SETS[self.layouts])
         texts = [prompt.gold.text for prompt in prompts]
         # Time of the processor: what else the machine does is no part of it.
         start = time.process_time()
@@ -125,7 +131,7 @@ class LayoutSuite:
         result: dict[str, Any] = {"suite": "layout", "settings": asdict(self), "environment": environment()}
         result["settings"]["candidates"] = list(self.candidates)
         result["threads"] = torch.get_num_threads()
-        result["prompts"] = {split: sum(p.gold.split == split for p in prompts) for split in SPLITS}
+        result["prompts"] = {split: sum(p.gold.split == split for p in prompts) for split in _splits(prompts)}
         result["refused"] = parsed.count(None)
         result["parse_ms"] = round(1000 * parse_seconds, 2)
         result["arms"] = [
@@ -152,11 +158,11 @@ class LayoutSuite:
 
     def _arm(self, prompts: Sequence[LayoutPrompt], judged: Sequence[Judged]) -> dict[str, Any]:
         """Figures of one arm: facts and whole prompts by kind, facts by predicate, checks, times."""
-        kinds = sorted({prompt.gold.kind for prompt in prompts})
+        kinds, splits = sorted({prompt.gold.kind for prompt in prompts}), _splits(prompts)
         figures: dict[str, Any] = {"kinds": {}, "predicates": {}, "checks": {}}
         for kind in ("all", *kinds):
             figures["kinds"][kind] = {}
-            for split in SPLITS:
+            for split in splits:
                 chosen = [j for p, j in zip(prompts, judged, strict=True) if _is_of(p, kind, split)]
                 figures["kinds"][kind][split] = {
                     "prompts": len(chosen),
@@ -167,7 +173,7 @@ class LayoutSuite:
         names = sorted({fact.name for prompt in prompts for fact in prompt.facts})
         for name in names:
             figures["predicates"][name] = {}
-            for split in SPLITS:
+            for split in splits:
                 answers = [
                     answer
                     for p, j in zip(prompts, judged, strict=True)
@@ -176,7 +182,7 @@ class LayoutSuite:
                 ]
                 right, told = _counts(answers)
                 figures["predicates"][name][split] = {"right": right, "told": told, "untold": len(answers) - told}
-        for split in SPLITS:
+        for split in splits:
             chosen = [j for p, j in zip(prompts, judged, strict=True) if p.gold.split == split]
             clean = {name: [(all(f.check != name for f in j.faults), 1) for j in chosen] for name in CHECKS}
             figures["checks"][split] = {
@@ -223,6 +229,11 @@ def embedded_planner(checkpoint: str, frames: int) -> Planner:
     return plan
 
 
+def _splits(prompts: Sequence[LayoutPrompt]) -> list[str]:
+    """The splits that prompts are of."""
+    return [split for split in SPLITS if any(prompt.gold.split == split for prompt in prompts)]
+
+
 def _is_of(prompt: LayoutPrompt, kind: str, split: str) -> bool:
     return prompt.gold.split == split and kind in ("all", prompt.gold.kind)
 
@@ -238,13 +249,20 @@ _TITLE = "Facts that layouts show, per cent"
 def heads(result: dict[str, Any]) -> list[str]:
     """Names of the columns of `rows`: each split, each arm."""
     arms = [f"{arm['graph']}, {arm['candidates']}" for arm in result["arms"]]
-    return [f"{split.replace('_', ' ')}: {arm}" for split in SPLITS for arm in arms]
+    return [f"{split.replace('_', ' ')}: {arm}" for split in result["prompts"] for arm in arms]
 
 
 def rows(result: dict[str, Any], part: str = "facts", interval: bool = False) -> list[tuple[str, ...]]:
     """One line for each kind of prompt; `part`: "facts" or "whole_prompts"; with intervals if asked."""
     return [
-        (kind, *(_cell(arm["kinds"][kind][split][part], interval) for split in SPLITS for arm in result["arms"]))
+        (
+            kind,
+            *(
+                _cell(arm["kinds"][kind][split][part], interval)
+                for split in result["prompts"]
+                for arm in result["arms"]
+            ),
+        )
         for kind in result["arms"][0]["kinds"]
     ]
 
@@ -273,10 +291,10 @@ def report(result: dict[str, Any]) -> str:
         lines += [f"| {' | '.join(row)} |" for row in rows(result, part, interval=True)] + [""]
     lines += [f"| layouts without | {columns} |", rule]
     for name, title in (("no_fault", "any fault"), *((f"no_{check}", check) for check in CHECKS)):
-        cells = [_cell(arm["checks"][split][name], True) for split in SPLITS for arm in result["arms"]]
+        cells = [_cell(arm["checks"][split][name], True) for split in result["prompts"] for arm in result["arms"]]
         lines.append(f"| {title} | {' | '.join(cells)} |")
-    extra = [str(arm["checks"][split]["extra_tracks"]) for split in SPLITS for arm in result["arms"]]
-    untold = [str(arm["kinds"]["all"][split]["untold"]) for split in SPLITS for arm in result["arms"]]
+    extra = [str(arm["checks"][split]["extra_tracks"]) for split in result["prompts"] for arm in result["arms"]]
+    untold = [str(arm["kinds"]["all"][split]["untold"]) for split in result["prompts"] for arm in result["arms"]]
     lines += [f"| tracks of nobody (number) | {' | '.join(extra)} |"]
     lines += [f"| facts that cannot be told (number) | {' | '.join(untold)} |", ""]
     lines += ["| time of the processor | median ms a layout | 95th percentile |", "|---|---:|---:|"]

@@ -1,6 +1,7 @@
 """A parser on the data that it is chosen on, and on no test set: `python -m studies.parser.development [PARSER]`.
 
-The development halves of the prompts, of those for layouts and of the temporal sentences, and FACTUAL's random/dev.
+The development halves of the prompts, of those for layouts and of the temporal sentences, the unseen prompts (which are
+all development), and FACTUAL's random/dev.
 """
 
 from __future__ import annotations
@@ -24,15 +25,16 @@ CAPTIONS = 1000
 def figures(parser: SceneGraphParser, captions: int = CAPTIONS) -> dict[str, float]:
     """Name -> share in [0, 1].
 
-    "prompts", "prompts: camera" and the other kinds (F1), "layouts" and its kinds likewise, "Set Match", "SPICE F",
-    "event_order", "state_changes".
+    "prompts", "prompts: camera" and the other kinds (F1), "layouts", "unseen", "unseen_layouts" and their kinds
+    likewise, "Set Match", "SPICE F", "event_order", "state_changes".
 
     Args:
         parser: what is measured.
         captions: how many of FACTUAL's random/dev.
     """
     found: dict[str, float] = {}
-    for name, prompts in (("prompts", PromptSuite()), ("layouts", PromptSuite(prompts="layouts"))):
+    for name in ("prompts", "layouts", "unseen", "unseen_layouts"):
+        prompts = PromptSuite(prompts="real" if name == "prompts" else name)
         judged, _ = prompts.judged(parser, prompts.gold("development"))
         for kind in (None, *KINDS):
             value = prompts.figures(counts(judged, kind))["f1"]["value"]
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         raise UsageError(f"expected at most a folder of a parser; found {' '.join(arguments)!r}")
     warnings.simplefilter("ignore")
     for name, value in figures(SceneGraphParser.from_pretrained(*arguments)).items():
-        sys.stdout.write(f"{name:24} {100 * value:.1f} %\n")
+        sys.stdout.write(f"{name:25} {100 * value:.1f} %\n")
     return 0
 
 

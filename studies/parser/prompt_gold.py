@@ -16,8 +16,11 @@ from mov_ai.graph.time import FULL, change_time
 from mov_ai.shipped_files import shipped
 
 FOLDER = shipped("data/prompts/real")
+UNSEEN = shipped("data/prompts/unseen")
 _P = TypeVar("_P")
 SPLITS = ("development", "held_out")
+#: Name of folders that have no held-out half: all of their prompts are development.
+WHOLE = "unseen"
 _KINDS = {"c": "color", "s": "size", "m": "material", "f": "shape", "x": "texture", "t": "state"}
 _POSSESSION = ("with", "of", "have")
 _SOURCE = re.compile(r"\{(\w+) (\d+)\}$")
@@ -80,10 +83,11 @@ def check_split(split: str | None) -> None:
 
 
 @cache
-def read_blocks(folder: Path, build_one: Callable[[str, str, int], _P]) -> tuple[_P, ...]:
-    """What a function makes of each block of a folder's text files, given its kind (the file's name) and number from 1.
+def read_blocks(folder: Path, build_one: Callable[[str, str, int, str], _P]) -> tuple[_P, ...]:
+    """What a function makes of each block of a folder's text files: of its kind (the file's name), number, and split.
 
-    The number decides the split: within a kind, every other prompt.
+    The number, from 1, decides the split: within a kind, every other prompt is held out. Folders called `WHOLE` have
+    no held-out half.
 
     Raises:
         UsageError: if there are no such files, or as the function does.
@@ -91,20 +95,23 @@ def read_blocks(folder: Path, build_one: Callable[[str, str, int], _P]) -> tuple
     prompts: list[_P] = []
     for path in sorted(folder.glob("*.txt")):
         blocks = [block for block in path.read_text(encoding="utf-8").split("\n\n") if block.strip()]
-        prompts += [build_one(block, path.stem, number) for number, block in enumerate(blocks, start=1)]
+        prompts += [
+            build_one(block, path.stem, number, SPLITS[0 if folder.name == WHOLE else (number + 1) % 2])
+            for number, block in enumerate(blocks, start=1)
+        ]
     if not prompts:
         raise UsageError(f"{folder}: expected text files with prompts; they are in the repository, not in the wheel")
     return tuple(prompts)
 
 
-def build(block: str, kind: str = "own", number: int = 1) -> GoldPrompt:
+def build(block: str, kind: str = "own", number: int = 1, split: str = SPLITS[0]) -> GoldPrompt:
     """One prompt from its block of lines: the text, then its graph in the notation of the folder's README.
 
     Raises:
         UsageError: `id: what cannot be read`.
     """
     text, *lines = block.strip("\n").splitlines()
-    builder = _Builder(GoldPrompt(f"{kind}-{number:02}", kind, SPLITS[(number + 1) % 2], text, ("own", number), _EMPTY))
+    builder = _Builder(GoldPrompt(f"{kind}-{number:02}", kind, split, text, ("own", number), _EMPTY))
     for line in lines:
         source = _SOURCE.match(line.strip())
         if source:

@@ -17,14 +17,17 @@ from mov_ai.evaluation.report.environment import environment
 from mov_ai.graph import SceneGraph
 from mov_ai.graph.files import check_writable, write_bytes, write_json
 from mov_ai.parser.parser import SceneGraphParser
+from studies.layout import facts
 from studies.layout.facts import layout_prompts
 from studies.parser.measure import Parser, parse_all
 from studies.parser.prompt_facts import KINDS, Judged, counts, judge_prompt
-from studies.parser.prompt_gold import SPLITS, GoldPrompt, gold_prompts
+from studies.parser.prompt_gold import SPLITS, UNSEEN, GoldPrompt, gold_prompts
 
 _SETS: dict[str, Callable[[str | None], list[GoldPrompt]]] = {
     "real": gold_prompts,
     "layouts": lambda split: [prompt.gold for prompt in layout_prompts(split)],
+    "unseen": lambda split: gold_prompts(split, UNSEEN),
+    "unseen_layouts": lambda split: [prompt.gold for prompt in layout_prompts(split, facts.UNSEEN)],
 }
 _FIGURES = ("precision", "recall", "f1")
 
@@ -35,7 +38,8 @@ class PromptSuite:
 
     Attributes:
         parser: folder of the parser; the embedded one if None.
-        prompts: "real", those of data/prompts/real, or "layouts", those of data/layouts.
+        prompts: "real", those of data/prompts/real, or "layouts", those of data/layouts; "unseen" and
+            "unseen_layouts", those in the folder `unseen` of each, which have no held-out half.
         batch_size: prompts a call of the parser.
         seed: of the bootstrap.
     """
@@ -52,7 +56,7 @@ class PromptSuite:
                 raise UsageError(f"{name}: expected a whole number from {least}; found {value!r}")
 
         if self.prompts not in _SETS:
-            raise UsageError(f"prompts: expected {' or '.join(_SETS)}; found {self.prompts!r}")
+            raise UsageError(f"prompts: expected one of {', '.join(_SETS)}; found {self.prompts!r}")
 
     def gold(self, split: str | None = None) -> list[GoldPrompt]:
         """The prompts with what they mean, of one split or of both."""
@@ -71,7 +75,8 @@ class PromptSuite:
         result = self.measure(SceneGraphParser.from_pretrained(self.parser), output)
         write_json(output / "results.json", result)
         write_bytes(output / "report.md", report(result).encode("utf-8"))
-        made = Table("facts", *(f"{split}: {name}" for split in SPLITS for name in ("P", "R", "F1")), title=_TITLE)
+        heads = [f"{split}: {name}" for split in result["prompts"] for name in ("P", "R", "F1")]
+        made = Table("facts", *heads, title=_TITLE)
         for name, *cells in rows(result["facts"]):
             made.add_row(name, *cells)
         console.print(made)
@@ -82,7 +87,8 @@ class PromptSuite:
         """All figures, ready for JSON; writes the misses of the development half into `output`."""
         gold = self.gold()
         judged, refused = self.judged(parser, gold)
-        halves = {split: [j for j, p in zip(judged, gold, strict=True) if p.split == split] for split in SPLITS}
+        splits = [split for split in SPLITS if any(prompt.split == split for prompt in gold)]
+        halves = {split: [j for j, p in zip(judged, gold, strict=True) if p.split == split] for split in splits}
         result: dict[str, Any] = {"suite": "prompts", "settings": asdict(self), "environment": environment()}
         result["prompts"] = {split: len(half) for split, half in halves.items()}
         result["refused"] = refused
@@ -94,7 +100,7 @@ class PromptSuite:
         for kind in sorted({prompt.kind for prompt in gold}):
             parts = {
                 split: [j for j, p in zip(judged, gold, strict=True) if (p.kind, p.split) == (kind, split)]
-                for split in SPLITS
+                for split in splits
             }
             result["kinds_of_prompts"][kind] = {split: self.figures(counts(part)) for split, part in parts.items()}
         write_bytes(output / "misses.md", misses(gold, judged).encode("utf-8"))
@@ -134,9 +140,9 @@ def rows(facts: dict[str, Any], interval: bool = False) -> list[tuple[str, ...]]
     lines = []
     for kind, splits in facts.items():
         cells = [kind]
-        for split in SPLITS:
+        for figures in splits.values():
             for name in _FIGURES:
-                figure = splits[split][name]
+                figure = figures[name]
                 cell = "-" if figure["value"] is None else f"{100 * figure['value']:.1f}"
                 if interval and name == "f1" and figure["value"] is not None:
                     cell += f" [{100 * figure['low']:.0f}, {100 * figure['high']:.0f}]"
@@ -149,9 +155,10 @@ def report(result: dict[str, Any]) -> str:
     """`report.md`: the tables by kind of fact and by kind of prompt."""
     numbers = ", ".join(f"{n} {split.replace('_', ' ')}" for split, n in result["prompts"].items())
     lines = [f"# {_TITLE}", "", f"{numbers}; {result['refused']} refused by the parser. 95 % bootstrap intervals.", ""]
-    heads = " | ".join(f"{split.replace('_', ' ')}: {name}" for split in SPLITS for name in ("P", "R", "F1"))
+    splits = result["prompts"]
+    heads = " | ".join(f"{split.replace('_', ' ')}: {name}" for split in splits for name in ("P", "R", "F1"))
     for title, part in (("kind of fact", "facts"), ("kind of prompt", "kinds_of_prompts")):
-        lines += [f"| {title} | {heads} |", "|---" + "|---:" * 6 + "|"]
+        lines += [f"| {title} | {heads} |", "|---" + "|---:" * 3 * len(splits) + "|"]
         lines += [f"| {' | '.join(row)} |" for row in rows(result[part], interval=True)] + [""]
     lines.append(
         "What counts as the same fact: `studies/parser/prompt_facts.py`; how the gold was made: data/prompts/real, "

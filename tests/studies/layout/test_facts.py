@@ -12,13 +12,16 @@ from mov_ai.errors import UsageError
 from mov_ai.graph import Edge, Layout, Node, SceneGraph
 from mov_ai.graph.instances import drawn_entities
 from studies.layout.cast import cast_of
-from studies.layout.facts import Fact, LayoutPrompt, build_layout_prompt, layout_prompts, read_fact
+from studies.layout.facts import UNSEEN, Fact, LayoutPrompt, build_layout_prompt, layout_prompts, read_fact
 from studies.layout.judge import Judge
 from studies.parser.prompt_facts import judge_prompt
+from studies.parser.prompt_gold import FOLDER as PROMPT_FOLDER
 from studies.parser.prompt_gold import SPLITS, gold_prompts
+from studies.parser.prompt_gold import UNSEEN as UNSEEN_PROMPTS
 from tests.models.builders import still_layout
 
 PROMPTS = layout_prompts()
+NEVER_TUNED_FOR = layout_prompts(folder=UNSEEN)
 
 
 def row_layout(graph: SceneGraph) -> Layout:
@@ -27,7 +30,7 @@ def row_layout(graph: SceneGraph) -> Layout:
     return still_layout(graph, [((i + 0.5) / len(drawn), 0.5, 0.08, 0.08, 5.0, 1.0) for i in range(len(drawn))])
 
 
-@pytest.mark.parametrize("prompt", PROMPTS, ids=lambda prompt: prompt.gold.id)
+@pytest.mark.parametrize("prompt", [*PROMPTS, *NEVER_TUNED_FOR], ids=lambda prompt: prompt.gold.id)
 def test_a_prompt_has_a_valid_graph_and_facts_with_a_meaning(prompt: LayoutPrompt) -> None:
     graph = prompt.gold.graph
     assert SceneGraph.from_json(graph.to_json()) == graph
@@ -44,7 +47,7 @@ def test_a_prompt_has_a_valid_graph_and_facts_with_a_meaning(prompt: LayoutPromp
 
 
 def test_nothing_in_a_graph_is_only_perhaps_there() -> None:
-    for prompt in PROMPTS:
+    for prompt in [*PROMPTS, *NEVER_TUNED_FOR]:
         perhaps = {item for item in prompt.gold.optional if isinstance(item, str)}
         entities = {node.id for node in prompt.gold.graph.of_type("entity")}
         assert not perhaps & entities, prompt.gold.id
@@ -61,12 +64,22 @@ def test_there_are_two_hundred_prompts_half_of_each_kind_in_each_half() -> None:
     assert [len(layout_prompts(split)) for split in SPLITS] == [100, 100]
 
 
+def test_unseen_prompts_are_of_the_same_kinds_and_have_no_held_out_half() -> None:
+    assert len(NEVER_TUNED_FOR) == 80
+    assert layout_prompts("development", UNSEEN) == NEVER_TUNED_FOR
+    kinds = Counter(prompt.gold.kind for prompt in NEVER_TUNED_FOR)
+    assert set(kinds) == {prompt.gold.kind for prompt in PROMPTS}
+    assert min(kinds.values()) >= 6
+
+
 def test_no_two_prompts_are_alike_here_or_among_those_of_the_parser() -> None:
     def words(text: str) -> frozenset[str]:
         return frozenset(re.findall(r"[a-z]+", text.lower()))
 
-    texts = [words(prompt.gold.text) for prompt in PROMPTS]
-    others = [words(prompt.text) for prompt in gold_prompts()]
+    texts = [words(prompt.gold.text) for prompt in [*PROMPTS, *NEVER_TUNED_FOR]]
+    others = [
+        words(prompt.text) for folder in (PROMPT_FOLDER, UNSEEN_PROMPTS) for prompt in gold_prompts(folder=folder)
+    ]
     assert len(set(texts)) == len(texts)
     for i, text in enumerate(texts):
         for other in [*texts[i + 1 :], *others]:

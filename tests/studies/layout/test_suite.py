@@ -12,7 +12,7 @@ from mov_ai.errors import UsageError
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.instances import drawn_entities
 from studies.layout.checks import CHECKS
-from studies.layout.facts import layout_prompts
+from studies.layout.facts import UNSEEN, layout_prompts
 from studies.layout.suite import LayoutSuite, embedded_planner, report
 from tests.models.builders import still_layout
 
@@ -23,7 +23,7 @@ class Knowing:
     """A parser that knows the answers, and refuses one prompt."""
 
     def parse_batch(self, texts: Sequence[str]) -> list[SceneGraph]:
-        graphs = {prompt.gold.text: prompt.gold.graph for prompt in PROMPTS}
+        graphs = {prompt.gold.text: prompt.gold.graph for prompt in [*PROMPTS, *layout_prompts(folder=UNSEEN)]}
         if any("windmill" in text for text in texts):
             raise UsageError("refused")
         return [graphs[text] for text in texts]
@@ -95,6 +95,13 @@ def test_misses_are_of_the_development_half_only(measured: tuple[dict, str]) -> 
     assert not [name for name in held_out if f"`{name}`" in misses]
 
 
+def test_a_set_without_a_held_out_half_has_no_columns_for_it(tmp_path: Path) -> None:
+    result = LayoutSuite(layouts="unseen", candidates=(1,)).measure(Knowing(), row, tmp_path)  # type: ignore[arg-type]
+    assert result["prompts"] == {"development": 80}
+    assert set(result["arms"][0]["kinds"]["all"]) == {"development"}
+    assert "held out" not in report(result)
+
+
 def test_the_report_has_all_kinds_checks_and_times(measured: tuple[dict, str]) -> None:
     text = report(measured[0])
     for word in ("relative", "presence", "overlap", "median ms", "gold graph, candidates: 2", "held out: text, 1"):
@@ -107,6 +114,7 @@ def test_the_report_has_all_kinds_checks_and_times(measured: tuple[dict, str]) -
         ({"candidates": ()}, "candidates"),
         ({"candidates": (0,)}, "candidates"),
         ({"frames": 1}, "frames"),
+        ({"layouts": "all"}, "layouts: expected told or unseen; found 'all'"),
         ({"seed": -1}, "seed"),
     ],
 )

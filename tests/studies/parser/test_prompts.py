@@ -18,11 +18,12 @@ from mov_ai.errors import UsageError
 from mov_ai.graph import Edge, Node, SceneGraph
 from mov_ai.graph.draw.svg import to_svg
 from studies.parser.prompt_facts import KINDS, Judged, counts, judge_prompt
-from studies.parser.prompt_gold import SPLITS, GoldPrompt, build, gold_prompts
-from studies.parser.prompts import PromptSuite
+from studies.parser.prompt_gold import SPLITS, UNSEEN, GoldPrompt, build, gold_prompts
+from studies.parser.prompts import PromptSuite, report
 from tests.strategies import scene_graphs
 
 GOLD = gold_prompts()
+NEVER_TUNED_FOR = gold_prompts(folder=UNSEEN)
 
 
 def f1(judged: Sequence[Judged], kind: str | None = None) -> float:
@@ -30,7 +31,7 @@ def f1(judged: Sequence[Judged], kind: str | None = None) -> float:
     return float(2 * right / (2 * right + missing + invented))
 
 
-@pytest.mark.parametrize("prompt", GOLD, ids=lambda prompt: prompt.id)
+@pytest.mark.parametrize("prompt", [*GOLD, *NEVER_TUNED_FOR], ids=lambda prompt: prompt.id)
 def test_a_gold_graph_is_valid_and_scores_one_against_itself(prompt: GoldPrompt) -> None:
     assert SceneGraph.from_json(prompt.graph.to_json()) == prompt.graph
     judged = judge_prompt(prompt, prompt.graph)
@@ -55,6 +56,15 @@ def test_no_prompt_is_in_both_halves() -> None:
     halves = [{prompt.text.lower().strip(". ") for prompt in gold_prompts(split)} for split in SPLITS]
     assert not halves[0] & halves[1]
     assert len(halves[0] | halves[1]) == len(GOLD)
+
+
+def test_unseen_prompts_are_new_and_have_no_held_out_half() -> None:
+    assert len(NEVER_TUNED_FOR) == 120
+    assert gold_prompts("development", UNSEEN) == NEVER_TUNED_FOR
+    assert min(Counter(prompt.kind for prompt in NEVER_TUNED_FOR).values()) >= 10
+    texts = {prompt.text.lower().strip(". ") for prompt in NEVER_TUNED_FOR}
+    assert len(texts) == 120
+    assert [p.text for p in GOLD if p.text.lower().strip(". ") in texts] == []
 
 
 def test_no_caption_of_the_training_set_is_a_held_out_prompt() -> None:
@@ -166,7 +176,7 @@ class Knowing:
     """A parser that knows the answers, and refuses one prompt."""
 
     def parse_batch(self, texts: Sequence[str]) -> list[SceneGraph]:
-        graphs = {prompt.text: prompt.graph for prompt in GOLD}
+        graphs = {prompt.text: prompt.graph for prompt in [*GOLD, *NEVER_TUNED_FOR]}
         if "windmill" in texts:
             raise UsageError("refused")
         return [graphs[text] for text in texts]
@@ -181,6 +191,15 @@ def test_the_suite_lists_misses_of_the_development_half_only(tmp_path: Path) -> 
     assert "windmill" in misses
     assert len(misses.splitlines()) == 4
     json.dumps(result, allow_nan=False)
+
+
+def test_the_suite_measures_a_set_without_a_held_out_half(tmp_path: Path) -> None:
+    result = PromptSuite(prompts="unseen").measure(Knowing(), tmp_path)  # type: ignore[arg-type]
+    assert result["prompts"] == {"development": 120}
+    assert result["facts"]["all"]["development"]["f1"]["value"] == 1
+    assert "held out" not in report(result)
+    with pytest.raises(UsageError, match="prompts: expected one of real, layouts, unseen, unseen_layouts; found 'x'"):
+        PromptSuite(prompts="x")
 
 
 def test_gold_graphs_can_be_drawn() -> None:

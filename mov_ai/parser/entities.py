@@ -135,7 +135,7 @@ def _count(draft: Draft, entity: Entity, head: int, label: str) -> int:
     for mention, token in draft.reading.attributes:
         number = number_of(draft.tokens.words[token]) if mention in entity.mentions else None
         if number is not None:
-            return number // 2 if draft.tokens.words[max(token - 2, 0) : token] == ["half", "a"] else number
+            return number // 2 if draft.tokens.words[max(token - 2, 0) : token] == ("half", "a") else number
     singular = _noun(draft, head)
     return 2 if singular != draft.tokens.words[head] and label.endswith(singular) else 1
 

@@ -66,9 +66,7 @@ def read_sound(path: Path | None) -> Onsets | None:
 
 def tell_onsets(onsets: Onsets) -> None:
     """Say where the onsets of a sound are, and how loud."""
-    listed = [
-        f"{time:.2f} s ({loud:.0f} dB)" for time, loud in zip(onsets.times, onsets.decibels, strict=True)
-    ]
+    listed = [f"{time:.2f} s ({loud:.0f} dB)" for time, loud in zip(onsets.times, onsets.decibels, strict=True)]
     more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
     tell(f"  onsets of {onsets.file}, which lasts {onsets.duration:.2f} s: {', '.join(listed[:_LISTED])}{more}")
 

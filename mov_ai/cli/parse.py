@@ -43,9 +43,7 @@ def parse(
         show_default=False,
     ),
     out: Path | None = typer.Option(None, help="Write to this file instead of standard output.", show_default=False),
-    audio: Path | None = typer.Option(
-        None, help="A sound at whose onsets the events begin.", show_default=False
-    ),
+    audio: Path | None = typer.Option(None, help="A sound at whose onsets the events begin.", show_default=False),
     threshold: float = typer.Option(
         0.0, min=0, max=1, help="Leave out nodes and edges that the parser is less sure of, 0 to 1.", show_default=True
     ),

@@ -100,7 +100,9 @@ def _rises(samples: np.ndarray) -> np.ndarray:
     rises = []
     for channel in samples:
         pieces = np.lib.stride_tricks.sliding_window_view(channel, _WINDOW)[::_HOP]
-        powers = [np.abs(np.fft.rfft(pieces[i : i + _BLOCK] * window)) ** 2 @ bank.T for i in range(0, len(pieces), _BLOCK)]
+        powers = [
+            np.abs(np.fft.rfft(pieces[i : i + _BLOCK] * window)) ** 2 @ bank.T for i in range(0, len(pieces), _BLOCK)
+        ]
         bands = 10 * np.log10(np.concatenate(powers) + 1e-20)  # (spectra, bands)
         bands = np.maximum(bands, bands.max() - _FLOOR)
         earlier = maximum_filter1d(np.pad(bands, ((_LAG, 0), (0, 0)), mode="edge")[:-_LAG], 3, axis=1)

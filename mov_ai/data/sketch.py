@@ -14,10 +14,14 @@ from mov_ai.graph.sketch import Sketch
 
 #: The longer side that drawings are worked on in, in pixels.
 _SIDE = 512
+#: Levels of 255 by which a drawing differs from its paper, and the share of a pixel that makes it drawn on.
+_CONTRAST, _TOUCHED = 16, 0.1
 #: Gaps between the ends of lines that are closed, as shares of the drawing's own longer side.
 _GAPS = (0.01, 0.03, 0.06)
 #: What lines go around is a thing, and not their own width, from this many times the lines' own area on.
 _HOLLOW = 1.25
+#: Lines with closed gaps go around at least this share of their convex hull; what they do not is a scribble.
+_OF_HULL = 0.5
 #: Least share of the frame's pixels that is a drawing, and the most.
 _LEAST, _MOST = 2e-4, 0.98
 #: What is smaller than this share of the thing is a speck of dust.
@@ -44,7 +48,7 @@ def read_sketch(path: Path, entity: str | None, height: int, width: int) -> tupl
     buckets = Buckets(sizes=((height, width),), enlarge=1e6)
     left, top, right, bottom = (round(edge) for edge in buckets.kept_part(*ink.shape, (height, width)))
     whole, ink = ink, ink[top:bottom, left:right]
-    share = float(ink.mean())
+    share = float(ink.mean()) if ink.size else 0.0
     if not _LEAST <= share <= _MOST:
         raise UsageError(
             f"--sketch: {path}: {'nothing' if share < _LEAST else 'no background'} is to be seen on it"
@@ -78,18 +82,21 @@ def _read_ink(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
         grey = picture.getchannel("A")
     else:
         grey = picture.convert("L")
-    if max(grey.size) > _SIDE:
-        # Thin lines stay: means over areas, and a threshold by what is there.
-        scale = _SIDE / max(grey.size)
-        sides = max(1, round(grey.width * scale)), max(1, round(grey.height * scale))
-        grey = grey.resize(sides, PIL.Image.Resampling.BOX)
-    values = np.asarray(grey, np.float32)
-    if np.ptp(values) < 16:
-        return np.zeros(values.shape, bool), sides
+    values = np.asarray(grey)
+    if int(values.max()) - int(values.min()) < _CONTRAST:
+        return np.zeros((1, 1), bool), sides
     light = values > threshold_otsu(values)
     # The paper is what most of the border shows.
     border = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
-    return (light if border.mean() < 0.5 else ~light), sides
+    ink = light if border.mean() < 0.5 else ~light
+    if max(sides) <= _SIDE:
+        return ink, sides
+    scale = _SIDE / max(sides)
+    smaller = PIL.Image.fromarray(ink.astype(np.uint8) * 255).resize(
+        (max(1, round(sides[1] * scale)), max(1, round(sides[0] * scale))), PIL.Image.Resampling.BOX
+    )
+    # A pixel counts that a thin line only touches.
+    return np.asarray(smaller) > 255 * _TOUCHED, sides
 
 
 def silhouette(ink: np.ndarray) -> np.ndarray:
@@ -112,11 +119,13 @@ def silhouette(ink: np.ndarray) -> np.ndarray:
         padded = np.pad(ink, reach + 1)
         closed = padded if not reach else isotropic_closing(padded, reach)
         around = _around(closed)[reach + 1 : -reach - 1, reach + 1 : -reach - 1]
-        if around.sum() >= _HOLLOW * ink.sum() and around.sum() >= 0.2 * extent**2 / 4:
+        is_whole = not gap or around.sum() >= _OF_HULL * convex_hull_image(ink).sum()
+        if is_whole and around.sum() >= _HOLLOW * ink.sum():
             return np.asarray(around | ink)
-    # Strokes that go around nothing, as a zigzag: what they span, a little wider than the lines.
-    spanned = ndimage.binary_dilation(ink, disk(max(1, round(0.02 * extent))))
-    return np.asarray(convex_hull_image(spanned) if _is_scribble(ink, extent) else spanned)
+    if _is_scribble(ink, extent):
+        return np.asarray(convex_hull_image(ink))
+    # One stroke is a thing of its own, and a little wider than the line.
+    return np.asarray(ndimage.binary_dilation(ink, disk(max(1, round(0.02 * extent)))))
 
 
 def _without_specks(ink: np.ndarray) -> np.ndarray:

@@ -53,15 +53,13 @@ def filled(outline: Outline, height: int, width: int | None = None) -> np.ndarra
     Args:
         height, width: cells of the grid; as many across as down if no width is given.
     """
-    import PIL.Image
-    import PIL.ImageDraw
-
     width = height if width is None else width
+    across, down = ((np.arange(n * _SAMPLES) + 0.5) / (n * _SAMPLES) for n in (width, height))
     inside = np.zeros((height * _SAMPLES, width * _SAMPLES), bool)
     for line in outline:
-        picture = PIL.Image.new("1", (width * _SAMPLES, height * _SAMPLES))
-        # A pixel's middle is half a pixel from its corner.
-        points = [(x * width * _SAMPLES - 0.5, y * height * _SAMPLES - 0.5) for x, y in line]
-        PIL.ImageDraw.Draw(picture).polygon(points, fill=1)
-        inside ^= np.asarray(picture, bool)
+        for (x, y), (to_x, to_y) in zip(line, (*line[1:], line[0]), strict=True):
+            rows = np.flatnonzero((down >= min(y, to_y)) & (down < max(y, to_y)))
+            # A sample is inside if an odd number of edges lies to its right.
+            crossing = x + (down[rows] - y) / (to_y - y) * (to_x - x) if len(rows) else down[rows]
+            inside[rows] ^= across < crossing[:, None]
     return inside.reshape(height, _SAMPLES, width, _SAMPLES).mean((1, 3)).astype(np.float32)

@@ -94,7 +94,9 @@ def save_run(run: LongRun, made: Sequence[MadeScene], folder: Path, boxes: bool 
     fps = request.shape.fps if run.between is None else run.between.fps_after(request.shape.fps)
     shown = np.unique(np.linspace(0, total - 1, min(_SHOWN, total)).round().astype(int)).tolist()
     picked: list[np.ndarray] = []
-    with staged_folder(folder, "run.json", ("stages/*.mp4", "latents.safetensors", "scenes/*", CARRIED, SKETCHES)) as staged:
+    with staged_folder(
+        folder, "run.json", ("stages/*.mp4", "latents.safetensors", "scenes/*", CARRIED, SKETCHES)
+    ) as staged:
         height, width = request.shape.height, request.shape.width
         with VideoWriter(staged / "video.mp4", height, width, fps) as writer:
             for number, frame in enumerate(all_frames(run, made)):

@@ -529,7 +529,7 @@ class MovAIPipeline:
         known = sketched_layout(graph, request.shape.frames, sketches, layout, planned, grid)
         if self.planner is None and not known.complete:
             raise UsageError(
-                "--sketch: this pipeline has no planner, which says how what is drawn moves; give its boxes with --layout"
+                "--sketch: this pipeline has no planner to say how what is drawn moves; give its boxes with --layout"
             )
         return known
 

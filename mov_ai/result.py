@@ -80,8 +80,8 @@ class VideoResult:
         return sheet
 
     def save(self, directory: str | Path, boxes: bool = False, latents: bool = False) -> Path:
-        """Write video.mp4, the earlier stages, graph.json, layout.json, sheet.png, sketch.png where a thing has an outline, and
-        run.json.
+        """Write video.mp4, the earlier stages, graph.json, layout.json, sheet.png and run.json, and sketch.png where a
+        thing has an outline.
 
         Everything is written beside the folder first and moved into place at the end: a failure leaves nothing behind.
         Of an older result in the folder, run.json goes first, and the new one comes last: what is there without it was

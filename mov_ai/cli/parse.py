@@ -60,8 +60,8 @@ def parse(
             raise UsageError("give a text or --file, not both")
         if others:
             raise UsageError(
-                "--file: prints JSON lines or --triples; --dot, --explain, --entity, --svg, --html and --audio are for one "
-                "text"
+                "--file: prints JSON lines or --triples; --dot, --explain, --entity, --svg, --html and --audio are for "
+                "one text"
             )
         _parse_file(file, checkpoint, out, triples, threshold)
         return

@@ -131,7 +131,11 @@ def _moving_median(values: np.ndarray, width: int) -> np.ndarray:
 
 
 def _sharpened(power: np.ndarray, place: int) -> int:
-    """The sample near a spectrum's middle, of the sum of channels (n,), at which the sound's level rises most: spectra blur it by their window."""
+    """The sample near a spectrum's middle at which the level rises most: spectra blur it by their window.
+
+    Args:
+        power: (n,), the sum over channels. place: number of the spectrum.
+    """
     middle = place * _HOP + _WINDOW // 2
     step = RATE // 500
     first, last = max(0, middle - _WINDOW), min(len(power), middle + _WINDOW)

@@ -52,7 +52,7 @@ def read_sketch(path: Path, entity: str | None, height: int, width: int) -> tupl
     if not _LEAST <= share <= _MOST:
         raise UsageError(
             f"--sketch: {path}: {'nothing' if share < _LEAST else 'no background'} is to be seen on it"
-            f"{'' if whole.shape == ink.shape else ' once it is cropped'}; draw one thing, dark on light or light on dark"
+            f"{'' if whole.shape == ink.shape else ' once it is cropped'}; draw one thing, dark or light"
         )
     inside = silhouette(ink)
     rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
@@ -77,11 +77,8 @@ def _read_ink(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
         raise UsageError(f"--sketch: {path}: not a picture that can be read ({type(error).__name__})") from None
     sides = picture.height, picture.width
     alpha = np.asarray(picture.getchannel("A"))
-    if alpha.min() < 128:
-        # On nothing: what is there is the drawing, whatever its colour.
-        grey = picture.getchannel("A")
-    else:
-        grey = picture.convert("L")
+    # On nothing, what is there is the drawing, whatever its colour.
+    grey = picture.getchannel("A") if alpha.min() < 128 else picture.convert("L")
     values = np.asarray(grey)
     if int(values.max()) - int(values.min()) < _CONTRAST:
         return np.zeros((1, 1), bool), sides

@@ -53,8 +53,8 @@ def beginnings(graph: SceneGraph) -> list[tuple[float, tuple[str, ...]]]:
     """What a graph has begin, in order: when, and the ids of the events that do.
 
     Events that begin together are one; but two that both last throughout, and of which nothing says that they go on at
-    once, follow one another in the graph's order. A ball that turns blue begins to when it is blue. What begins to hold later than the video, such as a colour, is one
-    too, without an event if none begins with it.
+    once, follow one another in the graph's order. A ball that turns blue begins to when it is blue. What begins to hold
+    later than the video, such as a colour, is one too, without an event if none begins with it.
     """
     return [(one.at, one.events) for one in _beginnings(graph)]
 

@@ -70,7 +70,7 @@ def test_states_that_change_count_and_change_with_their_event() -> None:
 def test_a_shorter_video_and_nothing_to_time() -> None:
     found = timed(_graph((0, 0.5), (0.5, 1)), _onsets(0.5, 1.0, 3.0), duration=2.0)
     assert [start for start, _ in _intervals(found)] == [0.25, 0.5]
-    with pytest.raises(UsageError, match="first onset is at 3.00 s, and the video lasts 2 s"):
+    with pytest.raises(UsageError, match=r"first onset is at 3\.00 s, and the video lasts 2 s"):
         timed(_graph((0, 1)), _onsets(3.0), duration=2.0)
     with pytest.raises(UsageError, match="nothing happens in the graph"):
         timed(_graph(), _onsets(3.0))

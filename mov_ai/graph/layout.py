@@ -89,7 +89,7 @@ class Layout:
         return None
 
     def with_given(self, given: Layout | None) -> Layout:
-        """A copy in which what another layout of as many frames gives, boxes and outlines, is exactly as it is there."""
+        """A copy in which what another layout of as many frames gives, boxes and outlines, is as it is there."""
         tracks = []
         for track in self.tracks:
             other = None if given is None else given.track(track.entity, track.instance)

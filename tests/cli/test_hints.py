@@ -180,7 +180,10 @@ BAD = {
     "a bad header": (["a ball", "--audio", "bad.wav"], "bad.wav: not a sound file that can be read"),
     "silent film": (["a ball", "--audio", "clip.mp4"], "clip.mp4: holds no sound"),
     "sound and extension": (["a ball", "--audio", "beat.wav", "--extend", "clip.mp4"], "not together with --extend"),
-    "nothing happens": (["a ball", "--audio", "beat.wav"], "nothing happens in the graph that could begin"),
+    "nothing happens": (
+        ["--graph", "still.json", "--audio", "beat.wav"],
+        "nothing happens in the graph that could begin",
+    ),
 }
 
 
@@ -195,6 +198,9 @@ def test_misuse_is_one_line_and_writes_nothing(generate: Command, name: str) -> 
     _beat("beat.wav", (0.3,), 1.0)
     wavfile.write("silence.wav", RATE, np.zeros(RATE, np.int16))
     Path("bad.wav").write_bytes(b"RIFF\x24\0\0\0WAVEfmt junk")
+    SceneGraph("", [Node("s", "scene", "scene"), Node("b", "entity", "ball")], [Edge("s", "b", "contains")]).save(
+        "still.json"
+    )
     before = sorted(Path().rglob("*"))
     arguments, said = BAD[name]
     result = generate(*arguments)

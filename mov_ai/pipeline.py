@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,11 @@ from mov_ai.diffusion.known import KnownFrames
 from mov_ai.diffusion.sampling import Guidance
 from mov_ai.errors import MovAIError, UsageError, shown
 from mov_ai.graph import Interval, Layout, SceneGraph
+from mov_ai.graph.hints import Hints
 from mov_ai.graph.instances import drawn_entities
 from mov_ai.graph.layout_report import LayoutReport
+from mov_ai.graph.onsets import Onsets, timed
+from mov_ai.graph.sketch import Sketch, sketched_instances, sketched_layout
 from mov_ai.graph.video_shape import VideoShape
 from mov_ai.hardware import choose_device, give_back_memory
 from mov_ai.labels.coverage import LabelCoverage
@@ -97,6 +100,7 @@ class Prepared:
         graph: completed. layout: of as many frames as the request's shape; None where there are no boxes.
         verdict: the world's on the layout, if there is one.
         messages: warnings so far.
+        given: what run.json says of the request's hints.
     """
 
     request: Request
@@ -104,6 +108,7 @@ class Prepared:
     layout: Layout | None
     verdict: LayoutReport | None
     messages: list[str]
+    given: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -247,6 +252,7 @@ class MovAIPipeline:
         video: np.ndarray | None = None,
         threshold: float = 0.0,
         smooth: int = 0,
+        hints: Hints | None = None,
         callback: ProgressCallback | None = None,
     ) -> VideoResult:
         """Make a video.
@@ -269,10 +275,11 @@ class MovAIPipeline:
             threshold: what the parser is less sure of is left out of a sentence's graph, 0 to 1.
             smooth: how often three frames are put between each two at the end, 0 to 2: 61 frames at 32 a second of 16
                 at 8, or 241 at 128.
+            hints: drawings of things, and a sound whose onsets events begin at.
             callback: see `ProgressCallback`.
 
         Raises:
-            UsageError: if an argument is out of range, layout and graph do not fit, or there is no network for
+            UsageError: if an argument is out of range, layout, hints and graph do not fit, or there is no network for
                 `smooth`.
             MovAIError: if latents or frames are not finite.
         """
@@ -281,7 +288,7 @@ class MovAIPipeline:
         request = self.check(seed, layout, shape, steps, guidance, stages, resume, video, quality)
         check_smooth(smooth, request.shape.frames, request.shape.fps)
         smoother = Smoother(self.cascade.codec, self.interpolation_network(), smooth, seed) if smooth else None
-        prepared = self.prepare(prompt, request, layout, threshold, clock, report)
+        prepared = self.prepare(prompt, request, layout, threshold, clock, report, hints)
         graph, planned, verdict, messages = prepared.graph, prepared.layout, prepared.verdict, prepared.messages
         with clock.part("plan"):
             conditioning = self.encode(graph, planned, request.shape.frames)
@@ -308,7 +315,7 @@ class MovAIPipeline:
         messages += size_warnings(self.cascade.config, self.shape, request.shape, request.stages)
         messages += graph_warnings(graph, distant)
         more = {"smooth": smooth} if smooth else {}
-        result.run = self.record(result, request, quality, distant, verdict, messages, clock, **more)
+        result.run = self.record(result, request, quality, distant, verdict, messages, clock, **more) | prepared.given
         give_back_memory()
         return result
 
@@ -458,22 +465,43 @@ class MovAIPipeline:
         threshold: float = 0.0,
         clock: Clock | None = None,
         report: ProgressCallback | None = None,
+        hints: Hints | None = None,
     ) -> Prepared:
         """Parse and plan: all that is decided before a network sees noise. Arguments and errors as of a call."""
-        clock, report = clock or Clock(), report or silent
+        clock, report, hints = clock or Clock(), report or silent, hints or Hints()
+        shape = request.shape
         with clock.part("parse"):
             report("parse", 0, 1)
-            graph, messages = self.read(prompt, request.seed, threshold)
+            graph, messages = self.read(
+                prompt, request.seed, threshold, onsets=hints.onsets, duration=shape.frames / shape.fps
+            )
             report("parse", 1, 1)
         with clock.part("plan"):
             report("plan", 0, 1)
+            if hints.sketches:
+                layout = self._sketched(graph, request, layout, hints.sketches)
             planned, verdict = self._plan(graph, request, layout)
             report("plan", 1, 1)
-        return Prepared(request, graph, planned, verdict, messages)
+        return Prepared(
+            request, graph, planned, verdict, messages, hints.record(sketched_instances(graph, hints.sketches))
+        )
 
-    def read(self, prompt: str | SceneGraph, seed: int, threshold: float = 0.0) -> tuple[SceneGraph, list[str]]:
-        """The completed graph of a prompt, and warnings. Errors as of a call."""
+    def read(
+        self,
+        prompt: str | SceneGraph,
+        seed: int,
+        threshold: float = 0.0,
+        onsets: Onsets | None = None,
+        duration: float | None = None,
+    ) -> tuple[SceneGraph, list[str]]:
+        """The completed graph of a prompt, with its events at the onsets if there are any, and warnings.
+
+        Args:
+            duration: seconds of the video. Others, and errors, as of a call.
+        """
         graph, messages = self._parse(prompt, threshold)
+        if onsets is not None:
+            graph = timed(graph, onsets, duration)
         return (graph if self.world is None else self.world.complete(graph, seed)), messages
 
     def _parse(self, prompt: str | SceneGraph, threshold: float) -> tuple[SceneGraph, list[str]]:
@@ -490,6 +518,20 @@ class MovAIPipeline:
         messages = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
         unread = None if parse.foreign else unread_warning(parse.graph, parse.unread)
         return parse.graph, messages if unread is None else [*messages, unread]
+
+    def _sketched(
+        self, graph: SceneGraph, request: Request, layout: Layout | None, sketches: Sequence[Sketch]
+    ) -> Layout:
+        """Boxes and outlines that are known once things are drawn."""
+        check_layout(graph, layout)
+        planned = None if self.planner is None else self._plan(graph, request, layout)[0]
+        grid = request.shape.frames if self.planner is None else self.planner.config.frames
+        known = sketched_layout(graph, request.shape.frames, sketches, layout, planned, grid)
+        if self.planner is None and not known.complete:
+            raise UsageError(
+                "--sketch: this pipeline has no planner to say how what is drawn moves; give its boxes with --layout"
+            )
+        return known
 
     def _plan(
         self, graph: SceneGraph, request: Request, layout: Layout | None

@@ -14,12 +14,15 @@ from mov_ai.data.video import encode_video
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.files import staged_folder, write_bytes, write_json
+from mov_ai.graph.sketch import drawn_picture
 
 if TYPE_CHECKING:
     import PIL.Image
 
 #: Of latents files; changes when they can no longer be read.
 LATENTS_SCHEMA = 2
+#: In a result's folder: the outlines that its layout has, as pictures.
+SKETCHES = "sketch*.png"
 #: Characters of a label that a sheet shows: more would not fit, and drawing takes time for each.
 SHEET_LABEL = 40
 
@@ -77,7 +80,8 @@ class VideoResult:
         return sheet
 
     def save(self, directory: str | Path, boxes: bool = False, latents: bool = False) -> Path:
-        """Write video.mp4, the earlier stages, graph.json, layout.json, sheet.png and run.json.
+        """Write video.mp4, the earlier stages, graph.json, layout.json, sheet.png and run.json, and sketch.png where a
+        thing has an outline.
 
         Everything is written beside the folder first and moved into place at the end: a failure leaves nothing behind.
         Of an older result in the folder, run.json goes first, and the new one comes last: what is there without it was
@@ -92,7 +96,7 @@ class VideoResult:
             MovAIError: if it cannot be written.
         """
         directory = Path(directory)
-        with staged_folder(directory, "run.json", ("stages/*.mp4", "latents.safetensors")) as folder:
+        with staged_folder(directory, "run.json", ("stages/*.mp4", "latents.safetensors", SKETCHES)) as folder:
             last = max(self.stages)
             for size, frames in self.stages.items():
                 if size == last and self.keyframe_fps is not None:
@@ -101,11 +105,25 @@ class VideoResult:
                 write_bytes(folder / name, encode_video(frames, fps))
             self.graph.save(folder / "graph.json")
             self.layout.save(folder / "layout.json")
+            save_outlines(folder, self.layout, *self.stages[last].shape[1:3])
             self.sheet(boxes=boxes).save(folder / "sheet.png")
             if latents:
                 save_latents(folder / "latents.safetensors", self)
             write_json(folder / "run.json", self.run)
         return directory
+
+
+def save_outlines(folder: Path, layout: Layout, height: int, width: int) -> None:
+    """Write each outline of a layout as it lies in the first frame, to look at, to edit and to give to `--sketch`.
+
+    The first is sketch.png, others are sketch-2.png and so on, in the order of the tracks; nothing where none is known.
+    """
+    import PIL.Image
+
+    outlined = [track for track in layout.tracks if track.outline is not None]
+    for number, track in enumerate(outlined, 1):
+        name = "sketch.png" if number == 1 else f"sketch-{number}.png"
+        PIL.Image.fromarray(drawn_picture(track, height, width)).save(folder / name)
 
 
 def save_latents(path: Path, result: VideoResult) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mov_ai.cli.hints import check_hints, read_sketches, read_sound, tell_onsets
 from mov_ai.cli.inputs import check_one_prompt, read_prompt_or_graph
 from mov_ai.cli.long import LongOptions, Scenes, plan_work, refuse_unfinished, scene_text
 from mov_ai.cli.messages import say, tell
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mov_ai.graph import Layout, SceneGraph, VideoShape
+    from mov_ai.graph.onsets import Onsets
     from mov_ai.pipeline import MemoryNeed, MovAIPipeline
     from mov_ai.result import SavedLatents, VideoResult
 
@@ -117,6 +119,16 @@ def generate(
     image: list[str] | None = typer.Option(
         None, help="A picture that is the first frame, or another: FILE, FILE@1.5s, FILE@last.", show_default=False
     ),
+    sketch: list[str] | None = typer.Option(
+        None,
+        help="A drawing of a thing, lines or a silhouette, where it is at first: FILE, or FILE@ball for the ball.",
+        show_default=False,
+    ),
+    audio: Path | None = typer.Option(
+        None,
+        help="A sound at whose onsets the events begin; the video is as long, unless --seconds or --frames say.",
+        show_default=False,
+    ),
     extend: Path | None = typer.Option(
         None, help="Go on from this video, or from the folder of a run.", show_default=False
     ),
@@ -150,6 +162,17 @@ def generate(
     """Make a video of a text or a scene graph."""
     chosen_steps, chosen_stages = _parse_steps(steps), parse_stages(stages)
     chosen_shape(frames, fps, size)
+    others = {
+        "--latents": latents is not None,
+        "--video": video is not None,
+        "--extend": extend is not None,
+        "--scenes": scenes is not None,
+    }
+    sketches, has_length = sketch or [], frames is not None or seconds is not None
+    check_hints(sketches, audio, others, has_length, save_latents)
+    onsets = read_sound(audio)
+    if onsets is not None and not has_length:
+        seconds = onsets.duration
     long = LongOptions(
         seconds, tuple(image or ()), extend, scenes, overlap, window, smooth, frames is not None, fps is not None
     )
@@ -173,6 +196,11 @@ def generate(
     shape = None
     if frames is not None or fps is not None or size is not None:
         shape = chosen_shape(frames, fps, size, request.shape or pipe.shape)
+    hints = None
+    if sketches or onsets is not None:
+        from mov_ai.graph.hints import Hints
+
+        hints = Hints(read_sketches(sketches, shape or request.shape or pipe.shape), onsets)
     work = None
     if long.takes_over(pipe, shape or request.shape or pipe.shape, request.is_resumed or save_latents):
         work = plan_work(
@@ -193,6 +221,7 @@ def generate(
             ),
             long,
             boxes,
+            hints,
         )
         folders = work.folders(folders, request.seed, None if out is not None or num_videos > 1 else request.caption)
         shape = replace(work.settings.shape, frames=work.longest_window)
@@ -206,7 +235,7 @@ def generate(
             if work is not None:
                 with FrameProgress(name, note=note) as frames_done:
                     result = work.make(request.seed + index, folder, frames_done)
-                _tell(result, folder, first=index == 0)
+                _tell(result, folder, first=index == 0, onsets=onsets)
                 continue
             stages_to_run = _stages_to_run(pipe, request, shape, chosen_stages, quality.value)
             shown: list[int | str] = [*stages_to_run, *(["smooth"] if smooth else [])]
@@ -226,11 +255,12 @@ def generate(
                     video=request.video,
                     threshold=threshold,
                     smooth=smooth,
+                    hints=hints,
                     callback=progress.report,
                 )
             result.save(folder, boxes=boxes, latents=save_latents)
             # What holds for the prompt is said once, however many videos there are.
-            _tell(result, folder, first=index == 0)
+            _tell(result, folder, first=index == 0, onsets=onsets)
 
 
 def _memory_said(need: MemoryNeed) -> str:
@@ -355,7 +385,7 @@ def _stages_to_run(
     return [size for size in sizes if size not in known and size >= min(known, default=0)]
 
 
-def _tell(result: VideoResult, folder: Path, first: bool) -> None:
+def _tell(result: VideoResult, folder: Path, first: bool, onsets: Onsets | None) -> None:
     """Say where the result is, what was ignored or assumed, and how long each part took."""
     run = result.run
     if first:
@@ -368,6 +398,8 @@ def _tell(result: VideoResult, folder: Path, first: bool) -> None:
     assumed = [f"{names[node]} ({', '.join(words)})" for node, words in run["assumed"].items()]
     if assumed:
         tell(f"  assumed, as nothing was said: {', '.join(assumed)}")
+    if onsets is not None:
+        tell_onsets(onsets)
     seconds = run["seconds"]
     parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
     tell(f"  {sum(seconds.values()):.1f} s: {parts}")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from mov_ai.cli.progress import FrameProgress
     from mov_ai.graph import Layout, SceneGraph, VideoShape
+    from mov_ai.graph.hints import Hints
     from mov_ai.long_video.beginning import Beginning
     from mov_ai.long_video.running import LongSettings, Scene
     from mov_ai.pipeline import MovAIPipeline
@@ -192,12 +193,14 @@ def sentences(text: str) -> list[str]:
     return found
 
 
-def plan_scenes(prompt: str | SceneGraph, frames: int, layout: Layout | None, options: LongOptions) -> list[Scene]:
+def plan_scenes(
+    prompt: str | SceneGraph, frames: int, layout: Layout | None, options: LongOptions, hints: Hints | None = None
+) -> list[Scene]:
     """The scenes of a request, which share its length. Raises UsageError where they cannot."""
     from mov_ai.long_video.running import Scene
 
     if options.scenes is None:
-        return [Scene(prompt, frames, None if layout is None else layout.resampled(frames))]
+        return [Scene(prompt, frames, None if layout is None else layout.resampled(frames), hints)]
     if not isinstance(prompt, str):
         raise UsageError("--scenes: expected a text of several sentences, not a graph, which is one scene")
     if layout is not None:
@@ -259,6 +262,7 @@ class LongWork:
             "pictures": {
                 str(number): hashlib.sha256(picture.tobytes()).hexdigest() for number, picture in self.pictures.items()
             },
+            "hints": [{} if scene.hints is None else scene.hints.to_dict() for scene in self.scenes],
             "smooth": self.smooth,
             "extend": None if source is None else [str(source), source.stat().st_size, source.stat().st_mtime_ns],
         }
@@ -346,6 +350,7 @@ def plan_work(
     settings: LongSettings,
     options: LongOptions,
     boxes: bool,
+    hints: Hints | None = None,
 ) -> LongWork:
     """Everything that can be refused is refused here, before a network works and anything is written.
 
@@ -394,7 +399,7 @@ def plan_work(
         for line in said:
             say(f"warning: {line}")
     pictures = read_pictures(options.images, frames, made)
-    scenes = plan_scenes(prompt, frames, layout, options)
+    scenes = plan_scenes(prompt, frames, layout, options, hints)
     settings = replace(
         settings,
         shape=shape,

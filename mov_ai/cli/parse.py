@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from mov_ai.cli.hints import read_sound
 from mov_ai.cli.inputs import check_prompt, load_parser, prompt_warnings, read_prompt
 from mov_ai.cli.messages import say, spoken_warnings
 from mov_ai.errors import MovAIError, UsageError
@@ -41,6 +43,7 @@ def parse(
         show_default=False,
     ),
     out: Path | None = typer.Option(None, help="Write to this file instead of standard output.", show_default=False),
+    audio: Path | None = typer.Option(None, help="A sound at whose onsets the events begin.", show_default=False),
     threshold: float = typer.Option(
         0.0, min=0, max=1, help="Leave out nodes and edges that the parser is less sure of, 0 to 1.", show_default=True
     ),
@@ -52,18 +55,24 @@ def parse(
     if as_json + dot + triples + explain > 1:
         raise UsageError("--json, --dot, --triples and --explain: choose one of them; --svg and --html go with any")
     if file is not None:
-        others = dot or explain or entity or svg is not None or html is not None
+        others = dot or explain or entity or svg is not None or html is not None or audio is not None
         if text is not None:
             raise UsageError("give a text or --file, not both")
         if others:
             raise UsageError(
-                "--file: prints JSON lines or --triples; --dot, --explain, --entity, --svg and --html are for one text"
+                "--file: prints JSON lines or --triples; --dot, --explain, --entity, --svg, --html and --audio are for "
+                "one text"
             )
         _parse_file(file, checkpoint, out, triples, threshold)
         return
     text = read_prompt(text)
+    onsets = read_sound(audio)
     with spoken_warnings():
         told = load_parser(checkpoint).explain(text, entity or None, threshold)
+    if onsets is not None:
+        from mov_ai.graph.onsets import timed
+
+        told = replace(told, graph=timed(told.graph, onsets))
     graph = told.graph
     if empty := _empty_warning(told):
         say(f"warning: {empty}")

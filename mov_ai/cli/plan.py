@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mov_ai.cli.hints import read_sound
 from mov_ai.cli.inputs import check_one_prompt, load_parser, read_prompt_or_graph
 from mov_ai.cli.messages import say, spoken_warnings, tell
 from mov_ai.cli.sizes import chosen_shape, resampled
@@ -59,6 +60,11 @@ def plan(
     size: str | None = typer.Option(
         None, help="HEIGHTxWIDTH of the video, as 320x512, or one number.", show_default="the pipeline's"
     ),
+    audio: Path | None = typer.Option(
+        None,
+        help="A sound at whose onsets the events begin; the layout is as long, unless --frames or --layout say.",
+        show_default=False,
+    ),
     out: Path | None = typer.Option(
         None, help="Write the layout (JSON) here, to edit and give to `mov-ai generate --layout`.", show_default=False
     ),
@@ -104,6 +110,7 @@ def plan(
     chosen_shape(frames, fps, size)
     known = resampled(Layout.load(layout), frames) if layout is not None else None
     prompt = read_prompt_or_graph(text, graph)
+    onsets = read_sound(audio)
 
     from mov_ai.graph.draw.layout_things import Panel
     from mov_ai.labels.coverage import LabelCoverage
@@ -124,6 +131,8 @@ def plan(
     if known is not None:
         shape = known.shape or replace(shape, frames=known.frames)
     shape = chosen_shape(frames, fps, size, shape)
+    if onsets is not None and frames is None and known is None:
+        shape = replace(shape, frames=max(1, round(onsets.duration * shape.fps)))
     if not (folder / "planner").is_dir():
         raise UsageError(
             f"checkpoint: {folder}: has no planner; `mov-ai generate` takes a --layout, or leaves boxes out"
@@ -136,6 +145,10 @@ def plan(
         prompt = parse.graph
         if unread := unread_warning(prompt, parse.unread):
             say(f"warning: {unread}")
+    if onsets is not None:
+        from mov_ai.graph.onsets import timed
+
+        prompt = timed(prompt, onsets, shape.frames / shape.fps)
     # As a pipeline does: what is planned is the completed graph.
     completed = prompt if world is None else world.complete(prompt, seed)
     stages = config_from_dict(CascadeConfig, about.get("cascade"), str(folder / PIPELINE_FILE))

@@ -11,12 +11,14 @@ import numpy as np
 from mov_ai.errors import UsageError, shown
 from mov_ai.graph.files import parse_json, read_json, write_json
 from mov_ai.graph.instances import MAX_COUNT
+from mov_ai.graph.outline import Outline, outline_from_list, outline_to_list
 from mov_ai.graph.schema import MAX_NODES, MAX_WORD, is_text
 from mov_ai.graph.time import frame_times
 from mov_ai.graph.video_shape import MAX_FRAMES, VideoShape
 
-#: The version that is written, and those that are read; version 1 has neither `fps` nor `height` and `width`.
-VERSION, READABLE = 2, (1, 2)
+#: The version that is written, that of a layout with outlines, and those that are read; version 1 has neither `fps` nor
+#: `height` and `width`, and 2 no outlines.
+VERSION, WITH_OUTLINES, READABLE = 2, 3, (1, 2, 3)
 #: As many as a graph has instances that can be drawn.
 MAX_TRACKS = MAX_NODES * MAX_COUNT
 #: What the six numbers of a box mean. x, y: centre; w, h: size (fractions of the frame, y down); depth: 0 is
@@ -43,12 +45,14 @@ class Track:
         boxes: float32 (frames, 6), columns as `BOX_FIELDS`; a row of NaN is a box not given, to be filled in.
         instance: 0 ... count-1 for entities with a count.
         label: for readers only.
+        outline: of the thing within its box, in all frames; None if nothing but the box is known.
     """
 
     entity: str
     boxes: np.ndarray
     instance: int = 0
     label: str = ""
+    outline: Outline | None = None
 
     def corners(self, frame: int) -> list[float] | None:
         """Left, top, right, bottom of a box as fractions; None if it is not given, or the thing is not to be seen."""
@@ -85,14 +89,15 @@ class Layout:
         return None
 
     def with_given(self, given: Layout | None) -> Layout:
-        """A copy in which the boxes that another layout of as many frames gives stand exactly as they are there."""
+        """A copy in which what another layout of as many frames gives, boxes and outlines, is as it is there."""
         tracks = []
         for track in self.tracks:
             other = None if given is None else given.track(track.entity, track.instance)
             if other is not None:
                 rows = np.isfinite(other.boxes).all(axis=1, keepdims=True)
                 boxes = np.where(rows, other.boxes, track.boxes)
-                track = replace(track, boxes=boxes, label=other.label or track.label)
+                outline = other.outline or track.outline
+                track = replace(track, boxes=boxes, label=other.label or track.label, outline=outline)
             tracks.append(track)
         return Layout(self.frames, tracks, self.shape)
 
@@ -154,9 +159,12 @@ class Layout:
                 entry["instance"] = track.instance
             if track.label:
                 entry["label"] = track.label
+            if track.outline is not None:
+                entry["outline"] = outline_to_list(track.outline)
             tracks.append({**entry, "boxes": boxes})
         size = {name: getattr(self.shape, name) for name in _SIZE} if self.shape else {}
-        return {"version": VERSION, "frames": self.frames, **size, "fields": list(BOX_FIELDS), "tracks": tracks}
+        version = VERSION if all(track.outline is None for track in self.tracks) else WITH_OUTLINES
+        return {"version": version, "frames": self.frames, **size, "fields": list(BOX_FIELDS), "tracks": tracks}
 
     def save(self, path: str | Path) -> None:
         """Write the layout as a JSON file, all or nothing. Raises MovAIError if it cannot be written."""
@@ -169,7 +177,7 @@ class Layout:
             raise UsageError(f"{source}: expected an object with 'version', 'frames' and 'tracks'")
         version = value.get("version")
         if version not in READABLE or isinstance(version, bool):
-            raise UsageError(f"{source}: version: expected {' or '.join(map(str, READABLE))}; found {shown(version)}")
+            raise UsageError(f"{source}: version: expected {', '.join(map(str, READABLE))}; found {shown(version)}")
         keys = ("version", "frames", *(_SIZE if version != 1 else ()), "fields", "tracks")
         for key in value:
             if key not in keys:
@@ -182,7 +190,9 @@ class Layout:
             raise UsageError(f"{source}: fields: expected {list(BOX_FIELDS)}; found {shown(value['fields'])}")
         if len(value["tracks"]) > MAX_TRACKS:
             raise UsageError(f"{source}: tracks: expected at most {MAX_TRACKS}; found {len(value['tracks'])}")
-        tracks = [_track_from_dict(raw, frames, f"{source}: tracks[{i}]") for i, raw in enumerate(value["tracks"])]
+        tracks = [
+            _track_from_dict(raw, frames, version, f"{source}: tracks[{i}]") for i, raw in enumerate(value["tracks"])
+        ]
         instances = set()
         for track in tracks:
             instance = (track.entity, track.instance)
@@ -216,13 +226,14 @@ def _shape_from_dict(value: dict[str, Any], frames: int, source: str) -> VideoSh
         raise UsageError(f"{source}: {error}") from None
 
 
-def _track_from_dict(raw: Any, frames: int, path: str) -> Track:
+def _track_from_dict(raw: Any, frames: int, version: int, path: str) -> Track:
     entity = raw.get("entity") if isinstance(raw, dict) else None
     if not isinstance(entity, str) or not is_text(entity) or not 0 < len(entity) <= MAX_WORD:
         raise UsageError(f"{path}: expected an object with 'entity' (a node id) and 'boxes'")
+    keys = ("entity", "instance", "label", *(("outline",) if version >= WITH_OUTLINES else ()), "boxes")
     for key in raw:
-        if key not in ("entity", "instance", "label", "boxes"):
-            raise UsageError(f"{path}: expected only the keys entity, instance, label, boxes; found {shown(key)}")
+        if key not in keys:
+            raise UsageError(f"{path}: expected only the keys {', '.join(keys)}; found {shown(key)}")
     instance, label, rows = raw.get("instance", 0), raw.get("label", ""), raw.get("boxes")
     if not isinstance(instance, int) or isinstance(instance, bool) or instance < 0:
         raise UsageError(f"{path}.instance: expected a whole number from 0; found {shown(instance)}")
@@ -237,7 +248,8 @@ def _track_from_dict(raw: Any, frames: int, path: str) -> Track:
     for f, row in enumerate(rows):
         if row is not None:
             boxes[f] = _box_from_list(row, f"{path}.boxes[{f}]")
-    return Track(entity, boxes, instance, label)
+    outline = outline_from_list(raw["outline"], f"{path}.outline") if "outline" in raw else None
+    return Track(entity, boxes, instance, label, outline)
 
 
 def _box_from_list(row: Any, path: str) -> list[float]:

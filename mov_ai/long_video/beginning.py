@@ -16,6 +16,7 @@ from mov_ai.data.video import VideoReader, at_constant_rate
 from mov_ai.errors import UsageError
 from mov_ai.graph import BOX_FIELDS, Layout, SceneGraph, Track
 from mov_ai.graph.instances import drawn_entities, entity_phrase
+from mov_ai.graph.outline import Outline
 from mov_ai.graph.slices import slice_graph
 from mov_ai.graph.video_shape import VideoShape
 from mov_ai.long_video.making import Carried
@@ -179,6 +180,7 @@ def continued_layout(
     Returns:
         Boxes, NaN where they are to be planned; None if nothing is known.
     """
+    outlines: dict[tuple[str, int], Outline | None] = {}
     known = np.full((len(drawn_entities(graph)), frames, len(BOX_FIELDS)), np.nan, np.float32)
     if before[0] is not None and before[1] is not None and led:
         moment = led / before[1].frames
@@ -190,14 +192,22 @@ def continued_layout(
             phrase = entity_phrase(here, entity)
             name = next((key for key in free if key[1] == instance and entity_phrase(there, key[0]) == phrase), None)
             if name is not None:
-                last = free.pop(name).boxes[-led:]
+                same = free.pop(name)
+                last, outlines[entity, instance] = same.boxes[-led:], same.outline
                 known[row, :held] = last[-1]
                 known[row, : len(last)] = last
     for row, (entity, instance) in enumerate(drawn_entities(graph)):
         track = None if given is None else given.track(entity, instance)
         if track is not None:
             known[row, led:] = track.boxes
+            outlines[entity, instance] = track.outline or outlines.get((entity, instance))
     if not np.isfinite(known).any():
         return None
     names = drawn_entities(graph)
-    return Layout(frames, [Track(entity, known[row], instance) for row, (entity, instance) in enumerate(names)])
+    return Layout(
+        frames,
+        [
+            Track(entity, known[row], instance, outline=outlines.get((entity, instance)))
+            for row, (entity, instance) in enumerate(names)
+        ],
+    )

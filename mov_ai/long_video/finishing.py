@@ -15,7 +15,7 @@ from mov_ai.graph.files import staged_folder, write_json
 from mov_ai.long_video.beginning import encoded, fitted
 from mov_ai.long_video.running import LongRun, MadeScene
 from mov_ai.long_video.saving import CARRIED, save_carried
-from mov_ai.result import VideoResult
+from mov_ai.result import SKETCHES, VideoResult, save_outlines
 from mov_ai.run_record import graph_warnings, size_warnings
 
 #: Frames of the sheet, evenly spaced.
@@ -94,7 +94,9 @@ def save_run(run: LongRun, made: Sequence[MadeScene], folder: Path, boxes: bool 
     fps = request.shape.fps if run.between is None else run.between.fps_after(request.shape.fps)
     shown = np.unique(np.linspace(0, total - 1, min(_SHOWN, total)).round().astype(int)).tolist()
     picked: list[np.ndarray] = []
-    with staged_folder(folder, "run.json", ("stages/*.mp4", "latents.safetensors", "scenes/*", CARRIED)) as staged:
+    with staged_folder(
+        folder, "run.json", ("stages/*.mp4", "latents.safetensors", "scenes/*", CARRIED, SKETCHES)
+    ) as staged:
         height, width = request.shape.height, request.shape.width
         with VideoWriter(staged / "video.mp4", height, width, fps) as writer:
             for number, frame in enumerate(all_frames(run, made)):
@@ -110,6 +112,7 @@ def save_run(run: LongRun, made: Sequence[MadeScene], folder: Path, boxes: bool 
             place.mkdir(parents=True, exist_ok=True)
             scene.prepared.graph.save(place / "graph.json")
             _own_layout(scene).save(place / "layout.json")
+            save_outlines(place, _own_layout(scene), height, width)
         result.sheet(boxes=boxes).save(staged / "sheet.png")
         carried = run.store.progress().carried
         if carried.frames:
@@ -163,6 +166,7 @@ def _result(
         window=settings.window or pipeline.shape.frames,
         continuous=settings.continuous,
     )
+    result.run |= first.given
     result.run["scenes"] = [
         {"prompt": scene.prepared.graph.caption, "frames": each.frames, "windows": len(scene.windows)}
         for scene, each in zip(made, run.scenes, strict=True)

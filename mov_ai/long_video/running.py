@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from mov_ai.graph import Layout, SceneGraph
+from mov_ai.graph.hints import Hints
 from mov_ai.graph.video_shape import VideoShape
 from mov_ai.long_video.beginning import Beginning, continued_layout, encoded, require_frames_of_their_own
 from mov_ai.long_video.making import Carried, make_windows
@@ -46,11 +47,13 @@ class Scene:
         prompt: a sentence, or a scene graph; its times are the scene's own.
         frames: that it brings.
         layout: box tracks of as many frames; boxes not given are planned.
+        hints: drawings and a sound, on the scene's own clock; only of a scene that goes on from nothing.
     """
 
     prompt: str | SceneGraph
     frames: int
     layout: Layout | None = None
+    hints: Hints | None = None
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,7 @@ class LongRun:
         request = pipeline.check(
             settings.seed, layout, shape, settings.steps, guidance, settings.stages, None, None, settings.quality
         )
-        prepared = pipeline.prepare(prompt, request, layout, settings.threshold, self.clock, report)
+        prepared = pipeline.prepare(prompt, request, layout, settings.threshold, self.clock, report, scene.hints)
         prepared.messages[:0] = messages
         window = settings.window or pipeline.shape.frames
         windows = plan_windows(shape.frames, window, settings.overlap, led)

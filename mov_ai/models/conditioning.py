@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from mov_ai.graph import ATTRIBUTE_KINDS, EDGE_TYPES, NODE_TYPES, Layout, Node, SceneGraph
 from mov_ai.graph.instances import drawn_entities
+from mov_ai.graph.outline import filled
 from mov_ai.graph.time import Interval, frame_times
 from mov_ai.labels.coverage import SCENE_FIELDS, node_role
 from mov_ai.labels.encoder import LabelEncoder
@@ -38,6 +39,8 @@ MAX_WORDS = MAX_TOKENS
 MAX_ATTRIBUTES, MAX_EVENTS = 12, 8
 #: The greatest count that networks tell from the one below. What a graph draws may be more; a network's size stays.
 COUNTS_READ = 8
+#: Cells along each side of an outline's box.
+OUTLINE_CELLS = 64
 #: What an entity can be in an event that is painted.
 EVENT_ROLES = ("agent", "patient")
 _WORD = re.compile(r"[^\W_]+(?:'\w+)?|[^\w\s]", re.UNICODE)
@@ -75,6 +78,8 @@ class Conditioning(TensorBatch):
         scene: (B, 4, W) float, the scene's words in the order of `SCENE_FIELDS`.
         text_features: (B, T, text width) float: the words' label vectors, or `PretrainedText`'s.
         boxes: (B, K, F, 6) float, as `mov_ai.graph.BOX_FIELDS`; visibility 0 where there is no instance.
+        outside: (B, K, S, S) float, what of each cell of a grid over an instance's box is outside its outline; zeros
+            where no outline is known, and S is 0 where none is of any instance.
         entity: (B, K, W) float, each instance's own label.
         attribute: (B, K, A, W) float, labels of its attributes. attribute_holds: (B, K, A, F) float, 1 in the frames in
             which the attribute holds.
@@ -101,6 +106,7 @@ class Conditioning(TensorBatch):
     scene: Tensor
     text_features: Tensor
     boxes: Tensor
+    outside: Tensor
     entity: Tensor
     attribute: Tensor
     attribute_holds: Tensor
@@ -202,6 +208,7 @@ def condition(
         track = layout.track(entity, instance) if layout is not None else None
         if track is not None:
             boxes[k] = torch.from_numpy(np.nan_to_num(track.boxes))
+    outside = outlines_left_out(layout, drawn)
     attribute, holds = painted_attributes(graph, entities, encoder, times)
     events = painted_events(graph, entities, index, times, spans)
     if text_features is None:
@@ -232,6 +239,7 @@ def condition(
         scene=optional_vectors([(name, " ".join(scene.words(name)) or None) for name in SCENE_FIELDS], encoder)[None],
         text_features=text_features,
         boxes=boxes[None].float(),
+        outside=outside[None],
         entity=optional_vectors([("entity", graph.node(e).label) for e in entities] or [("entity", None)], encoder)[
             None
         ],
@@ -246,6 +254,20 @@ def condition(
         keep_layout=yes.clone() if layout is not None else ~yes,
         fps=torch.tensor([0.0 if layout is None or layout.shape is None else layout.shape.fps]),
     )
+
+
+def outlines_left_out(layout: Layout | None, drawn: Sequence[tuple[str, int]]) -> Tensor:
+    """`Conditioning.outside` of the instances that are drawn, (K, S, S); K is at least 1."""
+    outlines = {
+        k: track.outline
+        for k, (entity, instance) in enumerate(drawn if layout is not None else [])
+        if (track := layout.track(entity, instance)) is not None and track.outline is not None
+    }
+    cells = OUTLINE_CELLS if outlines else 0
+    outside = torch.zeros(max(1, len(drawn)), cells, cells)
+    for k, outline in outlines.items():
+        outside[k] = 1 - torch.from_numpy(filled(outline, cells))
+    return outside
 
 
 def node_interval(graph: SceneGraph, node: Node) -> tuple[float, float]:

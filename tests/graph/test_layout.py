@@ -33,7 +33,7 @@ BAD = {
     "not an object": ([], "layout", "an object"),
     "tracks missing": ({"version": 1, "frames": 2}, "layout", "'tracks'"),
     "unknown key": (layout_dict(fps=8), "layout", "only the keys"),
-    "wrong version": (layout_dict(version=3), "version", "expected 1 or 2"),
+    "wrong version": (layout_dict(version=4), "version", "expected 1, 2, 3"),
     "fps alone": (layout_dict(version=2, fps=8), "layout", "all of fps, height, width or none; found only fps"),
     "fps of 0": (layout_dict(version=2, fps=0, height=64, width=64), "fps", "above 0"),
     "width of 8": (layout_dict(version=2, fps=8, height=64, width=8), "width", "from 16 to 4096"),

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from mov_ai.graph import Edge, Node, SceneGraph
-from mov_ai.models.conditioning import collate, condition
-from mov_ai.models.layout_painter import LayoutPainter, box_coordinates, layer_weights
+from mov_ai.models.conditioning import Conditioning, collate, condition
+from mov_ai.models.layout_painter import OUTLINE_GAIN, LayoutPainter, box_coordinates, layer_weights
 from tests.models.builders import ENCODER, LABELS, ball_and_cube, given, still_layout
 from tests.strategies import scene_graphs
 
@@ -201,3 +201,48 @@ def test_any_graph_is_painted_on_any_grid(graph: SceneGraph, frames: int, height
         painting = LayoutPainter(LABELS.width)(given(graph, frames), height, width, FULL)
     assert painting.shape == (1, frames, LayoutPainter.channels(), height, width)
     assert painting.isfinite().all()
+
+
+TRIANGLE = (((0.5, 0.0), (1.0, 1.0), (0.0, 1.0)),)
+
+
+def _outlined(boxes: list[tuple[float, ...]], first: bool = True) -> Conditioning:
+    graph = ball_and_cube()
+    layout = still_layout(graph, boxes, 1)
+    tracks = [replace(t, outline=TRIANGLE if (i == 0) == first else None) for i, t in enumerate(layout.tracks)]
+    return condition(graph, replace(layout, tracks=tracks), ENCODER, 1)
+
+
+def test_an_outline_is_painted_in_place_of_its_box() -> None:
+    painter = LayoutPainter(LABELS.width)
+    boxes = [(0.5, 0.5, 0.5, 0.5, 1.0, 1.0), HIDDEN]
+    with torch.no_grad():
+        covered = painter(_outlined(boxes), 32, 32, FULL)[0, 0, LAYER - 1]
+        whole = painter(condition(ball_and_cube(), still_layout(ball_and_cube(), boxes, 1), ENCODER, 1), 32, 32, FULL)
+    assert covered[20, 16] == 1
+    assert covered[9, 9] == 0
+    assert whole[0, 0, LAYER - 1, 9, 9] == 1
+    # Cells at the outline count for more than is covered of them.
+    share = float(covered.sum() / whole[0, 0, LAYER - 1].sum())
+    assert 0.5 < share < 0.5 * OUTLINE_GAIN
+    # In the part of the frame that a window shows, the same.
+    with torch.no_grad():
+        part = painter(_outlined(boxes), 16, 16, torch.tensor([[0.5, 0.5, 0.5, 0.5]]))[0, 0, LAYER - 1]
+    assert_close(part, covered[16:, 16:])
+
+
+def test_outlines_are_of_their_own_things_and_absent_ones_change_nothing() -> None:
+    boxes = [(0.3, 0.5, 0.4, 0.4, 1.0, 1.0), (0.7, 0.5, 0.4, 0.4, 2.0, 1.0)]
+    graph = ball_and_cube()
+    plain = condition(graph, still_layout(graph, boxes, 1), ENCODER, 1)
+    assert plain.outside.shape[-2:] == (0, 0)
+    painter = LayoutPainter(LABELS.width)
+    with torch.no_grad():
+        before, after = (painter(c, 16, 16, FULL) for c in (plain, _outlined(boxes, first=False)))
+        # Of a batch, each sample has its own; the one without is as it is alone.
+        both = painter(collate([plain, _outlined(boxes)]), 16, 16, FULL.expand(2, -1))
+    # All but the column where the boxes meet, of which rounding decides.
+    assert torch.equal(before[..., :7], after[..., :7])
+    assert not torch.equal(before[..., 8:], after[..., 8:])
+    assert_close(both[0], before[0])
+    assert not torch.equal(both[1], before[0])

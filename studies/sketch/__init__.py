@@ -1,0 +1,1 @@
+"""Whether what is drawn with `--sketch` has the outline of its drawing."""

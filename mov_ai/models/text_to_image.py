@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from mov_ai.checked_config import Channels, Heads, Layers
 from mov_ai.errors import MovAIError, UsageError
+from mov_ai.graph.files import write_json
 from mov_ai.labels.pretrained import MAX_TOKENS
+from mov_ai.labels.transformers_files import quiet
 from mov_ai.models.codec import AnyCodec
 from mov_ai.models.codec_registry import save_codec
 from mov_ai.models.diffusers_codec import DiffusersCodec
@@ -140,7 +143,8 @@ class TextToImage(nn.Module):
             cross_attention_dim=config.text_width,
             # The number of heads, whatever diffusers calls it.
             attention_head_dim=config.heads,
-            norm_num_groups=math.gcd(32, *config.widths),
+            # Of eight channels and more, as Stable Diffusion's are.
+            norm_num_groups=min(32, max(1, math.gcd(*config.widths) // 8)),
         )
         self.scheduler: Any = DDIMScheduler(
             beta_schedule="scaled_linear",
@@ -150,6 +154,7 @@ class TextToImage(nn.Module):
             prediction_type=config.prediction,
             rescale_betas_zero_snr=config.prediction != "epsilon",
             timestep_spacing="trailing",
+            steps_offset=1,
         )
         self._schedule = ImageSchedule(self.scheduler.alphas_cumprod, config.prediction)
 
@@ -174,26 +179,27 @@ class TextToImage(nn.Module):
     def save(self, directory: Path, codec: AnyCodec) -> None:
         """Write a pipeline's folder of diffusers, as `load_image_model` and `PretrainedText` read it, with the codec.
 
-        Diffusers itself reads it too; an autoencoder of another kind than its own it leaves out, and makes latents.
+        Diffusers itself reads it too, with `vae=None` where the codec is none of its own: it then makes latents.
 
         Raises:
             MovAIError: if it cannot be written.
         """
-        from diffusers import StableDiffusionPipeline
-
-        pipeline = StableDiffusionPipeline(
-            vae=codec.model if isinstance(codec, DiffusersCodec) else None,
-            text_encoder=self.text_encoder,
-            tokenizer=self.tokenizer,
-            unet=self.unet,
-            scheduler=self.scheduler,
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-        )
+        vae = type(codec.model).__name__ if isinstance(codec, DiffusersCodec) else None
+        parts: dict[str, tuple[str, Any]] = {
+            "unet": ("diffusers", self.unet),
+            "scheduler": ("diffusers", self.scheduler),
+            "text_encoder": ("transformers", self.text_encoder),
+            "tokenizer": ("transformers", self.tokenizer),
+        }
+        index: dict[str, Any] = {"_class_name": "StableDiffusionPipeline", "requires_safety_checker": False}
+        index |= {name: [library, type(part).__name__] for name, (library, part) in parts.items()}
+        index |= {"vae": ["diffusers", vae] if vae else [None, None]}
+        index |= {name: [None, None] for name in ("safety_checker", "feature_extractor", "image_encoder")}
         try:
-            pipeline.save_pretrained(directory, safe_serialization=True)
-        except OSError as error:
+            with quiet():
+                for name, (_, part) in parts.items():
+                    part.save_pretrained(directory / name)
+        except (OSError, SafetensorError) as error:
             raise MovAIError(f"{directory}: cannot be written ({error}); choose another place") from None
-        if not isinstance(codec, DiffusersCodec):
-            save_codec(codec, directory / "vae")
+        save_codec(codec, directory / "vae")
+        write_json(directory / "model_index.json", index)

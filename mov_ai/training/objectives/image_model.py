@@ -159,11 +159,16 @@ class ImageModelObjective(Objective):
         return PIL.Image.fromarray(rearrange(pixels, "(two b) h w c -> (two h) (b w) c", two=2).cpu().numpy())
 
     def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
+        self.save(module, directory)
+        about = _ABOUT.format(size=self.size, data=self.data.about)
+        command = f"python -m mov_ai.train experiment={self.experiment}"
+        text = model_card("Text-to-image model", about, command, module, card)
+        write_bytes(directory / "README.md", text.encode("utf-8"))
+
+    def save(self, module: torch.nn.Module, directory: Path) -> None:
+        """Write the pipeline's folder, without a card."""
         assert isinstance(module, TextToImage)
         module.save(directory, self._codec)
-        about = _ABOUT.format(size=self.size, data=self.data.about)
-        text = model_card("Text-to-image model", about, f"python -m mov_ai.train experiment={self.experiment}", module, card)
-        write_bytes(directory / "README.md", text.encode("utf-8"))
 
 
 def _boxes(layout: Layout | None, frame: int) -> Tensor:

@@ -61,7 +61,11 @@ def summary(runs: Sequence[dict[str, Any]], cost: dict[str, Cost]) -> dict[str, 
     of_seeds = [run["is"]["value"] for run in runs]
     return {
         **result,
-        "is": {"value": float(np.mean(of_seeds)), "of_seeds": of_seeds, "ci95_of_seeds": [r["is"]["ci95"] for r in runs]},
+        "is": {
+            "value": float(np.mean(of_seeds)),
+            "of_seeds": of_seeds,
+            "ci95_of_seeds": [r["is"]["ci95"] for r in runs],
+        },
         "steps": steps,
         "petaflops": sum(count * cost[name].flops for name, count in steps.items()) / 1e15,
         "trained_parameters": cost[own].parameters,
@@ -117,9 +121,7 @@ def document(measured: Sequence[dict[str, Any]], ceiling: dict[str, Any], cost: 
     }
 
 
-def write_report(
-    out: Path, measured: Sequence[dict[str, Any]], ceiling: dict[str, Any], cost: dict[str, Cost]
-) -> str:
+def write_report(out: Path, measured: Sequence[dict[str, Any]], ceiling: dict[str, Any], cost: dict[str, Cost]) -> str:
     """Write results.json and README.md into a folder; the README's text."""
     results = document(measured, ceiling, cost)
     write_json(out / "results.json", results)
@@ -178,7 +180,7 @@ def markdown(results: dict[str, Any]) -> str:
 
 
 def _table(results: dict[str, Any]) -> list[str]:
-    titles = ["arm", *(["of what was asked, %"]), *TOPICS, "IS", "similarity", "flicker", "distance", "FVD", "warping"]
+    titles = ["arm", "of what was asked, %", *TOPICS, "IS", "similarity", "flicker", "distance", "FVD", "warping"]
     lines = [f"| {' | '.join(titles)} |", f"|---|{'---:|' * (len(titles) - 1)}"]
     for arm, cell in results["arms"].items():
         row = [f"**{arm}**: {ARMS[arm]}", *(_share(cell.get(measure)) for measure in MEASURES)]
@@ -190,7 +192,12 @@ def _table(results: dict[str, Any]) -> list[str]:
     row = ["true clips, through the codec", *(_percent(truth[m])[:-2] if m in truth else "" for m in MEASURES)]
     row += [f"{truth['is']:.2f}", f"{truth['similarity']:.3f}", f"{truth['flicker']:.2f}"]
     row += [f"{truth['distance']:.3f}", f"{truth['fvd']:.0f}", f"{truth['warping']:.4f}"]
-    return [*lines, f"| {' | '.join(row)} |", "", "Means over seeds; 95 % intervals in brackets, by bootstrap over captions."]
+    return [
+        *lines,
+        f"| {' | '.join(row)} |",
+        "",
+        "Means over seeds; 95 % intervals in brackets, by bootstrap over captions.",
+    ]
 
 
 def _costs(results: dict[str, Any]) -> list[str]:
@@ -201,7 +208,8 @@ def _costs(results: dict[str, Any]) -> list[str]:
         steps = " + ".join(f"{count:,}" for count in cell["steps"].values())
         row = [arm, str(len(cell["seeds"])), steps, f"{cell['petaflops']:.3f}", f"{cell['parameters']:,}"]
         row += [f"{cell['trained_parameters']:,}", f"{cell['seconds_per_step']:.3f}", f"{cell['minutes']:.1f}"]
-        lines.append(f"| {' | '.join([*row, f'{cell["seconds_per_video"]:.2f}'])} |")
+        row.append(f"{cell['seconds_per_video']:.2f}")
+        lines.append(f"| {' | '.join(row)} |")
     return lines
 
 
@@ -241,8 +249,8 @@ def _answers(results: dict[str, Any]) -> list[str]:
             f"similarity {_signed(one['similarity'], 3)}, flicker {_signed(one['flicker'], 2)}."
         )
         said = {name: one[name]["verdict"] for name in ("score", "is", "similarity", "flicker")}
-        more = [f"{name.replace('is', 'IS') if name == 'is' else name} {verdict}" for name, verdict in said.items()]
-        lines.append(f"  {first}: {', '.join(more)}.")
+        verdicts = [f"{'IS' if name == 'is' else name} {verdict}" for name, verdict in said.items()]
+        lines.append(f"  {first}: {', '.join(verdicts)}.")
     return lines
 
 

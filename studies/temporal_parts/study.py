@@ -38,8 +38,8 @@ ARMS: dict[str, str] = {
 AROUND = ("layers", "blocks")
 SEEDS = (0, 1, 2)
 #: Steps of TSAM, and the share of its compute that the image model gets of the other arms'.
-STEPS, SHARE = 1500, 0.5
-PROMPTS = 120
+STEPS, SHARE = 700, 0.5
+PROMPTS = 100
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -164,7 +164,9 @@ def projected(cost: dict[str, Cost], steps: dict[str, int], seeds: int, prompts:
         for name, one in cost.items()
     ]
     total = seeds * (sum(minutes.values()) + len(ARMS) * judging / 60)
-    return "\n".join([*lines, f"judging: {judging / 60:.1f} minutes an arm", f"all, {seeds} seeds: {total:.0f} minutes"])
+    return "\n".join(
+        [*lines, f"judging: {judging / 60:.1f} minutes an arm", f"all, {seeds} seeds: {total:.0f} minutes"]
+    )
 
 
 def run(options: argparse.Namespace, console: Console, runner: Runner = call) -> None:

@@ -127,9 +127,7 @@ def _video(folder: Path, temporal: str = "blocks") -> ImageVideoDenoiser:
 @torch.no_grad()
 def _videos(network: ImageVideoDenoiser, folder: Path, noisy: Tensor, sigma: Tensor) -> Tensor:
     text = PretrainedText(str(folder))
-    asked = collate(
-        [condition(make_graph(one), None, ENCODER, noisy.shape[1], text([one])) for one in CAPTIONS]
-    )
+    asked = collate([condition(make_graph(one), None, ENCODER, noisy.shape[1], text([one])) for one in CAPTIONS])
     window = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).repeat(len(noisy), 1)
     return network(noisy, sigma, torch.zeros(len(noisy), dtype=torch.long), torch.zeros_like(noisy), window, asked)
 

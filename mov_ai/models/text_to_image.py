@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
@@ -116,7 +115,8 @@ class TextToImage(nn.Module):
         levels = len(config.widths)
         if cells % 2 ** (levels - 1):
             raise UsageError(
-                f"text_to_image: widths: {levels} levels halve the latents' {cells} cells {levels - 1} times; give fewer"
+                f"text_to_image: widths: {levels} levels halve the latents' {cells} cells {levels - 1} times; "
+                "give fewer"
             )
         self.config, self.tokenizer = config, tokenizer
         self.text_encoder = CLIPTextModel(

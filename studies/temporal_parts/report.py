@@ -142,8 +142,8 @@ def markdown(results: dict[str, Any]) -> str:
         "model (a U-Net and CLIP's text encoder, of diffusers and transformers) is trained on single frames of them "
         "and frozen; layers or blocks over time, as FusionFrames has them (arXiv 2311.13073), are trained around it. "
         "TSAM, whose attention over time is its own, is trained on the clips with as many floating-point operations as "
-        "image model and parts together. All are told the caption alone, and no graph and no boxes: boxes would say how "
-        f"things move, whatever looks over time. Judged on {results['prompts']} captions that none was trained on. "
+        "image model and parts together. All are told the caption alone, and no graph and no boxes: boxes would say "
+        f"how things move, whatever looks over time. Judged on {results['prompts']} captions that none was trained on. "
         "This page is written by the command; no figure in it is typed.",
         "",
         f"Machine: {results['machine']}, one thread. No guidance; the same noise for every arm.",

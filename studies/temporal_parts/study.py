@@ -59,6 +59,12 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
+def steps_of(arm: str, steps: dict[str, int]) -> dict[str, int]:
+    """Of the trainings that an arm consists of, of all trainings' steps."""
+    names = ("image", arm) if arm in AROUND else (arm,)
+    return {name: steps[name] for name in names}
+
+
 @dataclass
 class TemporalStudy(Study):
     """`RUNS/ARM/SEED` holds a training, that of the image model among them, and `figures.json` what was measured.
@@ -87,13 +93,8 @@ class TemporalStudy(Study):
 
         path = self.folder(arm, seed) / "figures.json"
         found = read_json(path) if path.is_file() else {}
-        wanted = {"version": VERSION, "prompts": self.prompts, "steps": self._steps_of(arm, steps)}
+        wanted = {"version": VERSION, "prompts": self.prompts, "steps": steps_of(arm, steps)}
         return found if all(found.get(name) == value for name, value in wanted.items()) else None
-
-    @staticmethod
-    def _steps_of(arm: str, steps: dict[str, int]) -> dict[str, int]:
-        names = ("image", arm) if arm in AROUND else (arm,)
-        return {name: steps[name] for name in names}
 
     def run_arm(self, arm: str, seed: int, steps: dict[str, int]) -> None:
         """Train an arm, its image model first, and take its figures.
@@ -121,7 +122,7 @@ class TemporalStudy(Study):
         facts = {name: sum(part[name] for part in parts) for name in ("samples", "seconds", "parameters")}
         figures = {"arm": arm, "seed": seed, **facts, "seconds_per_video": seconds, "machine": machine()}
         path = self.folder(arm, seed) / "figures.json"
-        write_json(path, {**figures, **judges.figures(videos), "steps": self._steps_of(arm, steps)})
+        write_json(path, {**figures, **judges.figures(videos), "steps": steps_of(arm, steps)})
 
     def ceiling(self) -> dict[str, Any]:
         """The figures of the true clips as they come back from the codec."""

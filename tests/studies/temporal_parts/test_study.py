@@ -25,7 +25,7 @@ from studies.graph_vs_text.projection import built
 from studies.temporal_parts import evaluate
 from studies.temporal_parts.compute import TRAININGS, Cost, equal_steps
 from studies.temporal_parts.report import document, write_report
-from studies.temporal_parts.study import ARMS, AROUND, SEEDS, TemporalStudy, arguments, main, projected, run
+from studies.temporal_parts.study import ARMS, AROUND, SEEDS, TemporalStudy, arguments, main, projected, run, steps_of
 from tests.training.objectives.here_pool import HerePool
 
 PROMPTS = 24
@@ -42,7 +42,7 @@ def made_up(arm: str = "blocks", seed: int = 0, level: float = 0.5, flicker: flo
     rng = np.random.default_rng([seed, *arm.encode()])
     rows = {topic: [[int(rng.random() < level), 1] for _ in range(PROMPTS)] for topic in TOPICS}
     return {
-        **{"arm": arm, "seed": seed, "steps": TemporalStudy._steps_of(arm, STEPS), "samples": 800, "seconds": 60.0},
+        **{"arm": arm, "seed": seed, "steps": steps_of(arm, STEPS), "samples": 800, "seconds": 60.0},
         **{"machine": "a machine", "version": evaluate.VERSION, "prompts": PROMPTS, "answers": rows},
         **{"parameters": 1400, "seconds_per_video": 0.2, "distance": [0.3] * PROMPTS, "warping": [0.001] * PROMPTS},
         **{"fvd": 100.0, "still": 0.25, "networks": {"is": "network one", "similarity": "network two"}},
@@ -52,7 +52,7 @@ def made_up(arm: str = "blocks", seed: int = 0, level: float = 0.5, flicker: flo
     }
 
 
-CEILING = made_up("true", 0, 2.0, 0.5)
+CEILING = made_up("image", 0, 2.0, 0.5)
 
 
 class Runner:
@@ -220,7 +220,7 @@ def test_arms_differ_in_what_looks_over_time_only() -> None:
     assert blocks["model"].pop("temporal") == "blocks"  # type: ignore[union-attr, call-overload, index]
     assert layers["model"] == blocks["model"]
     model: Any = tsam["model"]
-    assert (model["text"] if "text" in model else True, model["graph"], model["layout"]) == (True, False, False)
+    assert (model.get("text", True), model["graph"], model["layout"]) == (True, False, False)
     for one in (layers, blocks, tsam):
         one.pop("model")
         one.pop("experiment")

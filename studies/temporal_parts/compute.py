@@ -44,6 +44,7 @@ def costs(experiments: str, settings: Sequence[str] = ()) -> dict[str, Cost]:
         experiments: their folder in conf/experiment.
         settings: overrides of every configuration.
     """
+    torch.set_num_threads(1)
     image = prepared(f"{experiments}/image", settings)
     assert isinstance(image, ImageModelObjective)
     with tempfile.TemporaryDirectory() as folder:

@@ -96,6 +96,14 @@ class TemporalStudy(Study):
         wanted = {"version": VERSION, "prompts": self.prompts, "steps": steps_of(arm, steps)}
         return found if all(found.get(name) == value for name, value in wanted.items()) else None
 
+    def train(self, arm: str, seed: int, steps: int, settings: Sequence[str] = ()) -> dict[str, Any]:
+        """As `Study.train`, but what was trained for fewer steps is no beginning: the rate has come down to 0."""
+        path = self.folder(arm, seed) / "result.json"
+        done = read_json(path).get("steps", steps) if path.is_file() else steps
+        if done != steps:
+            raise MovAIError(f"{path.parent}: trained for {done} steps instead of {steps}; give another --runs")
+        return super().train(arm, seed, steps, settings)
+
     def run_arm(self, arm: str, seed: int, steps: dict[str, int]) -> None:
         """Train an arm, its image model first, and take its figures.
 

@@ -120,6 +120,12 @@ def test_an_arm_alone_and_a_stopped_study_go_on(pretended: None, tmp_path: Path)
     assert second.calls[0][3]["objective.batch_size"] == "2"
 
 
+def test_a_training_of_other_steps_is_no_beginning(pretended: None, tmp_path: Path) -> None:
+    _run(tmp_path, Runner(), "--only", "tsam/0")
+    with pytest.raises(MovAIError, match="trained for 100 steps instead of 50; give another --runs"):
+        TemporalStudy(tmp_path / "runs", PROMPTS, run=Runner()).train("tsam", 0, 50)
+
+
 def test_compute_is_equal() -> None:
     assert STEPS == {"image": 60, "layers": 50, "blocks": 40, "tsam": 100}
     total = 100 * COSTS["tsam"].flops

@@ -67,7 +67,7 @@ def summary(runs: Sequence[dict[str, Any]], cost: dict[str, Cost]) -> dict[str, 
             "ci95_of_seeds": [r["is"]["ci95"] for r in runs],
         },
         "steps": steps,
-        "petaflops": sum(count * cost[name].flops for name, count in steps.items()) / 1e15,
+        "training_flops": sum(count * cost[name].flops for name, count in steps.items()),
         "trained_parameters": cost[own].parameters,
         "seconds_per_step": cost[own].seconds,
         "seconds_per_video": float(np.mean([run["seconds_per_video"] for run in runs])),
@@ -201,12 +201,12 @@ def _table(results: dict[str, Any]) -> list[str]:
 
 
 def _costs(results: dict[str, Any]) -> list[str]:
-    titles = ["arm", "seeds", "steps", "training, PFLOP", "parameters", "of them in the last training"]
+    titles = ["arm", "seeds", "steps", "training, TFLOP", "parameters", "of them in the last training"]
     titles += ["seconds a step", "minutes", "seconds a video"]
     lines = [f"| {' | '.join(titles)} |", f"|---|{'---:|' * (len(titles) - 1)}"]
     for arm, cell in results["arms"].items():
         steps = " + ".join(f"{count:,}" for count in cell["steps"].values())
-        row = [arm, str(len(cell["seeds"])), steps, f"{cell['petaflops']:.3f}", f"{cell['parameters']:,}"]
+        row = [arm, str(len(cell["seeds"])), steps, f"{cell['training_flops'] / 1e12:.2f}", f"{cell['parameters']:,}"]
         row += [f"{cell['trained_parameters']:,}", f"{cell['seconds_per_step']:.3f}", f"{cell['minutes']:.1f}"]
         row.append(f"{cell['seconds_per_video']:.2f}")
         lines.append(f"| {' | '.join(row)} |")

@@ -174,7 +174,7 @@ def test_the_readme_says_what_the_figures_say(tmp_path: Path) -> None:
     results = read_json(tmp_path / "results.json")
     blocks = results["arms"]["blocks"]
     assert blocks["is"] == {"value": 14.1, "of_seeds": [14.0, 14.1, 14.2], "ci95_of_seeds": [[5.0, 9.0]] * 3}
-    assert blocks["petaflops"] == pytest.approx(100 * 12e9 / 1e15)
+    assert blocks["training_flops"] == pytest.approx(100 * 12e9)
     for words in (
         "Best in what was asked for: **blocks**, told apart from tsam, which is next.",
         "Best in IS: **blocks**, told apart from tsam",
@@ -185,7 +185,7 @@ def test_the_readme_says_what_the_figures_say(tmp_path: Path) -> None:
         "the 25.0 % of the frame",
         "blocks: score more, IS more, similarity more, flicker less.",
         "Equal is compute, and not size: layers 300 and blocks 500 parameters over time.",
-        f"| blocks | 3 | 60 + 40 | {blocks['petaflops']:.3f} | 1,400 | 500 |",
+        "| blocks | 3 | 60 + 40 | 1.20 | 1,400 | 500 |",
     ):
         assert words in text
     assert "Not every arm has three seeds" not in text

@@ -107,6 +107,10 @@ class TextToImage(nn.Module):
         cells: side of the latents that it is trained on.
     """
 
+    #: Of libraries without types.
+    unet: Any
+    text_encoder: Any
+
     def __init__(self, config: TextToImageConfig, tokenizer: Any, latent_channels: int, cells: int) -> None:
         super().__init__()
         from diffusers import DDIMScheduler, UNet2DConditionModel
@@ -146,7 +150,7 @@ class TextToImage(nn.Module):
             # Of eight channels and more, as Stable Diffusion's are.
             norm_num_groups=min(32, max(1, math.gcd(*config.widths) // 8)),
         )
-        self.scheduler: Any = DDIMScheduler(
+        scheduler: Any = DDIMScheduler(
             beta_schedule="scaled_linear",
             beta_start=0.00085,
             beta_end=0.012,
@@ -156,7 +160,8 @@ class TextToImage(nn.Module):
             timestep_spacing="trailing",
             steps_offset=1,
         )
-        self._schedule = ImageSchedule(self.scheduler.alphas_cumprod, config.prediction)
+        self.scheduler = scheduler
+        self._schedule = ImageSchedule(scheduler.alphas_cumprod, config.prediction)
 
     def tokens(self, captions: list[str]) -> Tensor:
         """Numbers of the captions' tokens, (batch, tokens): always as many, as `PretrainedText` reads them."""

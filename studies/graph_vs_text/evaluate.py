@@ -101,7 +101,13 @@ def sampled(export: Path, codec: AnyCodec, told: Sequence[Told]) -> tuple[list[n
         part = told[first : first + _AT_ONCE]
         asked = collate(
             [
-                condition(one.caption.graph, layout_of(one), labels, FRAMES, text and text([one.caption.text]))
+                condition(
+                    one.caption.graph,
+                    layout_of(one),
+                    labels,
+                    FRAMES,
+                    None if text is None else text([one.caption.text]),
+                )
                 for one in part
             ]
         )

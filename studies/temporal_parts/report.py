@@ -99,11 +99,11 @@ def document(measured: Sequence[dict[str, Any]], ceiling: dict[str, Any], cost: 
     runs = {arm: sorted(found, key=lambda run: int(run["seed"])) for arm, found in runs.items() if found}
     comparisons = []
     for first, second in QUESTIONS:
-        pair = [runs.get(first, []), runs.get(second, [])]
-        if not {run["seed"] for run in pair[0]} & {run["seed"] for run in pair[1]}:
+        own, others = runs.get(first, []), runs.get(second, [])
+        if not {run["seed"] for run in own} & {run["seed"] for run in others}:
             continue
-        told = {name: difference(*pair, values) for name, values in _BY_CAPTION.items()}
-        told["is"] = _is_difference(*pair)
+        told = {name: difference(own, others, values) for name, values in _BY_CAPTION.items()}
+        told["is"] = _is_difference(own, others)
         comparisons.append({"first": first, "second": second, **{n: d for n, d in told.items() if d is not None}})
     shares = {name: values(ceiling) for name, values in _BY_CAPTION.items()}
     truth = {name: float(np.nanmean(values)) for name, values in shares.items() if np.isfinite(values).any()}

@@ -103,7 +103,7 @@ class ImageModelObjective(Objective):
     def batch(self, step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([self.seed, step])
         drawn = self.data.draw(0, self.batch_size, step, rng)
-        dropped = rng.random(len(drawn.latents)) < self.drop_text
+        dropped = (rng.random(len(drawn.latents)) < self.drop_text).tolist()
         return self._pack(drawn, self.data.varied(drawn.graphs, rng), rng, dropped)
 
     def _pack(

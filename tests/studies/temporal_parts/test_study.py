@@ -220,10 +220,12 @@ def composed(arm: str, *overrides: str) -> Any:
 
 
 def test_arms_differ_in_what_looks_over_time_only() -> None:
-    plain = {arm: OmegaConf.to_container(composed(arm).objective, resolve=True) for arm in ("layers", "blocks", "tsam")}
-    layers, blocks, tsam = ({**one} for one in plain.values())
-    assert layers["model"].pop("temporal") == "layers"  # type: ignore[union-attr, call-overload, index]
-    assert blocks["model"].pop("temporal") == "blocks"  # type: ignore[union-attr, call-overload, index]
+    plain: list[Any] = [
+        OmegaConf.to_container(composed(arm).objective, resolve=True) for arm in ("layers", "blocks", "tsam")
+    ]
+    layers, blocks, tsam = plain
+    assert layers["model"].pop("temporal") == "layers"
+    assert blocks["model"].pop("temporal") == "blocks"
     assert layers["model"] == blocks["model"]
     model: Any = tsam["model"]
     assert (model.get("text", True), model["graph"], model["layout"]) == (True, False, False)

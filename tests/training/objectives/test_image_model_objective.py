@@ -118,7 +118,14 @@ def test_the_loss_falls_and_the_caption_decides_the_picture(
 
 def _video(folder: Path, temporal: str = "blocks") -> ImageVideoDenoiser:
     torch.manual_seed(0)
-    values = {"graph": False, "layout": False, "head_width": 8, "labels": LABELS, "stages": (SIZE,), "frames": FRAMES}
+    values: dict[str, Any] = {
+        "graph": False,
+        "layout": False,
+        "head_width": 8,
+        "labels": LABELS,
+        "stages": (SIZE,),
+        "frames": FRAMES,
+    }
     network = build_denoiser(ImageVideoConfig(str(folder), temporal=temporal, **values))
     assert isinstance(network, ImageVideoDenoiser)
     return network.eval()

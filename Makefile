@@ -108,12 +108,15 @@ bench: install  ## how fast it is here, beside transformers of diffusers: benchm
 study: install  ## train and compare the peers under one harness (hours): make study NAME=peers, or NAME=peers/unet3d
 	$(BIN)/python -m studies.peers.study $(NAME)
 
-.PHONY: study-graph study-paper
+.PHONY: study-graph study-paper study-temporal
 study-graph: install  ## what a graph brings beside text (hours, in pieces): make study-graph [STUDY="--quick --minutes 60"]
 	$(BIN)/python -m studies.graph_vs_text.study $(STUDY)
 
 study-paper: install  ## the loss's weights, modules apart and joined, 256 against 512 (hours, in pieces)
 	$(BIN)/python -m studies.paper_claims.study $(STUDY)
+
+study-temporal: install  ## layers or blocks over time around a frozen image model, or TSAM (under two hours, in pieces)
+	$(BIN)/python -m studies.temporal_parts $(STUDY)
 
 study-exported: install  ## is a training on MP4s as good as one on what was rendered (a quarter of an hour)
 	$(BIN)/python -m studies.exported_clips.study

@@ -56,16 +56,19 @@ def reconstruction_errors(video: Tensor, truth: Tensor) -> tuple[Tensor, Tensor,
     return pixels, half, edges
 
 
-def object_weight(condition: Conditioning, height: int, width: int, window: Tensor, extra: float) -> Tensor:
+def object_weight(boxes: Tensor, height: int, width: int, window: Tensor, extra: float) -> Tensor:
     """1 on the floor, 1 + extra inside the boxes (a little enlarged, for edges and shadows), of mean 1.
+
+    Args:
+        boxes: as `Conditioning.boxes`. window: (batch, 4), the part of the frame in view.
 
     Returns:
         (batch, frames, 1, height, width).
     """
-    enlarged = condition.boxes.clone()
+    enlarged = boxes.clone()
     enlarged[..., 2:4] *= 1.3
     _, _, cover = box_coordinates(enlarged, height, width, window)
-    inside = (cover * (condition.boxes[..., 5] > 0.02)[..., None, None]).amax(1)
+    inside = (cover * (boxes[..., 5] > 0.02)[..., None, None]).amax(1)
     weight = 1 + extra * inside
     return (weight / weight.mean((1, 2, 3), keepdim=True))[:, :, None]
 

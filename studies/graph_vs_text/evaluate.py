@@ -17,13 +17,14 @@ from mov_ai.evaluation.metrics.optical_flow import LucasKanade
 from mov_ai.evaluation.metrics.temporal import warping_error
 from mov_ai.graph.files import read_json
 from mov_ai.labels.encoder import load_label_encoder
+from mov_ai.labels.pretrained import PretrainedText
 from mov_ai.models.cascade import CASCADE_FILE, Cascade, CascadeConfig
 from mov_ai.models.codec import AnyCodec, to_bytes
 from mov_ai.models.codec_registry import load_codec
 from mov_ai.models.component import config_from_dict
 from mov_ai.models.conditioning import collate, condition
 from mov_ai.models.metric_networks.recognition import VideoRecognition
-from mov_ai.models.registry import load_denoiser
+from mov_ai.models.registry import load_denoiser, text_encoder_of
 from mov_ai.pipeline_files import pipeline_folder
 from studies.graph_vs_text.clips import frames_of, layout_of
 from studies.graph_vs_text.judge import judge
@@ -92,11 +93,24 @@ def sampled(export: Path, codec: AnyCodec, told: Sequence[Told]) -> tuple[list[n
     network = load_denoiser(export).eval()
     cascade = Cascade(config_from_dict(CascadeConfig, read_json(export / CASCADE_FILE), str(export)), codec, [network])
     labels = load_label_encoder(network.config.labels)
+    text_encoder = text_encoder_of(network.config)
+    text = None if text_encoder is None else PretrainedText(text_encoder)
     videos: list[np.ndarray] = []
     began = time.monotonic()
     for first in range(0, len(told), _AT_ONCE):
         part = told[first : first + _AT_ONCE]
-        asked = collate([condition(one.caption.graph, layout_of(one), labels, FRAMES) for one in part])
+        asked = collate(
+            [
+                condition(
+                    one.caption.graph,
+                    layout_of(one),
+                    labels,
+                    FRAMES,
+                    None if text is None else text([one.caption.text]),
+                )
+                for one in part
+            ]
+        )
         seeds = list(range(first, first + len(part)))
         latents = cascade.run_stage(0, asked, seeds, Guidance(), frames=FRAMES, sides=(SIZE, SIZE))
         videos += list(to_bytes(cascade.decode(latents)).numpy())

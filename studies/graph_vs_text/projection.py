@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from hydra import compose, initialize_config_dir
 
 from mov_ai.hydra_entry import config_directory
 from mov_ai.train import build_objective, register_resolvers
+from mov_ai.training.objective import Objective
 from studies.graph_vs_text.evaluate import Judges
 
 _STEPS, _VIDEOS = 4, 4
@@ -23,11 +23,27 @@ def seconds_per_step(experiment: str, settings: Sequence[str] = ()) -> float:
         experiment: a name in conf/experiment, of a denoiser.
         settings: overrides of the configuration.
     """
+    return processor_seconds(prepared(experiment, settings))
+
+
+def built(experiment: str, settings: Sequence[str] = ()) -> Objective:
+    """An experiment's objective. Args: as `seconds_per_step`."""
     register_resolvers()
     with initialize_config_dir(str(config_directory()), version_base="1.3"):
         config = compose("train", overrides=[f"experiment={experiment}", *settings])
-    objective: Any = build_objective(config.objective, 0)
+    objective: Objective = build_objective(config.objective, 0)
+    return objective
+
+
+def prepared(experiment: str, settings: Sequence[str] = ()) -> Objective:
+    """An experiment's objective, ready to train. Args: as `seconds_per_step`."""
+    objective = built(experiment, settings)
     objective.prepare(torch.device("cpu"), lambda *_: None)
+    return objective
+
+
+def processor_seconds(objective: Objective) -> float:
+    """Of a training step, the least of a few; the objective's weights are changed by them."""
     module, generator = objective.module().train(), torch.Generator().manual_seed(0)
     optimizer = torch.optim.AdamW(module.parameters())
     taken = []

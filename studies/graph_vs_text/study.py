@@ -56,18 +56,18 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
-def chosen(names: Sequence[str], seeds: Sequence[int]) -> list[tuple[str, int]]:
+def chosen(names: Sequence[str], seeds: Sequence[int], arms: Iterable[str] = ARMS) -> list[tuple[str, int]]:
     """(arm, seed) pairs, seed by seed, that names such as "text" or "text/2" mean; all if there are none.
 
     Raises:
         UsageError: for an unknown name.
     """
-    pairs = [(arm, seed) for seed in seeds for arm in ARMS]
+    pairs = [(arm, seed) for seed in seeds for arm in arms]
     known = {arm for arm, _ in pairs} | {f"{arm}/{seed}" for arm, seed in pairs}
     for name in names:
         if name not in known:
             raise UsageError(
-                f"--only: expected {', '.join(ARMS)}, with /SEED of {list(seeds)} if wanted; found {name!r}"
+                f"--only: expected {', '.join(arms)}, with /SEED of {list(seeds)} if wanted; found {name!r}"
             )
     return [(arm, seed) for arm, seed in pairs if not names or {arm, f"{arm}/{seed}"} & set(names)]
 

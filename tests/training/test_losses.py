@@ -26,7 +26,7 @@ from tests.models.test_codec import small_codec
 FULL = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
 CODEC = small_codec().requires_grad_(False)
 CONDITION = given(frames=6)
-WEIGHT = object_weight(CONDITION, 8, 8, FULL, 4.0)
+WEIGHT = object_weight(CONDITION.boxes, 8, 8, FULL, 4.0)
 
 TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "denoise": lambda x, y: denoise_loss(x, y, torch.tensor([0.5]), WEIGHT),
@@ -111,16 +111,16 @@ def _batch() -> Conditioning:
 
 @pytest.mark.parametrize("extra", [0.0, 1.0, 4.0, 20.0])
 def test_weights_have_a_mean_of_one_in_every_sample(extra: float) -> None:
-    weight = object_weight(_batch(), 8, 8, FULL.expand(2, 4), extra)
+    weight = object_weight(_batch().boxes, 8, 8, FULL.expand(2, 4), extra)
     assert weight.shape == (2, 6, 1, 8, 8)
     assert_close(weight.mean((1, 2, 3, 4)), torch.ones(2))
     assert weight.min() > 0
 
 
 def test_objects_weigh_more_than_the_floor() -> None:
-    weight = object_weight(_batch(), 16, 16, FULL.expand(2, 4), 4.0)[1, 0, 0]
+    weight = object_weight(_batch().boxes, 16, 16, FULL.expand(2, 4), 4.0)[1, 0, 0]
     assert (weight[5, 5] / weight[0, 15]).item() == pytest.approx(5, abs=1e-4)
-    flat = object_weight(_batch(), 16, 16, FULL.expand(2, 4), 0.0)
+    flat = object_weight(_batch().boxes, 16, 16, FULL.expand(2, 4), 0.0)
     assert_close(flat, torch.ones_like(flat))
 
 

@@ -270,7 +270,7 @@ class DenoiserObjective(Objective):
             scale = output_scale(sigma).clamp(min=_SCALE_FLOOR)
             predicted = module(noisy, sigma, stage, low, window, condition).float()
         height, width = clean.shape[-2:]
-        weight = object_weight(condition, height, width, window, self.weights.objects)
+        weight = object_weight(condition.boxes, height, width, window, self.weights.objects)
         terms: dict[str, Tensor] = {"denoise": denoise_loss(predicted, clean, scale, weight)}
         total = terms["denoise"]
         if self.weights.temporal:

@@ -2,8 +2,8 @@
 # The scene-graph parser: two teachers (5,500 steps each), then two students (9,000 steps each), two and two side by side
 # on two cores; an hour and forty minutes in all. It stands on spacy_pipeline.sh and word_vectors.sh.
 # The students then go on with prompts as people write them (another hour and a half).
-# Then both go on with staged captions, that say how things move and where, and with wider ones.
-# Ships as: cp runs/parser/wider-0/export/* mov_ai/assets/parser/
+# Then both go on with staged captions, that say how things move and where.
+# Ships as: cp runs/parser/staged-0/export/* mov_ai/assets/parser/
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
@@ -29,6 +29,3 @@ python -m mov_ai.train experiment=parser/prompts_again "$@"
 both runs/parser/staged-1 experiment=parser/staged 'objective.teachers=[runs/parser/prompts/export]' "$@"
 python -m mov_ai.train experiment=parser/staged 'objective.teachers=[runs/parser/prompts/export]' \
   'objective.partners=[runs/parser/staged-1/export]' "$@"
-both runs/parser/wider-1 experiment=parser/wider 'objective.teachers=[runs/parser/staged-0/export]' "$@"
-python -m mov_ai.train experiment=parser/wider 'objective.teachers=[runs/parser/staged-0/export]' \
-  'objective.partners=[runs/parser/wider-1/export]' "$@"

@@ -2,9 +2,8 @@
 # The planner of `tiny`, scene graphs to box tracks, of the tabletop and of staged scenes: 9,000 steps at one learning
 # rate, 17,000 with more scenes while it falls, then 6,000, 4,000 mostly of the tabletop, and 30,000 of both alike; three
 # and a half hours on one core. The weights that ship had no ranks before the last run, and 5,500 of its steps without.
-# Then 8,000 in which groups of five and more are counted row by row.
 # It reads label_meanings.sh.
-# Ships as: cp runs/tiny/planner_rows/export/* mov_ai/assets/tiny/planner/
+# Ships as: cp runs/tiny/planner_ranks/export/* mov_ai/assets/tiny/planner/
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
@@ -21,6 +20,3 @@ python -m mov_ai.train experiment=tiny/planner hydra.run.dir=runs/tiny/planner_t
 python -m mov_ai.train experiment=tiny/planner hydra.run.dir=runs/tiny/planner_ranks \
   +objective.start=runs/tiny/planner_tabletop/export objective.staged=44000 objective.staged_share=0.5 \
   objective.blur=0.2 trainer.max_steps=30000 "$@"
-python -m mov_ai.train experiment=tiny/planner hydra.run.dir=runs/tiny/planner_rows \
-  +objective.start=runs/tiny/planner_ranks/export objective.staged=44000 objective.staged_share=0.5 \
-  objective.blur=0.2 trainer.max_steps=8000 "$@"

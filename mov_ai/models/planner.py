@@ -43,6 +43,7 @@ from mov_ai.models.planner_input import (
     time_features,
     to_boxes,
 )
+from mov_ai.models.planner_spacing import SPACED_BELOW, keep_apart
 
 #: Channels of what a link says in each direction.
 _LINK = 24
@@ -194,11 +195,15 @@ class LayoutPlanner(nn.Module):
     def denoise(
         self, noisy: Tensor, sigma: Tensor, graph_input: PlannerInput, read: tuple[Tensor, Tensor] | None = None
     ) -> Tensor:
-        """Clean coefficients that agree with the known boxes; arguments as `forward`."""
+        """Clean coefficients that agree with the known boxes, those of one entity apart; arguments as `forward`."""
         clean = to_clean(self(noisy, sigma, graph_input, read), noisy, sigma, "preconditioned")
-        if not graph_input.given.any():
-            return clean
-        return self.encode(agree(self.decode(clean), graph_input))
+        tracks = self.decode(clean)
+        kept = tracks
+        if float(sigma.max()) <= SPACED_BELOW:
+            kept = keep_apart(kept, graph_input)
+        if graph_input.given.any():
+            kept = agree(kept, graph_input)
+        return clean if kept is tracks else self.encode(kept)
 
     @torch.no_grad()
     def plan(

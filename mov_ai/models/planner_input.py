@@ -32,8 +32,6 @@ LINK_KINDS = ("", "relation", "location", "coref", *(f"{a} {b}" for i, a in enum
 CENTRE, SPREAD = (0.5, 0.55, -1.5, -1.4, 1.9, 0.0), (0.2, 0.15, 0.3, 0.3, 0.2, 1.0)
 #: How much lower is as much as farther to the right.
 _COLUMN = 0.35
-#: From so many on they are counted row by row; in a higher row is who is higher by this part of his height.
-_ROWS_FROM, _ROW = 5, 0.6
 _LIMITS = ((-2.0, 3.0), (-2.0, 3.0), (0.004, 4.0), (0.004, 4.0), (0.05, 100.0), (0.0, 1.0))
 
 
@@ -47,8 +45,8 @@ class PlannerInput(TensorBatch):
     Attributes:
         entity: (B, K, W) float, the instance's label.
         count: (B, K) of the instance's entity, at most `MAX_COUNT`.
-        rank: (B, K, 2), which of its like it is, from 1, counted from the left and from the right in the first frame,
-            of many row by row; 0 where it is the only one, or boxes of its like are given.
+        rank: (B, K, 2), which of its like it is, from 1, counted from the left and from the right in the first frame;
+            0 where it is the only one, or boxes of its like are given.
         label, direction, manner: (B, K, M, W) float, of each happening; zeros where there is none or none is said.
         place: (B, K, M, W) float, where on the screen or in what relation to its place an event is; zeros if not said.
         role: (B, K, M), index into `ROLES`, 0 where there is no happening.
@@ -273,17 +271,10 @@ def ranks_of(tracks: np.ndarray, siblings: np.ndarray, given: np.ndarray) -> np.
         siblings: (B, K, K), see `PlannerInput`.
         given: (B, K, frames) bool, see `PlannerInput`.
     """
-    first = tracks[:, :, 0] * SPREAD
-    x, y, height = first[..., 0], first[..., 1], np.exp(first[..., 3] + CENTRE[3])
-    like = siblings > 0
+    first = tracks[:, :, 0, :2] * SPREAD[:2]
     # In a column, whoever is higher comes first.
-    order = x + _COLUMN * y
-    # Of two rows, counted from the left alone, nobody would know in which one he is.
-    lower = y[:, None] - y[:, :, None]  # of the column than the row
-    nearest = np.where(like & (lower > 0), lower, np.inf).min(-1)
-    ends_row = np.isfinite(nearest) & (nearest > _ROW * height) & (like.sum(-1) + 1 >= _ROWS_FROM)
-    row = (like & ends_row[:, None] & (lower < 0)).sum(-1)
-    order = np.where(like.sum(-1) + 1 >= _ROWS_FROM, x, order) + 10.0 * row
+    order = first[..., 0] + _COLUMN * first[..., 1]
+    like = siblings > 0
     before = (like & (order[:, None] < order[:, :, None])).sum(-1)
     count = like.sum(-1)
     bound = np.asarray(given.any(-1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mov_ai.graph import Node
@@ -13,7 +15,7 @@ from mov_ai.parser.vocabulary import span_words
 #: Words that say how many. Vague ones get the smallest number that they may mean.
 _COUNTS = NUMBER_WORDS | {
     "a": 1, "an": 1, "single": 1, "pair": 2, "couple": 2, "both": 2, "duo": 2, "trio": 3, "quartet": 4, "some": 3,
-    "several": 3, "few": 3, "many": 5, "dozen": 12,
+    "several": 3, "few": 3, "many": 5, "dozen": 12, "hundred": 100, "thousand": 1000,
 }  # fmt: skip
 _MAX_COUNT = 1000
 _PRONOUNS = frozenset(
@@ -133,11 +135,21 @@ def entity_node(draft: Draft, entity: Entity) -> Node:
 def _count(draft: Draft, entity: Entity, head: int, label: str) -> int:
     """What a number word says; if none does, one, or two for a plural."""
     for mention, token in draft.reading.attributes:
-        number = number_of(draft.tokens.words[token]) if mention in entity.mentions else None
+        # "1999" on a shirt counts no shirts.
+        is_said = mention in entity.mentions and draft.scores.roles[token] != "attribute:text"
+        number = number_of(draft.tokens.words[token]) if is_said else None
         if number is not None:
-            return number // 2 if draft.tokens.words[max(token - 2, 0) : token] == ("half", "a") else number
+            return _multiplied(draft.tokens.words, token, number)
     singular = _noun(draft, head)
     return 2 if singular != draft.tokens.words[head] and label.endswith(singular) else 1
+
+
+def _multiplied(words: Sequence[str], token: int, number: int) -> int:
+    """A number with what stands before it: "half a dozen", "two hundred"."""
+    if tuple(words[max(token - 2, 0) : token]) == ("half", "a"):
+        return number // 2
+    before = number_of(words[token - 1]) if token and number >= 12 else None
+    return number if before is None or before >= number else min(before * number, _MAX_COUNT)
 
 
 def number_of(word: str) -> int | None:

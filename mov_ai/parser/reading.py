@@ -97,7 +97,7 @@ def read(text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary) 
         for token in np.flatnonzero(scores.attribute[entity] > _LEAST_PROBABILITY):
             if token != entity:
                 attributes[entity, int(token)] = label = words(int(token), 1)
-                numbers += label.isdecimal()
+                numbers += label.isdecimal() and scores.roles[token] != "attribute:text"
                 facts.append(Fact(entity, int(token), "is", float(scores.attribute[entity, token])))
         number = _digits_before(tokens, entity, words_before(tokens, scores, entity, 0))
         if number is not None and not numbers:

@@ -11,6 +11,7 @@ from mov_ai.graph.convert import name_in_caption, relation_label, to_triples
 from mov_ai.graph.time import relation_end
 from mov_ai.parser.draft import Draft, Entity
 from mov_ai.parser.network import LINKS, SPATIAL_LABELS
+from mov_ai.parser.reading import Fact
 
 #: Words that say where something is, besides `SPATIAL_LABELS`.
 _PLACES = {
@@ -33,6 +34,8 @@ def relation_edges(draft: Draft, travelling: set[str]) -> list[tuple[Edge, int |
             continue
         a, b = draft.owner[fact.head], draft.owner[fact.tail]
         label = relation_label(fact.predicate)
+        if _is_told_otherwise(draft, fact, a, b):
+            continue
         spatial = label in SPATIAL_LABELS or label in _PLACES
         interval = _until_moved(draft, a, b, travelling) if spatial else (0.0, 1.0)
         # Said again of other mentions, it is the same relation.
@@ -52,6 +55,24 @@ def relation_edges(draft: Draft, travelling: set[str]) -> list[tuple[Edge, int |
             interval = _until_moved(draft, a, b, travelling)
             edges.append((Edge(a.id, b.id, "spatial", label, interval, round(float(best.max()), 4)), None))
     return edges
+
+
+def _is_told_otherwise(draft: Draft, fact: Fact, a: Entity, b: Entity) -> bool:
+    """Whether a fact's verb is no word of the text, and an event tells of the same two in the text's own words.
+
+    Annotators word some verbs their own way; who "hammers a sword" does not throw it besides.
+    """
+    words = draft.vocabulary
+    if (
+        fact.verb is not None
+        or fact.predicate not in words.labels
+        or not words.verbs[words.labels.index(fact.predicate)]
+    ):
+        return False
+    return any(
+        any(x.entity is a for x in event.of_role("agent")) and any(x.entity is b for x in event.of_role("patient"))
+        for event in draft.events
+    )
 
 
 def _until_moved(draft: Draft, a: Entity, b: Entity, travelling: set[str]) -> Interval:
@@ -74,8 +95,12 @@ def remaining_facts(draft: Draft, nodes: list[Node], edges: list[Edge]) -> list[
     by_id = {node.id: node for node in nodes}
     # "Throws a ball to a dog": to whom is told, though not in the words of the fact.
     given = {(e.token, a.entity.id) for e in draft.events for a in e.of_role("receiver", "location")}
+    # What does not happen is no relation either.
+    denied = {event.token for event in draft.events if draft.negated(event.token)}
     relations: list[tuple[Edge, int | None]] = []
     for fact in facts:
+        if fact.verb in denied:
+            continue
         ends = [by_id[draft.owner[token].id] for token in (fact.head, fact.tail)]
         if (fact.verb, ends[1].id) in given:
             continue

@@ -39,7 +39,7 @@ def _likeliest(draft: Draft, role: str) -> str | None:
 def _camera_move(draft: Draft, run: Sequence[int]) -> CameraMove:
     """ "pans to the left" is the move "pan left"; it lasts as long as most of its words say."""
     tokens, first = draft.tokens, run[0]
-    words = _words(draft, run).replace(" to the ", " ")
+    words = _words(draft, run).replace(" to the ", " ").replace("close up", "close-up")
     # Taggers take "the camera trucks left" for several trucks; no dictionary has that form. "Locked" is no move.
     is_verb = tokens.tags[first].startswith("VB") and tokens.tags[first] not in ("VBD", "VBN")
     if is_verb or tokens.words[first] not in load_lexicon():

@@ -6,7 +6,7 @@ import bisect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from mov_ai.labels.word_forms import stems
 from mov_ai.parser.lexicon import load_lexicon
@@ -15,6 +15,10 @@ from mov_ai.parser.lexicon import load_lexicon
 _WORD = re.compile(r"(?<![\w'’.@/-])[A-Za-z]?[a-z]{3,}(?![\w'’@/-])")
 #: Words shorter than this keep their first letter, for too much is near them.
 _SHORT = 5
+#: Rows of the keyboard, each half a key to the right of the one above, and letters that are written for one another by
+#: their sound.
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+_ALIKE = ("aeiouy", "csz", "ckq", "gj", "fv", "dt", "bp", "mn")
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,9 @@ class Corrected:
 class Spelling:
     """Corrects unknown words that are one mistyped key away from a known one.
 
-    A slip is a letter too many, too few, another, or two exchanged (Damerau 1964). A word is known if the parser's
-    captions or the lexicon have it. Of several words that are one slip away the commonest is taken.
+    A slip is a letter too many, too few, two exchanged (Damerau 1964), or a key beside the right one or a letter that
+    sounds like it: "ramen" is no raven. An apostrophe may be missing ("isnt"). A word is known if the parser's captions
+    or the lexicon have it. Of several words that are one slip away the commonest is taken.
 
     Args:
         words: those of the parser's captions, in lower case, commonest first.
@@ -74,6 +79,11 @@ class Spelling:
         done = 0
         for match in _WORD.finditer(text):
             word = match.group()
+            if (meant := _contraction(word)) is not None:
+                parts += [text[done : match.start()], meant]
+                replaced.append((*match.span(), len(meant)))
+                done = match.end()
+                continue
             # A capital within the text is a name's.
             if word.lower() in self._known or (word[0].isupper() and text[: match.start()].strip()):
                 continue
@@ -99,5 +109,34 @@ class Spelling:
         if is_known or any(stem in self._known for stem in stems(word)):
             return word
         near = process.extract(word, self._words, scorer=OSA.distance, score_cutoff=1, limit=None)
-        fitting = [place for candidate, _, place in near if len(word) >= _SHORT or candidate[0] == word[0]]
+        fitting = [
+            place
+            for candidate, _, place in near
+            if (len(word) >= _SHORT or candidate[0] == word[0]) and _is_slip(word, candidate)
+        ]
         return self._words[min(fitting)] if fitting else word
+
+
+@cache
+def _contraction(word: str) -> str | None:
+    """ "isn't" for "isnt"; None for all else."""
+    from spacy.lang.en.tokenizer_exceptions import TOKENIZER_EXCEPTIONS
+
+    meant = f"{word[:-1]}'t"
+    return meant if word.endswith("nt") and word in TOKENIZER_EXCEPTIONS and meant in TOKENIZER_EXCEPTIONS else None
+
+
+def _is_slip(written: str, meant: str) -> bool:
+    """Whether a word that is one letter away can be what was meant: where one stands for another, they are near."""
+    if len(written) != len(meant):
+        return True
+    differing = [pair for pair in zip(written, meant, strict=True) if pair[0] != pair[1]]
+    return len(differing) != 1 or differing[0] in _near_letters()
+
+
+@cache
+def _near_letters() -> frozenset[tuple[str, str]]:
+    """Pairs of letters whose keys are neighbours, or that sound alike."""
+    keys = {letter: (x + y / 2, y) for y, row in enumerate(_ROWS) for x, letter in enumerate(row)}
+    near = {(a, b) for a, (x, y) in keys.items() for b, (u, v) in keys.items() if abs(x - u) <= 1 and abs(y - v) <= 1}
+    return frozenset(near | {(a, b) for letters in _ALIKE for a in letters for b in letters})

@@ -173,3 +173,39 @@ def test_a_graph_with_too_many_nodes_is_refused_with_the_limit():
 def test_a_folder_without_a_parser_is_named(tmp_path):
     with pytest.raises(UsageError, match=str(tmp_path)):
         SceneGraphParser.from_pretrained(tmp_path)
+
+
+@needs_weights
+@pytest.mark.parametrize(
+    "text", ["The robot does not open the door.", "A chef never cuts the bread.", "the man isnt riding the horse"]
+)
+def test_what_an_event_denies_no_relation_affirms(parser, text):
+    graph = parser.parse_batch([text])[0]
+    assert [node.negated for node in graph.of_type("event")] == [True]
+    assert not [edge for edge in graph.edges if edge.type in ("relation", "spatial")]
+
+
+@needs_weights
+@pytest.mark.parametrize(
+    "text", ["a blacksmith hammers a glowing sword with a heavy hammer", "A nurse hands the doctor a scalpel."]
+)
+def test_what_an_event_tells_is_no_relation_besides(parser, text):
+    graph = parser.parse_batch([text])[0]
+    assert graph.of_type("event")
+    assert not [edge for edge in graph.edges if edge.type == "relation"]
+
+
+@needs_weights
+@pytest.mark.parametrize(
+    ("text", "noun", "count"),
+    [
+        ("one hundred paper boats float down the river", "paper boat", 100),
+        ("half a dozen ducks swim", "duck", 6),
+        ("a dozen eggs", "egg", 12),
+        ('the license plate of the taxi says "NY 42"', "taxi", 1),
+        ('Black t-shirt with "tour 1999" printed on the back', "t-shirt", 1),
+    ],
+)
+def test_number_words_count_and_written_numbers_do_not(parser, text, noun, count):
+    graph = parser.parse_batch([text])[0]
+    assert {node.label: node.count for node in graph.of_type("entity")}[noun] == count

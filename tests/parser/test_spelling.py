@@ -24,6 +24,11 @@ SPELLING = Spelling(WORDS)
         ("tables and dolphins", "tables and dolphins"),
         ("a skate-bord", "a skate-bord"),
         ("he could", "he could"),
+        ("a chwir", "a chair"),  # the row above
+        ("a pkate", "a plate"),  # a key beside it
+        ("a pgate", "a pgate"),  # far from it on the keyboard, and of another sound
+        ("the man isnt white", "the man isn't white"),
+        ("Doesnt the man", "Doesn't the man"),
     ],
 )
 def test_slips_are_corrected_and_nothing_else(written, meant):

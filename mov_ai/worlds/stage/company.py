@@ -22,8 +22,6 @@ _THINNEST = 0.016
 _WIDEST = 0.8
 #: Of a ground crew, so many stand in one row; more are seen from above.
 ONE_ROW = 5
-#: So many stand in better order than fewer, so that none covers another.
-_MANY = 5
 #: Height of what is under a thing, as a part of the thing's.
 _UNDER = (0.45, 0.8)
 #: Relations and actions by which one is borne by another.
@@ -219,8 +217,7 @@ def _slots(
     row, column = np.divmod(np.arange(n), columns)
     in_row = np.minimum(columns, n - row * columns)
     slots = np.stack([(column - (in_row - 1) / 2) * across, row * up], 1)
-    ease = 1.0 if n < _MANY else 0.5
-    slots += ease * (rng.random((n, 2)) - 0.5) * [across - w * 1.04, (up - h * 1.03) if rows > 1 else 0.25 * h]
+    slots += (rng.random((n, 2)) - 0.5) * [across - w * 1.04, (up - h * 1.03) if rows > 1 else 0.25 * h]
     width = float(np.ptp(slots[:, 0])) + w
     slots[:, 1] -= slots[:, 1].min()
     return slots, width, float(slots[:, 1].max()) + h

@@ -8,8 +8,10 @@ SHIPPED = {
     "mov_ai.share.data.graphs": "data/graphs",
     "mov_ai.share.data.labels": "data/labels",
     "mov_ai.share.data.layouts": "data/layouts",
+    "mov_ai.share.data.layouts.unseen": "data/layouts/unseen",
     "mov_ai.share.data.prompts": "data/prompts",
     "mov_ai.share.data.prompts.real": "data/prompts/real",
+    "mov_ai.share.data.prompts.unseen": "data/prompts/unseen",
     "mov_ai.share.data.temporal": "data/temporal",
 }
 

@@ -47,8 +47,8 @@ def read_onsets(path: Path) -> tuple[Onsets, str | None]:
     if not len(times):
         raise UsageError(f"--audio: {path}: has no onsets: nothing begins in it; give a sound with beats or notes")
     note = f"{path}: only the first {MOST_SECONDS / 60:g} minutes are read" if audio.is_cut else None
-    listed = (tuple(round(float(v), digits) for v in values) for values, digits in ((times, 4), (decibels, 1)))
-    return Onsets(*listed, round(audio.duration, 4), path.name, sha256_of([path])), note
+    begins, levels = (tuple(round(float(v), digits) for v in values) for values, digits in ((times, 4), (decibels, 1)))
+    return Onsets(begins, levels, round(audio.duration, 4), path.name, sha256_of([path])), note
 
 
 def find_onsets(audio: Audio) -> tuple[np.ndarray, np.ndarray]:
@@ -112,8 +112,8 @@ def _rises(samples: np.ndarray) -> np.ndarray:
 
 def _mel_bank(frequencies: np.ndarray) -> np.ndarray:
     """Triangles (bands, frequencies) that sum up power, each at least one frequency wide."""
-    mel = 2595 * np.log10(1 + np.array([30.0, RATE / 2]) / 700)
-    edges = 700 * (10 ** (np.linspace(*mel, _BANDS + 2) / 2595) - 1)
+    lowest, highest = (2595 * np.log10(1 + frequency / 700) for frequency in (30.0, RATE / 2))
+    edges = 700 * (10 ** (np.linspace(lowest, highest, _BANDS + 2) / 2595) - 1)
     step = frequencies[1] - frequencies[0]
     low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     up = (frequencies - low) / np.maximum(middle - low, step)

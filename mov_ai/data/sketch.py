@@ -46,7 +46,8 @@ def read_sketch(path: Path, entity: str | None, height: int, width: int) -> tupl
     """
     ink, sides = _read_ink(path)
     buckets = Buckets(sizes=((height, width),), enlarge=1e6)
-    left, top, right, bottom = (round(edge) for edge in buckets.kept_part(*ink.shape, (height, width)))
+    tall, wide = ink.shape
+    left, top, right, bottom = (round(edge) for edge in buckets.kept_part(tall, wide, (height, width)))
     whole, ink = ink, ink[top:bottom, left:right]
     share = float(ink.mean()) if ink.size else 0.0
     if not _LEAST <= share <= _MOST:

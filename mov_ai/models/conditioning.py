@@ -258,11 +258,8 @@ def condition(
 
 def outlines_left_out(layout: Layout | None, drawn: Sequence[tuple[str, int]]) -> Tensor:
     """`Conditioning.outside` of the instances that are drawn, (K, S, S); K is at least 1."""
-    outlines = {
-        k: track.outline
-        for k, (entity, instance) in enumerate(drawn if layout is not None else [])
-        if (track := layout.track(entity, instance)) is not None and track.outline is not None
-    }
+    tracks = [] if layout is None else [layout.track(entity, instance) for entity, instance in drawn]
+    outlines = {k: track.outline for k, track in enumerate(tracks) if track is not None and track.outline is not None}
     cells = OUTLINE_CELLS if outlines else 0
     outside = torch.zeros(max(1, len(drawn)), cells, cells)
     for k, outline in outlines.items():

@@ -62,7 +62,7 @@ class LayoutPainter(nn.Module):
             nodes: (B, N, channels) from the graph encoder, if there is one.
         """
         u, v, cover = box_coordinates(c.boxes, height, width, window)  # (B, K, F, height, width)
-        if c.outside.any():
+        if c.outside.shape[-1]:
             cover = outlined(cover, c, window)
         cover = (
             cover * (c.boxes[..., 5] > _LEAST_VISIBILITY)[..., None, None] * c.keep_layout[:, None, None, None, None]

@@ -182,7 +182,7 @@ def _same_event(gold: GoldPrompt, node: Node, graph: SceneGraph, other: Node) ->
 
 
 def _verb(label: str) -> str:
-    first, *rest = _plain(label).split()
+    first, *rest = _plain(label).split() or [""]
     return " ".join([first, *(word for word in rest if word not in _PARTICLES)])
 
 

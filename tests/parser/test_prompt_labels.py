@@ -71,7 +71,7 @@ def test_what_the_network_is_taught_is_what_prompts_mean(vocabulary: Vocabulary)
 
 def test_what_the_network_is_taught_is_what_staged_scenes_mean(vocabulary: Vocabulary) -> None:
     larger = vocabulary.extended(*prompt_words(StagedCaptions("train"), 1000))
-    judged = judge([sample_scene(number, "validation").caption for number in range(CAPTIONS)], larger)
+    judged = judge([sample_scene(number, "validation").caption for number in range(2 * CAPTIONS)], larger)
     right, missing, invented = counts(judged).sum(0)
     assert right / (right + missing) > 0.97
     assert right / (right + invented) > 0.98

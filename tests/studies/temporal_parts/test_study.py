@@ -248,6 +248,7 @@ def clips(tmp_path: Path) -> Iterator[str]:
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_an_image_model_and_blocks_are_trained_and_judged(clips: str, tmp_path: Path) -> None:
     def here(command: list[str], seconds: float | None) -> int:
         values = dict(word.split("=", 1) for word in command[3:])

@@ -195,13 +195,17 @@ class LayoutPlanner(nn.Module):
     def denoise(
         self, noisy: Tensor, sigma: Tensor, graph_input: PlannerInput, read: tuple[Tensor, Tensor] | None = None
     ) -> Tensor:
-        """Clean coefficients that agree with the known boxes, those of one entity apart; arguments as `forward`."""
+        """Clean coefficients that agree with known boxes, and of which nothing covers what it has nothing to do with.
+
+        Arguments as `forward`.
+        """
         clean = to_clean(self(noisy, sigma, graph_input, read), noisy, sigma, "preconditioned")
+        is_spaced, has_known = float(sigma.max()) <= SPACED_BELOW, bool(graph_input.given.any())
+        if not is_spaced and not has_known:
+            return clean
         tracks = self.decode(clean)
-        kept = tracks
-        if float(sigma.max()) <= SPACED_BELOW:
-            kept = keep_apart(kept, graph_input)
-        if graph_input.given.any():
+        kept = keep_apart(tracks, graph_input) if is_spaced else tracks
+        if has_known:
             kept = agree(kept, graph_input)
         return clean if kept is tracks else self.encode(kept)
 

@@ -78,21 +78,23 @@ class Spelling:
         replaced: list[tuple[int, int, int]] = []
         done = 0
         for match in _WORD.finditer(text):
-            word = match.group()
-            if (meant := _contraction(word)) is not None:
+            meant = self._meant(match.group(), is_first=not text[: match.start()].strip())
+            if meant != match.group():
                 parts += [text[done : match.start()], meant]
                 replaced.append((*match.span(), len(meant)))
                 done = match.end()
-                continue
-            # A capital within the text is a name's.
-            if word.lower() in self._known or (word[0].isupper() and text[: match.start()].strip()):
-                continue
-            correction = self.correction(word.lower())
-            if correction != word.lower():
-                parts += [text[done : match.start()], correction.capitalize() if word[0].isupper() else correction]
-                replaced.append((*match.span(), len(correction)))
-                done = match.end()
         return Corrected("".join([*parts, text[done:]]), tuple(replaced)) if replaced else Corrected(text)
+
+    def _meant(self, word: str, is_first: bool) -> str:
+        """What a word of a text was meant to be, with its capital; `is_first`: it begins the text."""
+        contraction = _contraction(word)
+        if contraction is not None:
+            return contraction
+        # A capital within the text is a name's.
+        if word.lower() in self._known or (word[0].isupper() and not is_first):
+            return word
+        correction = self.correction(word.lower())
+        return correction.capitalize() if word[0].isupper() else correction
 
     def correction(self, word: str) -> str:
         """What a word in lower case was meant to be; itself if it is known or nothing is near."""

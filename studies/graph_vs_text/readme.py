@@ -38,7 +38,7 @@ def markdown(results: dict[str, Any]) -> str:
         "pixels alone. This page is written by the command; no figure in it is typed.",
         "",
         f"Machine: {results['machine']}, one thread. The true clips, through the codec, pass "
-        f"{_percent(ceiling['score'])} of the questions.",
+        f"{percent_cell(ceiling['score'])} of the questions.",
         "",
         "![learning curves](curves.svg)",
         "",
@@ -47,7 +47,10 @@ def markdown(results: dict[str, Any]) -> str:
     lines += ["", *(f"- **{topic}**: {meaning}." for topic, meaning in TOPICS.items()), ""]
     lines += ["## What it says", "", *_answers(results), "", "## Against the paper", "", *_paper(results), ""]
     lines += ["## To be known", ""]
-    said = {"parsed_alike": _percent(ceiling["parsed_alike"]), "patterns": '"a, then b", "b after a", "before b, a"'}
+    said = {
+        "parsed_alike": percent_cell(ceiling["parsed_alike"]),
+        "patterns": '"a, then b", "b after a", "before b, a"',
+    }
     lines += [f"- {fact.format(**said)}" for fact in FACTS]
     lines += [f"- {line}" for line in _inequalities(results)]
     return "\n".join(lines) + "\n"
@@ -58,14 +61,14 @@ def _table(results: dict[str, Any]) -> list[str]:
     lines = [f"| {' | '.join(titles)} |", f"|---|{'---:|' * (len(titles) - 1)}"]
     for arm, cells in results["arms"].items():
         for place, cell in enumerate(cells.values()):
-            shares = [_share(cell.get(measure)) for measure in MEASURES]
+            shares = [share_cell(cell.get(measure)) for measure in MEASURES]
             fvd = sum(cell["fvd_of_seeds"]) / len(cell["fvd_of_seeds"])
             row = [f"**{arm}**: {ARMS[arm]}" if place == 0 else "", f"{cell['samples']:,}", str(len(cell["seeds"]))]
-            row += [*shares, _percent(cell["perfect"]), f"{cell['distance']['value']:.3f}", f"{fvd:.0f}"]
+            row += [*shares, percent_cell(cell["perfect"]), f"{cell['distance']['value']:.3f}", f"{fvd:.0f}"]
             row += [f"{cell['warping']:.4f}", f"{cell['minutes']:.1f}"]
             lines.append(f"| {' | '.join(row)} |")
     ceiling = results["ceiling"]
-    shares = [_percent(ceiling[measure]) if measure in ceiling else "" for measure in MEASURES]
+    shares = [percent_cell(ceiling[measure]) if measure in ceiling else "" for measure in MEASURES]
     row = ["true clips, through the codec", "", "", *shares, ""]
     row += [f"{ceiling['distance']:.3f}", f"{ceiling['fvd']:.0f}", f"{ceiling['warping']:.4f}", ""]
     lines.append(f"| {' | '.join(row)} |")
@@ -76,7 +79,7 @@ def _answers(results: dict[str, Any]) -> list[str]:
     lines = []
     for comparison in results["comparisons"]:
         first, second = comparison["first"], comparison["second"]
-        points = [f"{name} {_points(comparison[name])}" for name in MEASURES if name in comparison]
+        points = [f"{name} {points_cell(comparison[name])}" for name in MEASURES if name in comparison]
         overall = comparison["score"]
         verdict = {"more": f"{first} passes more", "less": f"{first} passes less"}.get(
             overall["verdict"], "they cannot be told apart"
@@ -97,7 +100,7 @@ def _targets(results: dict[str, Any]) -> list[str]:
         met = against["score"]["difference"] >= GRAPH_OVER_TEXT and min(scores.values()) > 0.4
         lines.append(
             f"- Graph at least {100 * GRAPH_OVER_TEXT:.0f} points above text, both above 40 %: "
-            f"**{'yes' if met else 'no'}** ({_percent(scores['graph'])} and {_percent(scores['text'])})."
+            f"**{'yes' if met else 'no'}** ({percent_cell(scores['graph'])} and {percent_cell(scores['text'])})."
         )
     if gating := by_pair.get(("graph", "graph_ungated")):
         falls = {topic: gating[topic]["difference"] for topic in ("change", "order") if topic in gating}
@@ -154,17 +157,20 @@ def _inequalities(results: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _percent(value: float) -> str:
+def percent_cell(value: float) -> str:
+    """A share in [0, 1] in per cent."""
     return f"{100 * value:.1f} %"
 
 
-def _share(cell: dict[str, Any] | None) -> str:
+def share_cell(cell: dict[str, Any] | None) -> str:
+    """A share with its interval, in per cent; empty where there is none."""
     if cell is None:
         return ""
     low, high = cell["ci95"]
     return f"{100 * cell['value']:.1f} [{100 * low:.0f}, {100 * high:.0f}]"
 
 
-def _points(change: dict[str, Any]) -> str:
+def points_cell(change: dict[str, Any]) -> str:
+    """A difference of shares with its interval, in points."""
     low, high = change["ci95"]
     return f"{100 * change['difference']:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"

@@ -29,7 +29,7 @@ from studies.layout.facts import FOLDER, UNSEEN, LayoutPrompt, layout_prompts
 from studies.layout.judge import Judge
 from studies.layout.predicates import Answer
 from studies.parser.measure import Parser, parse_all
-from studies.parser.prompt_gold import SPLITS
+from studies.parser.prompt_gold import splits_of
 
 #: Whose graph a layout is planned from: the parser's, or the one made by hand.
 SOURCES = ("text", "gold")
@@ -131,7 +131,8 @@ class LayoutSuite:
         result: dict[str, Any] = {"suite": "layout", "settings": asdict(self), "environment": environment()}
         result["settings"]["candidates"] = list(self.candidates)
         result["threads"] = torch.get_num_threads()
-        result["prompts"] = {split: sum(p.gold.split == split for p in prompts) for split in _splits(prompts)}
+        splits = splits_of(prompt.gold for prompt in prompts)
+        result["prompts"] = {split: sum(p.gold.split == split for p in prompts) for split in splits}
         result["refused"] = parsed.count(None)
         result["parse_ms"] = round(1000 * parse_seconds, 2)
         result["arms"] = [
@@ -158,7 +159,7 @@ class LayoutSuite:
 
     def _arm(self, prompts: Sequence[LayoutPrompt], judged: Sequence[Judged]) -> dict[str, Any]:
         """Figures of one arm: facts and whole prompts by kind, facts by predicate, checks, times."""
-        kinds, splits = sorted({prompt.gold.kind for prompt in prompts}), _splits(prompts)
+        kinds, splits = sorted({prompt.gold.kind for prompt in prompts}), splits_of(prompt.gold for prompt in prompts)
         figures: dict[str, Any] = {"kinds": {}, "predicates": {}, "checks": {}}
         for kind in ("all", *kinds):
             figures["kinds"][kind] = {}
@@ -227,11 +228,6 @@ def embedded_planner(checkpoint: str, frames: int) -> Planner:
         return completed, layout
 
     return plan
-
-
-def _splits(prompts: Sequence[LayoutPrompt]) -> list[str]:
-    """The splits that prompts are of."""
-    return [split for split in SPLITS if any(prompt.gold.split == split for prompt in prompts)]
 
 
 def _is_of(prompt: LayoutPrompt, kind: str, split: str) -> bool:

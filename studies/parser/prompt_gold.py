@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -74,6 +74,12 @@ def gold_prompts(split: str | None = None, folder: str | Path = FOLDER) -> list[
     """
     check_split(split)
     return [prompt for prompt in read_blocks(Path(folder), build) if split in (None, prompt.split)]
+
+
+def splits_of(prompts: Iterable[GoldPrompt]) -> list[str]:
+    """The splits that there are prompts of, development first."""
+    there = {prompt.split for prompt in prompts}
+    return [split for split in SPLITS if split in there]
 
 
 def check_split(split: str | None) -> None:

@@ -21,7 +21,7 @@ from studies.layout import facts
 from studies.layout.facts import layout_prompts
 from studies.parser.measure import Parser, parse_all
 from studies.parser.prompt_facts import KINDS, Judged, counts, judge_prompt
-from studies.parser.prompt_gold import SPLITS, UNSEEN, GoldPrompt, gold_prompts
+from studies.parser.prompt_gold import UNSEEN, GoldPrompt, gold_prompts, splits_of
 
 _SETS: dict[str, Callable[[str | None], list[GoldPrompt]]] = {
     "real": gold_prompts,
@@ -87,7 +87,7 @@ class PromptSuite:
         """All figures, ready for JSON; writes the misses of the development half into `output`."""
         gold = self.gold()
         judged, refused = self.judged(parser, gold)
-        splits = [split for split in SPLITS if any(prompt.split == split for prompt in gold)]
+        splits = splits_of(gold)
         halves = {split: [j for j, p in zip(judged, gold, strict=True) if p.split == split] for split in splits}
         result: dict[str, Any] = {"suite": "prompts", "settings": asdict(self), "environment": environment()}
         result["prompts"] = {split: len(half) for split, half in halves.items()}

@@ -11,6 +11,7 @@ import numpy as np
 from mov_ai.evaluation.metrics.bootstrap import mean_interval
 from mov_ai.graph.files import write_bytes, write_json
 from studies.graph_vs_text.judge import TOPICS
+from studies.graph_vs_text.readme import percent_cell, points_cell, share_cell
 from studies.graph_vs_text.report import MEASURES, difference
 from studies.graph_vs_text.report import summary as judged
 from studies.graph_vs_text.world import FRAMES, SIZE
@@ -156,7 +157,7 @@ def markdown(results: dict[str, Any]) -> str:
         f"- **IS**: inception score of the classes of the {networks['is']}, in one split; in brackets that of each "
         "seed. Not the literature's.",
         f"- **similarity**: mean cosine of caption and video, {networks['similarity']}. Not CLIPSIM.",
-        f"- **flicker**: mean change from frame to frame, in grey levels, of the {_percent(truth['still'])} of the "
+        f"- **flicker**: mean change from frame to frame, in grey levels, of the {percent_cell(truth['still'])} of the "
         "frame that nothing touches in any true clip. The truth has 0, for which one level stands, the least that 8 "
         "bits hold: times the truth.",
         "- **distance**, **FVD**: on features of the embedded recognition network; **warping** as E_warp.",
@@ -183,13 +184,13 @@ def _table(results: dict[str, Any]) -> list[str]:
     titles = ["arm", "of what was asked, %", *TOPICS, "IS", "similarity", "flicker", "distance", "FVD", "warping"]
     lines = [f"| {' | '.join(titles)} |", f"|---|{'---:|' * (len(titles) - 1)}"]
     for arm, cell in results["arms"].items():
-        row = [f"**{arm}**: {ARMS[arm]}", *(_share(cell.get(measure)) for measure in MEASURES)]
+        row = [f"**{arm}**: {ARMS[arm]}", *(share_cell(cell.get(measure)) for measure in MEASURES)]
         row += [_seeds(cell["is"], 2), _interval(cell["similarity"], 3), _interval(cell["flicker"], 2)]
         fvd = sum(cell["fvd_of_seeds"]) / len(cell["fvd_of_seeds"])
         row += [_interval(cell["distance"], 3), f"{fvd:.0f}", f"{cell['warping']:.4f}"]
         lines.append(f"| {' | '.join(row)} |")
     truth = results["ceiling"]
-    row = ["true clips, through the codec", *(_percent(truth[m])[:-2] if m in truth else "" for m in MEASURES)]
+    row = ["true clips, through the codec", *(percent_cell(truth[m])[:-2] if m in truth else "" for m in MEASURES)]
     row += [f"{truth['is']:.2f}", f"{truth['similarity']:.3f}", f"{truth['flicker']:.2f}"]
     row += [f"{truth['distance']:.3f}", f"{truth['fvd']:.0f}", f"{truth['warping']:.4f}"]
     return [
@@ -242,7 +243,7 @@ def _answers(results: dict[str, Any]) -> list[str]:
     for one in results["comparisons"]:
         first, second = one["first"], one["second"]
         lines.append(f"- **{QUESTIONS[first, second]}** {first} less {second}:")
-        points = [f"{name} {_points(one[name])}" for name in MEASURES if name in one]
+        points = [f"{name} {points_cell(one[name])}" for name in MEASURES if name in one]
         lines.append(f"  in points {', '.join(points)};")
         lines.append(
             f"  IS {one['is']['difference']:+.2f} (by seed {', '.join(f'{d:+.2f}' for d in one['is']['of_seeds'])}), "
@@ -265,17 +266,6 @@ def _inequalities(results: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
-
-
-def _share(cell: dict[str, Any] | None) -> str:
-    if cell is None:
-        return ""
-    low, high = cell["ci95"]
-    return f"{100 * cell['value']:.1f} [{100 * low:.0f}, {100 * high:.0f}]"
-
-
 def _interval(cell: dict[str, Any], digits: int) -> str:
     low, high = cell["ci95"]
     return f"{cell['value']:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
@@ -283,11 +273,6 @@ def _interval(cell: dict[str, Any], digits: int) -> str:
 
 def _seeds(cell: dict[str, Any], digits: int) -> str:
     return f"{cell['value']:.{digits}f} [{', '.join(f'{value:.{digits}f}' for value in cell['of_seeds'])}]"
-
-
-def _points(change: dict[str, Any]) -> str:
-    low, high = change["ci95"]
-    return f"{100 * change['difference']:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
 
 
 def _signed(change: dict[str, Any], digits: int) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from mov_ai.cli.main import main
+from mov_ai.graph.video_shape import VideoShape
+from mov_ai.pipeline import MovAIPipeline
 
 
 @dataclass
@@ -50,3 +52,20 @@ def parse(command: Command, tiny_pipeline_dir: Path) -> Command:
         return command("parse", *arguments, "--checkpoint", tiny_pipeline_dir, stdin=stdin)
 
     return run
+
+
+@pytest.fixture
+def generate(command: Command, pipeline: MovAIPipeline, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """`mov-ai generate` with the module's own pipeline, whatever checkpoint is named."""
+    monkeypatch.setattr(MovAIPipeline, "from_pretrained", lambda *_: pipeline)
+    return lambda *arguments, stdin=b"": command("generate", *arguments, stdin=stdin)
+
+
+def small_pipeline(folder: Path, frames: int) -> MovAIPipeline:
+    """A pipeline made for videos of so many frames of 32 by 32 pixels, 8 a second, in one step."""
+    loaded = MovAIPipeline.from_pretrained(folder, "cpu")
+    loaded.cascade.config = replace(
+        loaded.cascade.config, stages=(32,), steps=(1,), starts=(1.0,), first=32, last=32, networks="shared"
+    )
+    loaded.shape = VideoShape(frames=frames, height=32, width=32)
+    return loaded

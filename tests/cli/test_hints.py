@@ -17,9 +17,8 @@ from mov_ai.data.video import read_video, write_video
 from mov_ai.errors import UsageError
 from mov_ai.graph import Edge, Layout, Node, SceneGraph
 from mov_ai.graph.hints import Hints
-from mov_ai.graph.video_shape import VideoShape
 from mov_ai.pipeline import MovAIPipeline
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, small_pipeline
 
 RATE = 16_000
 
@@ -27,18 +26,7 @@ RATE = 16_000
 @pytest.fixture(scope="module")
 def pipeline(tiny_pipeline_dir: Path) -> MovAIPipeline:
     """Made for videos of 4 frames of 32 by 32 pixels, 8 a second."""
-    loaded = MovAIPipeline.from_pretrained(tiny_pipeline_dir, "cpu")
-    loaded.cascade.config = replace(
-        loaded.cascade.config, stages=(32,), steps=(1,), starts=(1.0,), first=32, last=32, networks="shared"
-    )
-    loaded.shape = VideoShape(frames=4, height=32, width=32)
-    return loaded
-
-
-@pytest.fixture
-def generate(command: Command, pipeline: MovAIPipeline, monkeypatch: pytest.MonkeyPatch) -> Command:
-    monkeypatch.setattr(MovAIPipeline, "from_pretrained", lambda *_: pipeline)
-    return lambda *arguments, stdin=b"": command("generate", *arguments, stdin=stdin)
+    return small_pipeline(tiny_pipeline_dir, frames=4)
 
 
 def _draw(path: str, width: int = 64) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,24 +18,13 @@ from mov_ai.long_video import finishing
 from mov_ai.long_video.saving import UNFINISHED, load_carried
 from mov_ai.models.codec import to_unit
 from mov_ai.pipeline import MovAIPipeline
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, small_pipeline
 
 
 @pytest.fixture(scope="module")
 def pipeline(tiny_pipeline_dir: Path) -> MovAIPipeline:
     """Made for videos of 3 frames of 32 by 32 pixels."""
-    loaded = MovAIPipeline.from_pretrained(tiny_pipeline_dir, "cpu")
-    loaded.cascade.config = replace(
-        loaded.cascade.config, stages=(32,), steps=(1,), starts=(1.0,), first=32, last=32, networks="shared"
-    )
-    loaded.shape = VideoShape(frames=3, height=32, width=32)
-    return loaded
-
-
-@pytest.fixture
-def generate(command: Command, pipeline: MovAIPipeline, monkeypatch: pytest.MonkeyPatch) -> Command:
-    monkeypatch.setattr(MovAIPipeline, "from_pretrained", lambda *_: pipeline)
-    return lambda *arguments, stdin=b"": command("generate", *arguments, stdin=stdin)
+    return small_pipeline(tiny_pipeline_dir, frames=3)
 
 
 def test_seconds_become_frames_and_windows(generate: Command) -> None:

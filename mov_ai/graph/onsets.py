@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,41 +42,36 @@ class Onsets:
         return sorted(self.times[i] for i in chosen)
 
 
-@dataclass(frozen=True)
-class _Beginning:
+class Beginning(NamedTuple):
     """What begins at one moment: events by their ids, and `at` on the graph's clock."""
 
     at: float
     events: tuple[str, ...]
 
 
-def beginnings(graph: SceneGraph) -> list[tuple[float, tuple[str, ...]]]:
-    """What a graph has begin, in order: when, and the ids of the events that do.
+def beginnings(graph: SceneGraph) -> list[Beginning]:
+    """What a graph has begin, in order.
 
     Events that begin together are one; but two that both last throughout, and of which nothing says that they go on at
     once, follow one another in the graph's order. A ball that turns blue begins to when it is blue. What begins to hold
     later than the video, such as a colour, is one too, without an event if none begins with it.
     """
-    return [(one.at, one.events) for one in _beginnings(graph)]
-
-
-def _beginnings(graph: SceneGraph) -> list[_Beginning]:
     tied = {edge.source for edge in graph.edges if edge.type == "temporal"}
     tied |= {edge.target for edge in graph.edges if edge.type == "temporal"}
-    found: list[_Beginning] = []
+    found: list[Beginning] = []
     starts = {event.id: _start(graph, event) for event in _events(graph)}
     for event in sorted(_events(graph), key=lambda node: starts[node.id]):
         start = starts[event.id]
         is_free = event.interval == FULL and start == 0 and event.id not in tied
         row = next((i for i, one in enumerate(found) if abs(one.at - start) < _SAME), None)
         if row is None or (is_free and found[row].events):
-            found.append(_Beginning(start, (event.id,)))
+            found.append(Beginning(start, (event.id,)))
         else:
-            found[row] = _Beginning(start, (*found[row].events, event.id))
+            found[row] = Beginning(start, (*found[row].events, event.id))
     for edge in graph.edges:
         start = edge.interval[0]
         if start > _SAME and edge.type != "temporal" and all(abs(one.at - start) >= _SAME for one in found):
-            found.append(_Beginning(start, ()))
+            found.append(Beginning(start, ()))
     return sorted(found, key=lambda one: one.at)
 
 
@@ -107,7 +103,7 @@ def timed(graph: SceneGraph, onsets: Onsets, duration: float | None = None) -> S
         UsageError: if nothing begins in the graph, or the video ends before the first onset.
     """
     duration = onsets.duration if duration is None else duration
-    moments = _beginnings(graph)
+    moments = beginnings(graph)
     if not moments:
         raise UsageError(
             f"--audio: {onsets.file}: nothing happens in the graph that could begin at an onset; say what happens"
@@ -120,8 +116,8 @@ def timed(graph: SceneGraph, onsets: Onsets, duration: float | None = None) -> S
         )
     left = len(moments) - len(times)
     times += [times[-1] + (1 - times[-1]) * (i + 1) / (left + 1) for i in range(left)]
-    of_event = _warp([(one.at, time) for one, time in zip(moments, times, strict=True)], events=True)
-    of_state = _warp([(one.at, time) for one, time in zip(moments, times, strict=True)], events=False)
+    knots = [(one.at, time) for one, time in zip(moments, times, strict=True)]
+    of_event, of_state = _warp(knots, events=True), _warp(knots, events=False)
     new: dict[str, Interval] = {}
     for number, (one, time) in enumerate(zip(moments, times, strict=True)):
         following = next((later for later in times[number + 1 :] if later > time), 1.0)

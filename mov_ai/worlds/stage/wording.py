@@ -117,7 +117,6 @@ class StageWording(PromptWording):
     e verb      the verb by itself, for its subject follows ("on the left sits a cat") or other words do
     e verbing   the same as a participle: "we see a cat sitting"
     e rest      what would have followed that verb
-    e done      a passive without "be": "a cart pulled by a horse"
     """
 
     make_plot: ClassVar[type[PromptPlot]] = StagePlot
@@ -136,8 +135,6 @@ class StageWording(PromptWording):
             pieces = self.complements(event)
             event.particle = particle
             return pieces
-        if how == "done":
-            return self.verb_phrase(event, "participle")
         if how != "mutual":
             return super()._event(event, how)
         agents, patients = event.agents, event.patients

@@ -342,6 +342,25 @@ def refuse_unfinished(folders: Sequence[Path]) -> None:
             )
 
 
+def _check_smooth(options: LongOptions, scenes: Sequence[int], before: int, fps: float) -> None:
+    """Raises UsageError where frames have no others without a cut between them, or would follow too fast.
+
+    Args:
+        scenes: frames of each. before: frames that the first goes on from.
+    """
+    from mov_ai.smoothing import check_smooth
+
+    frames = [before + scenes[0], *scenes[1:]]
+    joined = [sum(frames)] if options.scenes is Scenes.continuous else frames
+    if len(joined) > 1 and min(joined) < 2:
+        number = joined.index(min(joined)) + 1
+        raise UsageError(
+            f"--smooth: scene {number} has one frame, and frames are put between two of a scene: give more --seconds or "
+            "--frames, fewer sentences, or --scenes continuous"
+        )
+    check_smooth(options.smooth, min(joined), fps)
+
+
 def plan_work(
     pipe: MovAIPipeline,
     prompt: str | SceneGraph,
@@ -373,9 +392,6 @@ def plan_work(
         shape = replace(shape, fps=rate_of(options.extend))
     frames = options.frames(shape)
     if options.smooth:
-        from mov_ai.smoothing import check_smooth
-
-        check_smooth(options.smooth, frames, shape.fps)
         pipe.interpolation_network()
     plan_windows(frames, window, overlap)
     guidance = pipe.guidance(settings.guidance_text, settings.guidance_graph, settings.guidance_interval)
@@ -400,6 +416,8 @@ def plan_work(
             say(f"warning: {line}")
     pictures = read_pictures(options.images, frames, made)
     scenes = plan_scenes(prompt, frames, layout, options, hints)
+    if options.smooth:
+        _check_smooth(options, [scene.frames for scene in scenes], 0 if beginning is None else beginning.count, made.fps)
     settings = replace(
         settings,
         shape=shape,

@@ -300,12 +300,17 @@ class _LongRun:
                 ),
             ),
             ("memory", memory, ("frames", "peak_memory_mb", "seconds", "processor_seconds")),
-            ("given as the first frame: PSNR in dB", pictures, ("name", "kind", "psnr", "psnr_codec", "psnr_second")),
+            (
+                "given as the first frame: PSNR in dB",
+                pictures,
+                ("name", "kind", "psnr", "psnr_codec", "psnr_rest", "psnr_rest_latents", "psnr_rest_without"),
+            ),
         ):
             if listed:
                 table = Table(*names, title=title)
                 for row in listed:
-                    table.add_row(*(f"{row[n]:.3f}" if isinstance(row[n], float) else str(row[n]) for n in names))
+                    values = [row.get(name) for name in names]
+                    table.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in values))
                 self.console.print(table)
 
 

@@ -13,6 +13,7 @@ from mov_ai.data.video_writing import VideoWriter
 from mov_ai.graph import Layout
 from mov_ai.graph.files import staged_folder, write_json
 from mov_ai.long_video.beginning import encoded, fitted
+from mov_ai.long_video.details import KnownPicture, known_picture, with_details
 from mov_ai.long_video.running import LongRun, MadeScene
 from mov_ai.long_video.saving import CARRIED, save_carried
 from mov_ai.result import SKETCHES, VideoResult, save_outlines
@@ -25,21 +26,45 @@ _SHOWN = 16
 def all_frames(run: LongRun, made: Sequence[MadeScene]) -> Iterator[np.ndarray]:
     """Every frame of the video, uint8 (height, width, 3), one at a time: those that it goes on from come first.
 
-    This is where interpolation comes in: it works on the latents of what follows without a cut.
+    This is where interpolation comes in, which works on the latents of what follows without a cut, and what is known of
+    given pictures beyond their latents.
     """
+    for stretch in stretches(run, made):
+        yield from with_details(_stretch_frames(run, made, stretch), _known_pictures(run, made, stretch))
+
+
+def _stretch_frames(run: LongRun, made: Sequence[MadeScene], scenes: Sequence[int]) -> Iterator[np.ndarray]:
+    """The frames of scenes that follow one another without a cut, and of what the first goes on from."""
     if run.between is not None:
         shape = made[0].prepared.request.shape
-        for stretch in stretches(run, made):
-            for frames in run.between(_latents(run, made, stretch), shape.fps):
-                # Of a pipeline without the stage that is asked for, the frames are larger.
-                yield from fitted(frames.numpy(), shape.height, shape.width)
+        for frames in run.between(_latents(run, made, scenes), shape.fps):
+            # Of a pipeline without the stage that is asked for, the frames are larger.
+            yield from fitted(frames.numpy(), shape.height, shape.width)
         return
-    if run.beginning is not None:
+    if scenes[0] == 0 and run.beginning is not None:
         yield from run.beginning.frames()
-    for number, scene in enumerate(made):
-        for window in scene.windows:
+    for number in scenes:
+        for window in made[number].windows:
             if window.end > window.begin:
                 yield from run.store.frames(number, window.number)
+
+
+def _known_pictures(run: LongRun, made: Sequence[MadeScene], scenes: Sequence[int]) -> list[KnownPicture]:
+    """The pictures given for frames of such scenes, and the last frame of a video of which there are only pixels."""
+    request = made[0].prepared.request
+    first = sum(scene.frames for scene in run.scenes[: scenes[0]])
+    count = sum(run.scenes[number].frames for number in scenes)
+    given = {number - first: picture for number, picture in run.pictures.items() if 0 <= number - first < count}
+    before = 0
+    if scenes[0] == 0 and run.beginning is not None:
+        before = run.beginning.count
+        if not run.beginning.carried.frames:
+            given[-1] = run.beginning.tail[-1]
+    times = 1 if run.between is None else run.between.frames_after(2) - 1
+    return [
+        known_picture(run.pipeline, request, times * (before + number), picture)
+        for number, picture in sorted(given.items())
+    ]
 
 
 def stretches(run: LongRun, made: Sequence[MadeScene]) -> list[list[int]]:

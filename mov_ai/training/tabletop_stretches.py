@@ -54,7 +54,7 @@ class TabletopStretches(StretchSource):
     """
 
     about = """Trained on clips of the embedded world's training split at 128 frames a second, which this repository
-renders itself; no other data. It knows no natural video."""
+renders itself."""
 
     def __init__(
         self,

@@ -128,6 +128,19 @@ def test_smooth_is_refused_where_it_cannot_be(
         assert message in one_line(result)
 
 
+def test_scenes_of_one_frame_have_none_between_them(
+    command: Command, smooth_pipeline: MovAIPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MovAIPipeline, "from_pretrained", lambda *_: smooth_pipeline)
+    given = ("generate", "A ball. A cube.", "--frames", "3", "--smooth", "1", "--out", "o")
+    result = command(*given, "--scenes", "cuts")
+    assert (result.code, len(result.err.splitlines())) == (2, 1), result.err
+    assert "--smooth: scene 2 has one frame" in result.err
+    assert not Path("o").exists()
+    assert command(*given, "--scenes", "continuous").code == 0
+    assert command("generate", "A cone.", "--frames", "1", "--smooth", "1", "--extend", "o", "--out", "p").code == 0
+
+
 def test_a_saved_pipeline_keeps_its_interpolation_network(smooth_pipeline: MovAIPipeline, tmp_path: Path) -> None:
     smooth_pipeline.save_pretrained(tmp_path / "copy", parser=False)
     assert (tmp_path / "copy" / PIPELINE_FILE).is_file()

@@ -14,7 +14,7 @@ from mov_ai.data.video import read_video
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph import Edge, Node, SceneGraph, VideoShape
 from mov_ai.graph.slices import slice_layout
-from mov_ai.long_video.beginning import encoded, open_beginning
+from mov_ai.long_video.beginning import encoded, fitted, open_beginning
 from mov_ai.long_video.finishing import all_frames, save_run
 from mov_ai.long_video.making import Carried, make_windows, window_conditioning
 from mov_ai.long_video.running import LongRun, LongSettings, Scene
@@ -61,6 +61,10 @@ def finish(run: LongRun, folder: Path) -> np.ndarray:
 def frames_of(run: LongRun) -> np.ndarray:
     made = run.make(_silent, _silent)
     return np.concatenate([np.stack(list(run.store.frames(0, w.number))) for w in made[0].windows])
+
+
+def noise_picture(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 255, (64, 64, 3), dtype=np.uint8)
 
 
 def test_as_many_frames_as_the_networks_make_are_the_same_bits_as_ever(pipe: MovAIPipeline, tmp_path: Path) -> None:
@@ -167,6 +171,22 @@ def test_given_pictures_are_the_frames_that_they_are_given_for(pipe: MovAIPipeli
     assert through.latents[64].shape == (1, 1, 8, 8, 8)
     carried, _ = load_carried(tmp_path / "given" / UNFINISHED / CARRIED)
     assert torch.equal(carried.latents[64][:, 0], through.latents[64][:, 0])
+    finished = np.stack(list(all_frames(run, run.make(_silent, _silent))))
+    assert np.array_equal(finished[6], fitted(picture[None], 64, 64)[0]), "whatever the codec cannot hold of it"
+
+
+@pytest.mark.parametrize("continuous", [False, True])
+def test_given_pictures_are_found_in_every_scene(pipe: MovAIPipeline, tmp_path: Path, continuous: bool) -> None:
+    pictures = {1: noise_picture(0), 5: noise_picture(1)}
+    run = run_of(pipe, tmp_path, 4, scenes=2, continuous=continuous, pictures=pictures)
+    frames = list(all_frames(run, run.make(_silent, _silent)))
+    assert all(np.array_equal(frames[number], picture) for number, picture in pictures.items())
+
+
+def test_given_pictures_are_found_among_interpolated_frames(pipe: MovAIPipeline, tmp_path: Path) -> None:
+    run = run_of(pipe, tmp_path, pictures={1: noise_picture(0)}, between=Held(pipe))
+    frames = list(all_frames(run, run.make(_silent, _silent)))
+    assert [np.array_equal(frame, noise_picture(0)) for frame in frames[3:5]] == [False, True]
 
 
 def test_a_video_goes_on_from_a_run_and_from_a_file(pipe: MovAIPipeline, tmp_path: Path) -> None:
@@ -180,8 +200,10 @@ def test_a_video_goes_on_from_a_run_and_from_a_file(pipe: MovAIPipeline, tmp_pat
     assert np.abs(video[:8].astype(int) - before).mean() < 8, "what it goes on from comes first, encoded once more"
     from_file, said = open_beginning(tmp_path / "run" / "video.mp4", SHAPE, 2, [32, 64])
     assert "goes on from pixels" in said[0]
-    other = finish(run_of(pipe, tmp_path / "other", beginning=from_file), tmp_path / "other")
+    run = run_of(pipe, tmp_path / "other", beginning=from_file)
+    other = finish(run, tmp_path / "other")
     assert len(other) == 16
+    assert np.array_equal(from_file.tail[-1], list(all_frames(run, run.make(_silent, _silent)))[7])
     assert not np.array_equal(other[8:], video[8:])
     with pytest.raises(UsageError, match="has 8 frames a second, and 24 are asked for"):
         open_beginning(tmp_path / "run", replace(SHAPE, fps=24.0), 2, [32])
@@ -193,6 +215,23 @@ def test_a_codec_whose_latents_stand_for_several_frames_is_refused(
     monkeypatch.setattr(pipe.cascade.codec, "frame_factor", 4)
     with pytest.raises(UsageError, match="one latent for 4 frames"):
         run_of(pipe, tmp_path).make(_silent, _silent)
+
+
+class Held:
+    """Every frame shown four times but the last, in place of an interpolation network."""
+
+    def __init__(self, pipe: MovAIPipeline) -> None:
+        self.pipe = pipe
+
+    def frames_after(self, frames: int) -> int:
+        return 4 * frames - 3
+
+    def fps_after(self, fps: float) -> float:
+        return 4 * fps
+
+    def __call__(self, latents: Iterable[torch.Tensor], fps: float) -> Iterator[torch.Tensor]:
+        frames = torch.cat([to_bytes(self.pipe.cascade.decode(frame[None]))[0] for frame in latents])
+        yield frames.repeat_interleave(4, 0)[:-3]
 
 
 class Doubled:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mov_ai.diffusion.cosine import perturb, velocity
+from mov_ai.diffusion.cosine import levels, perturb, velocity
 from mov_ai.errors import UsageError
 from mov_ai.graph.files import write_bytes
 from mov_ai.models.codec_registry import load_codec
@@ -31,8 +31,11 @@ from mov_ai.training.clip_encoder import codec_identity
 from mov_ai.training.objective import Objective, Progress, check_start
 from mov_ai.training.stretches import Stretches, StretchSource
 
-#: Errors of blending below which pairs count less: nothing moves, and what differs is the codec's.
-_LEAST = 3e-3
+#: Errors of blending below which pairs count less: nothing moves, and what differs is the codec's. Of latents, and of
+#: pixels from -1 to 1.
+_LEAST, _LEAST_PIXELS = 3e-3, 1e-4
+#: Samples of a batch, and pairs of keyframes of each, that are decoded.
+_DECODED = 4
 _ABOUT = """
 Latent frames in, three more between each two out; after FusionFrames (arXiv 2311.13073). {about}
 
@@ -46,7 +49,8 @@ class InterpolationObjective(Objective):
 
     w is `InterpolationNetwork.weight`, and b the mean squared error of linear blending between those two keyframes as
     they are seen (at least `_LEAST`; 1 for samples without them): what is slow counts as much as what is fast. Times
-    are drawn as sqrt(U(0, 1)), or are 1.
+    are drawn as sqrt(U(0, 1)), or are 1. With `pixels`, what is predicted at time 1 is decoded and compared with the
+    decoded true frames as well, in the same way: what is seen is pixels, and cells do not all count alike there.
 
     Args:
         codec: folder or name of the codec.
@@ -59,6 +63,7 @@ class InterpolationObjective(Objective):
             a share is blurred.
         drop: share of the samples without keyframes.
         noise_only: share of the samples at time 1, where sampling begins: all that is known there are the keyframes.
+        pixels: weight of the errors of decoded frames; 0 for none, which is several times faster.
         start: folder of an exported network to begin with; None for fresh weights.
     """
 
@@ -74,6 +79,7 @@ class InterpolationObjective(Objective):
         augment: float = 0.05,
         drop: float = 0.1,
         noise_only: float = 0.5,
+        pixels: float = 0.0,
         start: str | None = None,
     ) -> None:
         for name, share in (
@@ -86,10 +92,13 @@ class InterpolationObjective(Objective):
                 raise UsageError(
                     f"objective.{name}: expected a share, 0 to {0.5 if name == 'augment' else 1}; found {share}"
                 )
+        if not 0 <= pixels < float("inf"):
+            raise UsageError(f"objective.pixels: expected a weight, 0 or more; found {pixels}")
         if keyframes < 2:
             raise UsageError(f"objective.keyframes: expected 2 or more; found {keyframes}")
         self.seed, self.batch_size, self.keyframes = seed, batch_size, keyframes
         self.clean, self.augment, self.drop, self.noise_only = clean, augment, drop, noise_only
+        self.pixels = pixels
         self.codec, self.data = codec, data
         config = model or InterpolationConfig()
         network = load_codec(codec)
@@ -99,6 +108,7 @@ class InterpolationObjective(Objective):
                 f"objective.codec: {codec}: expected latents of {config.latent_channels} channels, as the model has; "
                 f"found {network.config.latent_channels}"
             )
+        self._codec = network.eval().requires_grad_(False)
         data.bind(codec, network)
         if start is None:
             with torch.random.fork_rng(devices=[]):
@@ -110,12 +120,13 @@ class InterpolationObjective(Objective):
         channels_last(self._module)
 
     def config(self) -> dict[str, Any]:
-        shares = {name: getattr(self, name) for name in ("clean", "augment", "drop", "noise_only")}
+        shares = {name: getattr(self, name) for name in ("clean", "augment", "drop", "noise_only", "pixels")}
         model = asdict(self._module.config)
         return {**super().config(), "keyframes": self.keyframes, **shares, "codec": self.codec, "model": model}
 
     def prepare(self, device: torch.device, progress: Progress) -> None:
         self.data.prepare(progress)
+        self._codec.to(device)
 
     def module(self) -> InterpolationNetwork:
         return self._module
@@ -157,7 +168,27 @@ class InterpolationObjective(Objective):
             "perturbed": by_sample[(told > 0) & (mask > 0)],
             "alone": by_sample[mask == 0],
         }
-        return by_sample.mean(), {name: part.mean().detach() for name, part in parts.items() if len(part)}
+        total = by_sample.mean()
+        if self.pixels:
+            alpha, sigma = levels(time, noisy)
+            pair = int(torch.randint(clean.shape[1], (), generator=generator))
+            rows = torch.nonzero(trusted & (time == 1))[:_DECODED, 0]
+            if len(rows):
+                found = (alpha * noisy - sigma * said)[rows, pair].float()
+                parts["pixels"] = self._pixel_errors(keyframes[rows, pair : pair + 2], clean[rows, pair], found)
+                total = total + self.pixels * parts["pixels"].mean()
+        return total, {name: part.mean().detach() for name, part in parts.items() if len(part)}
+
+    def _pixel_errors(self, keyframes: Tensor, clean: Tensor, found: Tensor) -> Tensor:
+        """(n,) errors of decoded frames (n, 3, channels, h, w) between keyframes (n, 2, ...), as shares of blending's."""
+
+        def decoded(between: Tensor) -> Tensor:
+            return self._codec.decode(torch.cat([keyframes[:, :1], between, keyframes[:, 1:]], 1))[:, 1:-1].float()
+
+        with torch.no_grad():
+            true = decoded(clean)
+            blended = (decoded(blend(keyframes)[:, 0]) - true).square().mean((1, 2, 3, 4))
+        return (decoded(found) - true).square().mean((1, 2, 3, 4)) / blended.clamp(min=_LEAST_PIXELS)
 
     def _degraded(self, frames: Tensor, keyframes: Tensor, told: Tensor, generator: torch.Generator) -> Tensor:
         """Keyframes as the network sees them: perturbed, and where they are, sometimes mixed or blurred before that."""
@@ -211,4 +242,5 @@ def _gains(module: InterpolationNetwork, stretches: Stretches) -> dict[str, floa
         for name, guess in guesses.items():
             errors[name] = errors.get(name, 0.0) + (guess - clean).square().mean().item()
     base = errors.pop("blend")
-    return {f"{name}_{size}": float(10 * np.log10(base / max(error, 1e-12))) for name, error in errors.items()}
+    prefix = f"{stretches.source}_" if stretches.source else ""
+    return {f"{prefix}{name}_{size}": float(10 * np.log10(base / max(error, 1e-12))) for name, error in errors.items()}

@@ -13,7 +13,7 @@ from mov_ai.models.in_between import split
 from mov_ai.models.interpolation import BETWEEN, InterpolationConfig, InterpolationNetwork
 from mov_ai.training.objective import Progress
 from mov_ai.training.objectives.interpolation import InterpolationObjective, blurred
-from mov_ai.training.stretches import Stretches, StretchSource
+from mov_ai.training.stretches import MixedStretches, Stretches, StretchSource
 from mov_ai.training.tabletop_stretches import SKIPS, TabletopStretches
 
 SMALL = InterpolationConfig(latent_channels=4, widths=(8, 12), blocks=(1, 1), dim=8, steps=1)
@@ -53,6 +53,35 @@ def codec(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def objective(codec: str) -> InterpolationObjective:
     return InterpolationObjective(codec, MovingBar(), batch_size=4, model=SMALL, keyframes=3)
+
+
+class Still(MovingBar):
+    """Nothing moves, and nothing is held out."""
+
+    about = "Nothing."
+
+    def draw(self, batch_size: int, rng: np.random.Generator) -> Stretches:
+        return Stretches(torch.zeros(batch_size, 14, 4, 8, 8), torch.full((batch_size,), 8.0))
+
+    def validation(self) -> list[Stretches]:
+        return []
+
+
+def test_sources_are_drawn_from_by_their_shares(codec: str) -> None:
+    mixed = MixedStretches({"bars": MovingBar(), "still": Still()}, {"bars": 3, "still": 1})
+    objective = InterpolationObjective(codec, mixed, batch_size=2, model=SMALL, keyframes=3)
+    objective.prepare(torch.device("cpu"), lambda *_: None)
+    skips = [float(objective.batch(step)["skip"][0]) for step in range(200)]
+    assert 0.15 < skips.count(8.0) / 200 < 0.35
+    assert mixed.about == "A bar. Nothing."
+    figures = objective.validate(objective.module().eval())
+    assert set(figures) == {"bars_one_8", "bars_four_8"}
+
+
+@pytest.mark.parametrize("shares", [{"bars": 1}, {"bars": 1, "still": -1}, {"bars": 0, "still": 0}])
+def test_shares_must_be_of_the_sources(shares: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match=r"data.shares: expected a share for each of bars, still"):
+        MixedStretches({"bars": MovingBar(), "still": Still()}, shares)
 
 
 def test_a_batch_follows_from_the_step_alone_and_begins_anywhere_in_the_stretch(
@@ -174,3 +203,25 @@ def test_settings_of_sizes_must_be_of_one_length(tmp_path: Path) -> None:
         TabletopStretches(str(tmp_path), sizes=(128,))
     with pytest.raises(UsageError, match=r"data\.frames: expected 5 to 22; found 40"):
         TabletopStretches(str(tmp_path), frames=40)
+
+
+def test_decoded_frames_count_where_they_are_asked_for(codec: str) -> None:
+    objective = InterpolationObjective(codec, MovingBar(), batch_size=4, model=SMALL, keyframes=3, drop=0.0, pixels=0.5)
+    module = objective.module()
+    weights = [weight.clone() for weight in objective._codec.parameters()]
+    batch = objective.batch(0)
+
+    def loss_of(pixels: float) -> tuple[torch.Tensor, dict[str, float | torch.Tensor]]:
+        objective.pixels = pixels
+        return objective.loss(module, batch, torch.Generator().manual_seed(0))
+
+    (plain, without), (both, parts) = loss_of(0.0), loss_of(0.5)
+    assert "pixels" not in without
+    assert 0.1 < float(parts["pixels"]) < 10, "in units of what blending leaves"
+    assert (both - plain).item() == pytest.approx(0.5 * float(parts["pixels"]), rel=1e-3)
+    (both - plain).backward()
+    assert module.out.weight.grad is not None
+    assert float(module.out.weight.grad.abs().sum()) > 0
+    assert all(torch.equal(*pair) for pair in zip(weights, objective._codec.parameters(), strict=True))
+    with pytest.raises(UsageError, match=r"objective.pixels: expected a weight"):
+        InterpolationObjective(codec, MovingBar(), model=SMALL, pixels=-1.0)

@@ -1,0 +1,81 @@
+"""What a codec cannot hold of a given picture, put back into the frames that still show the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from mov_ai.long_video.beginning import encoded, fitted
+from mov_ai.models.codec import to_bytes
+from mov_ai.pipeline import MovAIPipeline, Request
+
+#: Side in pixels of the squares in which a frame is compared with a picture, a cell of `tiny`'s codec and a pixel more;
+#: and the root mean square difference, of 255, at which exp(-1/2) of a picture's details are put back. Chosen on eight
+#: clips of the validation split (experiments/long).
+SIDE, ALIKE = 9, 12.0
+
+
+@dataclass(frozen=True)
+class KnownPicture:
+    """A picture that a frame is to be.
+
+    Attributes:
+        number: of the frame.
+        pixels: uint8 (height, width, 3), of the video's size.
+        coded: the same after the codec, which is as near as latents can come.
+    """
+
+    number: int
+    pixels: np.ndarray
+    coded: np.ndarray
+
+    def details(self, frame: np.ndarray) -> np.ndarray:
+        """What to add to a frame, float32 (height, width, 3): the less, the less it looks like the coded picture."""
+        square = (frame.astype(np.float32) - self.coded.astype(np.float32)) ** 2
+        unlike = torch.from_numpy(square.mean(-1))[None, None]
+        unlike = functional.avg_pool2d(unlike, SIDE, 1, SIDE // 2, count_include_pad=False)[0, 0, :, :, None]
+        share = torch.exp(-unlike / (2 * ALIKE**2)).numpy()
+        return np.asarray(share * (self.pixels.astype(np.float32) - self.coded.astype(np.float32)))
+
+
+def known_picture(pipeline: MovAIPipeline, request: Request, number: int, picture: np.ndarray) -> KnownPicture:
+    """A picture, uint8 (h, w, 3) of any size, in a video's size, and what the pipeline's codec makes of it.
+
+    Raises:
+        UsageError: if the codec's latents stand for several frames each.
+    """
+    height, width = request.shape.height, request.shape.width
+    latents = encoded(pipeline, request, picture[None], [0]).latents
+    with torch.no_grad():
+        coded = to_bytes(pipeline.cascade.decode(latents[max(latents)].to(pipeline.device)))[0].cpu().numpy()
+    return KnownPicture(number, fitted(picture[None], height, width)[0], fitted(coded, height, width)[0])
+
+
+def with_details(frames: Iterable[np.ndarray], pictures: Sequence[KnownPicture]) -> Iterator[np.ndarray]:
+    """Frames with the details of the pictures before and after them; those that were given are the pictures themselves.
+
+    Between two pictures, each counts the more, the nearer it is. What moved or changed is left as it was made: there
+    are no details for it.
+
+    Args:
+        frames: uint8 (height, width, 3), numbered from 0; each is yielded before the next one is asked for.
+        pictures: of some of them, ascending; a number below 0 is of a frame before the first.
+    """
+    for number, frame in enumerate(frames):
+        before = next((known for known in reversed(pictures) if known.number <= number), None)
+        after = next((known for known in pictures if known.number >= number), None)
+        if before is not None and before is after:
+            yield before.pixels
+        elif before is None and after is None:
+            yield frame
+        else:
+            share = 1.0 if before is None else 0.0
+            if before is not None and after is not None:
+                share = (number - before.number) / (after.number - before.number)
+            both = ((before, 1 - share), (after, share))
+            details = sum(weight * known.details(frame) for known, weight in both if known is not None)
+            yield (frame + details).round().clip(0, 255).astype(np.uint8)

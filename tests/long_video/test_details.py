@@ -1,0 +1,56 @@
+"""What is known of given pictures beyond their latents: exact where given, kept where nothing changed, gone elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mov_ai.long_video.details import KnownPicture, with_details
+
+RNG = np.random.default_rng(0)
+#: A flat picture with a texture that the "codec" loses.
+CODED = np.full((32, 32, 3), 120, np.uint8)
+PIXELS = (CODED + RNG.integers(-10, 11, CODED.shape)).astype(np.uint8)
+
+
+def made(frames: list[np.ndarray], *numbers: int) -> list[np.ndarray]:
+    return list(with_details(frames, [KnownPicture(number, PIXELS, CODED) for number in numbers]))
+
+
+def test_nothing_given_changes_nothing() -> None:
+    frames = [PIXELS, CODED]
+    assert all(after is before for after, before in zip(made(frames), frames, strict=True))
+
+
+def test_what_still_looks_the_same_has_the_details_of_the_picture() -> None:
+    for after in made([CODED] * 4, 0):
+        assert np.array_equal(after, PIXELS)
+    assert np.array_equal(made([CODED], -1)[0], PIXELS), "of a frame before the first"
+
+
+def test_what_changed_is_left_as_it_was_made() -> None:
+    changed = CODED.copy()
+    changed[:, 16:] = (240, 20, 20)
+    _, after = made([CODED, changed], 0)
+    assert np.array_equal(after[:, :8], PIXELS[:, :8])
+    assert np.array_equal(after[:, 24:], changed[:, 24:])
+
+
+def test_between_two_pictures_the_nearer_one_counts_more() -> None:
+    first, last = KnownPicture(0, PIXELS, CODED), KnownPicture(4, CODED, CODED)
+    frames = np.stack(list(with_details([CODED] * 5, [first, last]))).astype(float)
+    texture = [(frame - CODED).std() for frame in frames]
+    assert texture == sorted(texture, reverse=True)
+    assert texture[-1] == 0
+    assert abs(texture[2] / texture[0] - 0.5) < 0.1
+
+
+@given(st.integers(0, 5), st.integers(0, 255), st.integers(0, 255))
+def test_frames_stay_frames(number: int, grey: int, other: int) -> None:
+    frames = [np.full((8, 8, 3), (grey + 17 * i) % 256, np.uint8) for i in range(4)]
+    pixels, coded = (np.full((8, 8, 3), value, np.uint8) for value in (other, 255 - other))
+    after = list(with_details(frames, [KnownPicture(number, pixels, coded)]))
+    assert [(frame.shape, frame.dtype) for frame in after] == [((8, 8, 3), np.dtype(np.uint8))] * 4
+    if number < 4:
+        assert np.array_equal(after[number], pixels)

@@ -355,8 +355,8 @@ def _check_smooth(options: LongOptions, scenes: Sequence[int], before: int, fps:
     if len(joined) > 1 and min(joined) < 2:
         number = joined.index(min(joined)) + 1
         raise UsageError(
-            f"--smooth: scene {number} has one frame, and frames are put between two of a scene: give more --seconds or "
-            "--frames, fewer sentences, or --scenes continuous"
+            f"--smooth: scene {number} has one frame, and frames are put between two of a scene: give more --seconds "
+            "or --frames, fewer sentences, or --scenes continuous"
         )
     check_smooth(options.smooth, min(joined), fps)
 
@@ -417,7 +417,8 @@ def plan_work(
     pictures = read_pictures(options.images, frames, made)
     scenes = plan_scenes(prompt, frames, layout, options, hints)
     if options.smooth:
-        _check_smooth(options, [scene.frames for scene in scenes], 0 if beginning is None else beginning.count, made.fps)
+        before = 0 if beginning is None else beginning.count
+        _check_smooth(options, [scene.frames for scene in scenes], before, made.fps)
     settings = replace(
         settings,
         shape=shape,

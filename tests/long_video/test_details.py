@@ -1,4 +1,4 @@
-"""What is known of given pictures beyond their latents: exact where given, kept where nothing changed, gone elsewhere."""
+"""What is known of given pictures beyond their latents: exact there, kept where nothing changed, gone elsewhere."""
 
 from __future__ import annotations
 

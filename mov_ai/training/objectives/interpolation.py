@@ -180,7 +180,7 @@ class InterpolationObjective(Objective):
         return total, {name: part.mean().detach() for name, part in parts.items() if len(part)}
 
     def _pixel_errors(self, keyframes: Tensor, clean: Tensor, found: Tensor) -> Tensor:
-        """(n,) errors of decoded frames (n, 3, channels, h, w) between keyframes (n, 2, ...), as shares of blending's."""
+        """(n,) errors of decoded frames (n, 3, channels, h, w) between keyframes (n, 2, ...), as shares of blends'."""
 
         def decoded(between: Tensor) -> Tensor:
             return self._codec.decode(torch.cat([keyframes[:, :1], between, keyframes[:, 1:]], 1))[:, 1:-1].float()

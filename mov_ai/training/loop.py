@@ -19,6 +19,7 @@ from accelerate.utils import InitProcessGroupKwargs, send_to_device, set_seed
 
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import write_json
+from mov_ai.hardware import multiplies_bfloat16
 from mov_ai.memory import GIB, free_memory, is_out_of_memory, training_memory
 from mov_ai.training.batches import batch_numbers, numbered_batches, seed_noise
 from mov_ai.training.checkpoint import Checkpoint, TrainingState, checkpoint_steps
@@ -86,6 +87,11 @@ class Trainer:
             raise UsageError(f"trainer.precision: {config.precision} on {config.device}: {error}") from None
         if config.precision == "fp16" and self.accelerator.device.type == "cpu":
             raise UsageError("trainer.precision: fp16 needs a GPU; use bf16 or no")
+        if config.precision == "bf16" and self.accelerator.device.type == "cpu" and not multiplies_bfloat16():
+            log.warning(
+                "trainer.precision: this processor has no instructions for bfloat16, with which training may be a "
+                "hundred times slower than without: trainer.precision=no trains in float32"
+            )
         self.device = self.accelerator.device
         self.processes = self.accelerator.num_processes
         if config.shard and self.processes == 1:

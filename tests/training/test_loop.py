@@ -313,6 +313,15 @@ def test_accumulated_batches_equal_one_large_batch(tmp_path: Path) -> None:
         torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-3)
 
 
+@pytest.mark.parametrize("has_instructions", [False, True])
+def test_bf16_is_warned_of_on_processors_without_it(
+    has_instructions: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mov_ai.training.loop.multiplies_bfloat16", lambda: has_instructions)
+    Trainer(DebugObjective(), dataclasses.replace(FAST, precision="bf16"), tmp_path)
+    assert ("trainer.precision=no trains in float32" in caplog.text) is not has_instructions
+
+
 def test_bf16_trains_on_the_cpu(tmp_path: Path) -> None:
     result = Trainer(DebugObjective(), dataclasses.replace(FAST, max_steps=60, precision="bf16"), tmp_path).run()
     assert result["validation"]["mse"] < 0.3

@@ -179,7 +179,7 @@ def load_latents(path: str | Path) -> SavedLatents:
     latents = {
         int(n.removeprefix("stage_")): t.float() for n, t in tensors.items() if n.removeprefix("stage_").isdecimal()
     }
-    if not latents or any(t.ndim != 5 or not torch.isfinite(t).all() for t in latents.values()):
+    if not latents or any(t.ndim != 5 or len(t) != 1 or not torch.isfinite(t).all() for t in latents.values()):
         raise UsageError(
             f"{path}: expected finite latents (1, frames, channels, h, w) of a stage or more; found {sorted(latents)}: "
             "save them again"

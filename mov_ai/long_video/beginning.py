@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -97,14 +97,16 @@ def rate_of(path: Path) -> float:
         return reader.info.fps
 
 
-def open_beginning(path: Path, shape: VideoShape, overlap: int, sizes: Iterable[int]) -> tuple[Beginning, list[str]]:
+def open_beginning(
+    path: Path, shape: VideoShape, overlap: int, cells: Mapping[int, tuple[int, ...]]
+) -> tuple[Beginning, list[str]]:
     """Read what `--extend` names.
 
     Args:
         path: a video, or a run's folder.
         shape: of the new video; its frame rate must be the old one's.
         overlap: frames that are shared.
-        sizes: longer sides of the stages that latents are needed of.
+        cells: (channels, h, w) of the latents that are needed, by the longer side of their stage.
 
     Returns:
         The beginning, and what is to be said of it.
@@ -144,11 +146,12 @@ def open_beginning(path: Path, shape: VideoShape, overlap: int, sizes: Iterable[
             graph, layout = SceneGraph.load(last_scene / "graph.json"), Layout.load(last_scene / "layout.json")
         if (folder / CARRIED).is_file() and (height, width) == (shape.height, shape.width):
             kept, _ = load_carried(folder / CARRIED)
-            carried = kept if set(sizes) <= set(kept.latents) else carried
+            # Those of another codec say nothing here.
+            carried = kept if _have(kept.latents, cells) else carried
         elif (folder / "latents.safetensors").is_file() and (height, width) == (shape.height, shape.width):
             saved = load_latents(folder / "latents.safetensors").latents
             # Those of another number of frames are of another video, or stand for several frames each.
-            if set(sizes) <= set(saved) and all(made.shape[1] == count for made in saved.values()):
+            if _have(saved, cells) and all(made.shape[1] == count for made in saved.values()):
                 numbers = tuple(range(-min(overlap, count), 0))
                 carried = Carried(numbers, {size: made[:, numbers[0] :] for size, made in saved.items()})
     if not carried.frames:
@@ -156,6 +159,10 @@ def open_beginning(path: Path, shape: VideoShape, overlap: int, sizes: Iterable[
     return Beginning(count, fitted(np.stack(list(last)), shape.height, shape.width), frames, carried, graph, layout), (
         messages
     )
+
+
+def _have(latents: Mapping[int, Tensor], cells: Mapping[int, tuple[int, ...]]) -> bool:
+    return all(size in latents and tuple(latents[size].shape[2:]) == cells[size] for size in cells)
 
 
 def continued_layout(

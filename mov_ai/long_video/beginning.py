@@ -87,8 +87,14 @@ def require_frames_of_their_own(pipeline: MovAIPipeline) -> None:
 
 
 def video_of(path: Path) -> Path:
-    """The video's file: of a run's folder, the one in it."""
-    return path / "video.mp4" if (path / "run.json").is_file() else path
+    """The video's file: of a run's folder, the one in it. Raises UsageError for a run that was not finished."""
+    video = path / "video.mp4"
+    if (path / "run.json").is_file():
+        return video
+    if video.is_file():
+        # Its sheet would be taken for the only frame of a folder of pictures.
+        raise UsageError(f"--extend: {path}: has no run.json, so it is no finished run; give {video}")
+    return path
 
 
 def rate_of(path: Path) -> float:

@@ -83,6 +83,26 @@ def test_sentences_become_scenes_and_a_run_is_extended(generate: Command) -> Non
     assert len(read_video("longer/video.mp4")[0]) == 9
 
 
+def test_a_result_takes_the_place_of_one_of_several_scenes(generate: Command) -> None:
+    story = ("A ball rolls. A cube spins.", "--scenes", "cuts", "--frames", "4", "--out", "o")
+    for again in (("a ball", "--frames", "4", "--out", "o"), ("a ball", "--out", "o")):
+        assert generate(*story).code == 0
+        Path("o/notes.txt").write_text("mine")
+        result = generate(*again)
+        assert result.code == 0, result.err
+        assert not Path("o/scenes").exists()
+        assert Path("o/carried.safetensors").exists() == ("--frames" in again), "or --extend would go on from it"
+        assert Path("o/notes.txt").exists()
+
+
+def test_a_run_that_was_not_finished_is_not_extended(generate: Command) -> None:
+    assert generate("a ball", "--frames", "4", "--out", "o").code == 0
+    Path("o/run.json").unlink()
+    refused = generate("a ball", "--extend", "o")
+    assert refused.code == 2
+    assert "give o/video.mp4" in refused.err
+
+
 def test_a_picture_is_the_first_frame(generate: Command, pipeline: MovAIPipeline) -> None:
     pixels = np.zeros((32, 48, 3), np.uint8)
     pixels[:, 8:40] = 200

@@ -67,7 +67,7 @@ def make(rng: random.Random, folder: Path) -> Case:
     else:
         about = _damage(run, rng)
     source = run / "video.mp4" if alone else run
-    if rng.random() < 0.1:
+    if rng.random() < 0.1 and ": folder" not in about:
         # What is gone on from is what is written.
         out = run
     smooth = ("--smooth", "1") if rng.random() < 0.1 else ()

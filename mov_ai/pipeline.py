@@ -664,9 +664,7 @@ class MovAIPipeline:
         frames = request.shape.frames
         if resume is not None and stage.size in resume.latents:
             latents = resume.latents[stage.size]
-            codec = self.cascade.codec
-            cells = (stage.height // codec.factor, stage.width // codec.factor)
-            expected = (1, codec.latent_frames(frames), codec.config.latent_channels, *cells)
+            expected = self.latent_shape(stage, frames)
             if tuple(latents.shape) != expected:
                 raise UsageError(f"latents: expected {expected} at stage {stage.size}; found {tuple(latents.shape)}")
             return latents.to(self.device)
@@ -682,6 +680,12 @@ class MovAIPipeline:
             known,
             start,
         )
+
+    def latent_shape(self, stage: Stage, frames: int) -> tuple[int, int, int, int, int]:
+        """(1, latent frames, channels, h, w) of a stage's latents."""
+        codec = self.cascade.codec
+        cells = stage.height // codec.factor, stage.width // codec.factor
+        return 1, codec.latent_frames(frames), codec.config.latent_channels, *cells
 
     def interpolation_network(self) -> InterpolationNetwork:
         """The network of `smooth`, loaded when it is first needed. Raises UsageError if there is none."""

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 LATENTS_SCHEMA = 2
 #: In a result's folder: the outlines that its layout has, as pictures.
 SKETCHES = "sketch*.png"
+#: What goes with an older result, of one piece or of windows, where a new one takes its place.
+REPLACED = (
+    *("stages/*.mp4", "latents.safetensors", "carried.safetensors", SKETCHES),
+    *("scenes/*/graph.json", "scenes/*/layout.json", f"scenes/*/{SKETCHES}"),
+)
 #: Characters of a label that a sheet shows: more would not fit, and drawing takes time for each.
 SHEET_LABEL = 40
 
@@ -96,7 +101,7 @@ class VideoResult:
             MovAIError: if it cannot be written.
         """
         directory = Path(directory)
-        with staged_folder(directory, "run.json", ("stages/*.mp4", "latents.safetensors", SKETCHES)) as folder:
+        with staged_folder(directory, "run.json", REPLACED) as folder:
             last = max(self.stages)
             for size, frames in self.stages.items():
                 if size == last and self.keyframe_fps is not None:
@@ -179,7 +184,7 @@ def load_latents(path: str | Path) -> SavedLatents:
     latents = {
         int(n.removeprefix("stage_")): t.float() for n, t in tensors.items() if n.removeprefix("stage_").isdecimal()
     }
-    if not latents or any(t.ndim != 5 or not torch.isfinite(t).all() for t in latents.values()):
+    if not latents or any(t.ndim != 5 or len(t) != 1 or not torch.isfinite(t).all() for t in latents.values()):
         raise UsageError(
             f"{path}: expected finite latents (1, frames, channels, h, w) of a stage or more; found {sorted(latents)}: "
             "save them again"

@@ -129,16 +129,17 @@ def parse_image(text: str) -> tuple[Path, float | str]:
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """A picture as it is shown, uint8 (height, width, 3). Raises UsageError if it is none."""
+    """A picture as it is shown, uint8 (height, width, 3), over black. Raises UsageError if it is none."""
     import numpy as np
     import PIL.Image
-    import PIL.ImageOps
 
-    try:
-        with PIL.Image.open(path) as picture:
-            return np.asarray(PIL.ImageOps.exif_transpose(picture).convert("RGB"))
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
-        raise UsageError(f"--image: {path}: not a picture that can be read ({type(error).__name__})") from None
+    from mov_ai.data.pictures import open_picture
+
+    picture = open_picture(path, "--image")
+    if picture.getchannel("A").getextrema()[0] < 255:
+        # As videos are read: what is transparent may hide any colour.
+        picture = PIL.Image.alpha_composite(PIL.Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)
+    return np.asarray(picture.convert("RGB"))
 
 
 def read_pictures(images: Sequence[str], frames: int, shape: VideoShape) -> dict[int, np.ndarray]:
@@ -410,8 +411,8 @@ def plan_work(
     made = replace(request.shape, frames=frames)
     beginning = None
     if options.extend is not None:
-        sizes = [stage.size for stage in pipe.stages_to_run(request)]
-        beginning, said = open_beginning(options.extend, made, overlap, sizes)
+        cells = {stage.size: pipe.latent_shape(stage, 1)[2:] for stage in pipe.stages_to_run(request)}
+        beginning, said = open_beginning(options.extend, made, overlap, cells)
         for line in said:
             say(f"warning: {line}")
     pictures = read_pictures(options.images, frames, made)

@@ -133,6 +133,8 @@ def _explain(error: BaseException, command: str) -> tuple[int, str]:
         return int(getattr(error, "exit_code", 2)), f"{error.format_message().rstrip('.')}; see `{path} --help`"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return 1, f"{error.filename or 'output'}: no space left on the disk; free some or choose another place"
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return 2, f"{error.filename or 'input or output'}: no such file, its name is too long; check what was typed"
     if isinstance(error, OSError) and error.strerror:
         return 1, f"{error.filename or 'input or output'}: {error.strerror}; check the path and its permissions"
     if is_out_of_memory(error):

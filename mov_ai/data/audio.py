@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mov_ai.errors import UsageError
+
+if TYPE_CHECKING:
+    import av
 
 #: Samples a second that sound is brought to.
 RATE = 16_000
@@ -58,23 +62,29 @@ def read_audio(path: Path) -> Audio:
                     f"--audio: {path}: expected {_RATES[0]} to {_RATES[1]} samples a second of 1 to {_CHANNELS} "
                     f"channels; found {rate} of {channels}"
                 )
-            resampler = av.AudioResampler(format="fltp", rate=RATE)
+            # One plane for all channels: of eight planes or more PyAV reads what is no memory of its own.
+            resampler = av.AudioResampler(format="flt", rate=RATE)
             for frame in container.decode(stream):
-                new = [piece.to_ndarray() for piece in resampler.resample(frame)]
+                new = [_channels(piece) for piece in resampler.resample(frame)]
                 pieces += new
                 count += sum(piece.shape[1] for piece in new)
                 if count > wanted:
                     break
             else:
-                pieces += [piece.to_ndarray() for piece in resampler.resample(None)]
+                pieces += [_channels(piece) for piece in resampler.resample(None)]
     except (av.FFmpegError, OSError, ValueError, EOFError) as error:
         raise UsageError(f"--audio: {path}: not a sound file that can be read ({type(error).__name__})") from None
     pieces = [piece for piece in pieces if piece.shape[1]]
     if not pieces or len({len(piece) for piece in pieces}) != 1:
         raise UsageError(f"--audio: {path}: not a sound file that can be read (no samples of one layout)")
-    samples = np.concatenate(pieces, 1).astype(np.float32)
+    samples = np.ascontiguousarray(np.concatenate(pieces, 1), np.float32)
     if samples.shape[1] < LEAST_SECONDS * RATE:
         raise UsageError(f"--audio: {path}: lasts less than {LEAST_SECONDS:g} s; give a longer sound")
     if not np.isfinite(samples).all():
         raise UsageError(f"--audio: {path}: holds samples that are no numbers; write the file again")
     return Audio(samples[:, :wanted], samples.shape[1] > wanted)
+
+
+def _channels(frame: av.AudioFrame) -> np.ndarray:
+    """The samples of a frame with one plane, (channels, n)."""
+    return frame.to_ndarray().reshape(-1, frame.layout.nb_channels).T

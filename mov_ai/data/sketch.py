@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mov_ai.data.buckets import Buckets
+from mov_ai.data.pictures import open_picture
 from mov_ai.errors import UsageError
 from mov_ai.graph.files import sha256_of
 from mov_ai.graph.outline import MAX_LINES, MAX_POINTS, Outline
@@ -68,14 +69,9 @@ def read_sketch(path: Path, entity: str | None, height: int, width: int) -> tupl
 def _read_ink(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
     """Where something is drawn, bool (height, width), its longer side at most `_SIDE`, and the picture's own sides."""
     import PIL.Image
-    import PIL.ImageOps
     from skimage.filters import threshold_otsu
 
-    try:
-        with PIL.Image.open(path) as opened:
-            picture = PIL.ImageOps.exif_transpose(opened).convert("RGBA")
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
-        raise UsageError(f"--sketch: {path}: not a picture that can be read ({type(error).__name__})") from None
+    picture = open_picture(path, "--sketch")
     sides = picture.height, picture.width
     alpha = np.asarray(picture.getchannel("A"))
     # On nothing, what is there is the drawing, whatever its colour.
@@ -188,6 +184,9 @@ def outline_of(inside: np.ndarray) -> Outline:
         if sum(map(len, lines)) <= MAX_POINTS:
             break
         tolerance *= 1.5
+    if not lines:
+        # Of a dot, nothing is left at that tolerance.
+        lines = [approximate_polygon(line, _TOLERANCE / 6)[:-1] for line in found]
     # Padding moved all by one, and contours run through the pixels' middles.
     return tuple(
         tuple(

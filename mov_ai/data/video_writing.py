@@ -48,8 +48,8 @@ class VideoWriter:
         if isinstance(target, io.BytesIO):
             # To put the index first, FFmpeg reads back what it wrote, by a second handle.
             more["io_open"] = lambda *_: _SecondHandle(target)
-        if crf is not None:
-            more["options"] = {"movflags": "faststart"}
+        # Matroska would get a number by chance, and the same frames are to be the same file.
+        more["options"] = {"movflags": "faststart"} if crf is not None else {"fflags": "+bitexact"}
         file = target if isinstance(target, io.BytesIO) else str(target)
         self._container = av.open(file, "w", format="mp4" if crf is not None else "matroska", **more)
         rate = Fraction(fps).limit_denominator(1000)

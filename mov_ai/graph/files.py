@@ -158,6 +158,9 @@ def _move_into(directory: Path, staging: Path, record: str | None, replaces: Seq
     for old in [path for pattern in replaces for path in directory.glob(pattern)]:
         if old.relative_to(directory) not in paths:
             old.unlink()
+            for place in old.relative_to(directory).parents[:-1]:
+                with contextlib.suppress(OSError):
+                    (directory / place).rmdir()
     for relative, path in sorted(paths.items(), key=lambda item: item[0] == Path(record or "")):
         target = directory / relative
         target.parent.mkdir(parents=True, exist_ok=True)

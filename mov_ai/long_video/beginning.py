@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,8 +87,14 @@ def require_frames_of_their_own(pipeline: MovAIPipeline) -> None:
 
 
 def video_of(path: Path) -> Path:
-    """The video's file: of a run's folder, the one in it."""
-    return path / "video.mp4" if (path / "run.json").is_file() else path
+    """The video's file: of a run's folder, the one in it. Raises UsageError for a run that was not finished."""
+    video = path / "video.mp4"
+    if (path / "run.json").is_file():
+        return video
+    if video.is_file():
+        # Its sheet would be taken for the only frame of a folder of pictures.
+        raise UsageError(f"--extend: {path}: has no run.json, so it is no finished run; give {video}")
+    return path
 
 
 def rate_of(path: Path) -> float:
@@ -97,14 +103,16 @@ def rate_of(path: Path) -> float:
         return reader.info.fps
 
 
-def open_beginning(path: Path, shape: VideoShape, overlap: int, sizes: Iterable[int]) -> tuple[Beginning, list[str]]:
+def open_beginning(
+    path: Path, shape: VideoShape, overlap: int, cells: Mapping[int, tuple[int, ...]]
+) -> tuple[Beginning, list[str]]:
     """Read what `--extend` names.
 
     Args:
         path: a video, or a run's folder.
         shape: of the new video; its frame rate must be the old one's.
         overlap: frames that are shared.
-        sizes: longer sides of the stages that latents are needed of.
+        cells: (channels, h, w) of the latents that are needed, by the longer side of their stage.
 
     Returns:
         The beginning, and what is to be said of it.
@@ -144,11 +152,12 @@ def open_beginning(path: Path, shape: VideoShape, overlap: int, sizes: Iterable[
             graph, layout = SceneGraph.load(last_scene / "graph.json"), Layout.load(last_scene / "layout.json")
         if (folder / CARRIED).is_file() and (height, width) == (shape.height, shape.width):
             kept, _ = load_carried(folder / CARRIED)
-            carried = kept if set(sizes) <= set(kept.latents) else carried
+            # Those of another codec say nothing here.
+            carried = kept if _have(kept.latents, cells) else carried
         elif (folder / "latents.safetensors").is_file() and (height, width) == (shape.height, shape.width):
             saved = load_latents(folder / "latents.safetensors").latents
             # Those of another number of frames are of another video, or stand for several frames each.
-            if set(sizes) <= set(saved) and all(made.shape[1] == count for made in saved.values()):
+            if _have(saved, cells) and all(made.shape[1] == count for made in saved.values()):
                 numbers = tuple(range(-min(overlap, count), 0))
                 carried = Carried(numbers, {size: made[:, numbers[0] :] for size, made in saved.items()})
     if not carried.frames:
@@ -156,6 +165,10 @@ def open_beginning(path: Path, shape: VideoShape, overlap: int, sizes: Iterable[
     return Beginning(count, fitted(np.stack(list(last)), shape.height, shape.width), frames, carried, graph, layout), (
         messages
     )
+
+
+def _have(latents: Mapping[int, Tensor], cells: Mapping[int, tuple[int, ...]]) -> bool:
+    return all(size in latents and tuple(latents[size].shape[2:]) == cells[size] for size in cells)
 
 
 def continued_layout(

@@ -16,7 +16,7 @@ from mov_ai.long_video.beginning import encoded, fitted
 from mov_ai.long_video.details import KnownPicture, known_picture, with_details
 from mov_ai.long_video.running import LongRun, MadeScene
 from mov_ai.long_video.saving import CARRIED, save_carried
-from mov_ai.result import SKETCHES, VideoResult, save_outlines
+from mov_ai.result import REPLACED, VideoResult, save_outlines
 from mov_ai.run_record import graph_warnings, size_warnings
 
 #: Frames of the sheet, evenly spaced.
@@ -119,9 +119,7 @@ def save_run(run: LongRun, made: Sequence[MadeScene], folder: Path, boxes: bool 
     fps = request.shape.fps if run.between is None else run.between.fps_after(request.shape.fps)
     shown = np.unique(np.linspace(0, total - 1, min(_SHOWN, total)).round().astype(int)).tolist()
     picked: list[np.ndarray] = []
-    with staged_folder(
-        folder, "run.json", ("stages/*.mp4", "latents.safetensors", "scenes/*", CARRIED, SKETCHES)
-    ) as staged:
+    with staged_folder(folder, "run.json", REPLACED) as staged:
         height, width = request.shape.height, request.shape.width
         with VideoWriter(staged / "video.mp4", height, width, fps) as writer:
             for number, frame in enumerate(all_frames(run, made)):

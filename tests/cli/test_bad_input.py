@@ -405,6 +405,7 @@ def test_words_of_a_graph_are_escaped_where_they_are_printed(
             "mov-ai: error: /x: no space left on the disk; free",
         ),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), 1, "mov-ai: error: /x: Permission denied; check"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300), 2, "x: no such file, its name is too long"),
         (RuntimeError("two\nlines \x1b[31m"), 1, r"unexpected RuntimeError: two\nlines \x1b[31m; this is a bug"),
         (RuntimeError("long " * 10_000), 1, "please report it"),
     ],

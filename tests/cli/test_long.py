@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 import torch
 
-from mov_ai.cli.long import LongOptions, Scenes, parse_image, plan_scenes, read_pictures, sentences
+from mov_ai.cli.long import LongOptions, Scenes, parse_image, plan_scenes, read_picture, read_pictures, sentences
 from mov_ai.data.video import read_video, write_video
 from mov_ai.errors import UsageError
 from mov_ai.graph.video_shape import VideoShape
@@ -83,6 +83,26 @@ def test_sentences_become_scenes_and_a_run_is_extended(generate: Command) -> Non
     assert len(read_video("longer/video.mp4")[0]) == 9
 
 
+def test_a_result_takes_the_place_of_one_of_several_scenes(generate: Command) -> None:
+    story = ("A ball rolls. A cube spins.", "--scenes", "cuts", "--frames", "4", "--out", "o")
+    for again in (("a ball", "--frames", "4", "--out", "o"), ("a ball", "--out", "o")):
+        assert generate(*story).code == 0
+        Path("o/notes.txt").write_text("mine")
+        result = generate(*again)
+        assert result.code == 0, result.err
+        assert not Path("o/scenes").exists()
+        assert Path("o/carried.safetensors").exists() == ("--frames" in again), "or --extend would go on from it"
+        assert Path("o/notes.txt").exists()
+
+
+def test_a_run_that_was_not_finished_is_not_extended(generate: Command) -> None:
+    assert generate("a ball", "--frames", "4", "--out", "o").code == 0
+    Path("o/run.json").unlink()
+    refused = generate("a ball", "--extend", "o")
+    assert refused.code == 2
+    assert "give o/video.mp4" in refused.err
+
+
 def test_a_picture_is_the_first_frame(generate: Command, pipeline: MovAIPipeline) -> None:
     pixels = np.zeros((32, 48, 3), np.uint8)
     pixels[:, 8:40] = 200
@@ -141,6 +161,25 @@ def test_times_of_pictures(tmp_path: Path) -> None:
     assert parse_image(f"{path}@1.5s") == (tmp_path / "p.png", 1.5)
 
 
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [("p.png", "I;16"), ("p.tif", "I;16"), ("p.tif", "I"), ("p.tif", "F"), ("p.jpg", "CMYK"), ("p.png", "P")],
+)
+def test_a_picture_is_read_as_it_is_shown_whatever_its_mode(tmp_path: Path, name: str, mode: str) -> None:
+    grey = np.full((8, 8), 130, np.uint8)
+    deep = PIL.Image.fromarray(grey.astype(np.uint16) * 257)
+    picture = deep if mode[0] == "I" else PIL.Image.fromarray(grey).convert("RGB" if mode == "CMYK" else "L")
+    picture.convert(mode).save(tmp_path / name)
+    assert np.abs(read_picture(tmp_path / name).astype(int) - 130).max() <= 2
+
+
+def test_what_is_transparent_is_black(tmp_path: Path) -> None:
+    pixels = np.full((8, 8, 4), 200, np.uint8)
+    pixels[:, :4, 3], pixels[:, 4:, 3] = 0, 255
+    PIL.Image.fromarray(pixels).save(tmp_path / "p.png")
+    assert read_picture(tmp_path / "p.png")[0, :, 0].tolist() == [0] * 4 + [200] * 4
+
+
 def test_sentences_and_their_share_of_the_frames() -> None:
     assert sentences('A ball (red). "It rolls!" It stops\nThe end') == [
         "A ball (red).", '"It rolls!"', "It stops", "The end"
@@ -162,3 +201,16 @@ def test_a_failure_while_the_video_is_put_together_leaves_the_windows(
     assert [path.name for path in Path("o").iterdir()] == [UNFINISHED]
     assert generate("a ball", "--frames", "4", "--out", "o").code == 0
     assert Path("o/video.mp4").exists()
+
+
+def test_a_request_that_is_damaged_is_nobodys(generate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as stopped:
+        stopped.setattr("mov_ai.cli.progress.FrameProgress.report_frames", _interrupted)
+        assert generate("a ball", "--frames", "5").code == 130
+    folder = Path("outputs/a-ball-0")
+    (folder / UNFINISHED / "request.json").write_bytes(b"{")
+    refused = generate("a ball", "--frames", "5", "--out", folder)
+    assert refused.code == 2
+    assert f"or remove {folder / UNFINISHED}" in refused.err
+    # Where no folder is named, it stands in nobody's way.
+    assert generate("a ball", "--frames", "5").out.startswith("outputs/a-ball-0-2/video.mp4: 5 frames")

@@ -128,6 +128,15 @@ def test_only_the_first_minutes_are_read(tmp_path: Path, monkeypatch: pytest.Mon
     assert note is not None
 
 
+@pytest.mark.parametrize("channels", [8, 32])
+def test_as_many_channels_as_are_allowed_are_read_each_as_it_is(tmp_path: Path, channels: int) -> None:
+    loudness = np.linspace(0.2, 1, channels)
+    wavfile.write(tmp_path / "a.wav", RATE, (_clicks(TIMES)[:, None] * loudness).astype(np.float32))
+    samples = read_audio(tmp_path / "a.wav").samples
+    assert np.abs(samples).max(1) == pytest.approx(loudness * np.abs(_clicks(TIMES)).max(), rel=1e-3)
+    assert len(read_onsets(tmp_path / "a.wav")[0].times) == len(TIMES)
+
+
 def test_bad_files_are_one_line(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     with pytest.raises(UsageError, match="no such file"):

@@ -56,6 +56,24 @@ def test_another_aspect_is_cropped_to_the_centre(tmp_path: Path) -> None:
     assert sketch.box == pytest.approx((0.5, 0.5, 0.25, 0.5), abs=0.01)
 
 
+def test_a_drawing_of_16_bits(tmp_path: Path) -> None:
+    values = np.full((400, 400), 60_000, np.uint16)
+    values[100:300, 100:300] = 9_000
+    PIL.Image.fromarray(values).save(tmp_path / "d.png")
+    sketch, _ = read_sketch(tmp_path / "d.png", None, 64, 64)
+    assert sketch.box == pytest.approx((0.5, 0.5, 0.5, 0.5), abs=0.01)
+
+
+@pytest.mark.parametrize("dots", [[(32, 32)], [(10, 10), (50, 40), (30, 20), (44, 12)]])
+def test_dots_have_an_outline_too(tmp_path: Path, dots: list[tuple[int, int]]) -> None:
+    picture = PIL.Image.new("L", (64, 64), 255)
+    PIL.ImageDraw.Draw(picture).point(dots, fill=0)
+    picture.save(tmp_path / "d.png")
+    sketch, _ = read_sketch(tmp_path / "d.png", None, 64, 64)
+    assert len(sketch.outline) == len(dots)
+    assert all(len(line) >= 3 for line in sketch.outline)
+
+
 def test_a_large_drawing_of_thin_lines(tmp_path: Path) -> None:
     picture = PIL.Image.new("L", (3000, 3000), 255)
     PIL.ImageDraw.Draw(picture).rectangle((600, 600, 2400, 1500), outline=0, width=3)

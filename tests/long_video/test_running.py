@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from mov_ai.long_video.saving import CARRIED, UNFINISHED, UnfinishedRun, load_ca
 from mov_ai.long_video.windows import plan_windows
 from mov_ai.models.codec import to_bytes
 from mov_ai.pipeline import MovAIPipeline
+from mov_ai.weight_files import tensor_bytes
 
 GRAPH = SceneGraph(
     "a red ball rolls left",
@@ -61,6 +62,23 @@ def finish(run: LongRun, folder: Path) -> np.ndarray:
 def frames_of(run: LongRun) -> np.ndarray:
     made = run.make(_silent, _silent)
     return np.concatenate([np.stack(list(run.store.frames(0, w.number))) for w in made[0].windows])
+
+
+def cells_of(pipe: MovAIPipeline) -> dict[int, tuple[int, ...]]:
+    channels = pipe.cascade.codec.config.latent_channels
+    return {size: (channels, size // 8, size // 8) for size in (32, 64)}
+
+
+def killed(pipe: MovAIPipeline, folder: Path) -> Path:
+    """What a run leaves that is killed after two of its three windows."""
+
+    def stop(done: int, total: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_of(pipe, folder).make(_silent, stop)
+    return folder / UNFINISHED
 
 
 def noise_picture(seed: int) -> np.ndarray:
@@ -175,6 +193,69 @@ def test_given_pictures_are_the_frames_that_they_are_given_for(pipe: MovAIPipeli
     assert np.array_equal(finished[6], fitted(picture[None], 64, 64)[0]), "whatever the codec cannot hold of it"
 
 
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "nothing": lambda whole: b"",
+    "half": lambda whole: whole[: len(whole) // 2],
+    "one bit": lambda whole: whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:],
+}
+
+
+@pytest.mark.parametrize("name", ["scene-000-window-00000.mkv", CARRIED])
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_unfinished_run_is_refused_before_any_work(
+    pipe: MovAIPipeline, tmp_path: Path, name: str, damage: str
+) -> None:
+    place = killed(pipe, tmp_path)
+    (place / name).write_bytes(DAMAGE[damage]((place / name).read_bytes()))
+    before = {path: path.read_bytes() for path in place.iterdir()}
+    with pytest.raises(MovAIError, match=f"{name}.*; remove {place} and start again"):
+        run_of(pipe, tmp_path).make(_silent, pytest.fail)
+    assert {path: path.read_bytes() for path in place.iterdir()} == before
+
+
+def test_what_the_user_has_put_into_an_unfinished_run_stays(pipe: MovAIPipeline, tmp_path: Path) -> None:
+    place = killed(pipe, tmp_path)
+    (place / "notes.txt").write_text("mine")
+    finish(run_of(pipe, tmp_path), tmp_path)
+    assert [path.name for path in place.iterdir()] == ["notes.txt"]
+    # And is no unfinished run: the next one in this folder has a request and windows of its own.
+    assert UnfinishedRun.request_in(tmp_path) is None
+    killed(pipe, tmp_path)
+    assert UnfinishedRun.request_in(tmp_path) == {"frames": 8}
+
+
+HEADERS = {
+    "numbers": {"frames": "[0.5]"},
+    "order": {"frames": "[2, 1]"},
+    "nothing": {"frames": "{"},
+    "no list": {"frames": "3"},
+}
+TENSORS = {
+    "no stage": {"x": torch.zeros(1, 2, 8, 4, 4)},
+    "no number": {"stage_³": torch.zeros(1, 2, 8, 4, 4)},
+    "whole numbers": {"stage_32": torch.zeros(1, 2, 8, 4, 4, dtype=torch.int8)},
+    "another shape": {"stage_32": torch.zeros(2, 8, 4, 4)},
+    "not finite": {"stage_32": torch.full((1, 2, 8, 4, 4), torch.nan)},
+}
+
+
+@pytest.mark.parametrize("name", [*HEADERS, *TENSORS])
+def test_carried_latents_that_say_something_else_are_refused(tmp_path: Path, name: str) -> None:
+    notes = {"schema": "1", "frames": "[-2, -1]", **HEADERS.get(name, {})}
+    tensors = TENSORS.get(name, {"stage_32": torch.zeros(1, 2, 8, 4, 4)})
+    (tmp_path / CARRIED).write_bytes(tensor_bytes(dict(tensors), notes))
+    with pytest.raises(MovAIError, match=str(tmp_path / CARRIED)):
+        load_carried(tmp_path / CARRIED)
+
+
+def test_latents_of_another_codec_are_not_gone_on_from(pipe: MovAIPipeline, tmp_path: Path) -> None:
+    finish(run_of(pipe, tmp_path), tmp_path)
+    other = {size: (channels + 1, *sides) for size, (channels, *sides) in cells_of(pipe).items()}
+    beginning, said = open_beginning(tmp_path, SHAPE, 2, other)
+    assert beginning.carried == Carried()
+    assert "goes on from pixels" in said[0]
+
+
 @pytest.mark.parametrize("continuous", [False, True])
 def test_given_pictures_are_found_in_every_scene(pipe: MovAIPipeline, tmp_path: Path, continuous: bool) -> None:
     pictures = {1: noise_picture(0), 5: noise_picture(1)}
@@ -191,14 +272,14 @@ def test_given_pictures_are_found_among_interpolated_frames(pipe: MovAIPipeline,
 
 def test_a_video_goes_on_from_a_run_and_from_a_file(pipe: MovAIPipeline, tmp_path: Path) -> None:
     before = finish(run_of(pipe, tmp_path / "run"), tmp_path / "run")
-    from_run, said = open_beginning(tmp_path / "run", SHAPE, 2, [32, 64])
+    from_run, said = open_beginning(tmp_path / "run", SHAPE, 2, cells_of(pipe))
     assert said == []
     assert from_run.carried.frames == (-2, -1)
     assert from_run.layout is not None
     video = finish(run_of(pipe, tmp_path / "longer", beginning=from_run), tmp_path / "longer")
     assert video.shape == (16, 64, 64, 3)
     assert np.abs(video[:8].astype(int) - before).mean() < 8, "what it goes on from comes first, encoded once more"
-    from_file, said = open_beginning(tmp_path / "run" / "video.mp4", SHAPE, 2, [32, 64])
+    from_file, said = open_beginning(tmp_path / "run" / "video.mp4", SHAPE, 2, cells_of(pipe))
     assert "goes on from pixels" in said[0]
     run = run_of(pipe, tmp_path / "other", beginning=from_file)
     other = finish(run, tmp_path / "other")
@@ -206,7 +287,7 @@ def test_a_video_goes_on_from_a_run_and_from_a_file(pipe: MovAIPipeline, tmp_pat
     assert np.array_equal(from_file.tail[-1], list(all_frames(run, run.make(_silent, _silent)))[7])
     assert not np.array_equal(other[8:], video[8:])
     with pytest.raises(UsageError, match="has 8 frames a second, and 24 are asked for"):
-        open_beginning(tmp_path / "run", replace(SHAPE, fps=24.0), 2, [32])
+        open_beginning(tmp_path / "run", replace(SHAPE, fps=24.0), 2, {})
 
 
 def test_a_codec_whose_latents_stand_for_several_frames_is_refused(

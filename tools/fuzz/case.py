@@ -45,11 +45,13 @@ class Kind:
         share: how many of its cases there are to one of a kind with 1; kinds that take long have less.
         make: from chance and a folder, empty and this case's own, to a case. What many cases need, a pipeline for one,
             is made once a worker with `functools.cache`.
+        least: so many cases of it are tried, however few there are of others.
     """
 
     name: str
     share: float
     make: Callable[[random.Random, Path], Case]
+    least: int = 10
 
     def case(self, seed: int, number: int, folder: Path) -> Case:
         """The same case for the same seed and number on every machine."""

@@ -16,6 +16,7 @@ from mov_ai.models.cascade import Cascade, CascadeConfig
 from mov_ai.models.codec import CodecConfig, VideoCodec
 from mov_ai.models.denoiser import DenoiserConfig, TSAMDenoiser
 from mov_ai.models.graph_encoder import GraphEncoderConfig
+from mov_ai.models.interpolation import InterpolationConfig, InterpolationNetwork
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig
 from mov_ai.parser.network import CompositionalSceneParser, ParserConfig
 from mov_ai.parser.parser import SceneGraphParser
@@ -50,5 +51,8 @@ def small_pipeline() -> Path:
     atexit.register(shutil.rmtree, folder, True)
     world = load_world("tabletop")
     pipeline = MovAIPipeline(Cascade(config, codec, [denoiser]), planner, parser, world, shape=SHAPE, name="small")
+    pipeline.interpolation = InterpolationNetwork(
+        InterpolationConfig(widths=(8, 12), blocks=(1, 1), dim=8, steps=1, guidance=0)
+    )
     pipeline.save_pretrained(folder / "small")
     return folder / "small"

@@ -218,10 +218,12 @@ def _received(worker: _Worker) -> Outcome:
 
 
 def shuffled_cases(kinds: Mapping[str, Kind], count: int, seed: int) -> list[tuple[str, int]]:
-    """At least `count` cases, of each kind its share and no fewer than ten, mixed, so that a part is like the whole."""
+    """At least `count` cases, mixed, so that a part is like the whole: of each kind its share, or its least if more."""
     total = sum(kind.share for kind in kinds.values())
     cases = [
-        (name, number) for name, kind in kinds.items() for number in range(max(10, -int(-count * kind.share // total)))
+        (name, number)
+        for name, kind in kinds.items()
+        for number in range(max(kind.least, -int(-count * kind.share // total)))
     ]
     random.Random(seed).shuffle(cases)
     return cases

@@ -51,7 +51,7 @@ def forked_runs(
         arguments: of each run; in them, {tmp} stands for the folder in which it runs, that holds an empty `file`.
         folder: in which those folders are made.
         before: modules that are imported before the runs.
-        timeout: in seconds, of all together.
+        timeout: in seconds, for each run.
     """
     runs = []
     for number, given in enumerate(arguments):
@@ -62,7 +62,7 @@ def forked_runs(
         given = [argument.format(tmp=own) for argument in given]
         runs.append({"folder": str(own), "out": out, "err": err, "arguments": given})
     command = [sys.executable, "-c", _SCRIPT, json.dumps([module, list(before), runs])]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=timeout, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=timeout * len(runs), check=False)
     assert done.returncode == 0, done.stderr
     texts = [[Path(run[name]).read_text(encoding="utf-8") for name in ("out", "err")] for run in runs]
     return [Run(code, *both) for code, both in zip(json.loads(done.stdout), texts, strict=True)]

@@ -228,7 +228,8 @@ MISTAKES = [
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
-    return forked_runs("mov_ai.train", [arguments for arguments, _, _ in MISTAKES], tmp_path_factory.mktemp("mistakes"))
+    folder = tmp_path_factory.mktemp("mistakes")
+    return forked_runs("mov_ai.train", [arguments for arguments, _, _ in MISTAKES], folder, timeout=60)
 
 
 @pytest.mark.parametrize("number", range(len(MISTAKES)))

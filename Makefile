@@ -38,8 +38,9 @@ demo-real: install  ## fifteen real videos, from a folder to a pipeline: MOV_AI_
 	@test -n "$$MOV_AI_DATA" || { echo "set MOV_AI_DATA to a folder with real_clips and taef2" >&2; exit 2; }
 	$(BIN)/python -m studies.real_clips.study --data "$$MOV_AI_DATA" --size $(SIZE)
 
+# Tests start other processes, and each would compile our modules again if no bytecode were kept.
 test: install  ## the tests, one process a core: about 11 minutes on two
-	$(BIN)/python -m pytest $(WORKERS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(WORKERS)
 
 test-slow: install  ## the tests that take long: several processes that train together
 	$(BIN)/python -m pytest -m slow

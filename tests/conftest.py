@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,15 @@ import pytest
 # Before torch is imported, and for what a test starts: several workers do not take each other's cores, and a test
 # computes the same in one of them as alone.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Tests are imported without looking for garbage: all that they import stays, and need not be looked at later."""
+    gc.disable()
+    yield
+    gc.enable()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

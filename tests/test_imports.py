@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -88,10 +89,20 @@ def runtime_nodes(tree: ast.AST) -> Iterator[ast.AST]:
         yield from runtime_nodes(child)
 
 
+@cache
+def looked_at(source: str) -> tuple[ast.Import | ast.ImportFrom | ast.Attribute, ...]:
+    """Those of a module's runtime nodes that the rules are about; kept, as several tests ask for them."""
+    return tuple(
+        node
+        for node in runtime_nodes(ast.parse(source))
+        if isinstance(node, (ast.Import, ast.ImportFrom, ast.Attribute))
+    )
+
+
 def imports(source: str, name: str, is_package: bool = False) -> list[tuple[int, str, str | None]]:
     """What a module imports from mov_ai: line, module in full, name taken from it or None."""
     found: list[tuple[int, str, str | None]] = []
-    for node in runtime_nodes(ast.parse(source)):
+    for node in looked_at(source):
         if isinstance(node, ast.Import):
             found += [(node.lineno, alias.name, None) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -130,12 +141,11 @@ def private(source: str, name: str, is_package: bool = False) -> list[str]:
         return word.startswith("_") and not (word.startswith("__") and word.endswith("__"))
 
     found, aliases = [], set()
-    tree = ast.parse(source)
     for line, module, taken in imports(source, name, is_package):
         words = [*module.split("."), *([taken] if taken else [])]
         if any(hidden(word) for word in words):
             found.append(f"line {line}: {name} imports {'.'.join(words)}")
-    for node in runtime_nodes(tree):
+    for node in looked_at(source):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             for alias in node.names:
                 bound = alias.asname or alias.name.split(".")[0]
@@ -143,7 +153,7 @@ def private(source: str, name: str, is_package: bool = False) -> list[str]:
                 inside = base.startswith("mov_ai") or (isinstance(node, ast.ImportFrom) and node.level > 0)
                 if inside and bound.islower():
                     aliases.add(bound)
-    for node in runtime_nodes(tree):
+    for node in looked_at(source):
         if isinstance(node, ast.Attribute) and hidden(node.attr):
             root = node.value
             while isinstance(root, ast.Attribute):
@@ -172,7 +182,7 @@ def test_the_package_needs_nothing_beside_it() -> None:
 
 def absolute_imports(path: Path) -> Iterator[str]:
     """Modules that a file imports by their full names."""
-    for node in runtime_nodes(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in looked_at(path.read_text(encoding="utf-8")):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -26,5 +28,13 @@ class Choices:
 
     def weighted(self, options: Mapping[str, float]) -> str:
         """One of the names, as likely as its weight says."""
-        names, weights = list(options), np.array(list(options.values()))
-        return names[int(self.rng.choice(len(names), p=weights / weights.sum()))]
+        names, shares = _cumulative(tuple(options.items()))
+        return names[bisect_right(shares, self.rng.random())]
+
+
+@lru_cache(maxsize=1024)
+def _cumulative(options: tuple[tuple[str, float], ...]) -> tuple[list[str], list[float]]:
+    """Names, and the share of each with all before it: `Generator.choice` works out the same at every draw."""
+    weights = np.array([weight for _, weight in options])
+    shares = (weights / weights.sum()).cumsum()
+    return [name for name, _ in options], (shares / shares[-1]).tolist()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 from mov_ai.captions.caption import Caption, Mention
 from mov_ai.captions.english import PRONOUNS
@@ -53,13 +52,10 @@ def gold_caption(
         for key, mentions_of_key in places.items()
     }
     ids = {key: f"n{number}" for number, key in enumerate(sorted(named, key=lambda key: named[key]), start=1)}
-    nodes = [Node("n0", "scene", "scene", setting=scene.get("setting"), light=scene.get("light"))]
-    nodes[0] = replace(nodes[0], camera=tuple(facts.camera), style=tuple(dict.fromkeys(facts.style)))
-    for key, node_id in ids.items():
-        node = _node(key, node_id, named[key], text, actors, events)
-        nodes.append(
-            replace(node, label=facts.labels.get(key, node.label), negated=node.negated or key in facts.denied)
-        )
+    camera, style = tuple(facts.camera), tuple(dict.fromkeys(facts.style))
+    setting, light = scene.get("setting"), scene.get("light")
+    nodes = [Node("n0", "scene", "scene", setting=setting, light=light, camera=camera, style=style)]
+    nodes += [_node(key, node_id, named[key], text, actors, events, facts) for key, node_id in ids.items()]
     edges = [
         Edge("n0", node_id, "contains", interval=facts.times.get(key, FULL))
         for key, node_id in ids.items()
@@ -80,20 +76,25 @@ def gold_caption(
     return Caption(text, SceneGraph(text, nodes, edges), mentions, things, pattern)
 
 
-def _node(key: Key, node_id: str, span: Span, text: str, actors: Sequence[Actor], events: Sequence[Event]) -> Node:
+def _node(
+    key: Key, node_id: str, span: Span, text: str, actors: Sequence[Actor], events: Sequence[Event], facts: Facts
+) -> Node:
+    label, denied = facts.labels.get(key), key in facts.denied
     if key[0] == "attribute":
-        return Node(node_id, "attribute", text[slice(*span)].lower(), span, kind=str(key[2]))
+        words = text[slice(*span)].lower() if label is None else label
+        return Node(node_id, "attribute", words, span, negated=denied, kind=str(key[2]))
     number = int(key[1])
     if key[0] == "entity":
         actor, lacking = actors[number], number in {other.lacks for other in actors}
-        return Node(node_id, "entity", actor.noun, span, negated=lacking, count=actor.count)
+        noun = actor.noun if label is None else label
+        return Node(node_id, "entity", noun, span, negated=lacking or denied, count=actor.count)
     event = events[number]
     return Node(
         node_id,
         "event",
-        event.lemma,
+        event.lemma if label is None else label,
         span,
-        negated=bool(event.negated),
+        negated=bool(event.negated) or denied,
         direction=event.direction or _way(event),
         manner=event.times or event.manner,
         interval=event.interval,

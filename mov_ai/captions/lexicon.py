@@ -6,8 +6,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from mov_ai.shipped_files import from_yaml
 
 Words = tuple[str, ...]
 WordsByClass = dict[str, Words]
@@ -201,4 +202,4 @@ _L = TypeVar("_L", bound=Lexicon)
 @cache
 def load(name: str, kind: type[_L]) -> _L:
     """Read and check `lexicons/NAME.yaml`."""
-    return kind.model_validate(yaml.safe_load((files(__package__) / "lexicons" / f"{name}.yaml").read_text("utf-8")))
+    return kind.model_validate(from_yaml((files(__package__) / "lexicons" / f"{name}.yaml").read_text("utf-8")))

@@ -11,11 +11,10 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from mov_ai.data.streamed_download import LARGEST, download
 from mov_ai.errors import MovAIError
 from mov_ai.graph.files import write_bytes
+from mov_ai.shipped_files import from_yaml
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ class PublicFile:
 
 
 def _public_files() -> dict[str, PublicFile]:
-    groups = yaml.safe_load(Path(__file__).with_name("public_files.yaml").read_text("utf-8"))
+    groups = from_yaml(Path(__file__).with_name("public_files.yaml").read_text("utf-8"))
     return {
         group["name"].format(file): PublicFile(
             group["url"].format(file), str(sha256), group["member"].format(file) if "member" in group else None

@@ -91,6 +91,8 @@ class Node:
     def __post_init__(self) -> None:
         for name in ("camera", "style"):
             value = getattr(self, name)
+            if type(value) is tuple and not value:
+                continue
             if value is None or isinstance(value, (str, CameraMove)):
                 value = () if value is None else (value,)
             if name == "camera" and isinstance(value, tuple):

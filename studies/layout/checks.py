@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.time import frame_times
+from mov_ai.shipped_files import from_yaml
 from studies.layout.boxes import View, overlap
 from studies.layout.cast import Cast, Instance
 from studies.layout.facts import Fact
@@ -28,7 +28,7 @@ WHOLE = 0.5
 STEP, STEP_RATE = 0.06, 3.84
 #: Largest ratio of sizes of successive frames, in 16 frames; fewer frames allow more.
 RESIZE = 1.7
-_TOLD: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("told.yaml").read_text(encoding="utf-8"))
+_TOLD: dict[str, list[str]] = from_yaml(Path(__file__).with_name("told.yaml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mov_ai.graph import Interval, Layout, Node, SceneGraph
 from mov_ai.graph.time import FULL
+from mov_ai.shipped_files import from_yaml
 from studies.layout.cast import Cast
 from studies.layout.facts import Fact
 from studies.layout.predicates import WORDS
 
-_TABLE: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("derived.yaml").read_text(encoding="utf-8"))
+_TABLE: dict[str, Any] = from_yaml(Path(__file__).with_name("derived.yaml").read_text(encoding="utf-8"))
 _PLACES = {*WORDS["x_places"], *WORDS["y_places"], *WORDS["middles"]}
 _DIRECTIONS = {*WORDS["directions"], *WORDS["size_directions"]}
 #: The part of a time at whose end something has come to its place, and at whose start it has not yet left it.

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from mov_ai.errors import UsageError
+from mov_ai.shipped_files import from_yaml
 from studies.layout.boxes import (
     ASIDE,
     BEHIND,
@@ -36,7 +36,7 @@ from studies.layout.boxes import (
     turning,
 )
 
-WORDS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("words.yaml").read_text(encoding="utf-8"))
+WORDS: dict[str, Any] = from_yaml(Path(__file__).with_name("words.yaml").read_text(encoding="utf-8"))
 GROUP, EVERYTHING = -1, -2
 #: Yes, no, or cannot tell.
 Answer = bool | None

@@ -30,9 +30,9 @@ def prompts():
     return [SOURCE.prompt(i) for i in range(3000)]
 
 
-@pytest.fixture(scope="module")
-def many(prompts):
-    return [prompt.text for prompt in prompts] + [SOURCE.prompt(i).text for i in range(3000, 20_000)]
+@pytest.fixture(scope="module", params=[3000, pytest.param(20_000, marks=pytest.mark.slow)])
+def many(prompts, request):
+    return [prompt.text for prompt in prompts] + [SOURCE.prompt(i).text for i in range(3000, request.param)]
 
 
 def told(template, seed=0):

@@ -6,6 +6,8 @@ import dataclasses
 import inspect
 import subprocess
 import sys
+from functools import cache
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -27,21 +29,37 @@ from mov_ai.training.objective import Objective
 from mov_ai.training.objectives.debug import DebugObjective
 from mov_ai.training.settings import TrainerConfig
 from mov_ai.worlds.tabletop.variation import PLAIN
+from tests.forked_command import Run, forked_runs
 from tests.models.preset_networks import load_preset
 
 CONF = config_directory()
 
 
+@cache
 def composed(*overrides: str) -> DictConfig:
+    """A configuration; kept, and not to be written to, as Hydra takes a quarter of a second for each."""
     register_resolvers()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("train", overrides=list(overrides), return_hydra_config=True)
 
 
-@pytest.mark.parametrize("name", choices(CONF, "experiment"))
-@pytest.mark.parametrize("trainer", ["default", "cpu", "gpu", "ddp", "fsdp2"])
-def test_every_experiment_composes(name: str, trainer: str) -> None:
-    config = composed(f"experiment={name}", f"trainer={trainer}")
+#: Every experiment is composed with the default trainer, and these with every trainer; `make test-slow` has the rest.
+WITH_EVERY_TRAINER = ("debug", "tiny/denoiser")
+
+
+@pytest.mark.parametrize(
+    ("trainer", "name"),
+    [
+        pytest.param(
+            *both,
+            marks=() if both[0] == "default" or both[1] in WITH_EVERY_TRAINER else pytest.mark.slow,
+            id="-".join(both),
+        )
+        for both in product(["default", "cpu", "gpu", "ddp", "fsdp2"], choices(CONF, "experiment"))
+    ],
+)
+def test_every_experiment_composes(trainer: str, name: str) -> None:
+    config = composed(f"experiment={name}", *([f"trainer={trainer}"] if trainer != "default" else []))
     assert config.experiment_name == name
     assert isinstance(trainer_config(config.trainer), TrainerConfig)
     assert "." in config.objective._target_
@@ -200,18 +218,31 @@ def test_the_configuration_folder_can_be_named(tmp_path: Path, monkeypatch: pyte
     assert config_directory() == tmp_path
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "words"),
-    [
-        (["experiment=nope"], 2, "available: "),
-        (["experiment=debug", "trainer.no_such=1"], 2, "no_such"),
-        (["experiment=debug", "hydra.run.dir={tmp}/file/run"], 1, "Not a directory"),
-    ],
-)
-def test_mistakes_are_one_line(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
-    (tmp_path / "file").touch()
-    command = [sys.executable, "-m", "mov_ai.train", *(argument.format(tmp=tmp_path) for argument in arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
-    assert done.returncode == code
+#: Arguments, exit code, and words of the one line.
+MISTAKES = [
+    (["experiment=nope"], 2, "available: "),
+    (["experiment=debug", "trainer.no_such=1"], 2, "no_such"),
+    (["experiment=debug", "hydra.run.dir={tmp}/file/run"], 1, "Not a directory"),
+]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    folder = tmp_path_factory.mktemp("mistakes")
+    return forked_runs("mov_ai.train", [arguments for arguments, _, _ in MISTAKES], folder, timeout=60)
+
+
+@pytest.mark.parametrize("number", range(len(MISTAKES)))
+def test_mistakes_are_one_line(runs: list[Run], number: int) -> None:
+    (_, code, words), done = MISTAKES[number], runs[number]
+    assert done.returncode == code, done.stderr
     assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_module_is_the_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mov_ai.train", "experiment=nope"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "available: " in done.stderr
     assert len(done.stderr.splitlines()) == 1

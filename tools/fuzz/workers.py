@@ -175,15 +175,19 @@ def in_workers(
     folder = tempfile.mkdtemp(prefix="mov-ai-fuzz-")
     crew = [_Worker(kinds, seed, folder) for _ in range(workers)]
 
-    def next_for(worker: _Worker) -> None:
-        worker.case = None
+    def give_next(place: int) -> None:
+        """The next case to the worker at a place of the crew; one that has ended is replaced if there is a case."""
+        crew[place].case = None
         case = None if until() else next(waiting, None)
-        if case is not None:
-            worker.give(case, *patience)
+        if case is None:
+            return
+        if not crew[place].process.is_alive():
+            crew[place] = _Worker(kinds, seed, folder)
+        crew[place].give(case, *patience)
 
     try:
-        for worker in crew:
-            next_for(worker)
+        for place in range(workers):
+            give_next(place)
         while busy := [worker for worker in crew if worker.case is not None]:
             ready = wait([worker.connection for worker in busy], timeout=0.5)
             for place, worker in enumerate(crew):
@@ -199,8 +203,7 @@ def in_workers(
                 yield outcome
                 if outcome.outcome == "hang" or not worker.process.is_alive():
                     worker.end()
-                    worker = crew[place] = _Worker(kinds, seed, folder)
-                next_for(worker)
+                give_next(place)
     finally:
         for worker in crew:
             worker.end()

@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from mov_ai.data.streamed_download import Progress, download
 from mov_ai.errors import MovAIError
 from mov_ai.evaluation.metrics.result import Absent
 from mov_ai.graph.files import sha256_of
+from mov_ai.shipped_files import from_yaml
 from mov_ai.weight_places import places
 
 
@@ -37,7 +36,7 @@ class WeightsFile:
 #: Name, as `mov-ai weights pull` takes it -> file.
 WEIGHTS: dict[str, WeightsFile] = {
     name: WeightsFile(**entry)
-    for name, entry in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")).items()
+    for name, entry in from_yaml(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")).items()
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import yaml
+from mov_ai.shipped_files import from_yaml
 
 _EMBEDDED = " On embedded features: not comparable with figures on the published network."
 
@@ -41,7 +41,7 @@ class Definition:
 
 
 def _read() -> dict[str, Definition]:
-    groups = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    groups = from_yaml(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
     definitions = {
         name: Definition(group, **words) for group, figures in groups.items() for name, words in figures.items()
     }

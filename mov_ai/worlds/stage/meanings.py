@@ -8,9 +8,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TypeVar
 
-import yaml
-
 from mov_ai.captions.lexicon import Lexicon, Words
+from mov_ai.shipped_files import from_yaml
 
 Range = tuple[float, float]
 _T = TypeVar("_T")
@@ -96,7 +95,7 @@ class Meanings:
 @cache
 def stage_meanings() -> Meanings:
     """The file, read once. A word that two meanings claim is a fault of the file: ValueError."""
-    raw = _File.model_validate(yaml.safe_load((files(__package__) / "meanings.yaml").read_text("utf-8")))
+    raw = _File.model_validate(from_yaml((files(__package__) / "meanings.yaml").read_text("utf-8")))
     return Meanings(
         verbs=_by_word(raw.verbs),
         postures=raw.postures,

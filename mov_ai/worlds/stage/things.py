@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-import yaml
-
 from mov_ai.captions.lexicon import Lexicon
 from mov_ai.graph.inflection import pluralize
+from mov_ai.shipped_files import from_yaml
 
 
 class ThingClass(Lexicon):
@@ -48,7 +47,7 @@ class Thing:
 @cache
 def thing_classes() -> Mapping[str, ThingClass]:
     """The classes of `things.yaml`, read once."""
-    raw = yaml.safe_load((files(__package__) / "things.yaml").read_text("utf-8"))
+    raw = from_yaml((files(__package__) / "things.yaml").read_text("utf-8"))
     return {name: ThingClass.model_validate(value) for name, value in raw.items()}
 
 

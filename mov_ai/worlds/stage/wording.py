@@ -8,7 +8,6 @@ from importlib.resources import files
 from typing import ClassVar
 
 import numpy as np
-import yaml
 
 from mov_ai.captions.caption import Caption
 from mov_ai.captions.lexicon import Lexicon, PromptWords, Words, WordsByClass
@@ -18,6 +17,7 @@ from mov_ai.captions.prompt_wording import PromptWording
 from mov_ai.captions.prompts import begins_with_actor, content_hash, lines_of
 from mov_ai.captions.text import Piece, say
 from mov_ai.graph.inflection import inflect
+from mov_ai.shipped_files import from_yaml
 from mov_ai.worlds.stage.things import known_things, thing_classes
 
 #: Share of the captions that begin with the video itself.
@@ -43,7 +43,7 @@ class SceneWords(Lexicon):
 @cache
 def scene_words() -> SceneWords:
     """The file, read once."""
-    return SceneWords.model_validate(yaml.safe_load((files(__package__) / "scenes.yaml").read_text("utf-8")))
+    return SceneWords.model_validate(from_yaml((files(__package__) / "scenes.yaml").read_text("utf-8")))
 
 
 @cache

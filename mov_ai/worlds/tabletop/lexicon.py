@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-import yaml
-
 from mov_ai.captions.lexicon import Lexicon, RelationWords, WordsByClass, load
+from mov_ai.shipped_files import from_yaml
 
 
 class _World(Lexicon):
@@ -27,7 +26,7 @@ class _World(Lexicon):
     held_out_pairs: frozenset[tuple[str, str]]
 
 
-_WORLD = _World.model_validate(yaml.safe_load((files(__package__) / "lexicon.yaml").read_text("utf-8")))
+_WORLD = _World.model_validate(from_yaml((files(__package__) / "lexicon.yaml").read_text("utf-8")))
 SHAPES, COLORS, SIZES, MATERIALS = _WORLD.shapes, _WORLD.colors, _WORLD.sizes, _WORLD.materials
 SETTINGS, LIGHTS, RGB = _WORLD.settings, _WORLD.lights, _WORLD.rgb
 #: What a thing can do, and how often it is drawn.

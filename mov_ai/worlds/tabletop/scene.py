@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -186,14 +187,23 @@ def _apply(
 # -- projection --------------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=64)
 def camera_axes(camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Position and the right, up and forward unit vectors of a camera, each (3,)."""
-    position = np.asarray(camera.position)
+    """Position and the right, up and forward unit vectors of a camera, each (3,); kept, and not to be written to."""
+    position = np.array(camera.position)
     forward = np.asarray(camera.target) - position
     forward = forward / np.linalg.norm(forward)
-    right = np.cross(np.array([0.0, 1.0, 0.0]), forward)
+    right = _cross(np.array([0.0, 1.0, 0.0]), forward)
     right = right / np.linalg.norm(right)
-    return position, right, np.cross(forward, right), forward
+    axes = (position, right, _cross(forward, right), forward)
+    for axis in axes:
+        axis.flags.writeable = False
+    return axes
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The cross product of two vectors (3,): `np.cross` gives the same, and takes a multiple of the time."""
+    return np.array([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
 
 
 def project(points: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
@@ -251,17 +261,17 @@ def outline_points(scene: Scene, states: States, k: int) -> np.ndarray:
 
 def boxes(scene: Scene, states: States) -> np.ndarray:
     """The gold layout: (K, F, 6), columns as `mov_ai.graph.BOX_FIELDS`; visibility is 0 where the object is absent."""
-    frames, count = states.radius.shape
-    result = np.zeros((count, frames, 6), dtype=np.float32)
-    for k in range(count):
-        world = outline_points(scene, states, k)
-        flat, depth = project(world, scene.camera)
-        low, high = flat.min(1), flat.max(1)
-        inside = np.clip(high, 0, 1) - np.clip(low, 0, 1)
-        size = high - low
-        visibility = inside.prod(-1) / np.maximum(size.prod(-1), 1e-9) * states.visible[:, k]
-        result[k] = np.column_stack([(low + high) / 2, size, depth.mean(1), visibility])
-    return result
+    return np.stack([_box(scene, states, k) for k in range(states.radius.shape[1])])
+
+
+def _box(scene: Scene, states: States, k: int) -> np.ndarray:
+    """The boxes of one instance, (F, 6)."""
+    flat, depth = project(outline_points(scene, states, k), scene.camera)
+    low, high = flat.min(1), flat.max(1)
+    inside = np.clip(high, 0, 1) - np.clip(low, 0, 1)
+    size = high - low
+    visibility = inside.prod(-1) / np.maximum(size.prod(-1), 1e-9) * states.visible[:, k]
+    return np.column_stack([(low + high) / 2, size, depth.mean(1), visibility]).astype(np.float32)
 
 
 # -- sampling ----------------------------------------------------------------------------------------------------------
@@ -431,23 +441,27 @@ def _propose_relations(rng: np.random.Generator, scene: Scene) -> tuple[tuple[in
 
 def _acceptable(scene: Scene) -> bool:
     states = simulate(scene)
-    box = boxes(scene, states)
-    is_visible = states.visible.T  # (K, F)
-    edges = np.concatenate([box[..., :2] - box[..., 2:4] / 2, 1 - box[..., :2] - box[..., 2:4] / 2], -1)
-    if (edges[is_visible] < 0.015).any():
-        return False
     count = len(scene.instances)
-    for i in range(count):
-        for j in range(i + 1, count):
-            gap = np.linalg.norm(states.position[:, i] - states.position[:, j], axis=-1)
-            if (gap < 1.12 * (states.radius[:, i] + states.radius[:, j])).any():
-                return False
-            both = is_visible[i] & is_visible[j]
-            low = np.maximum(box[i, :, :2] - box[i, :, 2:4] / 2, box[j, :, :2] - box[j, :, 2:4] / 2)
-            high = np.minimum(box[i, :, :2] + box[i, :, 2:4] / 2, box[j, :, :2] + box[j, :, 2:4] / 2)
-            overlap = np.clip(high - low, 0, None).prod(-1) * both
-            far = np.where(box[i, :, 4] > box[j, :, 4], i, j)
-            hidden = overlap / box[far, np.arange(len(far)), 2:4].prod(-1)
-            if hidden.max() > 0.6 or hidden.mean() > 0.2:
-                return False
+    pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
+    # What needs no boxes comes first, and boxes one by one: of a hundred placements, one or two are accepted.
+    for i, j in pairs:
+        gap = np.linalg.norm(states.position[:, i] - states.position[:, j], axis=-1)
+        if (gap < 1.12 * (states.radius[:, i] + states.radius[:, j])).any():
+            return False
+    is_visible = states.visible.T  # (K, F)
+    box = np.zeros((*is_visible.shape, 6), dtype=np.float32)
+    for k in range(count):
+        box[k] = _box(scene, states, k)
+        edges = np.concatenate([box[k, :, :2] - box[k, :, 2:4] / 2, 1 - box[k, :, :2] - box[k, :, 2:4] / 2], -1)
+        if (edges[is_visible[k]] < 0.015).any():
+            return False
+    for i, j in pairs:
+        both = is_visible[i] & is_visible[j]
+        low = np.maximum(box[i, :, :2] - box[i, :, 2:4] / 2, box[j, :, :2] - box[j, :, 2:4] / 2)
+        high = np.minimum(box[i, :, :2] + box[i, :, 2:4] / 2, box[j, :, :2] + box[j, :, 2:4] / 2)
+        overlap = np.clip(high - low, 0, None).prod(-1) * both
+        far = np.where(box[i, :, 4] > box[j, :, 4], i, j)
+        hidden = overlap / box[far, np.arange(len(far)), 2:4].prod(-1)
+        if hidden.max() > 0.6 or hidden.mean() > 0.2:
+            return False
     return True

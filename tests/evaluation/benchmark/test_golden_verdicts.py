@@ -17,23 +17,23 @@ from mov_ai.evaluation import benchmark
 GOLDEN = Path(__file__).with_name("golden_verdicts.json")
 
 
-def clips(prompt: benchmark.BenchmarkPrompt, other: benchmark.BenchmarkPrompt) -> Iterator[tuple[str, np.ndarray]]:
+def clips(frames: np.ndarray, other: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """The right clip of a prompt, and wrong ones."""
-    frames = benchmark.reference_clip(prompt, 128).frames
     yield "right", frames
     yield "backwards", np.ascontiguousarray(frames[::-1])
     yield "mirrored", np.ascontiguousarray(frames[:, :, ::-1])
-    yield "another prompt's", benchmark.reference_clip(other, 128).frames
+    yield "another prompt's", other
 
 
 def judged() -> dict[str, dict[str, bool]]:
     """Clip -> check -> verdict, on one prompt of each category."""
     checker = benchmark.Benchmark.from_pretrained()
     prompts = benchmark.load_prompts()[: len(benchmark.CATEGORIES)]
+    shown = [benchmark.reference_clip(prompt, 128).frames for prompt in prompts]
     return {
         f"{prompt.id}, {name}": checker.check(prompt, frames).checks
-        for prompt, other in zip(prompts, [*prompts[1:], prompts[0]], strict=True)
-        for name, frames in clips(prompt, other)
+        for prompt, right, other in zip(prompts, shown, [*shown[1:], shown[0]], strict=True)
+        for name, frames in clips(right, other)
     }
 
 

@@ -77,12 +77,16 @@ def test_arms_differ_in_what_they_are_told_only(arm: str) -> None:
     assert composed(arm).trainer.schedule == "constant"
 
 
+@pytest.fixture(scope="module")
+def judges() -> Judges:
+    return Judges(2)
+
+
 @pytest.mark.parametrize("arm", ARMS)
-def test_an_arm_trains_and_is_judged(arm: str, clips: str, tmp_path: Path) -> None:
+def test_an_arm_trains_and_is_judged(arm: str, clips: str, judges: Judges, tmp_path: Path) -> None:
     trained = _trained(arm, tmp_path, 2, clips)
     assert trained["status"] == "finished"
     assert torch.isfinite(torch.tensor(trained["loss"]))
-    judges = Judges(2)
     videos, seconds = sampled(tmp_path / "export", embedded_codec(), judges.told)
     assert [video.shape for video in videos] == [(FRAMES, SIZE, SIZE, 3)] * 2
     figures = judges.figures(videos)

@@ -64,7 +64,7 @@ class VideoStretches(StretchSource):
             ClipSettings(Sampling((frames,), None, stride, windows, seed=stride), Buckets(((size, size),)))
             for stride in strides
         ]
-        self.about = about or f"Trained on {split} videos of {path}."
+        self.about = about or ""
 
     def bind(self, codec_source: str, codec: AnyCodec) -> None:
         self._codec, self._digest = codec, codec_identity(codec_source)["sha256"][:12]
@@ -73,6 +73,7 @@ class VideoStretches(StretchSource):
         total, done = sum(map(len, self._clips.values())), 0
         reasons: set[str] = set()
         self._kept: dict[str, dict[str, np.ndarray]] = {}
+        used: set[str] = set()
         for split, clips in self._clips.items():
             parts = []
             for clip in clips:
@@ -81,12 +82,14 @@ class VideoStretches(StretchSource):
                 for settings in self._settings:
                     try:
                         parts.append(self._arrays(clip, settings))
+                        used |= {clip.key} if split == "train" else set()
                     except Dropped as reason:
                         reasons.add(reason.reason)
             if parts:
                 self._kept[split] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         if "train" not in self._kept:
             raise MovAIError(f"{self._path}: no clip can be used: {', '.join(sorted(reasons)) or 'there is none'}")
+        self.about = self.about or f"Trained on {len(used)} videos of {self._path}."
 
     def draw(self, batch_size: int, rng: np.random.Generator) -> Stretches:
         kept = self._kept["train"]

@@ -42,6 +42,7 @@ def test_stretches_say_how_far_their_frames_lie_apart(videos: Path, tmp_path: Pa
     # Of 32 frames a second each, or every other; 8 a second are too slow for the network to know.
     assert {skip for stretches in drawn for skip in stretches.skip.tolist()} == {4.0, 8.0}
     assert torch.equal(drawn[0].latents, made.draw(4, np.random.default_rng(0)).latents)
+    assert made.about == f"Trained on 1 videos of {videos}."
 
 
 def test_videos_that_cannot_be_used_are_named_by_their_reason(videos: Path, tmp_path: Path) -> None:

@@ -132,13 +132,15 @@ def test_scenes_of_one_frame_have_none_between_them(
     command: Command, smooth_pipeline: MovAIPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(MovAIPipeline, "from_pretrained", lambda *_: smooth_pipeline)
-    given = ("generate", "A ball. A cube.", "--frames", "3", "--smooth", "1", "--out", "o")
+    given = ("generate", "A ball. A cube.", "--frames", "3", "--smooth", "1", "--stages", "128", "--size", "96")
+    given = (*given, "--out", "o")
     result = command(*given, "--scenes", "cuts")
     assert (result.code, len(result.err.splitlines())) == (2, 1), result.err
     assert "--smooth: scene 2 has one frame" in result.err
     assert not Path("o").exists()
     assert command(*given, "--scenes", "continuous").code == 0
-    assert command("generate", "A cone.", "--frames", "1", "--smooth", "1", "--extend", "o", "--out", "p").code == 0
+    again = ("generate", "A cone.", "--frames", "1", "--smooth", "1", "--stages", "128", "--size", "96", "--out", "p")
+    assert command(*again, "--extend", "o").code == 0
 
 
 def test_a_saved_pipeline_keeps_its_interpolation_network(smooth_pipeline: MovAIPipeline, tmp_path: Path) -> None:

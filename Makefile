@@ -39,7 +39,7 @@ demo-real: install  ## fifteen real videos, from a folder to a pipeline: MOV_AI_
 	$(BIN)/python -m studies.real_clips.study --data "$$MOV_AI_DATA" --size $(SIZE)
 
 # Tests start other processes, and each would compile our modules again if no bytecode were kept.
-test: install  ## the tests, one process a core: about 11 minutes on two
+test: install  ## the tests, one process a core: 10 to 20 minutes on two
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(WORKERS)
 
 test-slow: install  ## the tests that take long: several processes that train together

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -38,13 +39,25 @@ class KnownPicture:
 
     def details(self, frame: np.ndarray) -> np.ndarray:
         """What to add to a frame, float32 (height, width, 3): the less, the less it looks like the coded picture."""
-        coded = self.coded.astype(np.float32)
-        apart = frame.astype(np.float32) - coded
-        square = _means(apart**2)
-        structure = (square - _means(apart) ** 2).mean(-1, keepdims=True).clip(0)
-        own = (_means(coded**2) - _means(coded) ** 2).mean(-1, keepdims=True).clip(0)
-        unlike = square.mean(-1, keepdims=True) / (2 * ALIKE**2) + STRUCTURE * structure / (own + NOISE**2)
-        return np.asarray(np.exp(-unlike) * (self.pixels.astype(np.float32) - coded))
+        apart = frame.astype(np.float32) - self.coded
+        square = _means(apart**2).mean(-1, keepdims=True)
+        unlike = square / (2 * ALIKE**2) + STRUCTURE * _variance(apart) / (self._own + NOISE**2)
+        return np.asarray(np.exp(-unlike) * self._lost)
+
+    @cached_property
+    def _lost(self) -> np.ndarray:
+        """What the codec cannot hold, float32 (height, width, 3)."""
+        return self.pixels.astype(np.float32) - self.coded
+
+    @cached_property
+    def _own(self) -> np.ndarray:
+        """Variance of the coded picture in the square around each pixel, float32 (height, width, 1)."""
+        return _variance(self.coded.astype(np.float32))
+
+
+def _variance(values: np.ndarray) -> np.ndarray:
+    """In the square around each pixel, the mean over channels: float32 (height, width, 1)."""
+    return (_means(values**2) - _means(values) ** 2).mean(-1, keepdims=True).clip(0)
 
 
 def _means(values: np.ndarray) -> np.ndarray:

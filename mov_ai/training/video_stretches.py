@@ -73,23 +73,24 @@ class VideoStretches(StretchSource):
         total, done = sum(map(len, self._clips.values())), 0
         reasons: set[str] = set()
         self._kept: dict[str, dict[str, np.ndarray]] = {}
-        used: set[str] = set()
+        used = 0
         for split, clips in self._clips.items():
             parts = []
             for clip in clips:
                 progress(done, total, "encoding stretches")
                 done += 1
+                before = len(parts)
                 for settings in self._settings:
                     try:
                         parts.append(self._arrays(clip, settings))
-                        used |= {clip.key} if split == "train" else set()
                     except Dropped as reason:
                         reasons.add(reason.reason)
+                used += split == "train" and len(parts) > before
             if parts:
                 self._kept[split] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         if "train" not in self._kept:
             raise MovAIError(f"{self._path}: no clip can be used: {', '.join(sorted(reasons)) or 'there is none'}")
-        self.about = self.about or f"Trained on {len(used)} videos of {self._path}."
+        self.about = self.about or f"Trained on {used} videos of {self._path}."
 
     def draw(self, batch_size: int, rng: np.random.Generator) -> Stretches:
         kept = self._kept["train"]

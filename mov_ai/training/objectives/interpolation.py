@@ -34,7 +34,7 @@ from mov_ai.training.stretches import Stretches, StretchSource
 #: Errors of blending below which pairs count less: nothing moves, and what differs is the codec's. Of latents, and of
 #: pixels from -1 to 1.
 _LEAST, _LEAST_PIXELS = 3e-3, 1e-4
-#: Samples of a batch, and pairs of keyframes of each, that are decoded.
+#: Samples of a batch that are decoded at most, one pair of keyframes of each.
 _DECODED = 4
 _ABOUT = """
 Latent frames in, three more between each two out; after FusionFrames (arXiv 2311.13073). {about}
@@ -63,7 +63,7 @@ class InterpolationObjective(Objective):
             a share is blurred.
         drop: share of the samples without keyframes.
         noise_only: share of the samples at time 1, where sampling begins: all that is known there are the keyframes.
-        pixels: weight of the errors of decoded frames; 0 for none, which is several times faster.
+        pixels: weight of the errors of decoded frames; 0 for none, which is faster.
         start: folder of an exported network to begin with; None for fresh weights.
     """
 

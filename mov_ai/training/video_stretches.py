@@ -75,7 +75,7 @@ class VideoStretches(StretchSource):
         self._kept: dict[str, dict[str, np.ndarray]] = {}
         used = 0
         for split, clips in self._clips.items():
-            parts = []
+            parts: list[dict[str, np.ndarray]] = []
             for clip in clips:
                 progress(done, total, "encoding stretches")
                 done += 1

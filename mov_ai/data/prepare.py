@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +20,7 @@ from mov_ai.data.clip_windows import ClipSettings, clip_digest
 from mov_ai.data.sampling import Dropped
 from mov_ai.data.shard_sample import PackedSample, pack
 from mov_ai.data.shard_writing import ShardWriter
+from mov_ai.data.worker_processes import start_worker
 from mov_ai.errors import MovAIError, UsageError
 
 if TYPE_CHECKING:
@@ -256,18 +254,8 @@ def _set_up(settings: ClipSettings, encoder: Callable[[], ClipEncoder] | None) -
 
 
 def _start_process(settings: ClipSettings, encoder: Callable[[], ClipEncoder] | None) -> None:
-    # Ctrl-C is answered by the process that started this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    start_worker()
     _set_up(settings, encoder)
-
-
-def _end_with_parent() -> None:
-    """A process whose parent was killed would wait for tasks for ever."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _encode_task(clips: Sequence[Clip]) -> list[tuple[EncodedClip, str, list[PackedSample]]]:

@@ -220,6 +220,7 @@ class LayoutPlanner(nn.Module):
         frames: int | None = None,
         verifier: Verifier | None = None,
         aspect: float = 1.0,
+        rounds: int = 4,
     ) -> tuple[Layout, LayoutReport | None]:
         """Complete tracks of everything that the graph draws, and the verifier's report.
 
@@ -232,12 +233,24 @@ class LayoutPlanner(nn.Module):
             verifier: judges layouts, as for a square frame; without one, the first is taken.
             aspect: width over height of the frame. The planner thinks in squares: its square stands in the middle of
                 the frame, as high or as wide as it.
+            rounds: as long as the verifier finds a fault with every candidate, as many more are sampled, at most so
+                many times in all. An easy graph takes one round, and few take more than two. Of one candidate nothing
+                can be chosen, so there is one round of it.
 
         Raises UsageError if `known` has another number of frames or a track of something that the graph does not draw.
         """
-        number = candidates if verifier is not None else min(candidates, 1)
-        judged = self.judged(graph, seed, known, steps, number, frames, verifier, aspect)
-        return max(judged, key=lambda pair: 0.0 if pair[1] is None else pair[1].value)
+        if verifier is None:
+            return self.judged(graph, seed, known, steps, min(candidates, 1), frames, None, aspect)[0]
+        best: tuple[Layout, LayoutReport] | None = None
+        for first in range(0, candidates * (rounds if candidates > 1 else 1), candidates):
+            for layout, report in self.judged(graph, seed, known, steps, candidates, frames, verifier, aspect, first):
+                assert report is not None
+                if best is None or report.value > best[1].value:
+                    best = layout, report
+            if best is not None and best[1].satisfied:
+                break
+        assert best is not None
+        return best
 
     def judged(
         self,
@@ -249,14 +262,15 @@ class LayoutPlanner(nn.Module):
         frames: int | None = None,
         verifier: Verifier | None = None,
         aspect: float = 1.0,
+        first: int = 0,
     ) -> list[tuple[Layout, LayoutReport | None]]:
-        """All that `plan` chooses from, in the order in which they are sampled, each with the verifier's report if
-        there is one. Arguments and errors as of `plan`.
+        """What `plan` chooses from in a round, in the order in which they are sampled, each with the verifier's report
+        if there is one. Arguments and errors as of `plan`; `first`: number of the first candidate.
         """
         square = None if known is None else known.as_square(aspect)
         return [
             (layout.in_aspect(aspect).with_given(known), None if verifier is None else verifier(graph, layout))
-            for layout in self.candidates(graph, seed, square, steps, candidates, frames)
+            for layout in self.candidates(graph, seed, square, steps, candidates, frames, first)
         ]
 
     @torch.no_grad()
@@ -268,8 +282,9 @@ class LayoutPlanner(nn.Module):
         steps: int = 8,
         candidates: int = 8,
         frames: int | None = None,
+        first: int = 0,
     ) -> list[Layout]:
-        """Layouts of a square frame; the first ones are the same however many are asked for."""
+        """Layouts of a square frame, from number `first` on; each is the same however many are asked for."""
         if steps < 1 or candidates < 1:
             raise UsageError(f"planner: expected steps and candidates from 1; found {steps} and {candidates}")
         frames = frames or (known.frames if known is not None else self.config.frames)
@@ -287,7 +302,7 @@ class LayoutPlanner(nn.Module):
         # The same of every candidate, at every step.
         read = about_instances.expand(candidates, -1, -1), about_pairs.expand(candidates, -1, -1, -1)
         graph_input = one.repeat(candidates)
-        noise = plan_noise(graph, seed, candidates, self.config.frames).to(self.device)
+        noise = plan_noise(graph, seed, first + candidates, self.config.frames)[first:].to(self.device)
         clean = sample(lambda noisy, sigma: self.denoise(noisy, sigma, graph_input, read), noise, steps)
         boxes = to_boxes(self.decode(clean, frames).cpu().numpy())  # (candidates, K, frames, CHANNELS)
         names = {node.id: node.label for node in graph.nodes}

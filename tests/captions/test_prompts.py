@@ -14,6 +14,7 @@ from mov_ai.captions.prompt_plot import NOUNS
 from mov_ai.captions.prompt_wording import PromptWording
 from mov_ai.captions.prompts import TEMPLATES, PromptCaptions, content_hash
 from mov_ai.graph.inflection import VERB_FORMS, inflect, pluralize
+from mov_ai.parser.network import DIRECTIONS
 from mov_ai.parser.spacy_pipeline import load_spacy
 from mov_ai.parser.spelling import Corrected
 from mov_ai.parser.token_graph import token_graphs
@@ -49,6 +50,11 @@ def test_every_template_gives_valid_graphs():
                 prompt = teller.prompt(teller.told(template), kind)
                 prompt.graph.validate(template)
                 assert not set("<>{}|$") & set(prompt.text), prompt.text
+
+
+def test_every_direction_of_the_words_is_one_that_the_parser_can_say():
+    told = {way.rsplit("=", 1)[1] for ways in WORDS.ways.values() for way in ways}
+    assert told <= set(DIRECTIONS)
 
 
 def test_graphs_are_valid_and_of_some_sentences(prompts):

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from mov_ai.errors import UsageError
 from mov_ai.graph import Edge, Layout, Node, SceneGraph, Track
 from mov_ai.graph.instances import MAX_INSTANCES, drawn_entities
+from mov_ai.graph.layout_report import LayoutReport
 from mov_ai.graph.time import frame_times
 from mov_ai.models.component import load_component, save_component
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig, cosine_basis, plan_noise
@@ -277,15 +278,38 @@ def test_a_verifier_chooses_among_candidates(planner: LayoutPlanner) -> None:
     layouts = planner.candidates(graph, seed=3, candidates=4)
     assert len(layouts) == 4
     # As many as are sampled together, up to the order of sums.
-    for fewer in ([made(planner, graph, seed=3)], planner.candidates(graph, seed=3, candidates=2)):
-        for layout, other in zip(layouts, fewer, strict=False):
+    some = [
+        (0, [made(planner, graph, seed=3)]),
+        (0, planner.candidates(graph, seed=3, candidates=2)),
+        (2, planner.candidates(graph, seed=3, candidates=2, first=2)),
+    ]
+    for first, fewer in some:
+        for layout, other in zip(layouts[first:], fewer, strict=False):
             pairs = zip(layout.tracks, other.tracks, strict=True)
             assert all(np.allclose(a.boxes, b.boxes, atol=1e-4) for a, b in pairs)
-    best, report = planner.plan(graph, seed=3, candidates=4, verifier=score)
+    best, report = planner.plan(graph, seed=3, candidates=4, verifier=score, rounds=1)
     assert report is not None
     values = [score(graph, layout).value for layout in layouts]
     assert report.value == max(values)
     assert same(best, layouts[values.index(max(values))])
+
+
+@pytest.mark.parametrize(("good", "candidates", "looked_at"), [(1, 2, 2), (4, 2, 6), (None, 2, 8), (None, 1, 1)])
+def test_more_candidates_are_sampled_as_long_as_each_has_a_fault(
+    planner: LayoutPlanner, good: int | None, candidates: int, looked_at: int
+) -> None:
+    seen: list[Layout] = []
+
+    def verifier(graph: SceneGraph, layout: Layout) -> LayoutReport:
+        seen.append(layout)
+        is_good = good is not None and len(seen) - 1 == good
+        return LayoutReport((), (), 1.0 if is_good else 0.5, 0.0, 0.0, 0)
+
+    best, report = planner.plan(two_things(), seed=3, steps=2, candidates=candidates, verifier=verifier, rounds=4)
+    assert len(seen) == looked_at
+    assert report is not None
+    assert report.satisfied is (good is not None)
+    assert same(best, seen[good or 0])
 
 
 def test_editing_one_entity_leaves_the_noise_of_the_others(planner: LayoutPlanner) -> None:

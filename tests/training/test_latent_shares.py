@@ -19,7 +19,7 @@ def test_every_chunk_is_made_once_whoever_has_been_faster(tmp_path: Path, monkey
         cache.path(chunk).touch()
 
     monkeypatch.setattr(latents, "_make_chunk", make)
-    monkeypatch.setattr(latents, "ProcessPoolExecutor", lambda workers, mp_context: ThreadPoolExecutor(workers))
+    monkeypatch.setattr(latents, "ProcessPoolExecutor", lambda workers, **_: ThreadPoolExecutor(workers))
     cache = LatentCache(tmp_path, "codec", 8, "train", 7 * CHUNK - 1, 0.0)
     told: list[tuple[int, int]] = []
     for process in (2, 0, 1):

@@ -15,9 +15,9 @@ from mov_ai.graph.instances import drawn_entities
 from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
 from mov_ai.models.planner_input import CHANNELS, LINK_KINDS, pad_inputs, read_graph, to_boxes, to_track
 from mov_ai.worlds.tabletop import lexicon
-from mov_ai.worlds.tabletop.layout_rules import world_positions
 from mov_ai.worlds.tabletop.motions import motion_of, movers
 from mov_ai.worlds.tabletop.scene import FRAMES
+from mov_ai.worlds.tabletop.world_boxes import world_positions
 
 #: How often scenes with a spinning cube are drawn, compared with others; and staged ones of three, of five and more.
 _SPIN_REPEATS, _SOME_REPEATS, _MANY_REPEATS = 6, 2, 4

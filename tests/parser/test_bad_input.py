@@ -109,7 +109,14 @@ def one_line(error: UsageError) -> str:
     return said
 
 
-@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def gives_a_valid_graph_or_one_clear_line(parser: SceneGraphParser, text: str) -> None:
+    graph = parsed(parser, text)
+    if isinstance(graph, str):
+        reasons = ["empty prompt"] if not text.strip() else ["surrogate", str(MAX_TOKENS), str(MAX_NODES), "characters"]
+        assert any(reason in graph for reason in reasons), graph
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(text=texts)
 @example(text="\ufeff")
 @example(text="\u0301")
@@ -117,10 +124,14 @@ def one_line(error: UsageError) -> str:
 @example(text="a\x00ball")
 @example(text="It. It. It.")
 def test_any_text_gives_a_valid_graph_or_one_clear_line(parser: SceneGraphParser, text: str) -> None:
-    graph = parsed(parser, text)
-    if isinstance(graph, str):
-        reasons = ["empty prompt"] if not text.strip() else ["surrogate", str(MAX_TOKENS), str(MAX_NODES), "characters"]
-        assert any(reason in graph for reason in reasons), graph
+    gives_a_valid_graph_or_one_clear_line(parser, text)
+
+
+@pytest.mark.slow
+@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(text=texts)
+def test_two_thousand_texts_give_a_valid_graph_or_one_clear_line(parser: SceneGraphParser, text: str) -> None:
+    gives_a_valid_graph_or_one_clear_line(parser, text)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

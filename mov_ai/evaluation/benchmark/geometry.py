@@ -6,8 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from mov_ai.worlds.tabletop.layout_rules import NOMINAL_CAMERA
 from mov_ai.worlds.tabletop.scene import EXTENT, Action, Instance, Scene, Thing, boxes, camera_axes, project, simulate
+from mov_ai.worlds.tabletop.world_boxes import NOMINAL_CAMERA
 
 
 @cache

@@ -1,9 +1,4 @@
-"""Rules that say whether a layout shows what its graph says: no network, only boxes.
-
-Boxes are first carried back into the world with the nominal camera of `tabletop`, because on the frame alone "comes
-closer", "falls" and "moves left" look much alike. Depth must therefore be a distance in world units, as in gold and in
-planned layouts (6.7 at the middle of the floor).
-"""
+"""Rules that say whether a layout shows what its graph says: no network, only boxes, as they are in the world."""
 
 from __future__ import annotations
 
@@ -17,11 +12,10 @@ from mov_ai.graph.instances import drawn_entities
 from mov_ai.graph.layout_report import LayoutReport, Verdict
 from mov_ai.graph.time import change_time, frame_times
 from mov_ai.worlds.tabletop import lexicon
+from mov_ai.worlds.tabletop.meeting_rules import ON, Meeting, meetings
 from mov_ai.worlds.tabletop.motions import motion_of, movers
-from mov_ai.worlds.tabletop.scene import Camera, camera_axes
+from mov_ai.worlds.tabletop.world_boxes import frames_of, world_positions, world_sizes
 
-#: The middle of the cameras that the world draws.
-NOMINAL_CAMERA = Camera((0.0, 3.3, -6.2), (0.0, 0.62, 0.0), 0.37)
 #: A box counts as seen from this visibility on.
 _LEAST_VISIBILITY = 0.5
 #: Thresholds, in world units (an object is 0.9 to 1.4 wide); gold motions are about twice as large.
@@ -30,38 +24,10 @@ MOVED, LIFTED, JUMPED, STILL = 0.45, 0.5, 0.35, 0.25
 GROWN, SHRUNK = 1.18, 0.85
 #: Mean absolute second difference of log width: 0 for steady motion, about 0.1 for a turning cube.
 WOBBLE = 0.035
-#: Spatial relations: least distance along the axis; greatest distance over the floor for "next to".
-APART, NEAR = 0.6, 1.75
+#: Spatial relations: least distance along the axis; greatest gap over the floor for "next to".
+APART, NEAR = 0.6, 0.75
 #: How far a box may reach over the frame's edge.
 EDGE = 0.005
-
-
-# -- boxes in the world ------------------------------------------------------------------------------------------------
-
-
-def world_positions(boxes: np.ndarray, camera: Camera = NOMINAL_CAMERA) -> np.ndarray:
-    """Centres of boxes in world units, (..., 3): x right, y up, z away; boxes: (..., 6)."""
-    position, right, up, forward = camera_axes(camera)
-    depth = boxes[..., 4:5]
-    sideways = (boxes[..., 0:1] - 0.5) * 2 * camera.tangent * depth
-    upwards = (0.5 - boxes[..., 1:2]) * 2 * camera.tangent * depth
-    return position + depth * forward + sideways * right + upwards * up
-
-
-def world_sizes(boxes: np.ndarray, camera: Camera = NOMINAL_CAMERA) -> np.ndarray:
-    """Widths and heights of boxes in world units, (..., 2); boxes: (..., 6)."""
-    return boxes[..., 2:4] * boxes[..., 4:5] * 2 * camera.tangent
-
-
-def frames_of(interval: Interval, frames: int) -> np.ndarray:
-    """Indices of the frames in an interval, in order; widened by a frame on each side if there are fewer than three."""
-    time = frame_times(frames)
-    inside = np.flatnonzero((time >= interval[0]) & (time <= interval[1]))
-    if len(inside) >= 3 or len(inside) == frames:
-        return inside
-    middle = int(np.clip(round((interval[0] + interval[1]) / 2 * frames - 0.5), 0, frames - 1))
-    first, last = (inside[0], inside[-1]) if len(inside) else (middle, middle)
-    return np.arange(max(0, first - 1), min(frames, last + 2))
 
 
 # -- motions -----------------------------------------------------------------------------------------------------------
@@ -172,7 +138,8 @@ def relation_margin(label: str, first: np.ndarray, second: np.ndarray) -> float 
     """
     x, _, z = world_positions(second) - world_positions(first)
     if label == "next to":
-        return float(1 - np.hypot(x, z) / NEAR)
+        gap = np.hypot(x, z) - (world_sizes(first)[0] + world_sizes(second)[0]) / 2
+        return float(1 - max(0.0, gap) / NEAR)
     along = {"left of": x, "right of": -x, "in front of": z, "behind": -z}.get(label)
     return None if along is None else float(along / APART - 1)
 
@@ -206,27 +173,15 @@ def score(graph: SceneGraph, layout: Layout) -> LayoutReport:
     relations = [
         _judge_relation(edge, tracks[edge.source], tracks[edge.target], names, layout.frames)
         for edge in graph.edges
-        if edge.type == "spatial" and edge.source in tracks and edge.target in tracks
+        if edge.type == "spatial" and edge.label not in ON and edge.source in tracks and edge.target in tracks
     ]
+    met = meetings(graph)
+    relations += [_judge_meeting(one, tracks, names) for one in met if one.kind is not None]
     entities = [entity for entity, group in tracks.items() for _ in group]
     boxes = np.stack([track.boxes for group in tracks.values() for track in group]) if drawn else np.zeros((0, 1, 6))
     return LayoutReport(
-        tuple(events), tuple(relations), inside_share(boxes), *_crowding(boxes, entities, meeting(graph))
+        tuple(events), tuple(relations), inside_share(boxes), *_crowding(boxes, entities, {one.pair for one in met})
     )
-
-
-def meeting(graph: SceneGraph) -> set[frozenset[str]]:
-    """Pairs of entities of which one does something to the other: those may touch and hide one another."""
-    pairs = set()
-    for event in graph.of_type("event"):
-        if event.negated:
-            continue
-        agents, patients = (
-            {edge.target for edge in graph.edges if edge.source == event.id and edge.type == role}
-            for role in ("agent", "patient")
-        )
-        pairs |= {frozenset((agent, patient)) for agent in agents for patient in patients if agent != patient}
-    return pairs
 
 
 def _judge_event(event: Node, track: Track, name: str) -> Verdict:
@@ -236,6 +191,17 @@ def _judge_event(event: Node, track: Track, name: str) -> Verdict:
     number = f"#{track.instance + 1} " if track.instance else ""
     text = f"{name} {number}{doing} in [{event.interval[0]:g}, {event.interval[1]:g}]"
     return Verdict(event.id, track.entity, text, motion, None if margin is None else margin >= 0, margin or 0.0)
+
+
+def _judge_meeting(one: Meeting, tracks: dict[str, list[Track]], names: dict[str, str]) -> Verdict:
+    groups = [tracks.get(entity, []) for entity in (one.first, one.second)]
+    margin = None
+    if all(len(group) == 1 for group in groups):
+        margin = one.margin(*(group[0].boxes for group in groups))
+    start, end = one.interval
+    text = f"{names[one.first]} {one.kind} {names[one.second]} in [{start:g}, {end:g}]"
+    satisfied = None if margin is None else margin >= 0
+    return Verdict(one.source, one.second, text, one.kind or "", satisfied, margin or 0.0)
 
 
 def _judge_relation(edge: Edge, first: list[Track], second: list[Track], names: dict[str, str], frames: int) -> Verdict:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 #: Share of the farther box that a nearer one may hide, at worst and on average over the clip.
 HIDDEN_WORST, HIDDEN_MEAN = 0.65, 0.3
+#: A fact is plain to see from this margin on.
+_PLAIN = 0.6
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class LayoutReport:
     def value(self) -> float:
         """For choosing among candidates, larger is better: faults first, then how much is out of frame or hidden."""
         wrong = sum(1 + min(1.0, -v.margin) for v in self.verdicts if v.satisfied is False)
-        slight = sum(max(0.0, 0.3 - v.margin) for v in self.verdicts if v.satisfied)
+        slight = sum(max(0.0, _PLAIN - v.margin) for v in self.verdicts if v.satisfied)
         return -(10 * wrong + self.faults + 10 * (1 - self.inside) + self.hidden + self.hidden_worst + slight)
 
     def __str__(self) -> str:

@@ -1,4 +1,8 @@
-"""Draw the benchmark's prompts and write them: `python -m tools.benchmark.build [--out data/prompts]`."""
+"""Draw the benchmark's prompts and write them: `python -m tools.benchmark.build [--out data/prompts]`.
+
+`--stream 5 --per-category 20 --out FOLDER` draws others of the same kinds, to develop on:
+`python -m mov_ai.evaluate suite=video eval.prompts=FOLDER`.
+"""
 
 from __future__ import annotations
 
@@ -123,14 +127,17 @@ def _draw(recipe: Recipe, seed: list[int], texts: set[str]) -> Draft:
     raise RuntimeError(f"{recipe.__name__}: found no scene in {_TRIES} tries")
 
 
-def write_prompts(folder: Path) -> list[Path]:
+def write_prompts(folder: Path, per_category: int = PER_CATEGORY, stream: int = 0) -> list[Path]:
     """Write a file CATEGORY.jsonl for each category into a folder, and return their paths.
+
+    Args:
+        per_category, stream: see `draw_prompts`.
 
     Raises:
         MovAIError: if a file cannot be written.
     """
     check_writable(folder)
-    prompts = draw_prompts()
+    prompts = draw_prompts(per_category, stream)
     files = []
     for category in CATEGORIES:
         lines = [
@@ -145,12 +152,20 @@ def write_prompts(folder: Path) -> list[Path]:
 
 def main(given: list[str] | None = None) -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tools.benchmark.build", description=__doc__)
-    parser.add_argument("--out", type=Path, default=PROMPTS, help="folder for the files")
+    about, _, details = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(prog="python -m tools.benchmark.build", description=about, epilog=details)
+    parser.add_argument("--out", type=Path, help="folder for the files; the benchmark's own by default")
+    parser.add_argument("--per-category", type=int, default=PER_CATEGORY, help="prompts of each category")
+    parser.add_argument("--stream", type=int, default=0, help="0 for the benchmark's own prompts, any other for others")
     options = parser.parse_args(given)
+    is_own = (options.per_category, options.stream) == (PER_CATEGORY, 0)
+    if options.per_category < 1 or options.stream < 0:
+        parser.error("expected --per-category from 1 and --stream from 0")
+    if options.out is None and not is_own:
+        parser.error("expected --out: the folder data/prompts holds the benchmark's own prompts")
 
     def build() -> None:
-        for file in write_prompts(options.out):
+        for file in write_prompts(options.out or PROMPTS, options.per_category, options.stream):
             sys.stdout.write(f"{file}\n")
 
     return run_script("build", build)

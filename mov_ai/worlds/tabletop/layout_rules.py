@@ -20,6 +20,8 @@ from mov_ai.worlds.tabletop.world_boxes import frames_of, world_positions, world
 _LEAST_VISIBILITY = 0.5
 #: Thresholds, in world units (an object is 0.9 to 1.4 wide); gold motions are about twice as large.
 MOVED, LIFTED, JUMPED, STILL = 0.45, 0.5, 0.35, 0.25
+#: What goes so far aside of its way, of which gold boxes keep a third at most, goes plainly nowhere.
+STRAIGHT = 0.3
 #: Width and height, at the same distance, after growing or shrinking as a share of those before.
 GROWN, SHRUNK = 1.18, 0.85
 #: Mean absolute second difference of log width: 0 for steady motion, about 0.1 for a turning cube.
@@ -49,7 +51,9 @@ def _along(axis: int, sign: float, threshold: float) -> _Rule:
         offset = _travelled(boxes, interval)
         # The largest component decides whether it moves over the floor or rises or falls.
         rest = np.abs(np.delete(offset, axis)).max()
-        return float(min(sign * offset[axis] / threshold - 1, (sign * offset[axis] - rest) / threshold + 0.5))
+        margin = min(sign * offset[axis] / threshold - 1, (sign * offset[axis] - rest) / threshold + 0.5)
+        # It may go another way besides, as another event says; but the straighter, the plainer which way it goes.
+        return float(min(margin, max(0.0, 1 - rest / STRAIGHT)))
 
     return rule
 

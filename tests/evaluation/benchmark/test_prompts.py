@@ -37,6 +37,15 @@ def test_the_files_are_what_the_command_writes(tmp_path: Path) -> None:
         assert file.read_bytes() == (PROMPTS / file.name).read_bytes(), file.name
 
 
+def test_other_prompts_are_written_beside_the_benchmarks_own(tmp_path: Path) -> None:
+    assert main(["--out", str(tmp_path), "--per-category", "1", "--stream", "5"]) == 0
+    others = load_prompts(tmp_path)
+    assert Counter(prompt.category for prompt in others) == dict.fromkeys(CATEGORIES, 1)
+    assert not {prompt.text for prompt in others} & {prompt.text for prompt in load_prompts()}
+    with pytest.raises(SystemExit):
+        main(["--stream", "5"])
+
+
 def test_a_prompt_survives_json() -> None:
     for prompt in load_prompts()[:16]:
         assert BenchmarkPrompt.from_dict(json.loads(json.dumps(prompt.to_dict())), "here") == prompt

@@ -153,6 +153,10 @@ def staged_folder(directory: str | Path, record: str | None = None, replaces: Se
 
 def _move_into(directory: Path, staging: Path, record: str | None, replaces: Sequence[str]) -> None:
     paths = {path.relative_to(staging): path for path in sorted(staging.rglob("*")) if path.is_file()}
+    # Before anything of an older result goes.
+    for relative in paths:
+        if (directory / relative).is_dir():
+            raise MovAIError(f"{directory / relative}: is a folder, where a file is to be; move it away")
     if record is not None:
         (directory / record).unlink(missing_ok=True)
     for old in [path for pattern in replaces for path in directory.glob(pattern)]:

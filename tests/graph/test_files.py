@@ -131,6 +131,16 @@ def test_an_older_result_is_replaced_and_other_files_stay(tmp_path: Path) -> Non
     assert contents(tmp_path / "out") == expected
 
 
+def test_a_folder_where_a_file_is_to_be_leaves_the_older_result_whole(tmp_path: Path) -> None:
+    write_result(tmp_path / "out", "1", ["video.mp4", "stages/128.mp4"])
+    (tmp_path / "out" / "layout.json").mkdir()
+    before = contents(tmp_path / "out")
+    with pytest.raises(MovAIError, match=r"layout.json: is a folder"):
+        write_result(tmp_path / "out", "2", ["layout.json", "video.mp4"])
+    assert contents(tmp_path / "out") == before
+    assert before["run.json"] == "1"
+
+
 @pytest.mark.parametrize("moves", range(5))
 def test_wherever_writing_is_cut_short_no_record_stands_beside_files_of_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moves: int

@@ -165,7 +165,7 @@ def plan(
         listed, chosen, which = [], Planned(1, planned, report), ""
     else:
         sampled = _sampled(planner, completed, seed, known, shape, verifier, candidates or pick or 1)
-        best = max(sampled, key=lambda one: 0.0 if one.report is None else one.report.value)
+        best = max(sampled, key=lambda one: (False, 0.0) if one.report is None else one.report.preference)
         chosen = best if pick is None else sampled[pick - 1]
         listed, which = sampled if candidates is not None else [], f" (candidate {chosen.number})"
     if out is not None:

@@ -9,13 +9,17 @@ from multiprocessing import parent_process
 
 
 def start_worker() -> None:
-    """To be called first in each process of a pool: it leaves Ctrl-C to its parent, and ends when that does."""
+    """To be called first in each process of a pool that its parent ends: it leaves Ctrl-C to its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
 
 
-def _end_with_parent() -> None:
-    """A process whose parent was killed would wait for tasks for ever."""
+def end_with_parent() -> None:
+    """To be called in each process of a pool: if its parent is killed it ends, and does not wait for work for ever."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
     parent = parent_process()
     if parent is not None:
         parent.join()

@@ -155,12 +155,16 @@ def _move_into(directory: Path, staging: Path, record: str | None, replaces: Seq
     paths = {path.relative_to(staging): path for path in sorted(staging.rglob("*")) if path.is_file()}
     # Before anything of an older result goes.
     for relative in paths:
-        if (directory / relative).is_dir():
-            raise MovAIError(f"{directory / relative}: is a folder, where a file is to be; move it away")
+        target = directory / relative
+        if target.is_dir() and not target.is_symlink():
+            raise MovAIError(f"{target}: is a folder, where a file is to be; move it away")
+        for place in (directory / parent for parent in relative.parents[:-1]):
+            if place.exists() and not place.is_dir():
+                raise MovAIError(f"{place}: is a file, where a folder is to be; move it away")
     if record is not None:
         (directory / record).unlink(missing_ok=True)
     for old in [path for pattern in replaces for path in directory.glob(pattern)]:
-        if old.relative_to(directory) not in paths:
+        if old.relative_to(directory) not in paths and (old.is_symlink() or not old.is_dir()):
             old.unlink()
             for place in old.relative_to(directory).parents[:-1]:
                 with contextlib.suppress(OSError):

@@ -36,7 +36,8 @@ class LayoutReport:
 
     Attributes:
         events: one for each pair of an event and an entity instance that it moves.
-        relations: one for each spatial edge between drawn entities.
+        relations: one for each spatial edge between drawn entities, and for each two of which one does something to
+            the other.
         inside: share of the seen boxes that lie within the frame; 1 if none is seen.
         hidden: greatest share of a box that a nearer one hides, averaged over the clip.
         hidden_worst: the same in the worst frame.
@@ -76,8 +77,13 @@ class LayoutReport:
         return wrong + int(self.inside < 1) + int(crowded) + self.touching
 
     @property
+    def preference(self) -> tuple[bool, float]:
+        """For choosing among candidates, larger is better: no layout without a fault stands behind one that has any."""
+        return self.satisfied, self.value
+
+    @property
     def value(self) -> float:
-        """For choosing among candidates, larger is better: faults first, then how much is out of frame or hidden."""
+        """Larger is better: what is wrong, how much is out of frame or hidden, and what is not plain to see."""
         wrong = sum(1 + min(1.0, -v.margin) for v in self.verdicts if v.satisfied is False)
         slight = sum(max(0.0, _PLAIN - v.margin) for v in self.verdicts if v.satisfied)
         return -(10 * wrong + self.faults + 10 * (1 - self.inside) + self.hidden + self.hidden_worst + slight)

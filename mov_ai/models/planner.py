@@ -239,15 +239,15 @@ class LayoutPlanner(nn.Module):
 
         Raises UsageError if `known` has another number of frames or a track of something that the graph does not draw.
         """
-        if verifier is None:
-            return self.judged(graph, seed, known, steps, min(candidates, 1), frames, None, aspect)[0]
-        best: tuple[Layout, LayoutReport] | None = None
+        if min(candidates, rounds) < 1:
+            raise UsageError(f"planner: expected candidates and rounds from 1; found {candidates} and {rounds}")
+        if verifier is None or _nothing_to_plan(graph, known):
+            candidates = 1
+        best: tuple[Layout, LayoutReport | None] | None = None
         for first in range(0, candidates * (rounds if candidates > 1 else 1), candidates):
-            for layout, report in self.judged(graph, seed, known, steps, candidates, frames, verifier, aspect, first):
-                assert report is not None
-                if best is None or report.value > best[1].value:
-                    best = layout, report
-            if best is not None and best[1].satisfied:
+            found = self.judged(graph, seed, known, steps, candidates, frames, verifier, aspect, first)
+            best = max([best, *found] if best is not None else found, key=_preference)
+            if _preference(best)[0]:
                 break
         assert best is not None
         return best
@@ -311,6 +311,17 @@ class LayoutPlanner(nn.Module):
             tracks = [Track(e, planned[k], i, names[e]) for k, (e, i) in enumerate(drawn)]
             layouts.append(Layout(frames, tracks).with_given(known))
         return layouts
+
+
+def _preference(judged: tuple[Layout, LayoutReport | None]) -> tuple[bool, float]:
+    _, report = judged
+    return (False, 0.0) if report is None else report.preference
+
+
+def _nothing_to_plan(graph: SceneGraph, known: Layout | None) -> bool:
+    """Whether all candidates would be the same: all boxes are given, or nothing is drawn."""
+    tracks = [None if known is None else known.track(*instance) for instance in drawn_entities(graph)]
+    return all(track is not None and np.isfinite(track.boxes).all() for track in tracks)
 
 
 def plan_noise(graph: SceneGraph, seed: int, candidates: int, frames: int) -> Tensor:

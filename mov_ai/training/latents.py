@@ -14,7 +14,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from mov_ai.data.worker_processes import start_worker
+from mov_ai.data.worker_processes import end_with_parent
 from mov_ai.errors import UsageError
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.graph.files import write_bytes
@@ -194,7 +194,7 @@ class LatentCache:
         progress(done * CHUNK, total, "encoding clips")
         if missing:
             context = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker) as pool:
+            with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
                 jobs = [pool.submit(_make_chunk, self, i) for i in missing]
                 for job in as_completed(jobs):
                     job.result()

@@ -62,7 +62,7 @@ class LayoutSuite:
         checkpoint: an embedded pipeline or a folder, for its planner and its world.
         parser: folder of the parser; the embedded one if None.
         layouts: "told", the prompts of data/layouts, or "unseen", those of data/layouts/unseen.
-        candidates: layouts that the verifier chooses among, one arm each.
+        candidates: layouts that the verifier chooses among in a round, one arm each (see `LayoutPlanner.plan`).
         frames: of a layout.
         batch_size: prompts a call of the parser.
         seed: of layouts and of the bootstrap.
@@ -276,7 +276,7 @@ def report(result: dict[str, Any]) -> str:
     lines = [f"# {_TITLE}", ""]
     lines += [
         f"{numbers}; {result['refused']} refused by the parser. Columns: whose graph (the parser's from the text, "
-        "or the one made by hand), and how many candidates the verifier chose among. "
+        "or the one made by hand), and how many candidates the verifier chose among in a round. "
         "95 % bootstrap intervals over prompts.",
         "",
     ]

@@ -1,7 +1,7 @@
 """What layouts of the worlds' own graphs show, by the verifier that also chooses: `python -m studies.layout.worlds`.
 
 The embedded planner's, of the tabletop's scenes (with things that meet, and crowds) and of staged ones: with one
-candidate, and with the best of as many rounds of eight as it takes.
+candidate, and with the best of one to four rounds of eight.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mov_ai.training.planner_scenes import draw_chunk, staged_graphs, unpacked
 from mov_ai.worlds.tabletop.plugin import TABLETOP
 from mov_ai.worlds.tabletop.variation import WorldVariation
 
-#: As `experiment=tiny/planner` has them.
+#: As conf/experiment/tiny/planner.yaml has them.
 _VARIATION = WorldVariation(interactions=0.2, crowds=0.1)
 
 

@@ -9,10 +9,10 @@ _SCRIPT = """
 import os, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from mov_ai.data.worker_processes import start_worker
+from mov_ai.data.worker_processes import end_with_parent, start_worker
 
 if __name__ == "__main__":
-    with ProcessPoolExecutor(1, get_context("spawn"), start_worker) as pool:
+    with ProcessPoolExecutor(1, get_context("spawn"), {begin}) as pool:
         print(pool.submit(os.getpid).result(), flush=True)
         time.sleep(60)
 """
@@ -27,9 +27,10 @@ def _runs(process: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc to look processes up in")
-def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
+@pytest.mark.parametrize("begin", ["start_worker", "end_with_parent"])
+def test_a_worker_ends_when_its_parent_is_killed(tmp_path, begin):
     script = tmp_path / "pool.py"
-    script.write_text(_SCRIPT)
+    script.write_text(_SCRIPT.format(begin=begin))
     with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         worker = int(parent.stdout.readline())

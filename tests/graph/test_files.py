@@ -131,14 +131,27 @@ def test_an_older_result_is_replaced_and_other_files_stay(tmp_path: Path) -> Non
     assert contents(tmp_path / "out") == expected
 
 
-def test_a_folder_where_a_file_is_to_be_leaves_the_older_result_whole(tmp_path: Path) -> None:
-    write_result(tmp_path / "out", "1", ["video.mp4", "stages/128.mp4"])
-    (tmp_path / "out" / "layout.json").mkdir()
-    before = contents(tmp_path / "out")
+def test_what_stands_where_a_result_is_to_be_leaves_the_older_one_whole(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write_result(out, "1", ["video.mp4"])
+    (out / "layout.json").mkdir()
+    (out / "stages").write_text("mine")
+    before = contents(out)
     with pytest.raises(MovAIError, match=r"layout.json: is a folder"):
-        write_result(tmp_path / "out", "2", ["layout.json", "video.mp4"])
-    assert contents(tmp_path / "out") == before
+        write_result(out, "2", ["layout.json", "video.mp4"])
+    with pytest.raises(MovAIError, match=r"stages: is a file"):
+        write_result(out, "2", ["stages/128.mp4", "video.mp4"])
+    assert contents(out) == before
     assert before["run.json"] == "1"
+
+
+def test_a_folder_that_is_called_as_an_older_file_stays(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write_result(out, "1", ["stages/128.mp4"])
+    (out / "stages" / "mine.mp4").mkdir()
+    write_result(out, "2", ["video.mp4"])
+    assert (out / "stages" / "mine.mp4").is_dir()
+    assert contents(out) == {"run.json": "2", "video.mp4": "2"}
 
 
 @pytest.mark.parametrize("moves", range(5))

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from mov_ai.errors import UsageError
 from mov_ai.graph import Edge, Layout, Node, SceneGraph, Track
 from mov_ai.graph.instances import MAX_INSTANCES, drawn_entities
-from mov_ai.graph.layout_report import LayoutReport
+from mov_ai.graph.layout_report import LayoutReport, Verdict
 from mov_ai.graph.time import frame_times
 from mov_ai.models.component import load_component, save_component
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig, cosine_basis, plan_noise
@@ -292,6 +292,32 @@ def test_a_verifier_chooses_among_candidates(planner: LayoutPlanner) -> None:
     values = [score(graph, layout).value for layout in layouts]
     assert report.value == max(values)
     assert same(best, layouts[values.index(max(values))])
+
+
+def test_no_layout_without_a_fault_stands_behind_one_that_has_any() -> None:
+    slight, plain = (Verdict("e", "a", "", "left", True, margin) for margin in (0.0, 1.0))
+    right = LayoutReport((slight,) * 3, (), 1.0, 0.0, 0.0, 0)
+    touching = LayoutReport((plain,) * 3, (), 1.0, 0.0, 0.0, 1)
+    assert touching.value > right.value
+    assert max([touching, right], key=lambda report: report.preference) is right
+
+
+def test_where_all_boxes_are_given_one_layout_is_looked_at(planner: LayoutPlanner) -> None:
+    whole = made(planner, two_things())
+    seen: list[Layout] = []
+
+    def verifier(graph: SceneGraph, layout: Layout) -> LayoutReport:
+        seen.append(layout)
+        return LayoutReport((), (), 0.5, 0.0, 0.0, 0)
+
+    planner.plan(two_things(), known=whole, verifier=verifier)
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"candidates": 0}, {"rounds": 0}])
+def test_no_candidates_are_refused(planner: LayoutPlanner, wrong: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="expected candidates and rounds from 1"):
+        planner.plan(two_things(), verifier=score, **wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("good", "candidates", "looked_at"), [(1, 2, 2), (4, 2, 6), (None, 2, 8), (None, 1, 1)])

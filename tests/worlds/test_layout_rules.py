@@ -10,7 +10,7 @@ from mov_ai.graph import Edge, Layout, Node, SceneGraph, Track
 from mov_ai.graph.layout_report import LayoutReport
 from mov_ai.worlds.tabletop import lexicon
 from mov_ai.worlds.tabletop.layout_rules import inside_share, motion_margin, movers, relation_margin, score
-from mov_ai.worlds.tabletop.meeting_rules import meetings
+from mov_ai.worlds.tabletop.meeting_rules import stated_meetings
 from mov_ai.worlds.tabletop.motions import motion_of
 from mov_ai.worlds.tabletop.scene import Action, boxes, sample_scene, simulate, split_seed
 from mov_ai.worlds.tabletop.world import caption_and_layout
@@ -180,7 +180,7 @@ def test_things_that_meet_may_touch_and_hide_one_another() -> None:
         Edge("push", "cube", "patient"),
     ]
     graph = SceneGraph("", nodes, edges)
-    assert [(one.pair, one.kind) for one in meetings(graph)] == [(frozenset(("ball", "cube")), "pushes")]
+    assert [(one.pair, one.kind) for one in stated_meetings(graph)] == [(frozenset(("ball", "cube")), "pushes")]
     here, there = (0.5, 0.5, 0.15, 0.15, 6.7, 1.0), (0.2, 0.5, 0.15, 0.15, 6.7, 1.0)
 
     def judged(ball: tuple[float, ...], cube: tuple[float, ...], cone: tuple[float, ...]) -> LayoutReport:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mov_ai.errors import run_script
-from mov_ai.evaluation.benchmark.prompts import CATEGORIES, PROMPTS, BenchmarkPrompt, interleaved
+from mov_ai.evaluation.benchmark.prompts import CATEGORIES, PROMPTS, BenchmarkPrompt, interleaved, load_prompts
 from mov_ai.graph.files import check_writable, write_bytes
 from tools.benchmark import attribute_recipes, motion_recipes, space_recipes
 from tools.benchmark.choices import Choice
@@ -97,7 +97,8 @@ def draw_prompts(per_category: int = PER_CATEGORY, stream: int = 0) -> list[Benc
         stream: 0 draws the benchmark's own; any other number draws others of the same kinds, to test checkers on.
     """
     prompts: list[BenchmarkPrompt] = []
-    texts: set[str] = set()
+    # Others are no texts of the benchmark.
+    texts = {prompt.text for prompt in load_prompts()} if stream else set()
     for column, category in enumerate(CATEGORIES):
         recipes = RECIPES[category]
         for number in range(per_category):
@@ -109,7 +110,7 @@ def draw_prompts(per_category: int = PER_CATEGORY, stream: int = 0) -> list[Benc
                     category=category,
                     text=draft.worded.text,
                     graph=draft.worded.graph,
-                    seed=_FIRST_SEED + 1000 * column + number,
+                    seed=_FIRST_SEED + 100_000 * stream + 1000 * column + number,
                     checks=tuple(draft.checks),
                     things=draft.worded.things,
                     scene=draft.scene,
@@ -161,8 +162,8 @@ def main(given: list[str] | None = None) -> int:
     is_own = (options.per_category, options.stream) == (PER_CATEGORY, 0)
     if options.per_category < 1 or options.stream < 0:
         parser.error("expected --per-category from 1 and --stream from 0")
-    if options.out is None and not is_own:
-        parser.error("expected --out: the folder data/prompts holds the benchmark's own prompts")
+    if not is_own and (options.out or PROMPTS).resolve() == PROMPTS.resolve():
+        parser.error(f"expected another folder as --out: {PROMPTS} holds the benchmark's own prompts")
 
     def build() -> None:
         for file in write_prompts(options.out or PROMPTS, options.per_category, options.stream):

@@ -12,15 +12,13 @@ from mov_ai.graph.instances import drawn_entities
 from mov_ai.graph.layout_report import LayoutReport, Verdict
 from mov_ai.graph.time import change_time, frame_times
 from mov_ai.worlds.tabletop import lexicon
-from mov_ai.worlds.tabletop.meeting_rules import ON, Meeting, meetings
+from mov_ai.worlds.tabletop.meeting_rules import ON, StatedMeeting, stated_meetings
 from mov_ai.worlds.tabletop.motions import motion_of, movers
-from mov_ai.worlds.tabletop.world_boxes import frames_of, world_positions, world_sizes
+from mov_ai.worlds.tabletop.world_boxes import SEEN, frames_of, world_positions, world_sizes
 
-#: A box counts as seen from this visibility on.
-_LEAST_VISIBILITY = 0.5
 #: Thresholds, in world units (an object is 0.9 to 1.4 wide); gold motions are about twice as large.
 MOVED, LIFTED, JUMPED, STILL = 0.45, 0.5, 0.35, 0.25
-#: What goes so far aside of its way, of which gold boxes keep a third at most, goes plainly nowhere.
+#: So far to the side of its way, nothing is plain to see any more of where a thing goes; in gold a third at most.
 STRAIGHT = 0.3
 #: Width and height, at the same distance, after growing or shrinking as a share of those before.
 GROWN, SHRUNK = 1.18, 0.85
@@ -89,7 +87,7 @@ def _stay(boxes: np.ndarray, interval: Interval) -> float:
     place = world_positions(boxes[frames])
     steady = 1 - np.abs(place - place[0]).max() / STILL
     same_size = 1 - np.abs(_resized(boxes, interval)).max() / -np.log(SHRUNK)
-    visibility = boxes[frames, 5].min() / _LEAST_VISIBILITY - 1
+    visibility = boxes[frames, 5].min() / SEEN - 1
     return float(min(steady, same_size, 1 - _wobble(boxes, interval) / WOBBLE, visibility))
 
 
@@ -100,7 +98,7 @@ def _sudden(sign: float) -> _Rule:
         before = np.flatnonzero(frame_times(len(boxes)) < change_time(interval))
         first = int(before[-1]) if len(before) else 0
         last = max(first, int(frames_of(interval, len(boxes))[-1]))
-        before_margin, after_margin = (float(boxes[frame, 5]) / _LEAST_VISIBILITY - 1 for frame in (first, last))
+        before_margin, after_margin = (float(boxes[frame, 5]) / SEEN - 1 for frame in (first, last))
         return min(sign * before_margin, -sign * after_margin)
 
     return rule
@@ -177,10 +175,15 @@ def score(graph: SceneGraph, layout: Layout) -> LayoutReport:
     relations = [
         _judge_relation(edge, tracks[edge.source], tracks[edge.target], names, layout.frames)
         for edge in graph.edges
-        if edge.type == "spatial" and edge.label not in ON and edge.source in tracks and edge.target in tracks
+        if edge.type == "spatial"
+        and (edge.label or "").lower() not in ON
+        and edge.source in tracks
+        and edge.target in tracks
     ]
-    met = meetings(graph)
-    relations += [_judge_meeting(one, tracks, names) for one in met if one.kind is not None]
+    met = stated_meetings(graph)
+    relations += [
+        _judge_meeting(one, tracks, names) for one in met if one.kind is not None and one.pair <= tracks.keys()
+    ]
     entities = [entity for entity, group in tracks.items() for _ in group]
     boxes = np.stack([track.boxes for group in tracks.values() for track in group]) if drawn else np.zeros((0, 1, 6))
     return LayoutReport(
@@ -197,8 +200,8 @@ def _judge_event(event: Node, track: Track, name: str) -> Verdict:
     return Verdict(event.id, track.entity, text, motion, None if margin is None else margin >= 0, margin or 0.0)
 
 
-def _judge_meeting(one: Meeting, tracks: dict[str, list[Track]], names: dict[str, str]) -> Verdict:
-    groups = [tracks.get(entity, []) for entity in (one.first, one.second)]
+def _judge_meeting(one: StatedMeeting, tracks: dict[str, list[Track]], names: dict[str, str]) -> Verdict:
+    groups = [tracks[entity] for entity in (one.first, one.second)]
     margin = None
     if all(len(group) == 1 for group in groups):
         margin = one.margin(*(group[0].boxes for group in groups))
@@ -222,7 +225,7 @@ def _judge_relation(edge: Edge, first: list[Track], second: list[Track], names: 
 
 def inside_share(boxes: np.ndarray) -> float:
     """Share of the seen boxes that lie within the frame, 1 if none is seen; boxes: (K, F, 6)."""
-    is_seen = boxes[..., 5] > _LEAST_VISIBILITY
+    is_seen = boxes[..., 5] > SEEN
     if not is_seen.any():
         return 1.0
     low, high = boxes[..., :2] - boxes[..., 2:4] / 2, boxes[..., :2] + boxes[..., 2:4] / 2
@@ -244,7 +247,7 @@ def _crowding(boxes: np.ndarray, entities: Sequence[str], meeting: set[frozenset
     if not len(first):
         return 0.0, 0.0, 0
     a, b = boxes[first], boxes[second]  # (pairs, F, 6)
-    both = (a[..., 5] > _LEAST_VISIBILITY) & (b[..., 5] > _LEAST_VISIBILITY)
+    both = (a[..., 5] > SEEN) & (b[..., 5] > SEEN)
     low = np.maximum(a[..., :2] - a[..., 2:4] / 2, b[..., :2] - b[..., 2:4] / 2)
     high = np.minimum(a[..., :2] + a[..., 2:4] / 2, b[..., :2] + b[..., 2:4] / 2)
     overlap = np.clip(high - low, 0, None).prod(-1) * both

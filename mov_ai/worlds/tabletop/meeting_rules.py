@@ -9,10 +9,10 @@ from functools import cache
 import numpy as np
 
 from mov_ai.captions.lexicon import RelationWords, TabletopWords, load
-from mov_ai.graph import Interval, Node, SceneGraph
+from mov_ai.graph import Edge, Interval, Node, SceneGraph
 from mov_ai.worlds.tabletop import lexicon
 from mov_ai.worlds.tabletop.motions import motion_of, movers
-from mov_ai.worlds.tabletop.world_boxes import frames_of, world_positions, world_sizes
+from mov_ai.worlds.tabletop.world_boxes import SEEN, frames_of, world_positions, world_sizes
 
 #: Kinds of which the one to whom it is done is the verb's patient, and how they are called here.
 _DONE_TO = {"push": "pushes", "pull": "pulls", "carry": "carried by"}
@@ -20,6 +20,8 @@ _DONE_TO = {"push": "pushes", "pull": "pulls", "carry": "carried by"}
 ON = load("relations", RelationWords).more["on"]
 #: Where somebody jumps or falls.
 _OVER, _ONTO = ("over", "across"), (*ON, "onto", "down onto", "upon")
+#: Motions that take what lies on something away from it.
+_AWAY = ("left", "right", "toward", "away", "rise", "fall", "jump")
 #: Thresholds, chosen between what gold boxes show and what they show backwards, mirrored and of other meetings. What
 #: lies on another has its base this share of the lower one's width below the upper edge of the lower one's box, which
 #: ends at the farther edge of its top; from there it may be so far off, in that width, and nearer or farther, in world
@@ -36,7 +38,7 @@ _CLEAR, _MOVED = 0.1, 0.45
 
 
 @dataclass(frozen=True)
-class Meeting:
+class StatedMeeting:
     """What a graph says that one thing does with another.
 
     Attributes:
@@ -46,6 +48,7 @@ class Meeting:
             None if they meet in a way that boxes are not asked about.
         interval: when.
         way: 1 to the right, -1 to the left, 0 if it is not said.
+        at_first: whether it holds when the interval begins, and an event ends it.
     """
 
     source: str
@@ -54,6 +57,7 @@ class Meeting:
     kind: str | None
     interval: Interval
     way: int = 0
+    at_first: bool = False
 
     @property
     def pair(self) -> frozenset[str]:
@@ -61,12 +65,17 @@ class Meeting:
         return frozenset((self.first, self.second))
 
     def margin(self, first: np.ndarray, second: np.ndarray) -> float | None:
-        """By how much two tracks of boxes (F, 6) show it: 0 at the threshold, below 0 if they do not."""
+        """By how much two tracks of boxes (F, 6) show it: 0 at the threshold, below 0 if they do not; None if boxes are
+        not asked about it, or the two are never seen together.
+        """
         a, b = _Body(first), _Body(second)
         frames = frames_of(self.interval, len(first))
+        frames = frames[(a.is_seen & b.is_seen)[frames]]
+        if not len(frames):
+            return None
         match self.kind:
             case "on" | "carried by":
-                return float(_rests(a, b)[frames].min())
+                return float(_rests(a, b)[frames[:1] if self.at_first else frames].min())
             case "lands on":
                 return float(_rests(a, b)[frames[-1]])
             case "pushes" | "pulls":
@@ -112,8 +121,10 @@ class _Body:
 
     def __init__(self, boxes: np.ndarray) -> None:
         self.boxes = boxes
+        self.is_seen = boxes[:, 5] > SEEN
         self.x, y, self.z = world_positions(boxes).T
-        self.width, height = world_sizes(boxes).T
+        # Given boxes may be as narrow as nothing.
+        self.width, height = np.maximum(world_sizes(boxes), 1e-6).T
         self.foot, self.head = y - height / 2, y + height / 2
 
 
@@ -136,47 +147,62 @@ def _covered(far: _Body, near: _Body) -> np.ndarray:
 # -- what a graph says -------------------------------------------------------------------------------------------------
 
 
-def meetings(graph: SceneGraph) -> list[Meeting]:
+def stated_meetings(graph: SceneGraph) -> list[StatedMeeting]:
     """All that a graph says of two things that meet, each once; nothing of events that are denied."""
     entities = {node.id for node in graph.of_type("entity")}
-    found = [
-        Meeting(edge.source, edge.source, edge.target, "on", edge.interval)
-        for edge in graph.edges
-        if edge.type == "spatial" and {edge.source, edge.target} <= entities and edge.label in ON
-    ]
     events = [event for event in graph.of_type("event") if not event.negated]
+    found = [
+        StatedMeeting(edge.source, edge.source, edge.target, "on", edge.interval, at_first=_leaves(graph, edge, events))
+        for edge in graph.edges
+        if edge.type == "spatial" and {edge.source, edge.target} <= entities and (edge.label or "").lower() in ON
+    ]
+    lying = {(one.first, one.second) for one in found}
     for event in events:
-        found += [*_done_to(graph, event), *_goes_by(graph, event, events, entities)]
+        done = [*_done_to(graph, event), *_goes_by(graph, event, events, entities)]
+        # What is carried lies on its carrier, and that is asked once.
+        found += [one for one in done if one.kind != "carried by" or (one.first, one.second) not in lying]
     return list(dict.fromkeys(found))
 
 
-def _done_to(graph: SceneGraph, event: Node) -> Iterator[Meeting]:
+def _leaves(graph: SceneGraph, edge: Edge, events: Sequence[Node]) -> bool:
+    """Whether an event takes what lies on something away from it: "a ball on top of a cube jumps"."""
+    moving = [movers(graph, event) for event in events if motion_of(event.label, event.direction) in _AWAY]
+    return any(edge.source in who and edge.target not in who for who in moving)
+
+
+def _done_to(graph: SceneGraph, event: Node) -> Iterator[StatedMeeting]:
     """What an event's agents do to its patients."""
     verb = event.label.lower().strip()
     kind = next((kind for kind in _DONE_TO if verb in _verbs(kind)), None)
-    for agent in graph.edges_from(event.id, "agent"):
-        for patient in graph.edges_from(event.id, "patient"):
+    agents, patients = (graph.edges_from(event.id, role) for role in ("agent", "patient"))
+    # Of several that push one thing boxes need not show each in touch with it.
+    said = _DONE_TO[kind] if kind is not None and len(agents) == len(patients) == 1 else None
+    for agent in agents:
+        for patient in patients:
             if agent.target == patient.target:
                 continue
             pair = (agent.target, patient.target) if kind != "carry" else (patient.target, agent.target)
-            yield Meeting(event.id, *pair, None if kind is None else _DONE_TO[kind], event.interval, _way(event))
+            yield StatedMeeting(event.id, *pair, said, event.interval, _way(event))
 
 
-def _goes_by(graph: SceneGraph, event: Node, events: Sequence[Node], entities: set[str]) -> Iterator[Meeting]:
+def _goes_by(graph: SceneGraph, event: Node, events: Sequence[Node], entities: set[str]) -> Iterator[StatedMeeting]:
     """Past, over and onto what an event's agents go."""
     verb, way = event.label.lower().strip(), _way(event)
     motion = motion_of(verb, event.direction)
     agents = [edge.target for edge in graph.edges_from(event.id, "agent")]
-    placed = [(edge.label, edge.target) for edge in graph.edges_from(event.id, "location") if edge.target in entities]
+    placed = [
+        (edge.label or "", edge.target) for edge in graph.edges_from(event.id, "location") if edge.target in entities
+    ]
     for agent in agents:
         for label, other in placed:
-            if label in _OVER and (motion == "jump" or verb in _verbs("jump over")):
-                yield Meeting(event.id, agent, other, "jumps over", event.interval, way)
-            elif label in _ONTO and (motion in ("fall", "jump") or verb in _verbs("fall onto")):
-                yield Meeting(event.id, agent, other, "lands on", event.interval, way)
+            if label.lower() in _OVER and (motion == "jump" or verb in _verbs("jump over")):
+                yield StatedMeeting(event.id, agent, other, "jumps over", event.interval, way)
+            elif label.lower() in _ONTO and (motion in ("fall", "jump") or verb in _verbs("fall onto")):
+                yield StatedMeeting(event.id, agent, other, "lands on", event.interval, way)
         if motion not in (None, "left", "right"):
             continue
-        beside = [(label, other, True) for label, other in placed]
+        # "Rolls to the left behind the cube" goes past it; "rolls behind the cube" may end there.
+        beside = [(label, other, verb == "pass" or way != 0) for label, other in placed]
         # "The ball is behind the cube and rolls to the left" and "rolls to the left behind the cube" have one graph, of
         # which boxes may show either.
         beside += [
@@ -187,7 +213,7 @@ def _goes_by(graph: SceneGraph, event: Node, events: Sequence[Node], entities: s
         for label, other, is_told in beside:
             side = lexicon.concept("spatial", label)
             if side in ("behind", "in front of") and not _moves(graph, other, event.interval, events):
-                yield Meeting(event.id, agent, other, f"passes {side}" if is_told else None, event.interval, way)
+                yield StatedMeeting(event.id, agent, other, f"passes {side}" if is_told else None, event.interval, way)
 
 
 def _moves(graph: SceneGraph, entity: str, interval: Interval, events: Sequence[Node]) -> bool:

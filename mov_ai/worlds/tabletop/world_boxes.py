@@ -14,6 +14,8 @@ from mov_ai.worlds.tabletop.scene import Camera, camera_axes
 
 #: The middle of the cameras that the world draws.
 NOMINAL_CAMERA = Camera((0.0, 3.3, -6.2), (0.0, 0.62, 0.0), 0.37)
+#: A box counts as seen from this visibility on.
+SEEN = 0.5
 
 
 def world_positions(boxes: np.ndarray, camera: Camera = NOMINAL_CAMERA) -> np.ndarray:

@@ -42,8 +42,10 @@ def test_other_prompts_are_written_beside_the_benchmarks_own(tmp_path: Path) -> 
     others = load_prompts(tmp_path)
     assert Counter(prompt.category for prompt in others) == dict.fromkeys(CATEGORIES, 1)
     assert not {prompt.text for prompt in others} & {prompt.text for prompt in load_prompts()}
-    with pytest.raises(SystemExit):
-        main(["--stream", "5"])
+    assert not {prompt.seed for prompt in others} & {prompt.seed for prompt in load_prompts()}
+    for folder in ([], ["--out", str(PROMPTS)]):
+        with pytest.raises(SystemExit):
+            main(["--stream", "5", *folder])
 
 
 def test_a_prompt_survives_json() -> None:

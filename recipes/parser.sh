@@ -3,7 +3,8 @@
 # on two cores; an hour and forty minutes in all. It stands on spacy_pipeline.sh and word_vectors.sh.
 # The students then go on with prompts as people write them (another hour and a half).
 # Then both go on with staged captions, that say how things move and where.
-# Ships as: cp runs/parser/staged-0/export/* mov_ai/assets/parser/
+# The first of them then goes on with the same in many more words, and is joined with the second as it was.
+# Ships as: cp runs/parser/wider-0/export/* mov_ai/assets/parser/
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
@@ -29,3 +30,5 @@ python -m mov_ai.train experiment=parser/prompts_again "$@"
 both runs/parser/staged-1 experiment=parser/staged 'objective.teachers=[runs/parser/prompts/export]' "$@"
 python -m mov_ai.train experiment=parser/staged 'objective.teachers=[runs/parser/prompts/export]' \
   'objective.partners=[runs/parser/staged-1/export]' "$@"
+python -m mov_ai.train experiment=parser/wider 'objective.teachers=[runs/parser/staged-0/export]' \
+  'objective.partners=[runs/parser/staged-0/export@1]' "$@"

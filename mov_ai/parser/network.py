@@ -336,9 +336,13 @@ class CompositionalSceneParser(nn.Module):
         edge = self.predicate_relation(relation) + self.predicate_distance(distance)
         pair = nn.functional.gelu(self.mix(torch.cat([a + b + edge, a * b, (first - second).abs()], dim=-1)))
         pair = self.dropout(pair)
-        pointer = torch.einsum("pd,pnd->pn", self.point(pair), self.point_key(state)[text]) * state.shape[-1] ** -0.5
-        pointer = pointer.masked_fill(~batch.mask[text], -1e4).float()
-        context = torch.einsum("pn,pnd->pd", pointer.softmax(-1).to(state.dtype), self.point_value(state)[text])
+        key, value, pointing = self.point_key(state), self.point_value(state), self.point(pair)
+        # Of one text all pairs look at the same tokens: nothing has to be copied for each of them.
+        is_one = len(state) == 1
+        pointer = pointing @ key[0].T if is_one else torch.einsum("pd,pnd->pn", pointing, key[text])
+        pointer = (pointer * state.shape[-1] ** -0.5).masked_fill(~batch.mask[text], -1e4).float()
+        weight = pointer.softmax(-1).to(state.dtype)
+        context = weight @ value[0] if is_one else torch.einsum("pn,pnd->pd", weight, value[text])
         pair = nn.functional.gelu(self.mix_context(torch.cat([pair, context], dim=-1)))
         pair = self.dropout(pair)
         ending = self.ending(pair).float()

@@ -83,7 +83,8 @@ class ParserObjective(Objective):
         teachers: exported parsers that are imitated on FACTUAL's captions; one of them, by the seed, gives the first
             weights.
         imitation: weight of the teachers' word, of people's what is left to 1.
-        partners: exported parsers whose word counts as much as this run's own in the parser that it exports.
+        partners: exported parsers, whose networks' word counts as much as this run's own in the parser that it
+            exports; "FOLDER@1" is the second network of one alone.
         made_up: share of FACTUAL's captions in which words are exchanged, for the teachers alone to speak of.
         network: settings of `ParserConfig`.
 
@@ -116,8 +117,9 @@ class ParserObjective(Objective):
         self.substituted, self.validation = substituted, validation
         self.hidden_words, self.hidden_syntax = hidden_words, hidden_syntax
         self.teacher_folders = [Path(folder) for folder in teachers]
-        self.partner_folders = [Path(folder) for folder in partners]
-        for folder in (*self.teacher_folders, *self.partner_folders):
+        #: (folder, number of the network or None for all of them)
+        self.partners = [_partner(name) for name in partners]
+        for folder in (*self.teacher_folders, *(folder for folder, _ in self.partners)):
             if not (folder / "config.json").is_file():
                 raise UsageError(f"{folder}: no parser there; train it first, as recipes/parser.sh does")
         self.teachers: Teachers | None = None
@@ -141,7 +143,7 @@ class ParserObjective(Objective):
             **super().config(),
             **{name: getattr(self, name) for name in names},
             "teachers": [str(folder) for folder in self.teacher_folders],
-            "partners": [str(folder) for folder in self.partner_folders],
+            "partners": [str(folder) if number is None else f"{folder}@{number}" for folder, number in self.partners],
             "network": self.settings,
         }
 
@@ -296,10 +298,19 @@ class ParserObjective(Objective):
     def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
         assert isinstance(module, CompositionalSceneParser)
         device = next(module.parameters()).device
-        partners = load_members(self.partner_folders, self.vocabulary)
-        networks = [module, *(partner.to(device) for partner in partners)]
+        networks = [module]
+        for folder, number in self.partners:
+            members = load_members([folder], self.vocabulary)
+            if number is not None and number >= len(members):
+                raise UsageError(f"partners: {folder}: expected a network from 0 to {len(members) - 1}; found {number}")
+            networks += [one.to(device) for one in (members if number is None else [members[number]])]
         save_parser(networks, self.vocabulary, directory, self._calibration(networks))
         (directory / "card.json").write_text(json.dumps(card, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def _partner(name: str) -> tuple[Path, int | None]:
+    folder, at, number = name.rpartition("@")
+    return (Path(folder), int(number)) if at and number.isdecimal() else (Path(name), None)
 
 
 def _cache_folder() -> Path:

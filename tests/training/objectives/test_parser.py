@@ -212,6 +212,16 @@ def test_students_of_other_seeds_start_from_other_teachers_and_share_the_word(fa
     assert np.allclose(mean.role, product / product.sum(-1, keepdims=True), atol=1e-5)
     odds = np.sqrt(one.attribute * other.attribute / ((1 - one.attribute) * (1 - other.attribute)))
     assert np.allclose(mean.attribute, odds / (1 + odds), atol=1e-5)
+    # Of a parser of two networks one alone may be the partner.
+    again = prepared(seed=0, teachers=folders, partners=[f"{tmp_path / 'both'}@1"])
+    again.export(again.module(), tmp_path / "again", {})
+    found = [network.state_dict() for network in SceneGraphParser.from_pretrained(tmp_path / "again").networks]
+    assert len(found) == 2
+    expected = both.networks[1].state_dict()
+    assert all(torch.allclose(tensor, expected[name], atol=0.02) for name, tensor in found[1].items())
+    with pytest.raises(UsageError, match="expected a network from 0 to 1; found 2"):
+        more = prepared(seed=0, teachers=folders, partners=[f"{tmp_path / 'both'}@2"])
+        more.export(more.module(), tmp_path / "more", {})
 
 
 @pytest.mark.parametrize("kind", ["teachers", "partners"])

@@ -91,8 +91,6 @@ class DenoiserConfig:
         looks: "painting" (boxes are painted with what the graph says of their entity) or "attention" (boxes are
             numbered, and cross-attention has to find what is in them).
         text, graph, layout: False leaves a source of conditioning, and what would read it, out of the network.
-        tell_layout: True tells the network whether a sample's layout is known. Without it a frame in which no box is
-            to be seen looks like one of an unknown layout, and it paints things of its own there.
         graph_encoder: sizes of the graph encoder.
         labels: the label encoder that the network was trained with.
         text_encoder: a folder or a name on the hub for `PretrainedText`, whose features the caller puts into
@@ -121,7 +119,6 @@ class DenoiserConfig:
     text: bool = True
     graph: bool = True
     layout: bool = True
-    tell_layout: bool = False
     graph_encoder: GraphEncoderConfig = field(default_factory=GraphEncoderConfig)
     labels: LabelEncoderConfig = field(default_factory=LabelEncoderConfig)
     text_encoder: Name | None = None
@@ -290,8 +287,6 @@ class TSAMDenoiser(AnyDenoiser):
         self.before = nn.Sequential(*(ConvResidual(stem) for _ in range(config.stem_blocks)))
         self.embed = nn.Linear(stem * config.patch**2, dim)
         self.frame_time = nn.Linear(len(_TIME_FREQUENCIES) * 2, dim)
-        # Added to the tokens of samples whose layout is known.
-        self.layout_known = nn.Parameter(torch.zeros(dim)) if config.layout and config.tell_layout else None
         self.blocks = nn.ModuleList(TSAMBlock(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(dim, eps=1e-6, elementwise_affine=False)
         self.final = nn.Linear(dim, 2 * dim)
@@ -346,8 +341,6 @@ class TSAMDenoiser(AnyDenoiser):
         local = self._stem(noisy * input_scale(sigma).view(-1, 1, 1, 1, 1), low, window, condition, nodes)
         x = rearrange(local, "(b f) c (h p) (w q) -> b f h w (c p q)", b=batch, p=patch, q=patch)
         x = self.embed(x) + self.frame_time(time_features(frames, x.device).expand(batch, -1, -1))[:, :, None, None]
-        if self.layout_known is not None:
-            x = x + condition.keep_layout.to(x)[:, None, None, None, None] * self.layout_known
         vector = self.noise(noise_features(sigma)) + self.stage(stage)
         modulation = self.modulation(vector).view(batch, TSAMBlock.MODULATIONS, -1)
         context, bias = self._context(condition, frames, nodes)

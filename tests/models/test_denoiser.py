@@ -131,17 +131,6 @@ def test_dropping_the_graph_drops_what_is_painted_from_it() -> None:
     assert torch.equal(_run(network, empty), _run(network, _change_text(_change_layout(_change_graph(empty)))))
 
 
-def test_frames_where_nothing_is_seen_are_told_from_an_unknown_layout() -> None:
-    whole = given()
-    unseen = replace(whole, boxes=whole.boxes * (torch.arange(6) != 5))
-    unknown = unseen.without(layout=True)
-    untold, told = small_denoiser(), small_denoiser(tell_layout=True)
-    assert torch.equal(_run(untold, unseen), _run(untold, unknown))
-    assert _difference(_run(told, unseen), _run(told, unknown)) > 1e-4
-    assert told.layout_known is not None
-    assert not TSAMDenoiser(told.config).layout_known.any()
-
-
 @pytest.mark.parametrize("gating", [True, False])
 def test_a_node_is_silent_outside_its_interval(gating: bool) -> None:
     # One block, no layout and no layers in the graph encoder: a node can reach a frame by cross-attention only.

@@ -402,22 +402,10 @@ def blurred(conditioning: Conditioning, share: float, seed: int) -> Conditioning
 
 
 def _started(folder: str, model: AnyConfig) -> AnyDenoiser:
-    """An exported network to go on with; it may be one that was not told which layouts are known, and then is.
-
-    Raises:
-        UsageError: if it is of another config.
-    """
-    network = load_denoiser(folder)
-    found = network.config
-    told = isinstance(found, DenoiserConfig) and isinstance(model, DenoiserConfig) and model.tell_layout
-    if not told or found.tell_layout:
-        check_start(folder, found, model)
-        return network.train()
-    check_start(folder, replace(found, tell_layout=True), model)
-    grown = build_denoiser(model)
-    # What tells it begins as zeros, so both networks say the same.
-    grown.load_state_dict(network.state_dict(), strict=False)
-    return grown.train()
+    """An exported network to go on with. Raises UsageError if it is of another config."""
+    network = load_denoiser(folder).train()
+    check_start(folder, network.config, model)
+    return network
 
 
 def _moved(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:

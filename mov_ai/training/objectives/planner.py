@@ -259,7 +259,9 @@ class PlannerObjective(Objective):
         return {f"one_{name}": value for name, value in one.items()} | best
 
     def _figures(self, module: LayoutPlanner, split: str) -> tuple[dict[str, float], dict[str, float]]:
-        """With one candidate, and the best of those that a plan looks at; of the tabletop, and of staged scenes if it was trained on such."""
+        """With one candidate, and the best of those that a plan looks at; of the tabletop, and of staged scenes if it
+        was trained on such.
+        """
         graphs = [graph for graph, _ in itertools.islice(self.tellings(split), self.counts[split])]
         one, best = plan_figures(module, graphs, TABLETOP.verify)
         if self.staged:

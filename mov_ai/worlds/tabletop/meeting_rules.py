@@ -206,7 +206,7 @@ def _goes_by(graph: SceneGraph, event: Node, events: Sequence[Node], entities: s
         # "The ball is behind the cube and rolls to the left" and "rolls to the left behind the cube" have one graph, of
         # which boxes may show either.
         beside += [
-            (edge.label, edge.target, verb == "pass")
+            (edge.label or "", edge.target, verb == "pass")
             for edge in graph.edges_from(agent, "spatial")
             if edge.interval[1] >= event.interval[1]
         ]

@@ -523,23 +523,6 @@ def test_training_a_refiner_brings_it_nearer_to_the_truth_than_the_earlier_video
     assert cascade.config.trained == (32, 64)
 
 
-def test_a_network_that_was_not_told_which_layouts_are_known_can_be_told(cache: Path, tmp_path: Path) -> None:
-    save_component(_objective(cache, seed=3).module(), tmp_path / "before")
-    before = load_component(TSAMDenoiser, DenoiserConfig, tmp_path / "before")
-    told = _objective(cache, model=replace(SMALL, tell_layout=True), start=str(tmp_path / "before")).module()
-    added = set(told.state_dict()) - set(before.state_dict())
-    assert added == {"layout_known"}
-    batch = _objective(cache).batch(0)
-    given = (batch["latents"], torch.full((4,), 0.5), batch["stage"], batch["low"], batch["window"])
-    with torch.no_grad():
-        outputs = [network(*given, Conditioning(**batch["condition"])) for network in (before, told)]
-    assert_close(*outputs)
-    # Never the other way round: what it is told would be lost.
-    save_component(told, tmp_path / "told")
-    with pytest.raises(UsageError, match=r"objective.start: .*: expected a network of"):
-        _objective(cache, start=str(tmp_path / "told"))
-
-
 def test_everything_is_left_out_together_as_often_as_guidance_needs(cache: Path) -> None:
     objective = _objective(cache, drop_text=0.0, drop_graph=0.0, drop_layout=0.0, drop_all=0.5, batch_size=16)
     kept = [Conditioning(**objective.batch(step)["condition"]) for step in range(6)]

@@ -219,8 +219,8 @@ def test_students_of_other_seeds_start_from_other_teachers_and_share_the_word(fa
     assert len(found) == 2
     expected = both.networks[1].state_dict()
     assert all(torch.allclose(tensor, expected[name], atol=0.02) for name, tensor in found[1].items())
+    more = prepared(seed=0, teachers=folders, partners=[f"{tmp_path / 'both'}@2"])
     with pytest.raises(UsageError, match="expected a network from 0 to 1; found 2"):
-        more = prepared(seed=0, teachers=folders, partners=[f"{tmp_path / 'both'}@2"])
         more.export(more.module(), tmp_path / "more", {})
 
 

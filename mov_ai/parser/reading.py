@@ -107,23 +107,22 @@ def read(text: str, tokens: TokenGraph, scores: Scores, vocabulary: Vocabulary) 
         if chances.argmax():
             facts.append(_relation(tokens, scores, vocabulary, row, int(chances.argmax())))
     in_events = _participants(scores)
+    heads, tails = scores.pairs.T
     for entity in list(entities):
         in_facts = {token for fact in facts for token in ((fact.head,) if fact.predicate == "is" else fact.ends)}
         if entity in in_facts or entity in in_events or len(entities) == 1:
             continue
-        rows = [
-            row
-            for row, (head, tail) in enumerate(scores.pairs)
-            if entity in (head, tail) and head != tail and head in entities and tail in entities
-        ]
+        is_own = ((heads == entity) | (tails == entity)) & (heads != tails)
+        rows = np.flatnonzero(is_own & np.isin(heads, entities) & np.isin(tails, entities))
         chances = scores.predicate[rows].clip(min=1e-9)
         gains = np.log(chances[:, 1:].max(axis=1, initial=1e-9) / chances[:, 0])
         likely = float(scores.role[entity, ROLES.index("entity")])
         drop = np.log(max(1 - likely, 1e-9) / likely)
-        best = int(np.argmax(gains)) if rows else -1
-        if rows and gains[best] >= max(drop, _LEAST_LOG_ODDS):
-            choice = 1 + int(scores.predicate[rows[best], 1:].argmax())
-            facts.append(_relation(tokens, scores, vocabulary, rows[best], choice))
+        best = int(np.argmax(gains)) if len(rows) else -1
+        if len(rows) and gains[best] >= max(drop, _LEAST_LOG_ODDS):
+            row = int(rows[best])
+            choice = 1 + int(scores.predicate[row, 1:].argmax())
+            facts.append(_relation(tokens, scores, vocabulary, row, choice))
         elif drop > _LEAST_LOG_ODDS:
             entities.remove(entity)
     return Reading({token: words(token, 0) for token in entities}, attributes, tuple(facts))

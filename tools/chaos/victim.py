@@ -131,7 +131,10 @@ def _run(module: str, arguments: list[str], place: str, kill: str, notes: str) -
         traceback.print_exc()
         code = 1
     seconds = time.monotonic() - watch.began if watch.changes else 0.0
-    Path(notes, "moments").write_text(f"{watch.changes} {seconds}", encoding="utf-8")
+    # The kill may come while this is written: there is all of it or nothing.
+    unfinished = Path(notes, "moments.unfinished")
+    unfinished.write_text(f"{watch.changes} {seconds}", encoding="utf-8")
+    unfinished.replace(Path(notes, "moments"))
     # Everything is written; what only interpreters do at their end takes no part.
     sys.stdout.flush()
     sys.stderr.flush()

@@ -113,6 +113,7 @@ def plan(
     onsets = read_sound(audio)
 
     from mov_ai.graph.draw.layout_things import Panel
+    from mov_ai.graph.layout_report import preference
     from mov_ai.labels.coverage import LabelCoverage
     from mov_ai.labels.encoder import load_label_encoder
     from mov_ai.models.cascade import CascadeConfig
@@ -165,7 +166,7 @@ def plan(
         listed, chosen, which = [], Planned(1, planned, report), ""
     else:
         sampled = _sampled(planner, completed, seed, known, shape, verifier, candidates or pick or 1)
-        best = max(sampled, key=lambda one: (False, 0.0) if one.report is None else one.report.preference)
+        best = max(sampled, key=lambda one: preference(one.report))
         chosen = best if pick is None else sampled[pick - 1]
         listed, which = sampled if candidates is not None else [], f" (candidate {chosen.number})"
     if out is not None:

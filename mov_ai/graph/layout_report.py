@@ -77,11 +77,6 @@ class LayoutReport:
         return wrong + int(self.inside < 1) + int(crowded) + self.touching
 
     @property
-    def preference(self) -> tuple[bool, float]:
-        """For choosing among candidates, larger is better: no layout without a fault stands behind one that has any."""
-        return self.satisfied, self.value
-
-    @property
     def value(self) -> float:
         """Larger is better: what is wrong, how much is out of frame or hidden, and what is not plain to see."""
         wrong = sum(1 + min(1.0, -v.margin) for v in self.verdicts if v.satisfied is False)
@@ -100,3 +95,11 @@ class LayoutReport:
         )
         lines.append(f"{signs[self.touching == 0]} apart: {self.touching} pairs touch")
         return "\n".join(lines)
+
+
+def preference(report: LayoutReport | None) -> tuple[bool, float]:
+    """For choosing among candidates, larger is better: no layout without a fault stands behind one that has any.
+
+    `report`: None where nothing judges layouts; all are alike then.
+    """
+    return (False, 0.0) if report is None else (report.satisfied, report.value)

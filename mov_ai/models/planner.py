@@ -27,7 +27,7 @@ from mov_ai.diffusion.sampling import sample
 from mov_ai.errors import UsageError
 from mov_ai.graph import Layout, SceneGraph, Track
 from mov_ai.graph.instances import MAX_COUNT, drawn_entities
-from mov_ai.graph.layout_report import LayoutReport
+from mov_ai.graph.layout_report import LayoutReport, preference
 from mov_ai.graph.time import frame_times
 from mov_ai.labels.encoder import LabelEncoderConfig, load_label_encoder
 from mov_ai.models.graph_layer import GraphLayer, spread_links
@@ -246,8 +246,8 @@ class LayoutPlanner(nn.Module):
         best: tuple[Layout, LayoutReport | None] | None = None
         for first in range(0, candidates * (rounds if candidates > 1 else 1), candidates):
             found = self.judged(graph, seed, known, steps, candidates, frames, verifier, aspect, first)
-            best = max([best, *found] if best is not None else found, key=_preference)
-            if _preference(best)[0]:
+            best = max([best, *found] if best is not None else found, key=lambda judged: preference(judged[1]))
+            if best[1] is not None and best[1].satisfied:
                 break
         assert best is not None
         return best
@@ -311,11 +311,6 @@ class LayoutPlanner(nn.Module):
             tracks = [Track(e, planned[k], i, names[e]) for k, (e, i) in enumerate(drawn)]
             layouts.append(Layout(frames, tracks).with_given(known))
         return layouts
-
-
-def _preference(judged: tuple[Layout, LayoutReport | None]) -> tuple[bool, float]:
-    _, report = judged
-    return (False, 0.0) if report is None else report.preference
 
 
 def _nothing_to_plan(graph: SceneGraph, known: Layout | None) -> bool:

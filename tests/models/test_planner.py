@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from mov_ai.errors import UsageError
 from mov_ai.graph import Edge, Layout, Node, SceneGraph, Track
 from mov_ai.graph.instances import MAX_INSTANCES, drawn_entities
-from mov_ai.graph.layout_report import LayoutReport, Verdict
+from mov_ai.graph.layout_report import LayoutReport, Verdict, preference
 from mov_ai.graph.time import frame_times
 from mov_ai.models.component import load_component, save_component
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig, cosine_basis, plan_noise
@@ -299,7 +299,7 @@ def test_no_layout_without_a_fault_stands_behind_one_that_has_any() -> None:
     right = LayoutReport((slight,) * 3, (), 1.0, 0.0, 0.0, 0)
     touching = LayoutReport((plain,) * 3, (), 1.0, 0.0, 0.0, 1)
     assert touching.value > right.value
-    assert max([touching, right], key=lambda report: report.preference) is right
+    assert max([touching, right], key=preference) is right
 
 
 def test_where_all_boxes_are_given_one_layout_is_looked_at(planner: LayoutPlanner) -> None:

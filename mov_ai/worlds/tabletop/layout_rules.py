@@ -14,7 +14,7 @@ from mov_ai.graph.time import change_time, frame_times
 from mov_ai.worlds.tabletop import lexicon
 from mov_ai.worlds.tabletop.meeting_rules import ON, StatedMeeting, stated_meetings
 from mov_ai.worlds.tabletop.motions import motion_of, movers
-from mov_ai.worlds.tabletop.world_boxes import SEEN, frames_of, world_positions, world_sizes
+from mov_ai.worlds.tabletop.world_boxes import SEEN, frames_of, overlaps, world_positions, world_sizes
 
 #: Thresholds, in world units (an object is 0.9 to 1.4 wide); gold motions are about twice as large.
 MOVED, LIFTED, JUMPED, STILL = 0.45, 0.5, 0.35, 0.25
@@ -248,9 +248,7 @@ def _crowding(boxes: np.ndarray, entities: Sequence[str], meeting: set[frozenset
         return 0.0, 0.0, 0
     a, b = boxes[first], boxes[second]  # (pairs, F, 6)
     both = (a[..., 5] > SEEN) & (b[..., 5] > SEEN)
-    low = np.maximum(a[..., :2] - a[..., 2:4] / 2, b[..., :2] - b[..., 2:4] / 2)
-    high = np.minimum(a[..., :2] + a[..., 2:4] / 2, b[..., :2] + b[..., 2:4] / 2)
-    overlap = np.clip(high - low, 0, None).prod(-1) * both
+    overlap = overlaps(a, b) * both
     farther = np.where(a[..., 4] > b[..., 4], a[..., 2:4].prod(-1), b[..., 2:4].prod(-1))
     hidden = overlap / np.maximum(farther, 1e-9)
     gap = np.linalg.norm(world_positions(a) - world_positions(b), axis=-1)

@@ -12,7 +12,7 @@ from mov_ai.captions.lexicon import RelationWords, TabletopWords, load
 from mov_ai.graph import Edge, Interval, Node, SceneGraph
 from mov_ai.worlds.tabletop import lexicon
 from mov_ai.worlds.tabletop.motions import motion_of, movers
-from mov_ai.worlds.tabletop.world_boxes import SEEN, frames_of, world_positions, world_sizes
+from mov_ai.worlds.tabletop.world_boxes import SEEN, frames_of, overlaps, world_positions, world_sizes
 
 #: Kinds of which the one to whom it is done is the verb's patient, and how they are called here.
 _DONE_TO = {"push": "pushes", "pull": "pulls", "carry": "carried by"}
@@ -137,11 +137,7 @@ def _rests(upper: _Body, lower: _Body) -> np.ndarray:
 
 def _covered(far: _Body, near: _Body) -> np.ndarray:
     """(F,) share of a box that another covers in the frame."""
-    corners = [
-        (body.boxes[:, :2] - body.boxes[:, 2:4] / 2, body.boxes[:, :2] + body.boxes[:, 2:4] / 2) for body in (far, near)
-    ]
-    low, high = np.maximum(corners[0][0], corners[1][0]), np.minimum(corners[0][1], corners[1][1])
-    return np.asarray(np.clip(high - low, 0, None).prod(-1) / np.maximum(far.boxes[:, 2:4].prod(-1), 1e-9))
+    return overlaps(far.boxes, near.boxes) / np.maximum(far.boxes[:, 2:4].prod(-1), 1e-9)
 
 
 # -- what a graph says -------------------------------------------------------------------------------------------------

@@ -32,6 +32,13 @@ def world_sizes(boxes: np.ndarray, camera: Camera = NOMINAL_CAMERA) -> np.ndarra
     return boxes[..., 2:4] * boxes[..., 4:5] * 2 * camera.tangent
 
 
+def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Areas that boxes have in common in the frame, (...); both: (..., 6)."""
+    low = np.maximum(first[..., :2] - first[..., 2:4] / 2, second[..., :2] - second[..., 2:4] / 2)
+    high = np.minimum(first[..., :2] + first[..., 2:4] / 2, second[..., :2] + second[..., 2:4] / 2)
+    return np.asarray(np.clip(high - low, 0, None).prod(-1))
+
+
 def frames_of(interval: Interval, frames: int) -> np.ndarray:
     """Indices of the frames in an interval, in order; widened by a frame on each side if there are fewer than three."""
     time = frame_times(frames)

@@ -47,7 +47,7 @@ def generation_memory(cascade: Cascade, sides: Sequence[tuple[int, int]], frames
     Args:
         sides: height and width of each stage.
         frames: of the video.
-        passes: networks are asked for so many conditions at a time: 1 without guidance, 2 or 3 with it.
+        passes: the first stage's network is asked for so many conditions at a time: 1 without guidance, 2 or 3 with it.
     """
     weights = sum(p.numel() * p.element_size() for p in cascade.parameters())
     codec = getattr(cascade.codec.config, "widths", (128, 64, 32))
@@ -61,7 +61,8 @@ def generation_memory(cascade: Cascade, sides: Sequence[tuple[int, int]], frames
         # A refiner's convolutions at the latents' own size, or a transformer between convolutions of one width.
         wide = getattr(config, "widths", (getattr(config, "stem", 0),))[0]
         tokens = cells / config.patch**2 if hasattr(config, "patch") else 0
-        network = 4 * passes * (_CONVOLVED * cells * wide + _ATTENDED * tokens * getattr(config, "dim", 0))
+        together = 1 if cascade.denoiser(stage).refines else passes
+        network = 4 * together * (_CONVOLVED * cells * wide + _ATTENDED * tokens * getattr(config, "dim", 0))
         most = max(most, network, frames * height * width * (_A_PIXEL + coded))
     return int(LIBRARIES + weights + most)
 

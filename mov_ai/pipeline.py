@@ -243,8 +243,8 @@ class MovAIPipeline:
         layout: Layout | None = None,
         shape: VideoShape | None = None,
         steps: int | Sequence[int] | None = None,
-        guidance_text: float = 1.0,
-        guidance_graph: float = 1.0,
+        guidance_text: float | None = None,
+        guidance_graph: float | None = None,
         guidance_interval: tuple[float, float] = (0.0, 1.0),
         quality: str = "default",
         stages: int | Sequence[int] | None = None,
@@ -264,7 +264,8 @@ class MovAIPipeline:
             shape: frames, frame rate and size of the video; None for the layout's, if it names one, or the pipeline's.
             steps: network evaluations of the first stage (later ones in proportion), or one number for each stage that
                 the pipeline was trained for.
-            guidance_text, guidance_graph: strengths of the two guidances; 1 is none, and fastest.
+            guidance_text, guidance_graph: strengths of the two guidances, of the stage that begins with noise; 1 is
+                none, and fastest, two of the same take less time than others; None for the pipeline's own.
             guidance_interval: lowest and highest noise level at which there is guidance, on [0, 1].
             quality: "draft" (half of the steps, and without the last stage), "default" or "best" (twice the steps, in
                 float32); what `steps`, `stages` and `dtype` say goes before it.
@@ -359,15 +360,15 @@ class MovAIPipeline:
         self,
         shape: VideoShape | None = None,
         stages: int | Sequence[int] | None = None,
-        guidance_text: float = 1.0,
-        guidance_graph: float = 1.0,
+        guidance_text: float | None = None,
+        guidance_graph: float | None = None,
         quality: str = "default",
     ) -> MemoryNeed:
         """How much memory a call with these arguments needs; raises UsageError as the call."""
         guidance = self.guidance(guidance_text, guidance_graph)
         request = self.check(0, None, shape, None, guidance, stages, None, None, quality)
         sides = [(stage.height, stage.width) for stage in request.stages]
-        passes = guidance.passes
+        passes = len(guidance.asked)
         frames, free = request.shape.frames, free_memory(self.device)
         needed = generation_memory(self.cascade, sides, frames, passes)
         # What is loaded is not asked for again.
@@ -376,10 +377,12 @@ class MovAIPipeline:
             needed, left, smaller_videos(self.cascade, sides, frames, passes, left), request.stages[-1].size
         )
 
-    def check_guidance(self, *strengths: float) -> None:
+    def check_guidance(self, *strengths: float | None) -> None:
         """Raises UsageError for a strength of guidance that is out of the range that these weights allow."""
         most = self.cascade.config.guidance
         for value in strengths:
+            if value is None:
+                continue
             if value != 1 and most == 1:
                 raise UsageError(
                     f"guidance: expected 1, as nothing was left out when these weights were trained; found {value!r}"
@@ -432,9 +435,16 @@ class MovAIPipeline:
         precision = choose_precision(self.dtype, self.device, self.cascade, quality)
         return Request(seed, shape, planned, self._with_steps(steps), guidance, precision)
 
-    def guidance(self, text: float, graph: float, interval: tuple[float, float] = (0.0, 1.0)) -> Guidance:
-        """The two guidances of a call; UsageError for a strength or a noise level that is out of range."""
+    def guidance(
+        self, text: float | None = None, graph: float | None = None, interval: tuple[float, float] = (0.0, 1.0)
+    ) -> Guidance:
+        """The two guidances of a call, the pipeline's own for None.
+
+        Raises UsageError for a strength or a noise level that is out of range.
+        """
         self.check_guidance(text, graph)
+        own = self.cascade.config.own_guidance
+        text, graph = own.text if text is None else text, own.graph if graph is None else graph
         lowest, highest = interval
         if not 0 <= lowest <= highest <= 1:
             raise UsageError(f"guidance_interval: expected two noise levels from 0 to 1, ascending; found {interval}")

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from mov_ai.data.video import read_video
+from mov_ai.diffusion.sampling import Guidance
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph import Edge, Layout, Node, SceneGraph, Track
 from mov_ai.graph.video_shape import VideoShape
@@ -199,6 +201,24 @@ def test_guidance_is_refused_where_nothing_was_left_out_in_training(pipe: MovAIP
     never = MovAIPipeline(Cascade(config, cascade.codec, list(cascade.denoisers)), pipe.planner)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"guidance: expected 1, as nothing was left out .*; found 2"):
         never(GRAPH, guidance_graph=2.0)
+
+
+def test_a_pipeline_has_a_guidance_of_its_own(pipe: MovAIPipeline) -> None:
+    cascade = pipe.cascade
+
+    def guided_by(*strengths: float) -> MovAIPipeline:
+        config = replace(cascade.config, default_guidance=strengths)
+        return MovAIPipeline(Cascade(config, cascade.codec, list(cascade.denoisers)), pipe.planner)  # type: ignore[arg-type]
+
+    own, none = guided_by(2.0, 3.0), guided_by(1.0, 1.0)
+    found, asked = own(GRAPH, stages=128), none(GRAPH, stages=128, guidance_text=2.0, guidance_graph=3.0)
+    assert torch.equal(found.latents[128], asked.latents[128])
+    assert [found.run["config"][f"guidance_{by}"] for by in ("text", "graph")] == [2.0, 3.0]
+    # What is asked for goes before it, each by itself.
+    assert own.guidance(text=1.0) == Guidance(1.0, 3.0)
+    plain = none(GRAPH, stages=128).latents[128]
+    assert torch.equal(own(GRAPH, stages=128, guidance_text=1.0, guidance_graph=1.0).latents[128], plain)
+    assert not torch.equal(found.latents[128], plain)
 
 
 def test_truncated_latents_are_refused(pipe: MovAIPipeline, tmp_path: Path) -> None:

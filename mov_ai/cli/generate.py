@@ -87,8 +87,15 @@ def generate(
     steps: str | None = typer.Option(
         None, help="Network evaluations: of the first stage, as 8, or of each, as 8,4,2.", show_default="the pipeline's"
     ),
-    guidance_text: float = typer.Option(1.0, min=0, help="Strength of text guidance; 1 is none, and fastest."),
-    guidance_graph: float = typer.Option(1.0, min=0, help="Strength of graph guidance; 1 is none."),
+    guidance_text: float | None = typer.Option(
+        None, min=0, help="Strength of text guidance; 1 is none, and fastest.", show_default="the pipeline's own"
+    ),
+    guidance_graph: float | None = typer.Option(
+        None,
+        min=0,
+        help="Strength of graph guidance; 1 is none. As the text's, it takes less time than another.",
+        show_default="the pipeline's own",
+    ),
     guidance_interval: tuple[float, float] = typer.Option(
         (0.0, 1.0), help="Lowest and highest noise level at which there is guidance."
     ),

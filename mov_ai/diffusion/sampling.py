@@ -10,16 +10,16 @@ from torch import Tensor
 
 #: (noisy latents, sigma (batch,)) -> clean latents.
 Denoise = Callable[[Tensor, Tensor], Tensor]
-#: (noisy latents, sigma (batch,), how many) -> clean latents by all conditions, without the text, and without both:
-#: as many of these, in this order, as are asked for.
-DenoiseEach = Callable[[Tensor, Tensor, int], Sequence[Tensor]]
+#: (noisy latents, sigma (batch,), which) -> clean latents by all conditions (0), without the text (1), and without text
+#: and graph (2): those that are asked for, in the order asked.
+DenoiseEach = Callable[[Tensor, Tensor, tuple[int, ...]], Sequence[Tensor]]
 #: Called as `callback(step, steps)` after each step, 1 ... steps.
 StepCallback = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Guidance:
-    """Strength of the two guidances; 1 means none and costs nothing.
+    """Strengths of the two guidances; 1 means none and costs nothing, two of the same cost less than others.
 
     Attributes:
         text, graph: strengths.
@@ -32,29 +32,30 @@ class Guidance:
     highest: float = 1.0
 
     @property
-    def passes(self) -> int:
-        """Conditions that a network is asked for at a time: 1 without guidance, 2 for the text's, 3 for the graph's."""
-        return 3 if self.graph != 1 else 2 if self.text != 1 else 1
+    def weights(self) -> tuple[float, float, float]:
+        """What clean latents by all conditions, without the text, and without text and graph count; their sum is 1."""
+        return self.text, self.graph - self.text, 1 - self.graph
+
+    @property
+    def asked(self) -> tuple[int, ...]:
+        """Which conditions a network is asked for at a time: all of them, and beside them those that count."""
+        return (0, *(which for which in (1, 2) if self.weights[which]))
 
 
 def guided(each: DenoiseEach, guidance: Guidance) -> Denoise:
     """Classifier-free guidance (arXiv 2207.12598) by two conditions, composed as in InstructPix2Pix (arXiv 2211.09800).
 
-    x = d(none) + graph (d(graph) - d(none)) + text (d(graph, text) - d(graph)); a strength of 1 leaves out the pass
-    that it does not need.
+    x = d(none) + graph (d(graph) - d(none)) + text (d(graph, text) - d(graph)). It is computed as a weighted sum, in
+    which what counts nothing is not asked for: where both strengths are the same, that is d(graph).
     """
-    passes = guidance.passes
+    asked, weights = guidance.asked, guidance.weights
 
     def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
-        inside = passes > 1 and guidance.lowest <= float(sigma[0]) <= guidance.highest
-        everything, *others = each(noisy, sigma, passes if inside else 1)
-        if not others:
-            return everything
-        graph_only = others[0]
-        result = graph_only + guidance.text * (everything - graph_only)
-        if guidance.graph != 1:
-            result = result + (guidance.graph - 1) * (graph_only - others[1])
-        return result
+        inside = guidance.lowest <= float(sigma[0]) <= guidance.highest
+        if len(asked) == 1 or not inside:
+            return each(noisy, sigma, (0,))[0]
+        found = each(noisy, sigma, asked)
+        return torch.stack([weights[which] * clean for which, clean in zip(asked, found, strict=True)]).sum(0)
 
     return denoise
 

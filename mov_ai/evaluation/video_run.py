@@ -70,6 +70,7 @@ class Parts:
         load_pipeline: called only if a video is not there yet.
         real_clip: (seed, size) -> frames of a clip of the world.
         load_variant: the pipeline of a row beside the score; UsageError if it has no such thing to leave out.
+        guidance: the checkpoint's own strengths by text and by graph.
     """
 
     checkpoint: str
@@ -80,6 +81,7 @@ class Parts:
     real_clip: Callable[[int, int], np.ndarray]
     load_variant: Callable[[Variant], Pipeline]
     fps: float = 8.0
+    guidance: tuple[float, float] = (1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ class VideoRun:
             "seed": job.seed,
             "stage": suite.stage,
             "steps": suite.steps,
-            "guidance": [suite.guidance_text, suite.guidance_graph],
+            "guidance": list(self._guidance()),
             "dtype": suite.dtype,
         }
         return Recipe(job.name, settings)
@@ -311,8 +313,7 @@ class VideoRun:
             self._bar,
             self._say,
         )
-        guidance = (suite.guidance_text, suite.guidance_graph)
-        return standing_rows(judge, variants(suite.rows, suite.guidances), guidance)
+        return standing_rows(judge, variants(suite.rows, suite.guidances), self._guidance())
 
     # -- the report ----------------------------------------------------------------------------------------------------
 
@@ -341,16 +342,22 @@ class VideoRun:
         order = {category: place for place, category in enumerate(self.parts.benchmark.categories)}
         return sorted(rows, key=lambda row: (order.get(row.category or "", len(order)), row.name))
 
+    def _guidance(self) -> tuple[float, float]:
+        """Strengths by text and by graph: those asked for, or the checkpoint's own."""
+        text, graph = self.parts.guidance
+        asked_text, asked_graph = self.suite.guidance_text, self.suite.guidance_graph
+        return text if asked_text is None else asked_text, graph if asked_graph is None else asked_graph
+
     def _settings(self) -> dict[str, Any]:
         suite = self.suite
-        guidance = f"text {suite.guidance_text:g}, graph {suite.guidance_graph:g}"
+        text, graph = self._guidance()
         return {
             "checkpoint": f"{self.parts.checkpoint} ({self.parts.digest})",
             "videos": f"{len(self.jobs)} from text, {len(self.layout_jobs)} from the gold layout",
             "reference": f"{suite.reference_videos} clips of the world's test split",
             "stage": suite.stage,
             "steps": suite.steps if suite.steps is not None else "the checkpoint's own",
-            "guidance": guidance,
+            "guidance": f"text {text:g}, graph {graph:g}",
             "prompts": f"{len(self.truths)} of the benchmark, sha256 {self._prompts_digest()}",
             "checker": self.parts.benchmark.checker,
             "stored as": 'lossless frames (npz, codec "none"); the mp4 beside the report are for looking only',

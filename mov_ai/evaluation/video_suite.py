@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mov_ai.checked_config import config_from_dict
 from mov_ai.errors import UsageError
 from mov_ai.evaluation.benchmark import Benchmark
 from mov_ai.evaluation.networks import FLOWS, LPIPS_NETWORKS, load_networks
@@ -39,7 +40,7 @@ class VideoSuite:
         guidances: strengths by text and by graph that are rows as well, of which the best is named.
         stage: size of the videos: 128, 256 or 512.
         steps: of the first stage; the checkpoint's own if None.
-        guidance_text, guidance_graph: strengths of the guidances; 1 is none.
+        guidance_text, guidance_graph: strengths of the guidances; 1 is none, None the checkpoint's own.
         prompts: folder or file of prompts; the benchmark's own if None.
         clip, lpips, flow: as `load_networks` takes them.
         batch: videos in memory at a time.
@@ -56,8 +57,8 @@ class VideoSuite:
     guidances: tuple[tuple[float, float], ...] = ()
     stage: int = 128
     steps: int | None = None
-    guidance_text: float = 1.0
-    guidance_graph: float = 1.0
+    guidance_text: float | None = None
+    guidance_graph: float | None = None
     prompts: str | None = None
     clip: str | None = None
     lpips: str = "alex"
@@ -109,11 +110,14 @@ class VideoSuite:
 
     def _parts(self) -> Parts:
         from mov_ai.hardware import choose_device
+        from mov_ai.models.cascade import CascadeConfig
         from mov_ai.pipeline import MovAIPipeline
         from mov_ai.pipeline_files import pipeline_folder, read_pipeline_file
 
         device = str(choose_device(self.device))
         name = self.checkpoint or "tiny"
+        about = read_pipeline_file(pipeline_folder(name))
+        own = config_from_dict(CascadeConfig, about["cascade"], name).own_guidance
         settings = {
             "steps": self.steps,
             "guidance_text": self.guidance_text,
@@ -141,7 +145,8 @@ class VideoSuite:
             networks=load_networks(self.clip, self.lpips, self.flow, device),
             real_clip=lambda seed, size: sample_clip(seed, "test", size).video.numpy(),
             load_variant=lambda variant: VariantPipeline(loaded(), variant, settings),
-            fps=float(read_pipeline_file(pipeline_folder(name))["shape"]["fps"]),
+            fps=float(about["shape"]["fps"]),
+            guidance=(own.text, own.graph),
         )
 
     def evaluate(self, parts: Parts, output: Path, console: Console) -> Results:

@@ -70,8 +70,8 @@ class LongSettings:
     shape: VideoShape
     seed: int = 0
     steps: int | Sequence[int] | None = None
-    guidance_text: float = 1.0
-    guidance_graph: float = 1.0
+    guidance_text: float | None = None
+    guidance_graph: float | None = None
     guidance_interval: tuple[float, float] = (0.0, 1.0)
     quality: str = "default"
     stages: int | Sequence[int] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from einops import rearrange
@@ -42,6 +42,8 @@ class CascadeConfig:
             "separate" (one a stage).
         low_noise: deviation of the noise on the latents that a refiner begins with.
         guidance: largest strength of guidance that the networks were trained for; 1 if nothing was ever left out.
+        default_guidance: strengths of the guidances by text and by graph where none are asked for, as far as `guidance`
+            allows them.
         stages: longer sides of the stages' videos in pixels, ascending: what the entries above are about.
         first, last: sizes of the first and the last stage that the networks were trained for. The first begins with
             noise, whatever its size; those before it and after the last are not run.
@@ -54,13 +56,14 @@ class CascadeConfig:
     networks: str = "shared"
     low_noise: Share = 0.1
     guidance: float = 10.0
+    default_guidance: tuple[float, ...] = (1.0, 1.0)
     stages: tuple[Side, ...] = STAGES
     first: Side = STAGES[0]
     last: Side = STAGES[-1]
 
     def __post_init__(self) -> None:
         # Configuration files and JSON have lists only.
-        for name in ("steps", "starts", "stages"):
+        for name in ("steps", "starts", "stages", "default_guidance"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         stages = self.stages
         if not stages or any(size < 1 for size in stages) or list(stages) != sorted(set(stages)):
@@ -75,6 +78,10 @@ class CascadeConfig:
             raise ValueError(f"cascade: low_noise: expected a number from 0 to 1, got {self.low_noise}")
         if not 1 <= self.guidance <= 100:
             raise ValueError(f"cascade: guidance: expected a number from 1 to 100, got {self.guidance}")
+        if len(self.default_guidance) != 2 or any(not 0 <= strength <= 100 for strength in self.default_guidance):
+            raise ValueError(
+                f"cascade: default_guidance: expected two strengths from 0 to 100, got {self.default_guidance}"
+            )
         if self.first not in stages or self.last not in stages or self.first > self.last:
             raise ValueError(f"cascade: expected first <= last, both of {stages}, got {self.first} and {self.last}")
 
@@ -82,6 +89,12 @@ class CascadeConfig:
     def first_stage(self) -> int:
         """Index into `stages` of the stage that begins with noise."""
         return self.stages.index(self.first)
+
+    @property
+    def own_guidance(self) -> Guidance:
+        """The guidances where none are asked for."""
+        text, graph = (1.0 if self.guidance == 1 else min(value, self.guidance) for value in self.default_guidance)
+        return Guidance(text, graph)
 
     @property
     def names(self) -> list[str]:
@@ -236,7 +249,7 @@ class Cascade(nn.Module):
             stage: index into `CascadeConfig.stages`.
             condition: of B videos.
             seeds: B seeds; each video has its own noise, whatever else is in the batch.
-            guidance: strengths of the two guidances.
+            guidance: strengths of the two guidances. Those of a refiner are 1: what it begins with has been guided.
             previous: (B, frames, 3, h, w) in [-1, 1], a video to start from, of any size; needed after the first
                 stage.
             callback: see `StageCallback`.
@@ -271,26 +284,26 @@ class Cascade(nn.Module):
             if network.refines:
                 # It makes the whole way at once, whatever number of steps the others are asked for.
                 steps, start = 1, 1.0
-                # It reads no text: guidance by text would ask it twice for the same.
-                guidance = replace(guidance, text=1.0)
+                guidance = Guidance()
                 noisy = low + self.config.low_noise * noise
             else:
                 noisy = add_noise(low, noise, torch.full((len(seeds),), start, device=device))
         conditions = [condition, condition.without(text=True), condition.without(text=True, graph=True)]
-        joined = {1: condition}
+        joined = {(0,): condition}
 
-        def denoise_each(x: Tensor, sigma: Tensor, count: int) -> Sequence[Tensor]:
+        def denoise_each(x: Tensor, sigma: Tensor, asked: tuple[int, ...]) -> Sequence[Tensor]:
             # All in one batch: several small ones cost more.
-            if count not in joined:
-                joined[count] = collate(conditions[:count])
+            if asked not in joined:
+                joined[asked] = collate([conditions[which] for which in asked])
+            count = len(asked)
             x, many = x.repeat(count, 1, 1, 1, 1), x.shape[0] * count
             index = torch.full((many,), stage, device=device)
             window = torch.tensor([[0.0, 0.0, 1.0, 1.0]], device=device).expand(many, 4)
             if network.refines:
                 level = torch.full((many,), self.config.low_noise, device=device)
-                clean = network(x, level, index, window, joined[count])
+                clean = network(x, level, index, window, joined[asked])
             else:
-                clean = network(x, sigma.repeat(count), index, low.repeat(count, 1, 1, 1, 1), window, joined[count])
+                clean = network(x, sigma.repeat(count), index, low.repeat(count, 1, 1, 1, 1), window, joined[asked])
             return clean.float().chunk(count)
 
         def report(step: int, total: int) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mov_ai.diffusion.sampling import Guidance
 from mov_ai.graph import Layout, SceneGraph
 from mov_ai.labels.encoder import load_label_encoder
 from mov_ai.models.conditioning import condition
@@ -49,6 +48,7 @@ class EarlierStages:
         while len(self._videos) < stage:
             before = self._videos[-1] if self._videos else None
             number = len(self._videos)
-            latents = self._cascade.run_stage(number, given, [seed], Guidance(), before, frames=layout.frames)
+            guidance = self._cascade.config.own_guidance
+            latents = self._cascade.run_stage(number, given, [seed], guidance, before, frames=layout.frames)
             self._videos.append(self._cascade.decode(latents, layout.frames))
         return self._videos[stage - 1]

@@ -110,15 +110,16 @@ def test_steps_and_start_out_of_range_are_refused(steps: int, start: float) -> N
 
 
 def _constants(values: tuple[float, ...], asked: list[int]) -> DenoiseEach:
-    def each(noisy: Tensor, sigma: Tensor, count: int) -> list[Tensor]:
-        asked.append(count)
-        return [torch.full_like(noisy, value) for value in values[:count]]
+    def each(noisy: Tensor, sigma: Tensor, which: tuple[int, ...]) -> list[Tensor]:
+        asked.append(len(which))
+        return [torch.full_like(noisy, values[number]) for number in which]
 
     return each
 
 
 @pytest.mark.parametrize(
-    ("text", "graph", "passes"), [(1, 1, 1), (1, 2, 3), (3, 1, 2), (2, 4, 3), (0, 1, 2), (1, 0, 3), (0, 0, 3)]
+    ("text", "graph", "passes"),
+    [(1, 1, 1), (1, 2, 3), (3, 1, 2), (2, 4, 3), (0, 1, 2), (1, 0, 3), (0, 0, 2), (2, 2, 2)],
 )
 def test_guidance_is_the_formula_and_saves_passes_it_does_not_need(text: float, graph: float, passes: int) -> None:
     asked: list[int] = []
@@ -140,7 +141,7 @@ def test_guidance_between_two_noise_levels_costs_nothing_outside_them() -> None:
 
 def test_strengths_of_one_are_no_guidance() -> None:
     plain = sample(_contracting, _noise(), 4)
-    same = guided(lambda noisy, sigma, count: [_contracting(noisy, sigma)], Guidance())
+    same = guided(lambda noisy, sigma, which: [_contracting(noisy, sigma)], Guidance())
     assert torch.equal(sample(same, _noise(), 4), plain)
 
 

@@ -64,14 +64,26 @@ def test_a_refiner_begins_with_the_earlier_video_and_no_noise_of_its_own() -> No
         Cascade(CascadeConfig(), small_codec(), [small_refiner()])
 
 
-def test_a_refiner_is_asked_once_whatever_the_guidance_by_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refiner_is_asked_once_whatever_the_guidance(monkeypatch: pytest.MonkeyPatch) -> None:
     cascade, video = small_cascade(networks="refined"), _video()
     plain = _run(cascade, [0], 1, video)
     network, asked = cascade.denoiser(1), []
     forward = network.forward
     monkeypatch.setattr(network, "forward", lambda *given: asked.append(1) or forward(*given))
-    assert_close(_run(cascade, [0], 1, video, guidance=Guidance(text=3.0)), plain)
+    assert_close(_run(cascade, [0], 1, video, guidance=Guidance(text=3.0, graph=2.0)), plain)
     assert len(asked) == 1
+
+
+def test_the_own_guidance_is_within_what_was_trained() -> None:
+    asked = {"default_guidance": (2.0, 5.0)}
+    assert CascadeConfig().own_guidance == Guidance()
+    assert CascadeConfig(**asked).own_guidance == Guidance(2.0, 5.0)
+    assert CascadeConfig(**asked, guidance=3.0).own_guidance == Guidance(2.0, 3.0)
+    # Nothing was left out in training.
+    assert CascadeConfig(default_guidance=(0.5, 2.0), guidance=1.0).own_guidance == Guidance()
+    for wrong in ((2.0,), (1.0, -1.0), (float("nan"), 1.0)):
+        with pytest.raises(ValueError, match="default_guidance: expected two strengths from 0 to 100"):
+            CascadeConfig(default_guidance=wrong)
 
 
 def test_refined_stages_have_their_sizes() -> None:
@@ -165,7 +177,7 @@ def test_guidance_costs_passes_and_changes_the_video(monkeypatch: pytest.MonkeyP
         videos.append(_run(cascade, [0], guidance=guidance))
         counts.append(list(passes))
     # A batch for each of the two steps.
-    assert counts == [[1, 1], [2, 2], [3, 3], [3, 3]]
+    assert counts == [[1, 1], [2, 2], [3, 3], [2, 2]]
     for i in range(4):
         for j in range(i):
             assert (videos[i] - videos[j]).abs().max() > 1e-4

@@ -289,7 +289,7 @@ class Cascade(nn.Module):
             else:
                 noisy = add_noise(low, noise, torch.full((len(seeds),), start, device=device))
         conditions = [condition, condition.without(text=True), condition.without(text=True, graph=True)]
-        joined = {(0,): condition}
+        joined: dict[tuple[int, ...], Conditioning] = {(0,): condition}
 
         def denoise_each(x: Tensor, sigma: Tensor, asked: tuple[int, ...]) -> Sequence[Tensor]:
             # All in one batch: several small ones cost more.

@@ -17,16 +17,9 @@ class Tabletop:
         return complete(graph, seed)
 
     def verify(self, graph: SceneGraph, layout: Layout) -> LayoutReport:
-        """Scenes of solids by the rules of the table, all others by those of the stage."""
-        from mov_ai.worlds.tabletop.solids import is_of_solids
+        from mov_ai.worlds.tabletop.verifier import verify
 
-        if is_of_solids(graph):
-            from mov_ai.worlds.tabletop.layout_rules import score
-
-            return score(graph, layout)
-        from mov_ai.worlds.stage.rules.report import judge
-
-        return judge(graph, layout)
+        return verify(graph, layout)
 
 
 TABLETOP = Tabletop()

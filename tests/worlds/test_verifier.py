@@ -1,0 +1,90 @@
+"""What is told of solids beyond the table's own motions is judged as on the stage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mov_ai.graph import Layout, SceneGraph
+from mov_ai.graph.instances import drawn_entities
+from mov_ai.worlds.stage.world import sample_scene
+from mov_ai.worlds.tabletop.layout_rules import score
+from mov_ai.worlds.tabletop.solids import is_of_solids
+from mov_ai.worlds.tabletop.verifier import verify
+from mov_ai.worlds.tabletop.world import caption_and_layout
+
+_SOLIDS = ("ball", "cube", "cone", "cylinder")
+SCENES = 40
+
+
+def of_solids(graph: SceneGraph) -> SceneGraph:
+    """The same scene, played by solids."""
+    played = list(dict.fromkeys(entity for entity, _ in drawn_entities(graph)))
+    labels = {entity: _SOLIDS[number % len(_SOLIDS)] for number, entity in enumerate(played)}
+    return replace(graph, nodes=[replace(node, label=labels.get(node.id, node.label)) for node in graph.nodes])
+
+
+def mirrored(layout: Layout) -> Layout:
+    tracks = []
+    for track in layout.tracks:
+        boxes = track.boxes.copy()
+        boxes[:, 0] = 1 - boxes[:, 0]
+        tracks.append(replace(track, boxes=boxes))
+    return replace(layout, tracks=tracks)
+
+
+def upside_down(layout: Layout) -> Layout:
+    tracks = []
+    for track in layout.tracks:
+        boxes = track.boxes.copy()
+        boxes[:, 1] = 1 - boxes[:, 1]
+        tracks.append(replace(track, boxes=boxes))
+    return replace(layout, tracks=tracks)
+
+
+def share_refused(kind: str, change) -> float:  # type: ignore[no-untyped-def]
+    """Share of gold layouts, changed, of which the verifier says that something told is not shown."""
+    refused = []
+    for seed in range(SCENES):
+        scene = sample_scene(seed, "validation", kind)
+        graph = of_solids(scene.caption.graph)
+        assert is_of_solids(graph)
+        report = verify(graph, change(scene.layout))
+        refused.append(any(verdict.satisfied is False for verdict in report.verdicts))
+    return float(np.mean(refused))
+
+
+@pytest.mark.parametrize("kind", ["place", "place_sequence", "presence", "enter_leave", "relation", "relative_way"])
+def test_right_layouts_are_accepted(kind: str) -> None:
+    assert share_refused(kind, lambda layout: layout) <= 0.1
+
+
+@pytest.mark.parametrize(("kind", "least"), [("place_sequence", 0.9), ("enter_leave", 0.8), ("place", 0.3)])
+def test_mirrored_layouts_are_refused(kind: str, least: float) -> None:
+    # A place in the middle, or at the top, is the same in a mirror.
+    assert share_refused(kind, mirrored) >= least
+
+
+def test_places_upside_down_are_refused() -> None:
+    both = [share_refused(kind, upside_down) for kind in ("place", "place_sequence")]
+    assert min(both) >= 0.3
+
+
+def test_what_is_there_for_a_part_of_the_time_is_asked_for() -> None:
+    def always(layout: Layout) -> Layout:
+        tracks = []
+        for track in layout.tracks:
+            boxes = track.boxes.copy()
+            boxes[:, 5] = 1.0
+            tracks.append(replace(track, boxes=boxes))
+        return replace(layout, tracks=tracks)
+
+    assert share_refused("presence", always) >= 0.7
+
+
+def test_the_worlds_own_scenes_are_judged_by_the_tables_rules_alone() -> None:
+    for seed in range(60):
+        _, caption, layout = caption_and_layout(seed, "validation")
+        assert verify(caption.graph, layout) == score(caption.graph, layout)

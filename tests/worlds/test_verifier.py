@@ -14,6 +14,10 @@ from mov_ai.worlds.tabletop.layout_rules import score
 from mov_ai.worlds.tabletop.solids import is_of_solids
 from mov_ai.worlds.tabletop.verifier import verify
 from mov_ai.worlds.tabletop.world import caption_and_layout
+from studies.layout.cast import cast_of
+from studies.layout.facts import build_layout_prompt
+from studies.layout.judge import Judge
+from studies.layout.suite import embedded_planner
 
 _SOLIDS = ("ball", "cube", "cone", "cylinder")
 SCENES = 40
@@ -88,3 +92,33 @@ def test_the_worlds_own_scenes_are_judged_by_the_tables_rules_alone() -> None:
     for seed in range(60):
         _, caption, layout = caption_and_layout(seed, "validation")
         assert verify(caption.graph, layout) == score(caption.graph, layout)
+
+
+_PROMPTS = (
+    """A ball initially on the lower left. It first moves to the lower right, then to the upper right
+    ball [[lower left]] @1; move#1(ball) [[lower right]] ^?right @2; move#2(ball) [[upper right]] ^?up @3; steps: 3
+    = visits(ball, lower left, lower right, upper right)""",
+    """A ball that starts at the bottom, goes to the left and then to the top
+    ball [[bottom]] @1; go#1(ball) [[left]] ^?left @2; go#2(ball) [[top]] ^?up @3; steps: 3
+    = visits(ball, bottom, left, top)""",
+    """A ball rolls from the left of a cube to its right
+    ball; cube; ball -left of- cube @1; roll(ball) [right of cube] ^right
+    = left_of(ball, cube) @start; right_of(ball, cube) @end""",
+    """a ball between two cubes
+    ball; cube*2; ball -between- cube
+    = between(ball, cube, cube); count(cube, 2)""",
+    """a ball is visible only in the first half
+    ball @1; steps: 2
+    = present(ball) @1; absent(ball) @2""",
+)
+
+
+def test_planned_solids_are_where_the_prompt_says() -> None:
+    plan, answers = embedded_planner("tiny", 16), []
+    for block in _PROMPTS:
+        prompt = build_layout_prompt(block)
+        for seed in (0, 1):
+            graph, layout = plan(prompt.gold.graph, seed, 8)
+            answers += Judge(layout, cast_of(prompt.gold, graph, layout)).answers(prompt.facts)
+    # Without the rules of the stage 11 of 16 are shown.
+    assert sum(answer is True for answer in answers) >= len(answers) - 1

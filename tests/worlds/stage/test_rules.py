@@ -369,3 +369,10 @@ def test_a_group_scatters_or_gathers() -> None:
         kind = asked.of_type("event")[0].label
         assert verdict(judge(asked, layout(dog=list(right))), kind).satisfied
         assert verdict(judge(asked, layout(dog=list(wrong))), kind).satisfied is False
+
+
+def test_what_has_come_in_is_to_be_seen() -> None:
+    scene = graph(Node("dog", "entity", "dog"), *going("right", "enter"))
+    way = np.linspace(-0.1, 0.6, FRAMES)
+    for seen, is_shown in ((1.0, True), (TIME > 0.6, False)):
+        assert verdict(judge(scene, layout(dog=boxes(x=way, seen=seen))), "enter").satisfied is is_shown

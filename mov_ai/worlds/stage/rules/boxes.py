@@ -54,12 +54,16 @@ class Boxes:
         return np.log(self.w * self.h) / 2
 
     @cached_property
-    def inside(self) -> np.ndarray:
-        """Share that is there and within the frame."""
+    def framed(self) -> np.ndarray:
+        """Share within the frame, whether it is there or not."""
         across = np.minimum(self.right, 1) - np.maximum(self.left, 0)
         up = np.minimum(self.bottom, 1) - np.maximum(self.top, 0)
-        share = np.clip(across, 0, None) * np.clip(up, 0, None) / (self.w * self.h)
-        return np.asarray(share * (self.seen > SEEN / 2))
+        return np.asarray(np.clip(across, 0, None) * np.clip(up, 0, None) / (self.w * self.h))
+
+    @cached_property
+    def inside(self) -> np.ndarray:
+        """Share that is there and within the frame."""
+        return np.asarray(self.framed * (self.seen > SEEN / 2))
 
     def one(self, instance: int) -> Boxes:
         """One instance of several; (1, F)."""

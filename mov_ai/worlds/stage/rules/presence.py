@@ -13,6 +13,8 @@ from mov_ai.worlds.stage.screenplay import Deed
 
 #: Share of a box in the frame at which it counts as in it, or out of it, when it enters or leaves.
 _IN = 0.75
+#: Share of a box in the frame at which it has to be seen, and of the moments of which that is asked.
+_WHOLE, _SEEN_IN = 0.9, 0.7
 #: How far it comes on its way in or out, parts of the frame.
 _CROSSED = 0.08
 #: Share of the smaller box that two of a group may have in common, on average over the clip.
@@ -132,6 +134,10 @@ def _crossing(key: str, interval: Interval, direction: str | None, enters: bool)
         outside = min(float(boxes.inside[:, edge].mean()) for edge in (outer, first if enters else last))
         margin = min(1 - outside / _IN, float(boxes.inside[:, last if enters else first].min()) / _IN - 1)
         margin = min(3 * margin, 1 - outside / _IN)
+        # What has come into the frame is to be seen there.
+        within = boxes.framed[:, frames] > _WHOLE
+        if within.any():
+            margin = min(margin, float((boxes.seen[:, frames] > SEEN)[within].mean()) / _SEEN_IN - 1)
         x, y = (float((v[:, last] - v[:, first]).mean()) for v in (boxes.x, boxes.y))
         far = {"left": -x, "right": x, "up": -y, "down": y}.get(str(direction), max(abs(x), abs(y)))
         return min(margin, far / _CROSSED - 1)

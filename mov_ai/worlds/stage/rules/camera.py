@@ -90,7 +90,7 @@ def _framed(keys: list[str], framing: Framing) -> Rule:
         frames = slice(0, max(1, shot.frames // 2))
         size = max(float(np.maximum(b.h, b.w)[:, frames].mean(1).max()) for b in boxes)
         if high > 0.8:
-            return size / 0.42 - 1
+            return size / 0.52 - 1
         if high < 0.25:
             return 1 - size / 0.36
         return float(min(size / 0.2 - 1, 3 * (1 - size / 0.75)))

@@ -15,6 +15,7 @@ from mov_ai.graph import BOX_FIELDS, Edge, Interval, Layout, Node, SceneGraph
 from mov_ai.graph.instances import MAX_COUNT, drawn_entities
 from mov_ai.graph.layout_limits import share_inside
 from mov_ai.graph.time import FULL, frame_times
+from mov_ai.graph.ways import direction_in_picture
 from mov_ai.labels.encoder import LabelEncoder
 from mov_ai.models.conditioning import TensorBatch, join_padded
 
@@ -123,10 +124,8 @@ def happenings(graph: SceneGraph) -> dict[str, list[Happening]]:
             before, place = places[:-1], places[-1] if places else None
             if edge.type == "location":
                 place = edge.label
-            happening = Happening(
-                edge.type, source.interval, ("event", source.label), source.direction, source.manner, place
-            )
-            found[edge.target].append(happening)
+            direction, label = direction_in_picture(graph, source), ("event", source.label)
+            found[edge.target].append(Happening(edge.type, source.interval, label, direction, source.manner, place))
             start, end = source.interval
             # "From the left to the top": on the left at first.
             for i, early in enumerate(before):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mov_ai.graph import Interval, Node, SceneGraph
 from mov_ai.graph.time import FULL, change_time
+from mov_ai.graph.ways import direction_in_picture
 from mov_ai.worlds.stage.amendments import amend
 from mov_ai.worlds.stage.meanings import stage_meanings
 from mov_ai.worlds.stage.screenplay import EACH_OTHER, STILL, Bond, Deed, Performer, Screenplay
@@ -99,7 +100,7 @@ def _read_event(play: Screenplay, graph: SceneGraph, node: Node) -> None:
         elif edge.target in play.performers or edge.target in play.regions:
             ways.append((relation, edge.target))
     action = means.verbs.get(node.label)
-    direction = means.directions.get(node.direction or "")
+    direction = means.directions.get(direction_in_picture(graph, node) or "")
     if action is None:
         action = (
             "go" if direction or any(relation in ("past", "across", "to", "from") for relation, _ in ways) else "stay"

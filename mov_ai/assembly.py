@@ -116,7 +116,9 @@ def _joined(config: CascadeConfig, denoiser: Path) -> CascadeConfig:
         found, expected = getattr(own, name), getattr(config, name)
         if found != expected:
             raise UsageError(f"{path}: {name}: expected {expected}, as the refiner was trained with; found {found}")
-    return replace(config, guidance=min(config.guidance, own.guidance))
+    # Only the first stage's network is guided.
+    guidance = min(config.guidance, own.guidance)
+    return replace(config, guidance=guidance, default_guidance=own.default_guidance)
 
 
 def _exported(folder: str | Path) -> Path:

@@ -47,7 +47,7 @@ def generation_memory(cascade: Cascade, sides: Sequence[tuple[int, int]], frames
     Args:
         sides: height and width of each stage.
         frames: of the video.
-        passes: the first stage's network is asked for so many conditions at a time: 1 without guidance, 2 or 3 with it.
+        passes: networks are asked for so many conditions at a time: 1 without guidance, 2 or 3 with it; refiners for 1.
     """
     weights = sum(p.numel() * p.element_size() for p in cascade.parameters())
     codec = getattr(cascade.codec.config, "widths", (128, 64, 32))

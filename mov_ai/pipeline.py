@@ -264,8 +264,9 @@ class MovAIPipeline:
             shape: frames, frame rate and size of the video; None for the layout's, if it names one, or the pipeline's.
             steps: network evaluations of the first stage (later ones in proportion), or one number for each stage that
                 the pipeline was trained for.
-            guidance_text, guidance_graph: strengths of the two guidances, of the stage that begins with noise; 1 is
-                none, and fastest, two of the same take less time than others; None for the pipeline's own.
+            guidance_text, guidance_graph: strengths of the two guidances; 1 is none, and with both 1 it is fastest; two
+                of the same take one pass more for each step, others up to two. None for the pipeline's own. Refiners
+                are not guided.
             guidance_interval: lowest and highest noise level at which there is guidance, on [0, 1].
             quality: "draft" (half of the steps, and without the last stage), "default" or "best" (twice the steps, in
                 float32); what `steps`, `stages` and `dtype` say goes before it.

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mov_ai.diffusion.sampling import Guidance
 from mov_ai.errors import UsageError, shown
 from mov_ai.graph.files import read_json, staged_folder, write_json
 from mov_ai.graph.schema import is_word
@@ -57,6 +58,13 @@ def read_pipeline_file(folder: Path) -> dict[str, Any]:
     if not isinstance(about, dict) or type(schema) is not int or schema != SCHEMA:
         raise UsageError(f"{source}: schema: expected {SCHEMA}, found {shown(schema)}; save the pipeline again")
     return about
+
+
+def own_guidance(name: str) -> Guidance:
+    """The guidance of an embedded pipeline, or one in a folder, where none is asked for; its networks are not loaded."""
+    folder = pipeline_folder(name)
+    about = read_pipeline_file(folder).get("cascade")
+    return config_from_dict(CascadeConfig, about, str(folder / PIPELINE_FILE)).own_guidance
 
 
 def load_parts(folder: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mov_ai.assembly import assemble
+from mov_ai.diffusion.sampling import Guidance
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph import VideoShape
 from mov_ai.labels.coverage import LabelCoverage
@@ -129,13 +130,17 @@ def refiner(runs: Path) -> Path:
 
 
 def test_a_refiner_makes_the_later_stages(runs: Path, refiner: Path, tmp_path: Path) -> None:
-    (runs / "denoiser/export" / CASCADE_FILE).write_text(json.dumps({"last": 128, "guidance": 3}))
+    (runs / "denoiser/export" / CASCADE_FILE).write_text(
+        json.dumps({"last": 128, "guidance": 3, "default_guidance": [2, 1.5]})
+    )
     assemble(runs / "codec", runs / "denoiser", tmp_path / "mine", refiner=refiner)
     read = MovAIPipeline.from_pretrained(tmp_path / "mine", "cpu")
     assert read.shape == VideoShape(16, 8.0, 512, 512)
     assert [type(network).__name__ for network in read.cascade.denoisers] == ["TSAMDenoiser", "VideoRefiner"]
     # What either was not trained for is not done.
     assert read.cascade.config.guidance == 3
+    # The first stage's network is the one that is guided.
+    assert read.guidance() == Guidance(2.0, 1.5)
     assert (tmp_path / "mine" / "refiner" / "model.safetensors").is_file()
 
 

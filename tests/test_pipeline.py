@@ -19,9 +19,9 @@ from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph import Edge, Layout, Node, SceneGraph, Track
 from mov_ai.graph.video_shape import VideoShape
 from mov_ai.labels.coverage import LABELS_FILE, LabelCoverage
-from mov_ai.models.cascade import Cascade
+from mov_ai.models.cascade import CASCADE_FILE, Cascade
 from mov_ai.pipeline import MovAIPipeline, text_of
-from mov_ai.pipeline_files import PIPELINE_FILE
+from mov_ai.pipeline_files import PIPELINE_FILE, pipeline_folder
 from mov_ai.result import load_latents, save_latents
 from mov_ai.worlds.tabletop.completion import without_assumed
 
@@ -219,6 +219,15 @@ def test_a_pipeline_has_a_guidance_of_its_own(pipe: MovAIPipeline) -> None:
     plain = none(GRAPH, stages=128).latents[128]
     assert torch.equal(own(GRAPH, stages=128, guidance_text=1.0, guidance_graph=1.0).latents[128], plain)
     assert not torch.equal(found.latents[128], plain)
+
+
+def test_the_embedded_pipeline_is_guided_as_its_parts_say() -> None:
+    folder = pipeline_folder("tiny")
+    told = [
+        json.loads((folder / part / CASCADE_FILE).read_text())["default_guidance"] for part in ("denoiser", "refiner")
+    ]
+    told.append(json.loads((folder / PIPELINE_FILE).read_text())["cascade"]["default_guidance"])
+    assert told == [[2.0, 2.0]] * 3
 
 
 def test_truncated_latents_are_refused(pipe: MovAIPipeline, tmp_path: Path) -> None:

@@ -88,12 +88,15 @@ def generate(
         None, help="Network evaluations: of the first stage, as 8, or of each, as 8,4,2.", show_default="the pipeline's"
     ),
     guidance_text: float | None = typer.Option(
-        None, min=0, help="Strength of text guidance; 1 is none, and fastest.", show_default="the pipeline's own"
+        None,
+        min=0,
+        help="Strength of text guidance; 1 is none, and with both 1 it is fastest.",
+        show_default="the pipeline's own",
     ),
     guidance_graph: float | None = typer.Option(
         None,
         min=0,
-        help="Strength of graph guidance; 1 is none. As the text's, it takes less time than another.",
+        help="Strength of graph guidance; 1 is none.",
         show_default="the pipeline's own",
     ),
     guidance_interval: tuple[float, float] = typer.Option(

@@ -19,7 +19,7 @@ StepCallback = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Guidance:
-    """Strengths of the two guidances; 1 means none and costs nothing, two of the same cost less than others.
+    """Strengths of the two guidances. A strength of 1 is none; where both are 1, guidance costs nothing.
 
     Attributes:
         text, graph: strengths.
@@ -45,8 +45,9 @@ class Guidance:
 def guided(each: DenoiseEach, guidance: Guidance) -> Denoise:
     """Classifier-free guidance (arXiv 2207.12598) by two conditions, composed as in InstructPix2Pix (arXiv 2211.09800).
 
-    x = d(none) + graph (d(graph) - d(none)) + text (d(graph, text) - d(graph)). It is computed as a weighted sum, in
-    which what counts nothing is not asked for: where both strengths are the same, that is d(graph).
+    x = d(none) + graph (d(graph) - d(none)) + text (d(graph, text) - d(graph)). It is computed as a weighted sum, and a
+    pass that counts nothing is left out: that without the text where both strengths are the same, that without text
+    and graph where the graph's is 1.
     """
     asked, weights = guidance.asked, guidance.weights
 

@@ -78,7 +78,7 @@ def measure_picture(pipeline: MovAIPipeline, picture: Picture, stage: int) -> di
     shape = replace(pipeline.shape if picture.layout is None else picture.layout.shape or pipeline.shape)
     shape = replace(shape, frames=pipeline.shape.frames, height=pipeline.shape.height, width=pipeline.shape.width)
     layout = None if picture.layout is None else replace(picture.layout.resampled(shape.frames), shape=None)
-    request = pipeline.check(0, layout, shape, None, pipeline.guidance(1.0, 1.0), stage, None, None, "default")
+    request = pipeline.check(0, layout, shape, None, pipeline.guidance(), stage, None, None, "default")
     prepared = pipeline.prepare(picture.prompt, request, layout)
     windows = plan_windows(shape.frames, shape.frames, min(OVERLAP, shape.frames - 1))
     given = encoded(pipeline, request, picture.pixels[None], [0])

@@ -41,6 +41,7 @@ from mov_ai.long_video.windows import OVERLAP, plan_windows
 from mov_ai.models.denoiser import STAGES
 
 if TYPE_CHECKING:
+    from mov_ai.diffusion.sampling import Guidance
     from mov_ai.pipeline import MovAIPipeline
 
 #: How a video is made. Beside what users get: without the known latents; with noise of its own in every window, with
@@ -122,6 +123,12 @@ class _LongRun:
         from mov_ai.pipeline import MovAIPipeline
 
         return MovAIPipeline.from_pretrained(self.suite.checkpoint, self.suite.device, "float32")
+
+    @cached_property
+    def guidance(self) -> Guidance:
+        from mov_ai.pipeline_files import own_guidance
+
+        return own_guidance(self.suite.checkpoint)
 
     @cached_property
     def benchmark(self) -> Benchmark:
@@ -274,6 +281,7 @@ class _LongRun:
         path = self.output / "measured" / f"{name}.json"
         settings = {"checkpoint": self.suite.checkpoint, "stage": self.suite.stage, "seed": self.suite.seed}
         settings["segments"] = self.suite.segments
+        settings["guidance"] = [self.guidance.text, self.guidance.graph]
         if path.is_file():
             found = read_json(path)
             if isinstance(found, dict) and found.get("settings") == settings:
@@ -328,8 +336,7 @@ def make_video(
     borders = [window.begin for window in windows[1:]]
     if way == "whole":
         return pipeline(prompt, seed=seed, shape=shape, stages=stage).frames, borders
-    guidance = pipeline.guidance(1.0, 1.0)
-    request = pipeline.check(seed, None, shape, None, guidance, stage, None, None, "default")
+    request = pipeline.check(seed, None, shape, None, pipeline.guidance(), stage, None, None, "default")
     prepared = pipeline.prepare(prompt, request)
     if way == "windows":
         made = make_windows(pipeline, prepared, 0, windows, Carried(), Carried(), overlap)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mov_ai.checked_config import config_from_dict
 from mov_ai.errors import UsageError
 from mov_ai.evaluation.benchmark import Benchmark
 from mov_ai.evaluation.networks import FLOWS, LPIPS_NETWORKS, load_networks
@@ -110,14 +109,12 @@ class VideoSuite:
 
     def _parts(self) -> Parts:
         from mov_ai.hardware import choose_device
-        from mov_ai.models.cascade import CascadeConfig
         from mov_ai.pipeline import MovAIPipeline
-        from mov_ai.pipeline_files import pipeline_folder, read_pipeline_file
+        from mov_ai.pipeline_files import own_guidance, pipeline_folder, read_pipeline_file
 
         device = str(choose_device(self.device))
         name = self.checkpoint or "tiny"
-        about = read_pipeline_file(pipeline_folder(name))
-        own = config_from_dict(CascadeConfig, about["cascade"], name).own_guidance
+        own = own_guidance(name)
         settings = {
             "steps": self.steps,
             "guidance_text": self.guidance_text,
@@ -145,7 +142,7 @@ class VideoSuite:
             networks=load_networks(self.clip, self.lpips, self.flow, device),
             real_clip=lambda seed, size: sample_clip(seed, "test", size).video.numpy(),
             load_variant=lambda variant: VariantPipeline(loaded(), variant, settings),
-            fps=float(about["shape"]["fps"]),
+            fps=float(read_pipeline_file(pipeline_folder(name))["shape"]["fps"]),
             guidance=(own.text, own.graph),
         )
 

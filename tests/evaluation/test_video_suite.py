@@ -137,6 +137,14 @@ def test_report_files_are_there_and_videos_play(whole: tuple[Path, StandInPipeli
     assert "mov-ai weights pull it" in (run / "report.md").read_text(encoding="utf-8")
 
 
+def test_the_checkpoints_own_guidance_is_what_a_run_says(tmp_path: Path) -> None:
+    few = {"num_videos": 1, "layout_videos": 0, "reference_videos": 2}
+    own = replace(parts(StandInPipeline()), guidance=(2.0, 3.0))
+    for asked, said in (({}, "text 2, graph 3"), ({"guidance_text": 1.0}, "text 1, graph 3")):
+        results = suite(tmp_path, **few, **asked).evaluate(own, tmp_path / said, quiet())
+        assert results.settings["guidance"] == said
+
+
 def test_nothing_is_generated_or_measured_twice(
     whole: tuple[Path, StandInPipeline, Results], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -343,3 +343,16 @@ def test_interpolation_works_on_the_latents_of_what_has_no_cut(
     save_run(run, run.make(_silent, _silent), tmp_path)
     frames, fps = read_video(tmp_path / "video.mp4")
     assert (between.counts, len(frames), fps) == (counts, 16, 16)
+
+
+def test_long_videos_have_the_pipelines_own_guidance(pipe: MovAIPipeline, tmp_path: Path) -> None:
+    config = pipe.cascade.config
+    own = replace(config, default_guidance=(2.0, 1.0))
+    made = []
+    for chosen, asked in ((own, {}), (config, {"guidance_text": 2.0, "guidance_graph": 1.0}), (config, {})):
+        pipe.cascade.config = chosen
+        folder = tmp_path / str(len(made))
+        made.append(finish(run_of(pipe, folder, 6, **asked), folder))
+    pipe.cascade.config = config
+    assert np.array_equal(made[0], made[1])
+    assert not np.array_equal(made[0], made[2])

@@ -86,7 +86,7 @@ def test_the_embedded_presets_numbers_are_the_networks_own_defaults() -> None:
     assert (tiny.codec, tiny.planner, tiny.denoiser) == (CodecConfig(), PlannerConfig(), DenoiserConfig())
     assert (tiny.refiner, tiny.cascade) == (
         RefinerConfig(),
-        CascadeConfig(steps=(4, 1, 1), shift=2.0, networks="refined", low_noise=0.0),
+        CascadeConfig(steps=(4, 1, 1), shift=2.0, networks="refined", low_noise=0.0, default_guidance=(2.0, 2.0)),
     )
 
 

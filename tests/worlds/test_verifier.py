@@ -7,17 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mov_ai.graph import Layout, SceneGraph
+from mov_ai.graph import Edge, Layout, Node, SceneGraph
 from mov_ai.graph.instances import drawn_entities
+from mov_ai.training.planner_scenes import draw_chunk, unpacked
 from mov_ai.worlds.stage.world import sample_scene
 from mov_ai.worlds.tabletop.layout_rules import score
 from mov_ai.worlds.tabletop.solids import is_of_solids
+from mov_ai.worlds.tabletop.variation import WorldVariation
 from mov_ai.worlds.tabletop.verifier import verify
 from mov_ai.worlds.tabletop.world import caption_and_layout
 from studies.layout.cast import cast_of
 from studies.layout.facts import build_layout_prompt
 from studies.layout.judge import Judge
 from studies.layout.suite import embedded_planner
+from tests.models.builders import still_layout
 
 _SOLIDS = ("ball", "cube", "cone", "cylinder")
 SCENES = 40
@@ -65,7 +68,7 @@ def test_right_layouts_are_accepted(kind: str) -> None:
     assert share_refused(kind, lambda layout: layout) <= 0.1
 
 
-@pytest.mark.parametrize(("kind", "least"), [("place_sequence", 0.9), ("enter_leave", 0.8), ("place", 0.3)])
+@pytest.mark.parametrize(("kind", "least"), [("place_sequence", 0.9), ("enter_leave", 0.8), ("place", 0.6)])
 def test_mirrored_layouts_are_refused(kind: str, least: float) -> None:
     # A place in the middle, or at the top, is the same in a mirror.
     assert share_refused(kind, mirrored) >= least
@@ -73,7 +76,7 @@ def test_mirrored_layouts_are_refused(kind: str, least: float) -> None:
 
 def test_places_upside_down_are_refused() -> None:
     both = [share_refused(kind, upside_down) for kind in ("place", "place_sequence")]
-    assert min(both) >= 0.3
+    assert min(both) >= 0.4
 
 
 def test_what_is_there_for_a_part_of_the_time_is_asked_for() -> None:
@@ -89,9 +92,32 @@ def test_what_is_there_for_a_part_of_the_time_is_asked_for() -> None:
 
 
 def test_the_worlds_own_scenes_are_judged_by_the_tables_rules_alone() -> None:
-    for seed in range(60):
-        _, caption, layout = caption_and_layout(seed, "validation")
-        assert verify(caption.graph, layout) == score(caption.graph, layout)
+    scenes = [caption_and_layout(seed, "validation")[1:] for seed in range(60)]
+    pairs = [(caption.graph, layout) for caption, layout in scenes]
+    # With things that meet, and crowds.
+    pairs += unpacked(draw_chunk("validation", 0, WorldVariation(interactions=0.5, crowds=0.2)))
+    for graph, layout in pairs:
+        assert verify(graph, layout) == score(graph, layout)
+
+
+@pytest.mark.parametrize("verb", ["sit", "appear", "grow"])
+def test_a_place_of_what_stays_is_asked_for(verb: str) -> None:
+    nodes = [Node("s", "scene", "scene"), Node("b", "entity", "ball"), Node("e", "event", verb)]
+    edges = [Edge("e", "b", "agent"), Edge("e", "s", "location", "upper left")]
+    graph = SceneGraph("", nodes, edges)
+    for x, is_shown in ((0.2, True), (0.8, False)):
+        layout = still_layout(graph, [(x, 0.2, 0.1, 0.1, 6.0, 1.0)])
+        assert [verdict.satisfied for verdict in verify(graph, layout).places] == [is_shown]
+    denied = replace(graph, nodes=[*nodes[:2], replace(nodes[2], negated=True)])
+    assert verify(denied, layout) == score(denied, layout)
+
+
+def test_comparisons_of_solids_are_asked_for() -> None:
+    nodes = [Node("s", "scene", "scene"), Node("b", "entity", "ball"), Node("c", "entity", "cube")]
+    graph = SceneGraph("", nodes, [Edge("b", "c", "spatial", "bigger than")])
+    for size, is_shown in ((0.3, True), (0.1, False)):
+        layout = still_layout(graph, [(0.25, 0.6, size, size, 6.0, 1.0), (0.75, 0.6, 0.18, 0.18, 6.0, 1.0)])
+        assert [verdict.satisfied for verdict in verify(graph, layout).sizes] == [is_shown]
 
 
 _PROMPTS = (

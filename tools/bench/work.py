@@ -127,14 +127,16 @@ def beside_peers(
 def cascade_against_one_stage(pipe: MovAIPipeline, device: torch.device, times: int) -> Row:
     """From layout to latents of the last stage: by the cascade, and by the denoiser at that size in as many steps.
 
-    The denoiser's step at the last stage is measured once and counted as often as the cascade's first stage has steps.
+    Neither is guided. The denoiser's step at the last stage is measured once and counted as often as the cascade's
+    first stage has steps.
     """
     config = pipe.cascade.config
     graph = pipe.world.complete(pipe.parser(PROMPT), 0) if pipe.world is not None else pipe.parser(PROMPT)
-    result = pipe(graph, seed=0)
+    plain: dict[str, Any] = {"guidance_text": 1.0, "guidance_graph": 1.0}
+    result = pipe(graph, seed=0, **plain)
     seconds = [sum(value for name, value in result.run["seconds"].items() if name.isdecimal() or name == "decode")]
     for seed in range(1, times):
-        again = pipe(graph, seed=seed, layout=result.layout).run["seconds"]
+        again = pipe(graph, seed=seed, layout=result.layout, **plain).run["seconds"]
         seconds.append(sum(value for name, value in again.items() if name.isdecimal() or name == "decode"))
     network = pipe.cascade.denoiser(config.first_stage)
     large = config.last // pipe.cascade.codec.factor

@@ -158,6 +158,7 @@ def attention_of_run(
             steps=config.steps,
             guidance_text=config.guidance_text,
             guidance_graph=config.guidance_graph,
+            guidance_interval=config.guidance_interval,
             stages=run.stages[:1],
         )
     _check_same(run, pipeline, result.frames, saved)

@@ -27,6 +27,7 @@ class Settings:
     guidance_text: float
     guidance_graph: float
     shape: VideoShape
+    guidance_interval: tuple[float, float] = (0.0, 1.0)
 
 
 @pydantic.dataclasses.dataclass(config=pydantic.ConfigDict(extra="ignore"))

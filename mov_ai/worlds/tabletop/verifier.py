@@ -1,11 +1,11 @@
-"""Verdicts on layouts: the table's rules for its solids and their motions, the stage's for whatever else is told."""
+"""Verdicts on layouts: of solids by the table's rules and, where it has none, the stage's; of others by the stage's."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from mov_ai.graph import Layout, Node, SceneGraph
-from mov_ai.graph.layout_report import LayoutReport, Verdict
+from mov_ai.graph import Edge, Layout, Node, SceneGraph
+from mov_ai.graph.layout_report import LayoutReport
 from mov_ai.graph.time import FULL
 from mov_ai.worlds.stage.meanings import stage_meanings
 from mov_ai.worlds.stage.rules.report import judge
@@ -19,9 +19,12 @@ from mov_ai.worlds.tabletop.solids import is_of_solids
 def verify(graph: SceneGraph, layout: Layout) -> LayoutReport:
     """Verdicts on a complete layout.
 
-    A scene of solids is judged by the rules of the table. What these do not know (places on the screen, times of being
-    there, ways past another, relations as "between") and any other scene are judged by the rules of the stage. Raises
-    UsageError if a drawn entity has no track, or a track has boxes that are not given.
+    A scene of solids is judged by the rules of the table. For what these have no words (places on the screen, times of
+    being there, ways past another, relations as "between", comparisons) it is judged by the rules of the stage, as any
+    other scene is. A camera's framing of solids is judged by neither.
+
+    Raises:
+        UsageError: if a drawn entity has no track, or a track has boxes that are not given.
     """
     if not is_of_solids(graph):
         return judge(graph, layout)
@@ -29,55 +32,64 @@ def verify(graph: SceneGraph, layout: Layout) -> LayoutReport:
     if not foreign:
         return report
     staged = judge(graph, layout)
-    own = {verdict.source for verdict in staged.events if verdict.source in foreign and verdict.satisfied is not None}
-    relations = {
-        (verdict.source, verdict.target): verdict
-        for verdict in staged.relations
-        if verdict.source in foreign and verdict.satisfied is not None
-    }
-
-    def of_stage(verdicts: tuple[Verdict, ...], kind: str | None = None) -> tuple[Verdict, ...]:
-        return tuple(one for one in verdicts if one.source in foreign and kind in (None, one.kind))
-
+    events = [one for one in staged.events if one.source in foreign and one.satisfied is not None]
+    done = {one.source for one in events}
+    unknown = {(one.source, one.target) for one in report.relations if one.satisfied is None}
+    relations = [one for one in staged.relations if (one.source, one.target) in unknown]
+    related = {(one.source, one.target) for one in relations}
+    places = [one for one in staged.places if one.source in foreign]
+    presence = [one for one in staged.presence if one.source in foreign and one.kind == "there"]
+    sizes = [one for one in staged.sizes if one.source in foreign and one.kind != "larger in life"]
+    if not (events or relations or places or presence or sizes):
+        return report
     return replace(
         report,
-        # Those that go past or around each other come nearer than the table's rules allow, and others out of the frame.
+        events=(*(one for one in report.events if one.source not in done), *events),
+        relations=(*(one for one in report.relations if (one.source, one.target) not in related), *relations),
+        places=tuple(places),
+        presence=tuple(presence),
+        sizes=tuple(sizes),
+        # Those who go past each other come nearer than the table's rules allow, and those who leave cross the edge.
         inside=staged.inside,
         hidden=staged.hidden,
         hidden_worst=staged.hidden_worst,
         touching=staged.touching,
-        events=(
-            *(one for one in report.events if one.source not in own),
-            *(one for one in staged.events if one.source in own),
-        ),
-        relations=tuple(
-            relations.get((one.source, one.target), one) if one.satisfied is None else one for one in report.relations
-        ),
-        places=of_stage(staged.places),
-        presence=of_stage(staged.presence, "there"),
     )
 
 
 def _foreign(graph: SceneGraph) -> set[str]:
     """Events and entities of which something is told that the table's rules do not know."""
+    nodes = {node.id: node for node in graph.nodes}
     meeting = {one.source for one in stated_meetings(graph)}
     found = set()
     for node in graph.of_type("event"):
-        placed = bool(graph.edges_from(node.id, "location"))
-        if node.id not in meeting and (placed or motion_of(node.label, node.direction) is None or _crosses(node)):
+        if node.negated:
+            continue
+        locations = graph.edges_from(node.id, "location")
+        if any(nodes[edge.target].type == "scene" for edge in locations):
+            # The place is the event's where its agents go there, and theirs where they stay.
+            found |= {node.id, *(edge.target for edge in graph.edges_from(node.id, "agent"))}
+        if node.id not in meeting and (
+            locations or motion_of(node.label, node.direction) is None or _crosses_edge(node)
+        ):
             found.add(node.id)
-    for edge in graph.edges:
-        label = (edge.label or "").lower()
-        if edge.type == "location" and graph.node(edge.source).type == "entity":
-            found.add(edge.source)
-        elif edge.type == "contains" and edge.interval != FULL and graph.node(edge.target).type == "entity":
-            found.add(edge.target)
-        elif edge.type == "spatial" and label not in ON and lexicon.concept("spatial", label) is None:
-            found.add(edge.source)
-    return found
+    return found | {
+        edge.source if edge.type != "contains" else edge.target for edge in graph.edges if _odd(edge, nodes)
+    }
 
 
-def _crosses(event: Node) -> bool:
-    """Whether it is told that something comes into the frame or goes out of it, from or to a side."""
+def _odd(edge: Edge, nodes: dict[str, Node]) -> bool:
+    """Whether an edge tells of an entity what the table's rules do not know."""
+    entity = nodes[edge.target if edge.type == "contains" else edge.source]
+    if entity.type != "entity" or entity.negated:
+        return False
+    label = (edge.label or "").lower()
+    if edge.type in ("spatial", "relation"):
+        return label not in ON and lexicon.concept("spatial", label) is None
+    return edge.type == "location" or (edge.type == "contains" and edge.interval != FULL)
+
+
+def _crosses_edge(event: Node) -> bool:
+    """Whether an event tells that something comes into the frame, or goes out of it, by a side."""
     crossing = stage_meanings().verbs.get(event.label) in ("enter", "leave")
     return crossing and event.direction in (None, "left", "right")

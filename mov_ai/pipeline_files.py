@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mov_ai.diffusion.sampling import Guidance
 from mov_ai.errors import UsageError, shown
 from mov_ai.graph.files import read_json, staged_folder, write_json
 from mov_ai.graph.schema import is_word
@@ -60,11 +59,15 @@ def read_pipeline_file(folder: Path) -> dict[str, Any]:
     return about
 
 
-def own_guidance(name: str) -> Guidance:
-    """The guidance of an embedded pipeline, or one in a folder, where none is asked for; its networks are not loaded."""
+def own_guidance(name: str) -> tuple[float, float]:
+    """Strengths by text and by graph of a pipeline where none are asked for; its networks are not loaded.
+
+    `name`: of an embedded pipeline, or a folder.
+    """
     folder = pipeline_folder(name)
     about = read_pipeline_file(folder).get("cascade")
-    return config_from_dict(CascadeConfig, about, str(folder / PIPELINE_FILE)).own_guidance
+    own = config_from_dict(CascadeConfig, about, str(folder / PIPELINE_FILE)).own_guidance
+    return own.text, own.graph
 
 
 def load_parts(folder: Path) -> dict[str, Any]:

@@ -41,7 +41,6 @@ from mov_ai.long_video.windows import OVERLAP, plan_windows
 from mov_ai.models.denoiser import STAGES
 
 if TYPE_CHECKING:
-    from mov_ai.diffusion.sampling import Guidance
     from mov_ai.pipeline import MovAIPipeline
 
 #: How a video is made. Beside what users get: without the known latents; with noise of its own in every window, with
@@ -125,7 +124,7 @@ class _LongRun:
         return MovAIPipeline.from_pretrained(self.suite.checkpoint, self.suite.device, "float32")
 
     @cached_property
-    def guidance(self) -> Guidance:
+    def guidance(self) -> tuple[float, float]:
         from mov_ai.pipeline_files import own_guidance
 
         return own_guidance(self.suite.checkpoint)
@@ -281,7 +280,7 @@ class _LongRun:
         path = self.output / "measured" / f"{name}.json"
         settings = {"checkpoint": self.suite.checkpoint, "stage": self.suite.stage, "seed": self.suite.seed}
         settings["segments"] = self.suite.segments
-        settings["guidance"] = [self.guidance.text, self.guidance.graph]
+        settings["guidance"] = list(self.guidance)
         if path.is_file():
             found = read_json(path)
             if isinstance(found, dict) and found.get("settings") == settings:

@@ -114,7 +114,6 @@ class VideoSuite:
 
         device = str(choose_device(self.device))
         name = self.checkpoint or "tiny"
-        own = own_guidance(name)
         settings = {
             "steps": self.steps,
             "guidance_text": self.guidance_text,
@@ -143,7 +142,7 @@ class VideoSuite:
             real_clip=lambda seed, size: sample_clip(seed, "test", size).video.numpy(),
             load_variant=lambda variant: VariantPipeline(loaded(), variant, settings),
             fps=float(read_pipeline_file(pipeline_folder(name))["shape"]["fps"]),
-            guidance=(own.text, own.graph),
+            guidance=own_guidance(name),
         )
 
     def evaluate(self, parts: Parts, output: Path, console: Console) -> Results:

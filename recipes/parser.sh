@@ -3,8 +3,9 @@
 # on two cores; an hour and forty minutes in all. It stands on spacy_pipeline.sh and word_vectors.sh.
 # The students then go on with prompts as people write them (another hour and a half).
 # Then both go on with staged captions, that say how things move and where.
-# The first of them then goes on with the same in many more words, and is joined with the second as it was.
-# Ships as: cp runs/parser/wider-0/export/* mov_ai/assets/parser/
+# The first of them then goes on with the same in many more words, and is joined with the second as it was; then the second
+# does, and is joined with the first.
+# Ships as: cp runs/parser/wider-1/export/{config.json,model.safetensors} mov_ai/assets/parser/
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
@@ -32,3 +33,5 @@ python -m mov_ai.train experiment=parser/staged 'objective.teachers=[runs/parser
   'objective.partners=[runs/parser/staged-1/export]' "$@"
 python -m mov_ai.train experiment=parser/wider 'objective.teachers=[runs/parser/staged-0/export]' \
   'objective.partners=[runs/parser/staged-0/export@1]' "$@"
+python -m mov_ai.train experiment=parser/wider seed=1 trainer.max_steps=3000 'objective.teachers=[runs/parser/wider-0/export]' \
+  'objective.partners=[runs/parser/wider-0/export@0]' "$@"

@@ -15,7 +15,7 @@ from mov_ai.graph import BOX_FIELDS, Edge, Interval, Layout, Node, SceneGraph
 from mov_ai.graph.instances import MAX_COUNT, drawn_entities
 from mov_ai.graph.layout_limits import share_inside
 from mov_ai.graph.time import FULL, frame_times
-from mov_ai.graph.ways import direction_in_picture
+from mov_ai.graph.ways import direction_in_picture, place_of_way
 from mov_ai.labels.encoder import LabelEncoder
 from mov_ai.models.conditioning import TensorBatch, join_padded
 
@@ -123,7 +123,7 @@ def happenings(graph: SceneGraph) -> dict[str, list[Happening]]:
             places = _screen_places(graph, nodes, source) if edge.type != "location" else []
             before, place = places[:-1], places[-1] if places else None
             if edge.type == "location":
-                place = edge.label
+                place = place_of_way(source, edge)
             direction, label = direction_in_picture(graph, source), ("event", source.label)
             found[edge.target].append(Happening(edge.type, source.interval, label, direction, source.manner, place))
             start, end = source.interval

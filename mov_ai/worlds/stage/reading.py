@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mov_ai.graph import Interval, Node, SceneGraph
 from mov_ai.graph.time import FULL, change_time
-from mov_ai.graph.ways import direction_in_picture
+from mov_ai.graph.ways import direction_in_picture, place_of_way
 from mov_ai.worlds.stage.amendments import amend
 from mov_ai.worlds.stage.meanings import stage_meanings
 from mov_ai.worlds.stage.screenplay import EACH_OTHER, STILL, Bond, Deed, Performer, Screenplay
@@ -91,7 +91,7 @@ def _read_event(play: Screenplay, graph: SceneGraph, node: Node) -> None:
     agents, patients, receivers = role("agent"), role("patient"), role("receiver")
     ways, place, mutual = [], None, None
     for edge in graph.edges_from(node.id, "location"):
-        relation = means.relations.get(str(edge.label), "beside")
+        relation = means.relations.get(str(place_of_way(node, edge)), "beside")
         if str(edge.label) in means.place_names and graph.node(edge.target).type == "scene":
             place = means.place_names[str(edge.label)]
         elif edge.target in agents:
@@ -101,6 +101,9 @@ def _read_event(play: Screenplay, graph: SceneGraph, node: Node) -> None:
             ways.append((relation, edge.target))
     action = means.verbs.get(node.label)
     direction = means.directions.get(direction_in_picture(graph, node) or "")
+    if len(ways) == 1 and (ways[0][0], direction) in (("from_left", "right"), ("from_right", "left")):
+        # From the one side of it and on to the other: it is told of no other end.
+        ways.append((f"to_{direction}", ways[0][1]))
     if action is None:
         action = (
             "go" if direction or any(relation in ("past", "across", "to", "from") for relation, _ in ways) else "stay"

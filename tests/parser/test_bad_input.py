@@ -252,10 +252,11 @@ REFUSED = {
 @pytest.mark.parametrize("kind", REFUSED)
 def test_texts_beyond_the_limits_are_refused_at_once(parser: SceneGraphParser, kind: str) -> None:
     text, said = REFUSED[kind]
-    start = time.perf_counter()
+    # Of this process: what else the machine does is no part of it.
+    start = time.process_time()
     with pytest.raises(UsageError, match=said) as caught:
         parser(text)
-    assert time.perf_counter() - start < SECONDS
+    assert time.process_time() - start < SECONDS
     assert len(one_line(caught.value)) < 300
 
 

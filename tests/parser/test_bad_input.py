@@ -271,9 +271,9 @@ def test_a_list_of_more_things_than_a_graph_holds_is_refused_or_read(parser: Sce
 @pytest.mark.parametrize("words", ["dog ", "dog runs ", "A dog. ", "a/b/", "it ", "red ", "runs "])
 def test_long_texts_of_few_words_take_neither_long_nor_much_memory(parser: SceneGraphParser, words: str) -> None:
     text = words * (380 // len(re.findall(r"\w+|[^\w\s]", words)))
-    start = time.perf_counter()
+    start = time.process_time()
     parsed(parser, text)
-    assert time.perf_counter() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 @pytest.mark.parametrize("value", [None, 7, b"a ball", ["a ball"]])

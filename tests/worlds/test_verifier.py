@@ -95,7 +95,7 @@ def test_the_worlds_own_scenes_are_judged_by_the_tables_rules_alone() -> None:
     scenes = [caption_and_layout(seed, "validation")[1:] for seed in range(30)]
     pairs = [(caption.graph, layout) for caption, layout in scenes]
     # With things that meet, and crowds.
-    pairs += unpacked(draw_chunk("validation", 0, WorldVariation(interactions=0.5, crowds=0.2)))[:60]
+    pairs += list(unpacked(draw_chunk("validation", 0, WorldVariation(interactions=0.5, crowds=0.2))))[:60]
     for graph, layout in pairs:
         assert verify(graph, layout) == score(graph, layout)
 

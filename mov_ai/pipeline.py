@@ -378,12 +378,10 @@ class MovAIPipeline:
             needed, left, smaller_videos(self.cascade, sides, frames, passes, left), request.stages[-1].size
         )
 
-    def check_guidance(self, *strengths: float | None) -> None:
+    def check_guidance(self, *strengths: float) -> None:
         """Raises UsageError for a strength of guidance that is out of the range that these weights allow."""
         most = self.cascade.config.guidance
         for value in strengths:
-            if value is None:
-                continue
             if value != 1 and most == 1:
                 raise UsageError(
                     f"guidance: expected 1, as nothing was left out when these weights were trained; found {value!r}"
@@ -443,9 +441,9 @@ class MovAIPipeline:
 
         Raises UsageError for a strength or a noise level that is out of range.
         """
-        self.check_guidance(text, graph)
         own = self.cascade.config.own_guidance
         text, graph = own.text if text is None else text, own.graph if graph is None else graph
+        self.check_guidance(text, graph)
         lowest, highest = interval
         if not 0 <= lowest <= highest <= 1:
             raise UsageError(f"guidance_interval: expected two noise levels from 0 to 1, ascending; found {interval}")

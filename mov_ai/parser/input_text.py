@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mov_ai.errors import UsageError
 from mov_ai.parser.lemmas import WORDS
 from mov_ai.parser.token_graph import TokenGraph
+
+if TYPE_CHECKING:
+    from spacy.language import Language
 
 MAX_TOKENS = 400
 #: Characters that are looked at before any work: no text of `MAX_TOKENS` words comes near.
@@ -44,11 +48,15 @@ def check_text(text: str) -> None:
         raise UsageError("the prompt holds half of a surrogate pair, which is not a character: remove it")
 
 
-def check_length(tokens: TokenGraph) -> None:
-    """Raises UsageError for a text of more than `MAX_TOKENS` words and punctuation marks."""
-    if len(tokens) > MAX_TOKENS:
+def check_length(text: str, spacy: Language) -> None:
+    """Raises UsageError for a text of more than `MAX_TOKENS` words and punctuation marks, before any is tagged."""
+    if len(text) <= MAX_TOKENS:
+        # Each has a character at least; the tokenizer need not run twice.
+        return
+    count = sum(not token.is_space for token in spacy.make_doc(text))
+    if count > MAX_TOKENS:
         raise UsageError(
-            f"the prompt has {len(tokens)} words and punctuation marks; the parser reads at most {MAX_TOKENS}: "
+            f"the prompt has {count} words and punctuation marks; the parser reads at most {MAX_TOKENS}: "
             "shorten it or split it into several prompts"
         )
 

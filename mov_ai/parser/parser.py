@@ -147,11 +147,14 @@ class SceneGraphParser:
                 check_text(text)
         readable = [i for i in range(len(texts)) if i not in answers]
         correct = self.vocabulary.spelling
-        corrected = [Corrected(texts[i]) if looks_foreign(texts[i]) else correct(texts[i]) for i in readable]
-        for i, tokens in zip(readable, token_graphs(corrected, self.spacy, self.vocabulary.known), strict=True):
-            answers[i] = tokens
+        corrected: dict[int, Corrected] = {}
+        for i in readable:
+            spelled = Corrected(texts[i]) if looks_foreign(texts[i]) else correct(texts[i])
             with _noted(answers, i):
-                check_length(tokens)
+                check_length(spelled.text, self.spacy)
+                corrected[i] = spelled
+        found = token_graphs(list(corrected.values()), self.spacy, self.vocabulary.known)
+        answers |= zip(corrected, found, strict=True)
         return [answers[i] for i in range(len(texts))]
 
     def _parse(self, text: str, tokens: TokenGraph, scores: Scores, threshold: float) -> Parse:

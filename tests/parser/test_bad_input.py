@@ -252,11 +252,10 @@ REFUSED = {
 @pytest.mark.parametrize("kind", REFUSED)
 def test_texts_beyond_the_limits_are_refused_at_once(parser: SceneGraphParser, kind: str) -> None:
     text, said = REFUSED[kind]
-    # Of this process: what else the machine does is no part of it.
-    start = time.process_time()
+    start = time.perf_counter()
     with pytest.raises(UsageError, match=said) as caught:
         parser(text)
-    assert time.process_time() - start < SECONDS
+    assert time.perf_counter() - start < SECONDS
     assert len(one_line(caught.value)) < 300
 
 
@@ -271,9 +270,9 @@ def test_a_list_of_more_things_than_a_graph_holds_is_refused_or_read(parser: Sce
 @pytest.mark.parametrize("words", ["dog ", "dog runs ", "A dog. ", "a/b/", "it ", "red ", "runs "])
 def test_long_texts_of_few_words_take_neither_long_nor_much_memory(parser: SceneGraphParser, words: str) -> None:
     text = words * (380 // len(re.findall(r"\w+|[^\w\s]", words)))
-    start = time.process_time()
+    start = time.perf_counter()
     parsed(parser, text)
-    assert time.process_time() - start < SECONDS
+    assert time.perf_counter() - start < SECONDS
 
 
 @pytest.mark.parametrize("value", [None, 7, b"a ball", ["a ball"]])

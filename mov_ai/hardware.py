@@ -40,6 +40,11 @@ def multiplies_bfloat16() -> bool:
     return bool({"amx_bf16", "avx512_bf16", "bf16"} & _features())
 
 
+def has_avx512() -> bool:
+    """Whether the processor has AVX-512, and so AVX2 as well; False where the system does not say."""
+    return "avx512f" in _features()
+
+
 @functools.cache
 def _features() -> frozenset[str]:
     """What Linux says of the processor: its flags, among other words; nothing elsewhere."""

@@ -31,7 +31,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "weight_places": set(),
     "labels": {"graph"},
     "captions": {"graph"},
-    "data": {"captions", "graph"},
+    # What a video encoder may compute with is the machine's affair.
+    "data": {"captions", "graph", "hardware"},
     "diffusion": {"graph"},
     # TSAM turns its output into clean latents by the noise process's rule.
     "models": {"diffusion", "labels", "graph", "weight_places"},

@@ -13,6 +13,7 @@ import numpy as np
 
 from mov_ai.errors import UsageError
 from mov_ai.graph.video_shape import MAX_FPS
+from mov_ai.hardware import has_avx512
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -58,6 +59,9 @@ class VideoWriter:
         else:
             # One thread: x264's output depends on the number of threads, and the same seed must give the same file.
             options = {"crf": str(crf), "preset": "medium", "threads": "1"}
+            if has_avx512():
+                # x264's AVX-512 looks past the edge of small pictures, and what happens to be there decides.
+                options["x264-params"] = "asm=avx2"
             self._stream = self._container.add_stream("libx264", rate=rate, options=options)
         self._stream.height, self._stream.width = height, width
         self._stream.pix_fmt = "bgr0" if crf is None else "yuv420p"

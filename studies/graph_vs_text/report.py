@@ -112,7 +112,7 @@ def document(measured: Sequence[dict[str, Any]], ceiling: dict[str, Any]) -> dic
     """results.json.
 
     Args:
-        measured: figures-STEPS.json of every run that there is.
+        measured: the figures of every arm, seed and budget that there are.
         ceiling: the figures of the true clips.
     """
     cells: dict[str, dict[int, list[dict[str, Any]]]] = {}

@@ -1,12 +1,14 @@
 """Text against graph at equal samples, with learning curves: `python -m studies.graph_vs_text.study`.
 
 One arm and seed after another is trained to each budget of steps in turn and judged there. What is done is not done
-again, and a training that was stopped goes on, so that the study may take days.
+again, and a training that was stopped goes on, so that the study may take days. The figures lie with the report, so
+that it may also go on in another checkout: what is judged there is not trained again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from mov_ai.errors import MovAIError, UsageError, run_script
-from mov_ai.graph.files import check_writable, read_json, write_json
+from mov_ai.graph.files import check_writable, read_json, write_bytes, write_json
 from studies.bounded_commands import BoundedStudy, Runner, TimeUp, call, deadline_in
 
 if TYPE_CHECKING:
@@ -50,8 +52,8 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--report", action="store_true", help="nothing but the report of what is there")
     parser.add_argument("--prompts", type=int, default=PROMPTS, help="captions that an arm is judged on")
     parser.add_argument("--budgets", type=int, nargs="+", default=list(BUDGETS), help="steps, ascending")
-    parser.add_argument("--runs", type=Path, default=Path("runs") / STUDY, help="folder of trainings and figures")
-    parser.add_argument("--out", type=Path, default=Path("experiments") / STUDY, help="folder of the report")
+    parser.add_argument("--runs", type=Path, default=Path("runs") / STUDY, help="folder of trainings")
+    parser.add_argument("--out", type=Path, default=Path("experiments") / STUDY, help="folder of figures and report")
     parser.add_argument("--train", nargs="+", default=[], metavar="K=V", help="settings for mov_ai.train, for trials")
     return parser.parse_args(given)
 
@@ -77,15 +79,17 @@ class Study(BoundedStudy):
     """Where the study's files are, and how it is run.
 
     Attributes:
-        runs: `RUNS/ARM/SEED` holds a training, and `figures-STEPS.json` what was measured after so many steps.
+        runs: `RUNS/ARM/SEED` holds a training.
         prompts: captions to judge on.
         experiments: folder of conf/experiment that the arms are in.
+        kept: folder of what was measured: `ARM-SEED.json` says it by steps. None for `RUNS/figures`.
         run, deadline: as in `BoundedStudy`.
     """
 
     runs: Path
     prompts: int = PROMPTS
     experiments: str = STUDY
+    kept: Path | None = None
     _judges: Judges | None = field(default=None, init=False)
 
     def folder(self, arm: str, seed: int) -> Path:
@@ -96,10 +100,24 @@ class Study(BoundedStudy):
         """What was measured after so many steps; None if that is still to be done, or to be done again."""
         from studies.graph_vs_text.evaluate import MEASURE_VERSION
 
-        path = self.folder(arm, seed) / f"figures-{steps}.json"
-        found = read_json(path) if path.is_file() else {}
+        found = self._all_figures(arm, seed).get(str(steps), {})
         is_current = (found.get("version"), found.get("prompts")) == (MEASURE_VERSION, self.prompts)
         return found if is_current else None
+
+    def keep(self, arm: str, seed: int, steps: int, figures: dict[str, Any]) -> None:
+        """Note what was measured after so many steps."""
+        by_steps = {**self._all_figures(arm, seed), str(steps): figures}
+        ascending = {name: by_steps[name] for name in sorted(by_steps, key=int)}
+        # A line for each budget: indented, the answers to each caption would be a thousand lines.
+        lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(one, allow_nan=False)}" for name, one in ascending.items())
+        write_bytes(self._figures_path(arm, seed), f"{{\n{lines}\n}}\n".encode())
+
+    def _all_figures(self, arm: str, seed: int) -> dict[str, Any]:
+        path = self._figures_path(arm, seed)
+        return dict(read_json(path)) if path.is_file() else {}
+
+    def _figures_path(self, arm: str, seed: int) -> Path:
+        return (self.kept or self.runs / "figures") / f"{arm}-{seed}.json"
 
     def train(self, arm: str, seed: int, steps: int, settings: Sequence[str] = ()) -> dict[str, Any]:
         """Train up to so many steps, from where the training is; what its result.json holds.
@@ -129,14 +147,14 @@ class Study(BoundedStudy):
         videos, seconds = sampled(folder / "export", embedded_codec(), judges.told)
         facts = {name: trained[name] for name in ("steps", "samples", "seconds", "parameters")}
         measured = {"arm": arm, "seed": seed, **facts, "seconds_per_video": seconds, "machine": machine()}
-        write_json(folder / f"figures-{trained['steps']}.json", {**measured, **judges.figures(videos)})
+        self.keep(arm, seed, trained["steps"], {**measured, **judges.figures(videos)})
 
     def ceiling(self) -> dict[str, Any]:
         """The figures of the true clips as they come back from the codec, and how the parser reads the captions."""
         from studies.graph_vs_text.evaluate import MEASURE_VERSION, embedded_codec, parsed_alike
         from studies.stages.measure import through_codec
 
-        path = self.runs / "ceiling.json"
+        path = (self.kept or self.runs) / "ceiling.json"
         found = read_json(path) if path.is_file() else {}
         if (found.get("version"), found.get("prompts")) != (MEASURE_VERSION, self.prompts):
             judges, codec = self.judges(), embedded_codec()
@@ -185,7 +203,8 @@ def run(options: argparse.Namespace, console: Console, runner: Runner = call) ->
     if options.project:
         console.print(projected(dict.fromkeys(arm for arm, _ in pairs), len(seeds), budgets, options), highlight=False)
         return
-    study = Study(options.runs, options.prompts, run=runner, deadline=deadline_in(options.minutes))
+    kept = options.out / "figures"
+    study = Study(options.runs, options.prompts, kept=kept, run=runner, deadline=deadline_in(options.minutes))
     check_writable(options.out)
     try:
         if not options.report:

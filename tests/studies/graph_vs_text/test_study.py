@@ -65,7 +65,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judging takes no time."""
 
     def measure(self: Study, arm: str, seed: int, trained: dict[str, Any]) -> None:
-        write_json(self.folder(arm, seed) / f"figures-{trained['steps']}.json", made_up(arm, seed, trained["steps"]))
+        self.keep(arm, seed, trained["steps"], made_up(arm, seed, trained["steps"]))
 
     monkeypatch.setattr(Study, "measure", measure)
     monkeypatch.setattr(Study, "ceiling", lambda self: CEILING)
@@ -122,12 +122,20 @@ def test_no_training_begins_after_the_deadline(tmp_path: Path) -> None:
 
 def test_figures_of_another_measure_are_made_again(tmp_path: Path) -> None:
     study = Study(tmp_path, PROMPTS)
-    path = study.folder("text", 0) / "figures-5.json"
-    write_json(path, made_up())
+    study.keep("text", 0, 10, made_up(steps=10))
+    study.keep("text", 0, 5, made_up())
     assert study.figures("text", 0, 5) is not None
     for change in ({"version": 0}, {"prompts": PROMPTS + 1}):
-        write_json(path, {**made_up(), **change})
+        study.keep("text", 0, 5, {**made_up(), **change})
         assert study.figures("text", 0, 5) is None
+    assert study.figures("text", 0, 10) == made_up(steps=10)
+
+
+def test_figures_that_are_kept_need_no_trainings(tmp_path: Path) -> None:
+    _run(tmp_path, Runner())
+    elsewhere = Runner()
+    _run(tmp_path, elsewhere, "--runs", str(tmp_path / "another"))
+    assert elsewhere.calls == []
 
 
 def test_a_failure_is_told(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ class PromptPlot(Choices):
                 actor.number = self.pick(self.words.numbers[actor.count])
             elif number.isdecimal():
                 actor.number = self.pick(self.words.numbers[actor.count])
-            if noun in self.words.mass or noun in self.words.plural_only or group == "name":
+            if noun in self.words.mass or noun in self.words.plural_only or group in self.words.names:
                 actor.count, actor.number = 1, ""
             self.who[letter] = len(self.actors)
             self.classes[len(self.actors)] = group
@@ -179,7 +179,7 @@ class PromptPlot(Choices):
         return group, noun
 
     def _pronoun(self, group: str, noun: str) -> str:
-        if group != "person":
+        if group not in ("person", "who"):
             return "plural" if noun in self.words.plural_only else "thing"
         return next((sex for sex in ("male", "female") if noun in STORIES.nouns[sex]), "plural")
 

@@ -257,7 +257,7 @@ class PromptWording(Realiser):
         the = how == "the" or (how != "a" and (mixed or self.article == "the"))
         if number or self.bare:
             return number
-        if actor.group == "name" or (actor.count > 1 and not (the and how == "the")):
+        if actor.group in self.plot.words.names or (actor.count > 1 and not (the and how == "the")):
             return []
         if actor.noun in self.plot.words.mass or actor.noun in self.plot.words.plural_only:
             return []

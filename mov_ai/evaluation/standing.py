@@ -67,7 +67,15 @@ class Judge:
             mean_interval(changes) if len(changes) > 1 else None,
             len(scores),
             variant.guidance,
+            self.by_category(scores),
         )
+
+    def by_category(self, scores: Iterable[float]) -> dict[str, float]:
+        """The mean of each category's prompts, of a score for each prompt."""
+        found: dict[str, list[float]] = {}
+        for prompt, score in zip(self.prompts.values(), scores, strict=True):
+            found.setdefault(prompt.category, []).append(score)
+        return {category: float(np.mean(values)) for category, values in found.items()}
 
 
 def standing_rows(judge: Judge, listed: Sequence[Variant], guidance: tuple[float, float]) -> tuple[StandingRow, ...]:
@@ -80,5 +88,6 @@ def standing_rows(judge: Judge, listed: Sequence[Variant], guidance: tuple[float
     if not listed or not judge.prompts:
         return ()
     own = score_of([judge.whole[name] for name in judge.prompts])
-    whole = StandingRow("as measured above", own.share, (own.low, own.high), 0.0, None, own.n, guidance)
+    categories = judge.by_category(judge.whole[name] for name in judge.prompts)
+    whole = StandingRow("as measured above", own.share, (own.low, own.high), 0.0, None, own.n, guidance, categories)
     return (whole, *(row for variant in listed if (row := judge.row(variant)) is not None))

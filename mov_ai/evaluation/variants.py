@@ -23,10 +23,17 @@ ROWS: dict[str, str] = {
     "no_gating": "interval gating off",
     "no_cross": "cross-attention off",
     "no_labels": "boxes stay, labels removed",
+    "nothing_said": "boxes stay, labels and text removed",
     "first_stage_enlarged": "first stage enlarged",
 }
-#: Those in which a part of the denoiser is off -> the part, as `mov_ai.models.ablation` calls it.
-_PARTS = {"no_gating": "gating", "no_cross": "cross", "no_labels": "labels"}
+#: Those in which parts of the denoiser are off -> the parts, as `mov_ai.models.ablation` calls them.
+_PARTS = {
+    "no_gating": ("gating",),
+    "no_cross": ("cross",),
+    "no_labels": ("labels",),
+    # The caption says the same as the labels do.
+    "nothing_said": ("labels", "text"),
+}
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,7 @@ class VariantPipeline:
     def _changed(self) -> contextlib.AbstractContextManager[None]:
         if self._row not in _PARTS:
             return contextlib.nullcontext()
-        return without(self._pipeline.cascade.denoisers, _PARTS[self._row])
+        return without(self._pipeline.cascade.denoisers, *_PARTS[self._row])
 
     def _first_plan(self, prompt: str | SceneGraph, seed: int, layout: Layout | None) -> tuple[SceneGraph, Layout]:
         """The graph, and the first of the layouts that the planner would choose among."""

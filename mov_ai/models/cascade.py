@@ -74,8 +74,11 @@ class CascadeConfig:
             raise ValueError(f"cascade: expected steps >= 1 and 0 < starts <= 1, got {self.steps} and {self.starts}")
         if self.networks not in NETWORKS:
             raise ValueError(f"cascade: networks: expected one of {', '.join(NETWORKS)}, got {self.networks!r}")
-        if not 0 <= self.low_noise <= 1:
-            raise ValueError(f"cascade: low_noise: expected a number from 0 to 1, got {self.low_noise}")
+        for name in ("low_noise", "shared_noise"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"cascade: {name}: expected a number from 0 to 1, got {getattr(self, name)}")
+        if not 0 < self.shift <= 100:
+            raise ValueError(f"cascade: shift: expected a number above 0, up to 100, got {self.shift}")
         if not 1 <= self.guidance <= 100:
             raise ValueError(f"cascade: guidance: expected a number from 1 to 100, got {self.guidance}")
         if len(self.default_guidance) != 2 or any(not 0 <= strength <= 100 for strength in self.default_guidance):

@@ -22,7 +22,7 @@ from mov_ai.worlds.tabletop.world import WORLD_VERSION, gold_layout
 from studies.graph_vs_text.world import FRAMES, SIZE, Told, tell
 
 #: Raise it with every change of what a seed shows or says: cached clips are then made again.
-VERSION = 1
+VERSION = 2
 
 
 def layout_of(told: Told) -> Layout:

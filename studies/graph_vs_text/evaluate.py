@@ -18,6 +18,7 @@ from mov_ai.evaluation.metrics.temporal import warping_error
 from mov_ai.graph.files import read_json
 from mov_ai.labels.encoder import load_label_encoder
 from mov_ai.labels.pretrained import PretrainedText
+from mov_ai.models.ablation import without
 from mov_ai.models.cascade import CASCADE_FILE, Cascade, CascadeConfig
 from mov_ai.models.codec import AnyCodec, to_bytes
 from mov_ai.models.codec_registry import load_codec
@@ -28,10 +29,10 @@ from mov_ai.models.registry import load_denoiser, text_encoder_of
 from mov_ai.pipeline_files import pipeline_folder
 from studies.graph_vs_text.clips import frames_of, layout_of
 from studies.graph_vs_text.judge import judge
-from studies.graph_vs_text.world import FRAMES, SIZE, Told, tell
+from studies.graph_vs_text.world import FRAMES, SIZE, Told, told_apart
 
 #: Raise it with every change of what is measured: earlier figures are then measured again.
-MEASURE_VERSION = 1
+MEASURE_VERSION = 2
 _AT_ONCE = 16
 
 
@@ -43,7 +44,7 @@ class Judges:
     """
 
     def __init__(self, prompts: int) -> None:
-        self.told = [tell(seed, "validation") for seed in range(prompts)]
+        self.told = told_apart(prompts, "validation")
         self.truth = [frames_of(told).numpy() for told in self.told]
         self._checker, self._flow = Checker.from_pretrained(), LucasKanade()
         self._recognition = VideoRecognition.from_pretrained()
@@ -85,10 +86,15 @@ def embedded_codec() -> AnyCodec:
     return load_codec(str(pipeline_folder("tiny") / "codec")).requires_grad_(False)
 
 
-def sampled(export: Path, codec: AnyCodec, told: Sequence[Told]) -> tuple[list[np.ndarray], float]:
+def sampled(
+    export: Path, codec: AnyCodec, told: Sequence[Told], off: Sequence[str] = ()
+) -> tuple[list[np.ndarray], float]:
     """A video for each caption by an exported network, and seconds a video; the same noise for every network.
 
     All are told everything, graph and true boxes included; what a network was not built to read it does not see.
+
+    Args:
+        off: parts of the network that are switched off, see `mov_ai.models.ablation`.
     """
     network = load_denoiser(export).eval()
     cascade = Cascade(config_from_dict(CascadeConfig, read_json(export / CASCADE_FILE), str(export)), codec, [network])
@@ -112,7 +118,8 @@ def sampled(export: Path, codec: AnyCodec, told: Sequence[Told]) -> tuple[list[n
             ]
         )
         seeds = list(range(first, first + len(part)))
-        latents = cascade.run_stage(0, asked, seeds, Guidance(), frames=FRAMES, sides=(SIZE, SIZE))
+        with without([network], *off):
+            latents = cascade.run_stage(0, asked, seeds, Guidance(), frames=FRAMES, sides=(SIZE, SIZE))
         videos += list(to_bytes(cascade.decode(latents)).numpy())
     return videos, (time.monotonic() - began) / len(told)
 

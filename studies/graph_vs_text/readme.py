@@ -23,7 +23,9 @@ FACTS = (
 )
 #: What the study was made to show: the graph above text, and gating above none, by so much.
 GRAPH_OVER_TEXT, GATING = 0.10, 0.15
-_UNGATED = "Intervals are features of the nodes in both; a network that trains without the gate can read them there."
+_UNGATED = "Intervals are features of the nodes in both, where a network can read them that trains without the gate."
+#: What is switched off in the finished network -> how that is said.
+_OFF = {"gating": "without the gate", "node_intervals": "with nodes that hold all the time"}
 
 
 def markdown(results: dict[str, Any]) -> str:
@@ -105,13 +107,30 @@ def _targets(results: dict[str, Any]) -> list[str]:
     if gating := by_pair.get(("graph", "graph_ungated")):
         falls = {topic: gating[topic]["difference"] for topic in ("change", "order") if topic in gating}
         met = min(falls.values(), default=0.0) >= GATING
-        why = "" if met else f" {_UNGATED}"
+        why = "" if met else f" {_ungated(results['arms']['graph'][str(gating['steps'])])}"
         shown = ", ".join(f"{topic} by {100 * fall:.1f}" for topic, fall in falls.items())
         lines.append(
             f"- Without gating, changes and order fall by {100 * GATING:.0f} points or more: "
             f"**{'yes' if met else 'no'}** ({shown}).{why}"
         )
     return lines
+
+
+def _ungated(graph: dict[str, Any]) -> str:
+    """Why the arm without the gate may do as well: what the one that has it takes time from."""
+
+    def both(shares: dict[str, float]) -> str:
+        return ", ".join(f"{topic} {percent_cell(shares[topic])}" for topic in ("change", "order"))
+
+    said = [
+        f"{_OFF[part]} it answers {both(shares)}"
+        for part, shares in graph.get("without", {}).items()
+        if None not in (shares["change"], shares["order"])
+    ]
+    if not said:
+        return _UNGATED
+    whole = both({topic: graph[topic]["value"] for topic in ("change", "order")})
+    return f"{_UNGATED} The network trained with the gate, which has {whole}, sampled: {'; '.join(said)}."
 
 
 def _paper(results: dict[str, Any]) -> list[str]:

@@ -21,7 +21,7 @@ QUESTIONS: dict[tuple[str, str], str] = {
     ("graph", "graph_ungated"): "Do intervals that gate attention help where no box says when?",
     ("boxes", "graph"): "What do boxes add, if looks still have to be attended to?",
     ("painting", "boxes"): "Does it help to paint looks into the boxes instead of attending to them?",
-    ("full", "painting"): "What do text and attention to nodes add to a painting?",
+    ("full", "painting"): "What do text, attention to nodes and their painted vectors add to painted looks?",
     ("full", "text"): "The whole system against text alone: the paper's claim",
 }
 #: What the paper says its graph brings (arXiv 2511.00107): share by which a distance falls.
@@ -73,9 +73,20 @@ def summary(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         if np.ndim(rows) == 2 and rows[:, 1].any():
             value = float(rows[:, 0].sum() / rows[:, 1].sum())
             result[topic] = {"value": value, "ci95": share_interval(rows[:, 0], rows[:, 1])}
+    if all("without" in run for run in runs):
+        result["without"] = {
+            part: {topic: _share([run["without"][part] for run in runs], topic) for topic in TOPICS}
+            for part in runs[0]["without"]
+        }
     far = np.mean([distance(run) for run in runs], axis=0)
     result["distance"] = {"value": float(far.mean()), "ci95": mean_interval(far)}
     return result
+
+
+def _share(answers: Sequence[dict[str, Any]], topic: str) -> float | None:
+    """Of the questions of a topic that are answered with yes; None if there are none."""
+    rows = np.sum([each[topic] for each in answers if topic in each], axis=0)
+    return float(rows[:, 0].sum() / rows[:, 1].sum()) if np.ndim(rows) == 2 and rows[:, 1].any() else None
 
 
 def difference(

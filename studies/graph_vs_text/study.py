@@ -38,6 +38,8 @@ SEEDS = (0, 1, 2)
 #: Steps of a training after which it is judged.
 BUDGETS = (375, 750, 1500, 3000)
 PROMPTS = 120
+#: What is switched off in the graph arm's finished network, to see what it took time from.
+TIME_ARM, TIME_PARTS = "graph", ("gating", "node_intervals")
 #: What a first look takes of it.
 QUICK_SEEDS, QUICK_BUDGETS = SEEDS[:1], BUDGETS[:2]
 
@@ -138,8 +140,8 @@ class Study(BoundedStudy):
             raise MovAIError(f"{folder}: trained {trained['steps']} steps, past {steps}; remove it to begin anew")
         return dict(trained)
 
-    def measure(self, arm: str, seed: int, trained: dict[str, Any]) -> None:
-        """Judge an export, and note its figures."""
+    def measure(self, arm: str, seed: int, trained: dict[str, Any], off: Sequence[str] = ()) -> None:
+        """Judge an export, and note its figures; those with each of the parts `off` switched off beside them."""
         from mov_ai.hardware import machine
         from studies.graph_vs_text.evaluate import embedded_codec, sampled
 
@@ -147,7 +149,11 @@ class Study(BoundedStudy):
         videos, seconds = sampled(folder / "export", embedded_codec(), judges.told)
         facts = {name: trained[name] for name in ("steps", "samples", "seconds", "parameters")}
         measured = {"arm": arm, "seed": seed, **facts, "seconds_per_video": seconds, "machine": machine()}
-        self.keep(arm, seed, trained["steps"], {**measured, **judges.figures(videos)})
+        figures = judges.figures(videos)
+        if off:
+            less = {part: sampled(folder / "export", embedded_codec(), judges.told, [part])[0] for part in off}
+            figures["without"] = {part: judges.figures(made)["answers"] for part, made in less.items()}
+        self.keep(arm, seed, trained["steps"], {**measured, **figures})
 
     def ceiling(self) -> dict[str, Any]:
         """The figures of the true clips as they come back from the codec, and how the parser reads the captions."""
@@ -214,7 +220,8 @@ def run(options: argparse.Namespace, console: Console, runner: Runner = call) ->
                     if study.figures(arm, seed, steps) is None:
                         study.check_time()
                         console.print(f"{arm}, seed {seed}: to {steps} steps", markup=False, highlight=False)
-                        study.measure(arm, seed, study.train(arm, seed, steps, options.train))
+                        off = TIME_PARTS if arm == TIME_ARM and steps == budgets[-1] else ()
+                        study.measure(arm, seed, study.train(arm, seed, steps, options.train), off)
     except TimeUp as reason:
         console.print(str(reason), markup=False, highlight=False)
     measured = [

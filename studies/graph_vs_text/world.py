@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ _MIDDLE, _LANES, _JITTER = (0.0, 0.0), ((-0.6, 2.0), (0.4, -0.8)), 0.3
 #: Most of one box that another may cover.
 _HIDDEN = 0.3
 _CAMERA = Camera((0.0, 3.3, -6.2), (0.0, 0.62, 0.0), 0.37)
-#: One caption in so many is kept for judging: none is both trained on and judged.
+#: One meaning in so many is kept for judging: nothing is both trained on and judged, however it is worded.
 _KEPT = 5
 
 
@@ -59,16 +60,39 @@ class Told:
 
 
 def tell(seed: int, split: str) -> Told:
-    """Clip `seed` of a split, "train" or "validation"; the same on every machine. The splits share no caption."""
+    """Clip `seed` of a split, "train" or "validation"; the same on every machine. The splits share no meaning."""
     rng = np.random.Generator(np.random.PCG64([SPLITS.index(split), seed]))
     while True:
         kind = str(rng.choice(list(PATTERNS)))
         scene = _scene(kind, rng)
         while not _clear(scene):
             scene = _scene(kind, rng)
-        caption = _caption(kind, scene, rng)
-        if (zlib.crc32(caption.text.encode()) % _KEPT == 0) == (split == "validation"):
-            return Told(kind, scene, caption)
+        if (zlib.crc32(meaning(scene).encode()) % _KEPT == 0) == (split == "validation"):
+            return Told(kind, scene, _caption(kind, scene, rng))
+
+
+def told_apart(number: int, split: str) -> list[Told]:
+    """The first clips of a split of which no two have the same caption."""
+    told: dict[str, Told] = {}
+    for seed in itertools.count():
+        if len(told) == number:
+            return list(told.values())
+        one = tell(seed, split)
+        told.setdefault(one.caption.text, one)
+    raise AssertionError("never reached")
+
+
+def meaning(scene: Scene) -> str:
+    """What a scene's graph says, whatever the words: which things there are, and what each does when."""
+    things = []
+    for number, thing in enumerate(scene.things):
+        events = sorted(
+            f"{action.motion} {action.value or ''} {action.interval}"
+            for action in scene.actions
+            if action.thing == number
+        )
+        things.append(f"{thing.color} {thing.shape}: {', '.join(events)}")
+    return "; ".join(sorted(things))
 
 
 def _scene(kind: str, rng: np.random.Generator) -> Scene:

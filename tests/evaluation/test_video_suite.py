@@ -254,6 +254,8 @@ def test_rows_beside_the_score_are_made_once_and_differ_by_what_is_left_out(tmp_
         ("guidance text 2, graph 1", 0, 3),
     ]
     assert results.standing[1].difference == 1
+    assert set(results.standing[1].categories.values()) == {1}
+    assert set(results.standing[0].categories) == set(results.standing[1].categories)
     assert results.standing[2].guidance == (2.0, 1.0)
     assert "row no_cross is left out: no network has the part 'cross'; leave it out" in results.notices
     assert len(good.made) == len(bad.made) == 3

@@ -34,8 +34,8 @@ def markdown(results: Results) -> str:
         lines += [f"| {_text(name)} | {' | '.join(cells)} |" for name, *cells in categories(results)]
         lines += ["", "Ceiling: the checker's score on the real clips of the same prompts.", ""]
     if results.standing:
-        lines += ["## With one thing left out", "", "| left out | score | difference | 95 % interval | n |"]
-        lines += ["|---|---:|---:|---:|---:|"]
+        lines += ["## With one thing left out", "", "| left out | score | difference | 95 % interval | n | binding |"]
+        lines += ["|---|---:|---:|---:|---:|---:|"]
         lines += [f"| {_text(title)} | {' | '.join(cells)} |" for title, *cells in standing(results)]
         lines += ["", _text(standing_note(results)), ""]
     for group, figures in measured(results):

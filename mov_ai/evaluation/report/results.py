@@ -54,6 +54,7 @@ class StandingRow:
         difference, difference_ci95: to the whole pipeline on the same prompts and seeds; None for one prompt, and for
             the whole itself.
         guidance: strengths by text and graph, where they are what is other; the run's own for the whole.
+        categories: category -> score over its prompts alone.
     """
 
     title: str
@@ -63,6 +64,7 @@ class StandingRow:
     difference_ci95: tuple[float, float] | None
     n: int
     guidance: tuple[float, float] | None = None
+    categories: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The entry of `standing` in results.json."""

@@ -68,7 +68,7 @@ def _categories(results: Results) -> Table:
 def _standing(results: Results) -> Table:
     table = Table(title="With one thing left out", caption=escape(plain(standing_note(results))))
     table.add_column("", overflow="fold")
-    for name in ("score", "difference", "95 % interval", "n"):
+    for name in ("score", "difference", "95 % interval", "n", "binding"):
         table.add_column(name, justify="right")
     for title, *cells in standing(results):
         table.add_row(escape(plain(title)), *cells)

@@ -68,12 +68,17 @@ def categories(results: Results) -> Iterator[tuple[str, str, str, str, str]]:
             yield name, percent(score.score), f"{low}-{high}", percent(score.ceiling), str(score.n)
 
 
-def standing(results: Results) -> Iterator[tuple[str, str, str, str, str]]:
-    """Rows beside the score: what is left out, score, difference in points, its 95 % interval, n."""
+#: The category that says whether things look as they are called.
+_BINDING = "attribute_binding"
+
+
+def standing(results: Results) -> Iterator[tuple[str, str, str, str, str, str]]:
+    """Rows beside the score: what is left out, score, difference in points, its 95 % interval, n, attribute binding."""
     for row in results.standing:
         low_high = row.difference_ci95
         interval_ = "" if low_high is None else " to ".join(f"{100 * end:+.1f}" for end in low_high)
-        yield row.title, percent(row.score), f"{100 * row.difference:+.1f}", interval_, str(row.n)
+        binding = percent(row.categories[_BINDING]) if _BINDING in row.categories else ""
+        yield row.title, percent(row.score), f"{100 * row.difference:+.1f}", interval_, str(row.n), binding
 
 
 def standing_note(results: Results) -> str:
@@ -81,6 +86,7 @@ def standing_note(results: Results) -> str:
     guided = [row for row in results.standing if row.guidance is not None]
     note = "All categories together; differences in points to the whole pipeline on the same prompts and seeds. "
     note += "The planner chooses among its candidates by rules of the world that the checker asks for as well."
+    note += " Binding: the score over the prompts of attribute binding alone."
     if len(guided) > 1:
         best = max(guided, key=lambda row: row.score)
         text, graph = best.guidance or (1.0, 1.0)

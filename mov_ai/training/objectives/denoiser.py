@@ -87,6 +87,10 @@ class DenoiserObjective(Objective):
         start: folder of an exported network of the same config, whose weights training begins with; None for none.
         prompts: sentences that are shown as videos while the network trains, at each sheet.
         experiment: what the card says that the run was.
+
+    Raises:
+        UsageError: if a share or a level of noise is none, the stages are not the cascade's, or the codec is missing or
+            of another size.
     """
 
     def __init__(
@@ -115,6 +119,11 @@ class DenoiserObjective(Objective):
         prompts: Sequence[str] = (),
         experiment: str = "tiny/denoiser",
     ) -> None:
+        shares = {"drop_text": drop_text, "drop_graph": drop_graph, "drop_layout": drop_layout, "drop_all": drop_all}
+        noise = {"late_start": late_start, "low_noise": low_noise, "shared_noise": shared_noise}
+        for name, value in {**shares, "blur": blur, **noise}.items():
+            if not 0 <= value <= 1:
+                raise UsageError(f"objective.{name}: expected a number from 0 to 1; found {value}")
         self.seed, self.batch_size = seed, batch_size
         self.stage_shares, self.late_start, self.low_noise = tuple(stage_shares), late_start, low_noise
         self.cascade, self.experiment, self.prompts = cascade, experiment, list(prompts)

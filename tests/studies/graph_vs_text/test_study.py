@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,10 @@ class Runner:
 def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judging takes no time."""
 
-    def measure(self: Study, arm: str, seed: int, trained: dict[str, Any]) -> None:
-        self.keep(arm, seed, trained["steps"], made_up(arm, seed, trained["steps"]))
+    def measure(self: Study, arm: str, seed: int, trained: dict[str, Any], off: Sequence[str] = ()) -> None:
+        figures = made_up(arm, seed, trained["steps"])
+        more = {"without": dict.fromkeys(off, figures["answers"])} if off else {}
+        self.keep(arm, seed, trained["steps"], {**figures, **more})
 
     monkeypatch.setattr(Study, "measure", measure)
     monkeypatch.setattr(Study, "ceiling", lambda self: CEILING)
@@ -89,6 +92,7 @@ def test_seed_by_seed_arm_by_arm_budget_by_budget(tmp_path: Path) -> None:
     assert again.calls == []
     assert set(read_json(tmp_path / "out" / "results.json")["arms"]) == set(ARMS)
     assert (tmp_path / "out" / "curves.svg").read_text().startswith("<svg")
+    assert "with nodes that hold all the time it answers change" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_what_is_asked_for_only(tmp_path: Path) -> None:

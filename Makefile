@@ -93,8 +93,8 @@ check-labels: install  ## is a label nearer to its kin than to the rest of its c
 gallery: install  ## eight sentences that no training has seen, with graph, boxes and video: experiments/gallery
 	$(BIN)/python -m studies.gallery
 
-eval: install  ## how good a checkpoint is: make eval [EVAL="checkpoint=DIR eval.num_videos=512"]
-	$(BIN)/python -m mov_ai.evaluate suite=video $(EVAL)
+eval: install  ## how good a checkpoint is: make eval [suite=long] [EVAL="checkpoint=DIR eval.num_videos=512"]
+	$(BIN)/python -m mov_ai.evaluate suite=$(or $(suite),video) $(EVAL)
 
 check-metrics: install  ## can the figures be trusted: metrics on damaged videos, the checker on real and on wrong clips
 	$(BIN)/python -m tools.metrics.behaviour --out experiments/metrics/behaviour.json

@@ -181,11 +181,11 @@ def generate(
     sketches, has_length = sketch or [], frames is not None or seconds is not None
     check_hints(sketches, audio, others, has_length, save_latents)
     onsets = read_sound(audio)
-    if onsets is not None and not has_length:
+    is_as_long_as_audio = onsets is not None and not has_length
+    if onsets is not None and is_as_long_as_audio:
         seconds = onsets.duration
-    long = LongOptions(
-        seconds, tuple(image or ()), extend, scenes, overlap, window, smooth, frames is not None, fps is not None
-    )
+    given = (frames is not None, fps is not None, is_as_long_as_audio)
+    long = LongOptions(seconds, tuple(image or ()), extend, scenes, overlap, window, smooth, *given)
     long.check(latents is not None or video is not None, save_latents)
     request = _read_request(text, seed, graph, layout, latents, video, frames, scenes is not None)
     if request.seed + num_videos - 1 > MAX_SEED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from mov_ai.cli.messages import say, tell
-from mov_ai.errors import UsageError
+from mov_ai.cli.outputs import DEFAULT_PLACE
+from mov_ai.errors import MovAIError, UsageError
 from mov_ai.hardware import loading
 
 if TYPE_CHECKING:
@@ -25,23 +27,34 @@ _TIMES = {4: 1, 16: 2}
 def interpolate(
     video: Path = typer.Argument(help="The video.", show_default=False),
     times: int = typer.Option(4, help="4 or 16 times as many frames a second."),
-    out: Path = typer.Option(help="The MP4 file to write.", show_default=False),
+    out: Path | None = typer.Option(
+        None, help="The MP4 file to write; outputs/NAME-x4.mp4, or -x16, if not given.", show_default=False
+    ),
     seed: int = typer.Option(0, min=0, max=2**31 - 1, help="Same seed, same video."),
     checkpoint: str = typer.Option("tiny", help="An embedded pipeline, or the folder of a saved one."),
     device: str = typer.Option("auto", help="auto, cpu, cuda or cuda:N."),
 ) -> None:
-    """Put three frames between each two of a video, once or twice; it lasts as long as before."""
+    """Put three frames between each two of a video, once or twice, so that it moves as fast as before."""
     if times not in _TIMES:
         raise UsageError(f"--times: expected 4 or 16; found {times}")
+    out = _free_file(f"{video.stem}-x{times}") if out is None else out
     if out.suffix.lower() != ".mp4":
         raise UsageError(f"--out: expected the name of an .mp4 file; found {out}")
+    if out.exists() and video.exists() and out.samefile(video):
+        raise UsageError(f"--out: {out}: is the video itself; give another name")
 
     from mov_ai.data.video import VideoReader, encode_frames
     from mov_ai.graph.files import check_writable, write_bytes
     from mov_ai.smoothing import check_smooth, encoded, smooth_fps, smooth_frames
 
     check_writable(out.parent)
-    with VideoReader(video) as reader:
+    try:
+        opened = VideoReader(video)
+    except UsageError:
+        raise
+    except MovAIError as error:
+        raise UsageError(str(error)) from None
+    with opened as reader:
         fps = reader.info.fps
         check_smooth(_TIMES[times], 2, fps)
         with loading():
@@ -66,6 +79,12 @@ def interpolate(
             say(f"warning: {notice}")
     write_bytes(out, content)
     tell(f"{out}: {made} frames of {height}x{width} at {smooth_fps(fps, _TIMES[times]):g} fps")
+
+
+def _free_file(name: str) -> Path:
+    """A file under `outputs` that is not there yet: name.mp4, name-2.mp4, ..."""
+    numbered = (DEFAULT_PLACE / f"{name if i == 1 else f'{name}-{i}'}.mp4" for i in itertools.count(1))
+    return next(path for path in numbered if not path.exists())
 
 
 def _kept_sides(reader: VideoReader, factor: int) -> tuple[int, int]:

@@ -51,6 +51,7 @@ class LongOptions:
         overlap, window: frames of windows; None for the default.
         smooth: how often three frames are put between each two.
         has_frames, has_rate: whether --frames and --fps are given.
+        is_as_long_as_audio: whether the seconds are those of --audio.
     """
 
     seconds: float | None = None
@@ -62,6 +63,7 @@ class LongOptions:
     smooth: int = 0
     has_frames: bool = False
     has_rate: bool = False
+    is_as_long_as_audio: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -108,9 +110,12 @@ class LongOptions:
             return shape.frames
         frames = max(1, round(self.seconds * shape.fps))
         if frames > MAX_FRAMES:
+            option, way = "--seconds", "make a part, then --extend it"
+            if self.is_as_long_as_audio:
+                option, way = "--audio", "give --frames or a smaller --fps"
             raise UsageError(
-                f"--seconds: {self.seconds:g} s at {shape.fps:g} frames a second are {frames} frames; at most "
-                f"{MAX_FRAMES} are made at a time ({MAX_FRAMES / shape.fps:.0f} s): make a part, then --extend it"
+                f"{option}: {self.seconds:g} s at {shape.fps:g} frames a second are {frames:.15g} frames; at most "
+                f"{MAX_FRAMES} are made at a time ({MAX_FRAMES / shape.fps:.0f} s): {way}"
             )
         return frames
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from torch import Tensor
 
 from mov_ai.data.buckets import Buckets
 from mov_ai.data.video import VideoReader, at_constant_rate
-from mov_ai.errors import UsageError
+from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph import BOX_FIELDS, Layout, SceneGraph, Track
+from mov_ai.graph.files import read_json
 from mov_ai.graph.instances import drawn_entities, entity_phrase
 from mov_ai.graph.outline import Outline
 from mov_ai.graph.slices import slice_graph
@@ -99,8 +101,21 @@ def video_of(path: Path) -> Path:
 
 def rate_of(path: Path) -> float:
     """Frames a second of a video, or of a run's. Raises UsageError or MovAIError if it cannot be read."""
-    with VideoReader(video_of(path)) as reader:
+    with _video(path) as reader:
         return reader.info.fps
+
+
+@contextmanager
+def _video(path: Path) -> Iterator[VideoReader]:
+    """What `--extend` names, open. Raises UsageError if it is no video."""
+    try:
+        reader = VideoReader(video_of(path))
+    except UsageError:
+        raise
+    except MovAIError as error:
+        raise UsageError(f"--extend: {error}") from None
+    with reader:
+        yield reader
 
 
 def open_beginning(
@@ -124,7 +139,7 @@ def open_beginning(
     folder = None if file == path else path
     messages = []
     last: deque[np.ndarray] = deque(maxlen=overlap)
-    with VideoReader(file) as reader:
+    with _video(path) as reader:
         height, width, fps = reader.info.height, reader.info.width, reader.info.fps
         if abs(fps - shape.fps) > 0.01 * shape.fps:
             raise UsageError(
@@ -150,6 +165,7 @@ def open_beginning(
         last_scene = max(folder.glob("scenes/*"), default=folder)
         if (last_scene / "graph.json").is_file() and (last_scene / "layout.json").is_file():
             graph, layout = SceneGraph.load(last_scene / "graph.json"), Layout.load(last_scene / "layout.json")
+            layout = _at_rate(layout, fps, _keyframe_rate(folder))
         if (folder / CARRIED).is_file() and (height, width) == (shape.height, shape.width):
             kept, _ = load_carried(folder / CARRIED)
             # Those of another codec say nothing here.
@@ -165,6 +181,23 @@ def open_beginning(
     return Beginning(count, fitted(np.stack(list(last)), shape.height, shape.width), frames, carried, graph, layout), (
         messages
     )
+
+
+def _keyframe_rate(folder: Path) -> float | None:
+    """Frames a second that a run's boxes are of: fewer than the video's where frames were put between."""
+    record = read_json(folder / "run.json")
+    shape = record.get("config", {}).get("shape") if isinstance(record, dict) else None
+    rate = shape.get("fps") if isinstance(shape, dict) else None
+    return float(rate) if isinstance(rate, (int, float)) and rate > 0 else None
+
+
+def _at_rate(layout: Layout, fps: float, own: float | None) -> Layout:
+    """Boxes of keyframes, `own` a second, as boxes of all frames of a video, the last ones' at its end."""
+    times = 1 if own is None else max(1, round(fps / own))
+    if times == 1:
+        return layout
+    numbers = np.arange(times * (layout.frames - 1) + 1) / times
+    return layout.sampled((numbers + 0.5) / layout.frames)
 
 
 def _have(latents: Mapping[int, Tensor], cells: Mapping[int, tuple[int, ...]]) -> bool:

@@ -138,7 +138,8 @@ def save_run(run: LongRun, made: Sequence[MadeScene], folder: Path, boxes: bool 
             save_outlines(place, _own_layout(scene), height, width)
         result.sheet(boxes=boxes).save(staged / "sheet.png")
         carried = run.store.progress().carried
-        if carried.frames:
+        # Of an interpolated video, the keyframes: other frames, and further apart, than its last ones.
+        if carried.frames and run.between is None:
             save_carried(staged / CARRIED, carried)
         write_json(staged / "run.json", result.run)
     run.store.remove()

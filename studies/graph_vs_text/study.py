@@ -85,6 +85,7 @@ class Study(BoundedStudy):
         prompts: captions to judge on.
         experiments: folder of conf/experiment that the arms are in.
         kept: folder of what was measured: `ARM-SEED.json` says it by steps. None for `RUNS/figures`.
+        settings: further ones of every training. Figures of other settings are none of this study's.
         run, deadline: as in `BoundedStudy`.
     """
 
@@ -92,6 +93,7 @@ class Study(BoundedStudy):
     prompts: int = PROMPTS
     experiments: str = STUDY
     kept: Path | None = None
+    settings: Sequence[str] = ()
     _judges: Judges | None = field(default=None, init=False)
 
     def folder(self, arm: str, seed: int) -> Path:
@@ -103,12 +105,12 @@ class Study(BoundedStudy):
         from studies.graph_vs_text.evaluate import MEASURE_VERSION
 
         found = self._all_figures(arm, seed).get(str(steps), {})
-        is_current = (found.get("version"), found.get("prompts")) == (MEASURE_VERSION, self.prompts)
-        return found if is_current else None
+        wanted = {"version": MEASURE_VERSION, "prompts": self.prompts, "settings": list(self.settings)}
+        return found if all(found.get(name) == value for name, value in wanted.items()) else None
 
     def keep(self, arm: str, seed: int, steps: int, figures: dict[str, Any]) -> None:
         """Note what was measured after so many steps."""
-        by_steps = {**self._all_figures(arm, seed), str(steps): figures}
+        by_steps = {**self._all_figures(arm, seed), str(steps): {**figures, "settings": list(self.settings)}}
         ascending = {name: by_steps[name] for name in sorted(by_steps, key=int)}
         # A line for each budget: indented, the answers to each caption would be a thousand lines.
         lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(one, allow_nan=False)}" for name, one in ascending.items())
@@ -210,7 +212,14 @@ def run(options: argparse.Namespace, console: Console, runner: Runner = call) ->
         console.print(projected(dict.fromkeys(arm for arm, _ in pairs), len(seeds), budgets, options), highlight=False)
         return
     kept = options.out / "figures"
-    study = Study(options.runs, options.prompts, kept=kept, run=runner, deadline=deadline_in(options.minutes))
+    study = Study(
+        options.runs,
+        options.prompts,
+        kept=kept,
+        settings=options.train,
+        run=runner,
+        deadline=deadline_in(options.minutes),
+    )
     check_writable(options.out)
     try:
         if not options.report:

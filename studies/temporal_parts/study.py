@@ -67,14 +67,9 @@ def steps_of(arm: str, steps: dict[str, int]) -> dict[str, int]:
 
 @dataclass
 class TemporalStudy(Study):
-    """`RUNS/ARM/SEED` holds a training, that of the image model among them, and `figures.json` what was measured.
-
-    Attributes:
-        settings: for every training.
-    """
+    """`RUNS/ARM/SEED` holds a training, that of the image model among them, and `figures.json` what was measured."""
 
     experiments: str = STUDY
-    settings: Sequence[str] = ()
 
     def costs(self) -> dict[str, Cost]:
         """What a step of each training costs; measured once for the same settings."""

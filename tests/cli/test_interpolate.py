@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 import torch
 
 from mov_ai.data.video import VideoReader, read_video, write_video
+from mov_ai.graph import Layout
+from mov_ai.long_video.beginning import open_beginning
 from mov_ai.models.component import save_component
 from mov_ai.models.interpolation import InterpolationConfig, InterpolationNetwork
 from mov_ai.pipeline import MovAIPipeline
@@ -75,6 +78,8 @@ def test_bad_use_is_one_line_and_leaves_nothing(
     write_video(tmp_path / "one.mp4", np.zeros((1, 16, 16, 3), np.uint8), 8)
     write_video(tmp_path / "fast.mp4", np.zeros((2, 16, 16, 3), np.uint8), 30)
     write_video(tmp_path / "flat.mp4", np.zeros((2, 4, 16, 3), np.uint8), 8)
+    (tmp_path / "text.mp4").write_text("no video")
+    kept = short_video.read_bytes()
     has, lacks = ("--checkpoint", smooth_pipeline_dir), ("--checkpoint", tiny_pipeline_dir)
     out = ("--out", "new.mp4")
     for arguments, message in (
@@ -85,11 +90,21 @@ def test_bad_use_is_one_line_and_leaves_nothing(
         ((short_video, "--out", "new.gif", *has), "--out: expected the name of an .mp4 file; found new.gif"),
         ((short_video, *out, *lacks), "has no interpolation network; train one (recipes/interpolation.sh)"),
         (("none.mp4", *out, *has), "none.mp4"),
+        ((short_video, "--out", short_video, *has), "is the video itself; give another name"),
+        (("text.mp4", *out, *has), "the file is damaged or not a video"),
     ):
         result = command("interpolate", *arguments)
         assert result.code == 2, (arguments, result.err)
         assert message in one_line(result)
     assert not list(tmp_path.glob("new*"))
+    assert short_video.read_bytes() == kept
+
+
+def test_a_name_is_found_where_none_is_given(command: Command, smooth_pipeline_dir: Path, short_video: Path) -> None:
+    for name in ("short-x4.mp4", "short-x4-2.mp4"):
+        result = command("interpolate", short_video, "--checkpoint", smooth_pipeline_dir)
+        assert result.code == 0, result.err
+        assert read_video(f"outputs/{name}")[0].shape == (9, 16, 24, 3)
 
 
 def test_generate_makes_a_smoother_video_of_the_same_keyframes(
@@ -141,6 +156,31 @@ def test_scenes_of_one_frame_have_none_between_them(
     assert command(*given, "--scenes", "continuous").code == 0
     again = ("generate", "A cone.", "--frames", "1", "--smooth", "1", "--stages", "128", "--size", "96", "--out", "p")
     assert command(*again, "--extend", "o").code == 0
+
+
+@pytest.mark.parametrize("frames", ["3", "20"])
+def test_what_goes_on_from_a_smoother_video_goes_on_from_its_frames(
+    command: Command, smooth_pipeline: MovAIPipeline, monkeypatch: pytest.MonkeyPatch, frames: str
+) -> None:
+    monkeypatch.setattr(MovAIPipeline, "from_pretrained", lambda *_: smooth_pipeline)
+    given = ("generate", "a ball", "--stages", "128", "--size", "96")
+    assert command(*given, "--frames", frames, "--smooth", "1", "--out", "o").code == 0
+    shape = replace(smooth_pipeline.shape, height=96, width=96, fps=32.0)
+    beginning, said = open_beginning(Path("o"), shape, 4, {})
+    # Keyframes are not the last frames, and their boxes are a quarter of the video's.
+    assert not beginning.carried.frames
+    assert "goes on from pixels" in said[-1]
+    assert beginning.count == 4 * (int(frames) - 1) + 1
+    kept = Layout.load("o/layout.json")
+    assert kept.frames == int(frames)
+    assert beginning.layout is not None
+    assert beginning.layout.frames == beginning.count
+    for smooth, keyframes in zip(beginning.layout.tracks, kept.tracks, strict=True):
+        assert np.allclose(smooth.boxes[-1], keyframes.boxes[-1], atol=1e-6)
+    again = command(*given, "--frames", "2", "--extend", "o", "--out", "p")
+    assert again.code == 0, again.err
+    with VideoReader("p/video.mp4") as reader:
+        assert (reader.info.frames, reader.info.fps) == (beginning.count + 2, 32)
 
 
 def test_a_saved_pipeline_keeps_its_interpolation_network(smooth_pipeline: MovAIPipeline, tmp_path: Path) -> None:

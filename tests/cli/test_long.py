@@ -131,6 +131,8 @@ BAD = {
     "another rate": (["a ball", "--extend", "clip.mp4", "--fps", "24"], "has 12 frames a second, and 24"),
     "nothing to extend": (["a ball", "--extend", "absent"], "--extend: absent: no such file or folder"),
     "no video to extend": (["a ball", "--extend", "p.png@9s"], "no such file"),
+    "a text to extend": (["a ball", "--extend", "t.txt"], "--extend: t.txt: cannot be decoded"),
+    "for ever": (["a ball", "--seconds", "1e300"], "are 8e+300 frames"),
     "pictures of latents": (["a ball", "--video", "clip.mp4", "--image", "p.png"], "not together with --latents"),
     "latents of pictures": (["a ball", "--save-latents", "--image", "p.png"], "not together with --save-latents"),
     "scenes of no words": (["...", "--scenes", "cuts"], "holds no words"),
@@ -142,6 +144,7 @@ BAD = {
 def test_misuse_is_one_line_and_writes_nothing(generate: Command, name: str) -> None:
     write_video("clip.mp4", np.zeros((4, 32, 32, 3), np.uint8), 12)
     PIL.Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save("p.png")
+    Path("t.txt").write_text("no video")
     before = sorted(Path().rglob("*"))
     arguments, said = BAD[name]
     result = generate(*arguments)
@@ -149,6 +152,12 @@ def test_misuse_is_one_line_and_writes_nothing(generate: Command, name: str) -> 
     assert said in result.err
     assert len(result.err.splitlines()) == 1
     assert sorted(Path().rglob("*")) == before
+
+
+def test_a_sound_that_is_too_long_is_named() -> None:
+    options = LongOptions(600.0, has_rate=True, is_as_long_as_audio=True)
+    with pytest.raises(UsageError, match=r"--audio: 600 s at 32 frames a second .*: give --frames or a smaller --fps"):
+        options.frames(VideoShape(fps=32.0))
 
 
 def test_times_of_pictures(tmp_path: Path) -> None:

@@ -132,7 +132,11 @@ def test_figures_of_another_measure_are_made_again(tmp_path: Path) -> None:
     for change in ({"version": 0}, {"prompts": PROMPTS + 1}):
         study.keep("text", 0, 5, {**made_up(), **change})
         assert study.figures("text", 0, 5) is None
-    assert study.figures("text", 0, 10) == made_up(steps=10)
+    found = study.figures("text", 0, 10)
+    assert found == {**made_up(steps=10), "settings": []}
+    # Of a trial with other settings.
+    study.settings = ["objective.batch_size=2"]
+    assert study.figures("text", 0, 10) is None
 
 
 def test_figures_that_are_kept_need_no_trainings(tmp_path: Path) -> None:

@@ -395,7 +395,13 @@ def plan_work(
         raise UsageError(f"--window: expected 2 to {most} frames, as the networks were trained for; found {window}")
     overlap = min(OVERLAP, window - 1) if options.overlap is None else options.overlap
     if options.extend is not None and not options.has_rate:
-        shape = replace(shape, fps=rate_of(options.extend))
+        rate = rate_of(options.extend)
+        if abs(rate - pipe.shape.fps) > 0.01 * pipe.shape.fps:
+            say(
+                f"warning: {options.extend}: has {rate:g} frames a second, and so has what follows; the networks know "
+                f"{pipe.shape.fps:g}"
+            )
+        shape = replace(shape, fps=rate)
     frames = options.frames(shape)
     if options.smooth:
         pipe.interpolation_network()

@@ -29,9 +29,9 @@ PARTS = ("loss", "modules", "sizes", "report")
 #: The paper's weights, and what each is set to while the others stay.
 PAPER_WEIGHTS = {"temporal": 1.0, "semantic": 0.5, "perceptual": 0.1}
 SWEEP: dict[str, tuple[float, ...]] = {
-    "temporal": (0.0, 0.5, 2.0, 4.0),
-    "semantic": (0.0, 0.25, 1.0, 2.0),
-    "perceptual": (0.0, 0.05, 0.2, 0.4),
+    "temporal": (0.0, 0.5, 2.0, 8.0),
+    "semantic": (0.0, 0.25, 1.0, 4.0),
+    "perceptual": (0.0, 0.05, 0.4, 3.2),
 }
 #: How a refiner's first videos come about -> what that is.
 MODULES = {"apart": "trained on rendered videos", "joined": "trained on what the denoiser makes"}
@@ -94,13 +94,21 @@ class Study(BoundedStudy):
             if run["status"] == "finished":
                 given = {name.removeprefix("loss."): value for name, value in run["overrides"].items()}
                 weights = {name: float(given.get(name, usual)) for name, usual in PAPER_WEIGHTS.items()}
-                found.append({**weights, "folder": self.runs / "sweep" / run["folder"]})
+                others = {f"{name}={value}" for name, value in given.items() if name not in (*weights, "experiment")}
+                # A trial with other settings is no point of the sweep.
+                if others == set(self.settings):
+                    found.append({**weights, "folder": self.runs / "sweep" / run["folder"]})
         return found
 
     def _measure_sweep(self, prompts: int) -> None:
         from studies.graph_vs_text.evaluate import Judges, embedded_codec, sampled
+        from studies.stages.measure import through_codec
 
         judges = None
+        ceiling = self.runs / "ceiling.json"
+        if not ceiling.is_file() or read_json(ceiling)["prompts"] != prompts:
+            judges, codec = Judges(prompts), embedded_codec()
+            write_json(ceiling, judges.figures([through_codec(codec, video) for video in judges.truth]))
         for point in self.trained():
             path = point["folder"] / "figures.json"
             if path.is_file() and read_json(path)["prompts"] == prompts:
@@ -119,13 +127,16 @@ class Study(BoundedStudy):
         """
         from mov_ai.assembly import assemble
         from mov_ai.pipeline_files import pipeline_folder
+        from mov_ai.training.clip_encoder import folder_digest
 
         folder = self.runs / "modules"
         if all((folder / f"{name}.json").is_file() for name in MODULES):
             return
         if denoiser is None:
             raise UsageError("--denoiser: expected the folder of a finished run of experiment=tiny/denoiser")
-        codec, first = pipeline_folder("tiny") / "codec", folder / "stage_128"
+        # Of another denoiser is another one.
+        exported = denoiser / "export" if (denoiser / "export").is_dir() else denoiser
+        codec, first = pipeline_folder("tiny") / "codec", folder / f"stage_128_{folder_digest(exported)}"
         if not first.is_dir():
             assemble(codec, denoiser, first)
         for name in MODULES:

@@ -1,7 +1,8 @@
 """What each stage adds under gold graphs and gold boxes: `python -m studies.stages.measure`.
 
-Each size has three rows: the stage's own video; the first stage's, enlarged bilinearly, which costs nothing; and the
-true frames through the codec and back, which is the most that a stage can reach.
+Each size has these rows: the stage's own video; the first stage's, enlarged bilinearly, which costs nothing; that of
+the stage before, enlarged, where it is another one; and the true frames through the codec and back, which is the most
+that a stage can reach.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from studies.stages.clips import GoldClip, gold_clips
 from studies.stages.command import options
 from studies.stages.figures import Figures, Mean, figures, mean, means
 
-STAGE, ENLARGED, CODEC = "stage", "first stage enlarged", "codec alone"
+STAGE, ENLARGED, BEFORE, CODEC = "stage", "first stage enlarged", "stage before enlarged", "codec alone"
 #: Figure -> title of its column, digits.
 _COLUMNS = {
     "object_psnr": ("object PSNR, dB", 2),
@@ -36,6 +37,7 @@ _COLUMNS = {
     "flicker": ("floor flicker", 4),
     "flicker_to_codec": ("times codec", 2),
     "gain": ("gain, dB", 2),
+    "gain_on_before": ("on the stage before", 2),
     "seconds": ("s", 1),
 }
 
@@ -63,28 +65,36 @@ def through_codec(codec: AnyCodec, video: np.ndarray, device: torch.device | str
 def measure_clip(pipeline: MovAIPipeline, clip: GoldClip, stage: int | None, measured: Measured) -> None:
     """Run the cascade for a clip up to a stage, and measure every stage."""
     result = pipeline(clip.graph, seed=clip.seed, layout=clip.layout, stages=stage)
-    first = min(result.stages)
+    first = before = min(result.stages)
     for size, video in sorted(result.stages.items()):
         truth = clip.render(size)
         measured.add(size, STAGE, video, truth)
         if size > first:
             measured.add(size, ENLARGED, enlarged(result.stages[first], size, size), truth)
+        if before > first:
+            measured.add(size, BEFORE, enlarged(result.stages[before], size, size), truth)
+        before = size
         measured.add(size, CODEC, through_codec(pipeline.cascade.codec, truth[0], pipeline.device), truth)
         measured.seconds.setdefault(str(size), []).append(result.run["seconds"][str(size)])
     measured.seconds.setdefault("whole run", []).append(sum(result.run["seconds"].values()))
 
 
 def summary(measured: Measured) -> list[dict[str, Any]]:
-    """A row for each size and kind: `size`, `row`, and a `Mean` for each figure that it has."""
+    """A row for each size and kind: `size`, `row`, and a `Mean` for each figure that it has.
+
+    Those of stages also have `object_psnr_of_clips`, in the order of the clips, to be compared with other runs'.
+    """
     rows: list[dict[str, Any]] = []
     for (size, kind), values in measured.rows.items():
         row = {"size": size, "row": kind, **means(values, measured.rows[size, CODEC])}
         if kind == STAGE:
             row["seconds"] = mean(measured.seconds[str(size)])
-            if (size, ENLARGED) in measured.rows:
-                # Of the same clips, so that the spread between clips is no part of the interval.
-                pairs = zip(values, measured.rows[size, ENLARGED], strict=True)
-                row["gain"] = mean([own.object_psnr - other.object_psnr for own, other in pairs])
+            row["object_psnr_of_clips"] = [round(own.object_psnr, 4) for own in values]
+            for name, kind_before in (("gain", ENLARGED), ("gain_on_before", BEFORE)):
+                if (size, kind_before) in measured.rows:
+                    # Of the same clips, so that the spread between clips is no part of the interval.
+                    pairs = zip(values, measured.rows[size, kind_before], strict=True)
+                    row[name] = mean([own.object_psnr - other.object_psnr for own, other in pairs])
         rows.append(row)
     return rows
 
@@ -154,7 +164,8 @@ def run(
     console.print(
         f"{whole:.1f} s for a whole run; {machine()}. 'edge gradient': sum of gradients around objects, truth = 1."
         " 'floor flicker': mean change from frame to frame of floor that stands still in the truth, in grey levels;"
-        " 'times codec': the same over that of the codec alone. 'gain': object PSNR above the first stage enlarged."
+        " 'times codec': the same over that of the codec alone. 'gain': object PSNR above the first stage enlarged;"
+        " 'on the stage before': above that one enlarged."
         " 's': of a stage without decoding. Intervals: 95 %, bootstrap over clips."
     )
     result = {

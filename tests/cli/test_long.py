@@ -154,6 +154,14 @@ def test_misuse_is_one_line_and_writes_nothing(generate: Command, name: str) -> 
     assert sorted(Path().rglob("*")) == before
 
 
+def test_a_video_of_another_rate_keeps_it_and_that_is_said(generate: Command) -> None:
+    write_video("clip.mp4", np.zeros((4, 32, 32, 3), np.uint8), 12)
+    result = generate("a ball", "--extend", "clip.mp4", "--frames", "2", "--out", "o")
+    assert result.code == 0, result.err
+    assert "clip.mp4: has 12 frames a second, and so has what follows; the networks know 8" in result.err
+    assert read_video("o/video.mp4")[1] == 12
+
+
 def test_a_sound_that_is_too_long_is_named() -> None:
     options = LongOptions(600.0, has_rate=True, is_as_long_as_audio=True)
     with pytest.raises(UsageError, match=r"--audio: 600 s at 32 frames a second .*: give --frames or a smaller --fps"):

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from mov_ai.errors import UsageError
 from mov_ai.graph import NODE_TYPES
 from mov_ai.models.conditioning import Conditioning
+from mov_ai.models.denoiser import ATTENTIONS
 
 #: Types of nodes whose labels say what a thing is and looks like.
 _LABELLED = ("entity", "attribute")
@@ -51,8 +52,6 @@ def _without_labels(c: Conditioning) -> Conditioning:
     )
 
 
-#: Attentions of a block, by the name of their module.
-ATTENTIONS = ("spatial", "temporal", "cross")
 #: Things that a network is told -> what is left of the conditioning without them.
 _TOLD: dict[str, Change] = {
     "node_intervals": _without_node_intervals,

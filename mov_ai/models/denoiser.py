@@ -43,6 +43,8 @@ from mov_ai.models.text_encoder import ABSENT, TextProjection
 
 #: Longer sides of the cascade's stages in pixels, where a config says nothing else.
 STAGES = (128, 256, 512)
+#: Attentions of a block, by the names of their modules, in the order in which they work.
+ATTENTIONS = ("spatial", "temporal", "cross")
 #: Periods in a clip of the waves that tell a frame's time.
 _TIME_FREQUENCIES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
@@ -82,6 +84,7 @@ class DenoiserConfig:
             side.
         window: spatial attention looks at windows of this many tokens a side; at the first stage that is the whole
             frame.
+        attentions: which of "spatial", "temporal" and "cross" a block has.
         combine: "sequence" (spatial, temporal, cross one after another) or "parallel" (side by side with learned
             gates).
         interval_gating: bias cross-attention by the nodes' intervals; False is plain cross-attention.
@@ -110,6 +113,7 @@ class DenoiserConfig:
     stem: Channels = 128
     stem_blocks: LayersOrNone = 3
     window: Annotated[int, Field(ge=1, le=1024)] = 8
+    attentions: tuple[str, ...] = ATTENTIONS
     combine: str = "sequence"
     interval_gating: bool = True
     softness: Positive = 0.03
@@ -132,6 +136,10 @@ class DenoiserConfig:
             raise ValueError(
                 f"denoiser: dim / heads must be a multiple of 4 for rotary positions, got {self.dim} / {self.heads}"
             )
+        # Configuration files and JSON have lists only.
+        object.__setattr__(self, "attentions", tuple(self.attentions))
+        if not set(self.attentions) <= set(ATTENTIONS):
+            raise ValueError(f"denoiser: attentions: expected some of {', '.join(ATTENTIONS)}, got {self.attentions}")
         if self.combine not in ("sequence", "parallel"):
             raise ValueError(f"denoiser: combine: expected 'sequence' or 'parallel', got {self.combine!r}")
         if self.backend not in BACKENDS:
@@ -144,7 +152,6 @@ class DenoiserConfig:
             raise ValueError(
                 f"denoiser: text_width: expected the width of {self.text_encoder}'s features, got {self.text_width}"
             )
-        # Configuration files and JSON have lists only.
         object.__setattr__(self, "stages", tuple(self.stages))
         if not self.stages or list(self.stages) != sorted(set(self.stages)):
             raise ValueError(f"denoiser: stages: expected ascending sizes, got {self.stages}")
@@ -172,9 +179,10 @@ class TSAMBlock(nn.Module):
         super().__init__()
         self.config = config
         dim, heads, backend = config.dim, config.heads, config.backend
-        self.spatial = SelfAttention(dim, heads, backend)
-        self.temporal = SelfAttention(dim, heads, backend)
-        self.cross = CrossAttention(dim, heads, backend)
+        has = config.attentions.__contains__
+        self.spatial = SelfAttention(dim, heads, backend) if has("spatial") else None
+        self.temporal = SelfAttention(dim, heads, backend) if has("temporal") else None
+        self.cross = CrossAttention(dim, heads, backend) if has("cross") else None
         hidden = int(dim * config.mlp_ratio)
         self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(approximate="tanh"), nn.Linear(hidden, dim))
         self.norms = nn.ModuleList(nn.LayerNorm(dim, eps=1e-6, elementwise_affine=False) for _ in range(4))
@@ -193,26 +201,27 @@ class TSAMBlock(nn.Module):
         """
         shift_s, scale_s, gate_s, shift_t, scale_t, gate_t, shift_m, scale_m, gate_m = (vector + self.table).unbind(1)
 
-        def spatial(x: Tensor) -> Tensor:
+        def spatial(x: Tensor, attention: SelfAttention) -> Tensor:
             shaped = _modulate(self.norms[0](x), shift_s, scale_s)
-            return gate_s[:, None, None, None] * self._spatial(shaped, shifted)
+            return gate_s[:, None, None, None] * self._spatial(shaped, shifted, attention)
 
-        def temporal(x: Tensor) -> Tensor:
-            return gate_t[:, None, None, None] * self._temporal(_modulate(self.norms[1](x), shift_t, scale_t))
+        def temporal(x: Tensor, attention: SelfAttention) -> Tensor:
+            shaped = _modulate(self.norms[1](x), shift_t, scale_t)
+            return gate_t[:, None, None, None] * self._temporal(shaped, attention)
 
-        def cross(x: Tensor) -> Tensor:
-            return self._cross(self.norms[2](x), context, bias)
+        def cross(x: Tensor, attention: CrossAttention) -> Tensor:
+            return self._cross(self.norms[2](x), context, bias, attention)
 
-        if self.mix is None:
-            x = x + spatial(x)
-            x = x + temporal(x)
-            x = x + cross(x)
-        else:
-            weight = 3 * self.mix.softmax(0)
-            x = x + weight[0] * spatial(x) + weight[1] * temporal(x) + weight[2] * cross(x)
+        ways: list[tuple[Any, nn.Module | None]] = [
+            (spatial, self.spatial), (temporal, self.temporal), (cross, self.cross)
+        ]  # fmt: skip
+        before, weights = x, None if self.mix is None else 3 * self.mix.softmax(0)
+        for number, (way, attention) in enumerate(ways):
+            if attention is not None:
+                x = x + way(x, attention) if weights is None else x + weights[number] * way(before, attention)
         return x + gate_m[:, None, None, None] * self.mlp(_modulate(self.norms[3](x), shift_m, scale_m))
 
-    def _spatial(self, x: Tensor, shifted: bool) -> Tensor:
+    def _spatial(self, x: Tensor, shifted: bool, attention: SelfAttention) -> Tensor:
         batch, frames, height, width, _ = x.shape
         window = window_sides(height, width, self.config.window)
         windows, bias = window_partition(rearrange(x, "b f h w d -> (b f) h w d"), window, shifted)
@@ -220,19 +229,19 @@ class TSAMBlock(nn.Module):
         angles = rotary(places, self.config.dim // self.config.heads)
         if bias is not None:
             bias = bias.repeat(batch * frames, 1, 1)[:, None]
-        merged = window_merge(self.spatial(windows, angles, bias), window, shifted, height, width)
+        merged = window_merge(attention(windows, angles, bias), window, shifted, height, width)
         return rearrange(merged, "(b f) h w d -> b f h w d", b=batch)
 
-    def _temporal(self, x: Tensor) -> Tensor:
+    def _temporal(self, x: Tensor, attention: SelfAttention) -> Tensor:
         batch, frames, height, width, _ = x.shape
         places = torch.arange(frames, device=x.device)[:, None]
         angles = rotary(places, self.config.dim // self.config.heads)
         lines = rearrange(x, "b f h w d -> (b h w) f d")
-        return rearrange(self.temporal(lines, angles), "(b h w) f d -> b f h w d", b=batch, h=height, w=width)
+        return rearrange(attention(lines, angles), "(b h w) f d -> b f h w d", b=batch, h=height, w=width)
 
-    def _cross(self, x: Tensor, context: Tensor, bias: Tensor) -> Tensor:
+    def _cross(self, x: Tensor, context: Tensor, bias: Tensor, attention: CrossAttention) -> Tensor:
         height = x.shape[2]
-        mixed = self.cross(rearrange(x, "b f h w d -> b f (h w) d"), context, bias)
+        mixed = attention(rearrange(x, "b f h w d -> b f (h w) d"), context, bias)
         return rearrange(mixed, "b f (h w) d -> b f h w d", h=height)
 
 

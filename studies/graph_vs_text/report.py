@@ -23,6 +23,9 @@ QUESTIONS: dict[tuple[str, str], str] = {
     ("painting", "boxes"): "Does it help to paint looks into the boxes instead of attending to them?",
     ("full", "painting"): "What do text, attention to nodes and their painted vectors add to painted looks?",
     ("full", "text"): "The whole system against text alone: the paper's claim",
+    ("full", "no_spatial"): "What is attention within frames worth beside training without it?",
+    ("full", "no_temporal"): "What is attention between frames worth beside training without it?",
+    ("full", "no_cross"): "What is attention to text and graph worth beside training without it?",
 }
 #: What the paper says its graph brings (arXiv 2511.00107): share by which a distance falls.
 PAPER = {"distance": ("LPIPS", 0.153), "fvd": ("FVD", 0.127)}

@@ -33,6 +33,9 @@ ARMS: dict[str, str] = {
     "boxes": "boxes without looks, and the graph through attention",
     "painting": "looks painted into boxes, no attention to anything",
     "full": "text and graph through attention, the graph painted into boxes",
+    "no_spatial": "as full, without attention within frames",
+    "no_temporal": "as full, without attention between frames",
+    "no_cross": "as full, without attention to text and graph",
 }
 SEEDS = (0, 1, 2)
 #: Steps of a training after which it is judged.

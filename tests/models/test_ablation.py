@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mov_ai.errors import UsageError
 from mov_ai.models.ablation import PARTS, without
 from mov_ai.models.conditioning import Conditioning
-from mov_ai.models.denoiser import TSAMDenoiser
+from mov_ai.models.denoiser import ATTENTIONS, TSAMDenoiser
 from tests.models.builders import ball_and_cube, given, relabelled, small_denoiser
 
 
@@ -42,6 +42,20 @@ def test_each_part_matters_to_a_random_network_and_is_restored_to_the_bit(networ
     assert torch.equal(before, output(network))
     assert network.config is config
     assert all(torch.equal(tensor, weights[name]) for name, tensor in network.state_dict().items())
+
+
+@pytest.mark.parametrize("combine", ["sequence", "parallel"])
+@pytest.mark.parametrize("part", ATTENTIONS)
+def test_a_network_without_an_attention_is_as_if_it_were_switched_off(part: str, combine: str) -> None:
+    whole = small_denoiser(combine=combine)
+    lacking = small_denoiser(combine=combine, attentions=[name for name in ATTENTIONS if name != part])
+    missed = lacking.load_state_dict(whole.state_dict(), strict=False)
+    assert not missed.missing_keys
+    assert all(f".{part}." in name for name in missed.unexpected_keys)
+    with without([whole], part):
+        assert torch.equal(output(whole), output(lacking))
+    with pytest.raises(UsageError, match=f"no network has the part {part!r}"), without([lacking], part):
+        pass
 
 
 def test_parts_are_restored_after_an_error_inside(network: TSAMDenoiser) -> None:

@@ -60,6 +60,7 @@ def test_sixteen_heads() -> None:
     [
         ({"dim": 30, "heads": 4}, "multiple of 4 for rotary positions, got 30 / 4"),
         ({"dim": 24, "heads": 4}, "got 24 / 4"),
+        ({"attentions": ["spatial", "causal"]}, "expected some of spatial, temporal, cross"),
         ({"combine": "both"}, "expected 'sequence' or 'parallel', got 'both'"),
         ({"prediction": "x"}, "expected one of preconditioned, .*, got 'x'"),
         ({"text_encoder": "t5"}, "expected the width of t5's features, got 0"),

@@ -64,11 +64,11 @@ def test_there_is_a_configuration_for_each_arm() -> None:
 
 
 @pytest.mark.parametrize("arm", ARMS)
-def test_arms_differ_in_what_they_are_told_only(arm: str) -> None:
+def test_arms_differ_in_what_they_are_told_or_lack_only(arm: str) -> None:
     parts = ("model", "objective", "trainer", "clips", "seed")
     own, full = ({part: _plain(composed(name)[part]) for part in parts} for name in (arm, "full"))
     for config in (own, full):
-        for name in ("text", "text_layers", "graph", "layout", "looks", "interval_gating"):
+        for name in ("text", "text_layers", "graph", "layout", "looks", "interval_gating", "attentions"):
             config["model"]["denoiser"].pop(name, None)
             config["objective"]["model"].pop(name, None)
         config["objective"].pop("experiment")

@@ -36,8 +36,8 @@ def markdown(results: dict[str, Any]) -> str:
         f"Clips of {SIZE}x{SIZE} pixels and {FRAMES} frames: one or two of {', '.join(NOUNS.values())} in "
         f"{', '.join(COLORS)} slide, jump or change colour, one after another or at the same time. Networks of one "
         "design are told of them in other ways, or lack a part, and see the same clips in the same order with the same "
-        f"noise. Each is judged on {results['prompts']} captions that none was trained on, by the embedded checker, which "
-        "sees the pixels alone. This page is written by the command; no figure in it is typed.",
+        f"noise. Each is judged on {results['prompts']} captions that none was trained on, by the embedded checker, "
+        "which sees the pixels alone. This page is written by the command; no figure in it is typed.",
         "",
         f"Machine: {results['machine']}, one thread. The true clips, through the codec, pass "
         f"{percent_cell(ceiling['score'])} of the questions.",

@@ -4,8 +4,9 @@
 # The students then go on with prompts as people write them (another hour and a half).
 # Then both go on with staged captions, that say how things move and where.
 # The first of them then goes on with the same in many more words, and is joined with the second as it was; then the second
-# does, and is joined with the first.
-# Ships as: cp runs/parser/wider-1/export/{config.json,model.safetensors} mov_ai/assets/parser/
+# does, and is joined with the first. Both then go on once more, in turn, with names of people and cities; what ships is
+# half-way between.
+# Ships as: cp runs/parser/between/{config.json,model.safetensors} mov_ai/assets/parser/
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
@@ -35,3 +36,8 @@ python -m mov_ai.train experiment=parser/wider 'objective.teachers=[runs/parser/
   'objective.partners=[runs/parser/staged-0/export@1]' "$@"
 python -m mov_ai.train experiment=parser/wider seed=1 trainer.max_steps=3000 'objective.teachers=[runs/parser/wider-0/export]' \
   'objective.partners=[runs/parser/wider-0/export@0]' "$@"
+python -m mov_ai.train experiment=parser/names 'objective.teachers=[runs/parser/wider-1/export]' \
+  'objective.partners=[runs/parser/wider-1/export@0]' "$@"
+python -m mov_ai.train experiment=parser/names seed=1 'objective.teachers=[runs/parser/names-0/export]' \
+  'objective.partners=[runs/parser/names-0/export@0]' "$@"
+python -m tools.builders.between_parsers --later runs/parser/names-1/export --earlier runs/parser/wider-1/export --out runs/parser/between

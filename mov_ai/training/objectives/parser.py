@@ -286,15 +286,6 @@ class ParserObjective(Objective):
             result |= {f"{name}_{key}": value for key, value in agreement.items()}
         return result
 
-    def _calibration(self, networks: Sequence[CompositionalSceneParser]) -> Calibration:
-        """Fitted on FACTUAL's dev captions, as far as their triples judge nodes and edges."""
-        if not self.factual or self.spacy is None:
-            return Calibration()
-        parser = SceneGraphParser(networks, self.spacy, self.vocabulary)
-        graphs = parser.parse_batch([caption.text for caption in self.factual])
-        judged = judge(graphs, [caption.triples for caption in self.factual])
-        return Calibration(*(fit_scaling(part.confidences, part.right) for part in judged))
-
     def export(self, module: torch.nn.Module, directory: Path, card: dict[str, Any]) -> None:
         assert isinstance(module, CompositionalSceneParser)
         device = next(module.parameters()).device
@@ -304,8 +295,22 @@ class ParserObjective(Objective):
             if number is not None and number >= len(members):
                 raise UsageError(f"partners: {folder}: expected a network from 0 to {len(members) - 1}; found {number}")
             networks += [one.to(device) for one in (members if number is None else [members[number]])]
-        save_parser(networks, self.vocabulary, directory, self._calibration(networks))
+        known = self.factual and self.spacy is not None
+        calibration = (
+            fitted_calibration(networks, self.spacy, self.vocabulary, self.factual) if known else Calibration()
+        )
+        save_parser(networks, self.vocabulary, directory, calibration)
         (directory / "card.json").write_text(json.dumps(card, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def fitted_calibration(
+    networks: Sequence[CompositionalSceneParser], spacy: Language, vocabulary: Vocabulary, factual: Sequence[Captioned]
+) -> Calibration:
+    """Of a parser's confidences, on captions of FACTUAL, as far as their triples judge nodes and edges."""
+    parser = SceneGraphParser(networks, spacy, vocabulary)
+    graphs = parser.parse_batch([caption.text for caption in factual])
+    judged = judge(graphs, [caption.triples for caption in factual])
+    return Calibration(*(fit_scaling(part.confidences, part.right) for part in judged))
 
 
 def _partner(name: str) -> tuple[Path, int | None]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from mov_ai.cli.messages import say, tell
-from mov_ai.cli.outputs import DEFAULT_PLACE
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.hardware import loading
 
@@ -83,6 +82,8 @@ def interpolate(
 
 def _free_file(name: str) -> Path:
     """A file under `outputs` that is not there yet: name.mp4, name-2.mp4, ..."""
+    from mov_ai.cli.outputs import DEFAULT_PLACE
+
     numbered = (DEFAULT_PLACE / f"{name if i == 1 else f'{name}-{i}'}.mp4" for i in itertools.count(1))
     return next(path for path in numbered if not path.exists())
 

@@ -70,9 +70,8 @@ def _distance(one: CompositionalSceneParser, other: CompositionalSceneParser) ->
 def run(options: argparse.Namespace) -> None:
     """Read both, write what is between them. Raises UsageError as `between`, and if a parser is not there."""
     vocabulary = load_networks(options.later)[1].vocabulary
-    networks = between(
-        *(load_members([folder], vocabulary) for folder in (options.later, options.earlier)), options.share
-    )
+    later, earlier = (load_members([folder], vocabulary) for folder in (options.later, options.earlier))
+    networks = between(later, earlier, options.share)
     spacy = load_spacy()
     factual = read_captions(spacy, "random", "dev", vocabulary)
     save_parser(networks, vocabulary, options.out, fitted_calibration(networks, spacy, vocabulary, factual))

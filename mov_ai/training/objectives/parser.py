@@ -295,10 +295,9 @@ class ParserObjective(Objective):
             if number is not None and number >= len(members):
                 raise UsageError(f"partners: {folder}: expected a network from 0 to {len(members) - 1}; found {number}")
             networks += [one.to(device) for one in (members if number is None else [members[number]])]
-        known = self.factual and self.spacy is not None
-        calibration = (
-            fitted_calibration(networks, self.spacy, self.vocabulary, self.factual) if known else Calibration()
-        )
+        calibration = Calibration()
+        if self.factual and self.spacy is not None:
+            calibration = fitted_calibration(networks, self.spacy, self.vocabulary, self.factual)
         save_parser(networks, self.vocabulary, directory, calibration)
         (directory / "card.json").write_text(json.dumps(card, indent=2, default=str) + "\n", encoding="utf-8")
 

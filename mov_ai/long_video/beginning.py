@@ -165,7 +165,7 @@ def open_beginning(
         last_scene = max(folder.glob("scenes/*"), default=folder)
         if (last_scene / "graph.json").is_file() and (last_scene / "layout.json").is_file():
             graph, layout = SceneGraph.load(last_scene / "graph.json"), Layout.load(last_scene / "layout.json")
-            layout = _at_rate(layout, fps, _keyframe_rate(folder))
+            layout = _at_rate(layout, fps, _keyframe_rate(folder), count)
         if (folder / CARRIED).is_file() and (height, width) == (shape.height, shape.width):
             kept, _ = load_carried(folder / CARRIED)
             # Those of another codec say nothing here.
@@ -185,18 +185,21 @@ def open_beginning(
 
 def _keyframe_rate(folder: Path) -> float | None:
     """Frames a second that a run's boxes are of: fewer than the video's where frames were put between."""
-    record = read_json(folder / "run.json")
-    shape = record.get("config", {}).get("shape") if isinstance(record, dict) else None
-    rate = shape.get("fps") if isinstance(shape, dict) else None
-    return float(rate) if isinstance(rate, (int, float)) and rate > 0 else None
+    value = read_json(folder / "run.json")
+    for name in ("config", "shape", "fps"):
+        value = value.get(name) if isinstance(value, dict) else None
+    is_rate = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
+    return float(value) if is_rate else None
 
 
-def _at_rate(layout: Layout, fps: float, own: float | None) -> Layout:
-    """Boxes of keyframes, `own` a second, as boxes of all frames of a video, the last ones' at its end."""
-    times = 1 if own is None else max(1, round(fps / own))
-    if times == 1:
+def _at_rate(layout: Layout, fps: float, own: float | None, count: int) -> Layout:
+    """Boxes of keyframes, `own` a second, as boxes of all frames, the last ones' at the end of a video of `count`."""
+    times = 1.0 if own is None else fps / own
+    frames = round(times) * (layout.frames - 1) + 1 if 1.5 <= times <= count else 0
+    # Whatever a file may claim, a layout is of no more frames than its video.
+    if not 0 < frames <= count:
         return layout
-    numbers = np.arange(times * (layout.frames - 1) + 1) / times
+    numbers = np.arange(frames) / round(times)
     return layout.sampled((numbers + 0.5) / layout.frames)
 
 

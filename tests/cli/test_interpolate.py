@@ -183,6 +183,21 @@ def test_what_goes_on_from_a_smoother_video_goes_on_from_its_frames(
         assert (reader.info.frames, reader.info.fps) == (beginning.count + 2, 32)
 
 
+@pytest.mark.parametrize("config", [7, {"shape": []}, {"shape": {"fps": 1e-300}}, {"shape": {"fps": True}}])
+def test_what_a_record_may_claim_of_its_rate_does_no_harm(
+    command: Command, smooth_pipeline: MovAIPipeline, monkeypatch: pytest.MonkeyPatch, config: object
+) -> None:
+    monkeypatch.setattr(MovAIPipeline, "from_pretrained", lambda *_: smooth_pipeline)
+    given = ("generate", "a ball", "--stages", "128", "--size", "96", "--frames", "3", "--smooth", "1", "--out", "o")
+    assert command(*given).code == 0
+    record = json.loads(Path("o/run.json").read_text())
+    Path("o/run.json").write_text(json.dumps({**record, "config": config}))
+    shape = replace(smooth_pipeline.shape, height=96, width=96, fps=32.0)
+    beginning, _ = open_beginning(Path("o"), shape, 4, {})
+    assert beginning.layout is not None
+    assert beginning.layout.frames == 3
+
+
 def test_a_saved_pipeline_keeps_its_interpolation_network(smooth_pipeline: MovAIPipeline, tmp_path: Path) -> None:
     smooth_pipeline.save_pretrained(tmp_path / "copy", parser=False)
     assert (tmp_path / "copy" / PIPELINE_FILE).is_file()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -249,7 +250,13 @@ def run(
     about = f"{number} clips of the {split_name} split at {size}"
     console.print(table(rows, f"Frames between keyframes, {about}: PSNR in dB (what the network has more)"))
     result = {
-        "command": f"python -m studies.interpolation.measure --clips {number} --size {size} --split {split_name}",
+        "command": shlex.join(
+            [
+                *("python", "-m", "studies.interpolation.measure", "--clips", str(number), "--size", str(size)),
+                *("--split", split_name, "--checkpoint", checkpoint, "--flows", *flows),
+                *(word for sampling in samplings for word in ("--sampling", *map(str, sampling))),
+            ]
+        ),
         "clips": number,
         "size": size,
         "split": split_name,

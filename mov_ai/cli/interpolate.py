@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mov_ai.cli.messages import say, tell
-from mov_ai.errors import MovAIError, UsageError
+from mov_ai.errors import UsageError
 from mov_ai.hardware import loading
 
 if TYPE_CHECKING:
@@ -36,24 +35,21 @@ def interpolate(
     """Put three frames between each two of a video, once or twice, so that it moves as fast as before."""
     if times not in _TIMES:
         raise UsageError(f"--times: expected 4 or 16; found {times}")
-    out = _free_file(f"{video.stem}-x{times}") if out is None else out
+    if out is None:
+        from mov_ai.cli.outputs import numbered
+
+        out = next(path for path in numbered(f"{video.stem}-x{times}", ".mp4") if not path.exists())
     if out.suffix.lower() != ".mp4":
         raise UsageError(f"--out: expected the name of an .mp4 file; found {out}")
     if out.exists() and video.exists() and out.samefile(video):
         raise UsageError(f"--out: {out}: is the video itself; give another name")
 
-    from mov_ai.data.video import VideoReader, encode_frames
+    from mov_ai.data.video import encode_frames, open_video
     from mov_ai.graph.files import check_writable, write_bytes
     from mov_ai.smoothing import check_smooth, encoded, smooth_fps, smooth_frames
 
     check_writable(out.parent)
-    try:
-        opened = VideoReader(video)
-    except UsageError:
-        raise
-    except MovAIError as error:
-        raise UsageError(str(error)) from None
-    with opened as reader:
+    with open_video(video, "VIDEO") as reader:
         fps = reader.info.fps
         check_smooth(_TIMES[times], 2, fps)
         with loading():
@@ -78,14 +74,6 @@ def interpolate(
             say(f"warning: {notice}")
     write_bytes(out, content)
     tell(f"{out}: {made} frames of {height}x{width} at {smooth_fps(fps, _TIMES[times]):g} fps")
-
-
-def _free_file(name: str) -> Path:
-    """A file under `outputs` that is not there yet: name.mp4, name-2.mp4, ..."""
-    from mov_ai.cli.outputs import DEFAULT_PLACE
-
-    numbered = (DEFAULT_PLACE / f"{name if i == 1 else f'{name}-{i}'}.mp4" for i in itertools.count(1))
-    return next(path for path in numbered if not path.exists())
 
 
 def _kept_sides(reader: VideoReader, factor: int) -> tuple[int, int]:

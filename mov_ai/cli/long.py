@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -292,7 +291,7 @@ class LongWork:
             UsageError: if a folder holds an unfinished run of another request.
         """
         from mov_ai.cli.claims import is_claimed
-        from mov_ai.cli.outputs import DEFAULT_PLACE, slug
+        from mov_ai.cli.outputs import numbered, slug
         from mov_ai.long_video.saving import UnfinishedRun
 
         if caption is None:
@@ -301,9 +300,7 @@ class LongWork:
                 if found is not None and found != self.request(seed + number):
                     refuse_unfinished([folder])
             return list(free)
-        name = f"{slug(caption)}-{seed}"
-        for number in itertools.count(1):
-            place = DEFAULT_PLACE / (name if number == 1 else f"{name}-{number}")
+        for place in numbered(f"{slug(caption)}-{seed}"):
             if not place.exists():
                 break
             if UnfinishedRun.request_in(place) == self.request(seed) and not is_claimed(place):

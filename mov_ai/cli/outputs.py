@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mov_ai.cli.claims import is_claimed
@@ -28,10 +28,14 @@ def slug(text: str) -> str:
     return "-".join(kept)[:40] or "video"
 
 
+def numbered(name: str, suffix: str = "") -> Iterator[Path]:
+    """Places under `outputs`, without end: name, name-2, name-3, ..., each with the suffix."""
+    return (DEFAULT_PLACE / f"{name if i == 1 else f'{name}-{i}'}{suffix}" for i in itertools.count(1))
+
+
 def free_folder(name: str) -> Path:
     """A writable folder under `outputs` that is not there yet and that no other run has claimed: name, name-2, ..."""
-    numbered = (DEFAULT_PLACE / (name if i == 1 else f"{name}-{i}") for i in itertools.count(1))
-    folder = next(place for place in numbered if not place.exists() and not is_claimed(place))
+    folder = next(place for place in numbered(name) if not place.exists() and not is_claimed(place))
     check_writable(folder)
     return folder
 

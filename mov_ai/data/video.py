@@ -249,6 +249,23 @@ class VideoReader:
         return seconds - self._origin, frame
 
 
+def open_video(path: Path, option: str) -> VideoReader:
+    """A reader of a video, to be used as a context.
+
+    Args:
+        option: that names it, for the message.
+
+    Raises:
+        UsageError: if there is no such file, or it is no video that can be read.
+    """
+    try:
+        return VideoReader(path)
+    except UsageError:
+        raise
+    except MovAIError as error:
+        raise UsageError(f"{option}: {error}") from None
+
+
 def read_video(path: str | Path, max_frames: int | None = None) -> tuple[np.ndarray, float]:
     """A whole video; one of variable rate is brought to its mean rate by its timestamps.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,10 +12,9 @@ import torch
 from torch import Tensor
 
 from mov_ai.data.buckets import Buckets
-from mov_ai.data.video import VideoReader, at_constant_rate
-from mov_ai.errors import MovAIError, UsageError
+from mov_ai.data.video import VideoReader, at_constant_rate, open_video
+from mov_ai.errors import UsageError
 from mov_ai.graph import BOX_FIELDS, Layout, SceneGraph, Track
-from mov_ai.graph.files import read_json
 from mov_ai.graph.instances import drawn_entities, entity_phrase
 from mov_ai.graph.outline import Outline
 from mov_ai.graph.slices import slice_graph
@@ -101,21 +99,8 @@ def video_of(path: Path) -> Path:
 
 def rate_of(path: Path) -> float:
     """Frames a second of a video, or of a run's. Raises UsageError or MovAIError if it cannot be read."""
-    with _video(path) as reader:
+    with open_video(video_of(path), "--extend") as reader:
         return reader.info.fps
-
-
-@contextmanager
-def _video(path: Path) -> Iterator[VideoReader]:
-    """What `--extend` names, open. Raises UsageError if it is no video."""
-    try:
-        reader = VideoReader(video_of(path))
-    except UsageError:
-        raise
-    except MovAIError as error:
-        raise UsageError(f"--extend: {error}") from None
-    with reader:
-        yield reader
 
 
 def open_beginning(
@@ -139,7 +124,7 @@ def open_beginning(
     folder = None if file == path else path
     messages = []
     last: deque[np.ndarray] = deque(maxlen=overlap)
-    with _video(path) as reader:
+    with open_video(file, "--extend") as reader:
         height, width, fps = reader.info.height, reader.info.width, reader.info.fps
         if abs(fps - shape.fps) > 0.01 * shape.fps:
             raise UsageError(
@@ -165,7 +150,7 @@ def open_beginning(
         last_scene = max(folder.glob("scenes/*"), default=folder)
         if (last_scene / "graph.json").is_file() and (last_scene / "layout.json").is_file():
             graph, layout = SceneGraph.load(last_scene / "graph.json"), Layout.load(last_scene / "layout.json")
-            layout = _at_rate(layout, fps, _keyframe_rate(folder), count)
+            layout = _at_rate(layout, fps, count)
         if (folder / CARRIED).is_file() and (height, width) == (shape.height, shape.width):
             kept, _ = load_carried(folder / CARRIED)
             # Those of another codec say nothing here.
@@ -183,18 +168,9 @@ def open_beginning(
     )
 
 
-def _keyframe_rate(folder: Path) -> float | None:
-    """Frames a second that a run's boxes are of: fewer than the video's where frames were put between."""
-    value = read_json(folder / "run.json")
-    for name in ("config", "shape", "fps"):
-        value = value.get(name) if isinstance(value, dict) else None
-    is_rate = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
-    return float(value) if is_rate else None
-
-
-def _at_rate(layout: Layout, fps: float, own: float | None, count: int) -> Layout:
-    """Boxes of keyframes, `own` a second, as boxes of all frames, the last ones' at the end of a video of `count`."""
-    times = 1.0 if own is None else fps / own
+def _at_rate(layout: Layout, fps: float, count: int) -> Layout:
+    """A run's boxes as those of all frames of its video of `count`, where frames were put between theirs."""
+    times = 1.0 if layout.shape is None else fps / layout.shape.fps
     frames = round(times) * (layout.frames - 1) + 1 if 1.5 <= times <= count else 0
     # Whatever a file may claim, a layout is of no more frames than its video.
     if not 0 < frames <= count:

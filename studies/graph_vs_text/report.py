@@ -72,13 +72,12 @@ def summary(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "warping": float(np.mean([run["warping"] for run in runs])),
     }
     for topic in TOPICS:
-        rows = np.sum([run["answers"][topic] for run in runs if topic in run["answers"]], axis=0)
-        if np.ndim(rows) == 2 and rows[:, 1].any():
-            value = float(rows[:, 0].sum() / rows[:, 1].sum())
-            result[topic] = {"value": value, "ci95": share_interval(rows[:, 0], rows[:, 1])}
+        rows = _summed([run["answers"] for run in runs], topic)
+        if rows is not None:
+            result[topic] = {"value": _share(rows), "ci95": share_interval(*rows.T.tolist())}
     if all("without" in run for run in runs):
         result["without"] = {
-            part: {topic: _share([run["without"][part] for run in runs], topic) for topic in TOPICS}
+            part: {topic: _share(_summed([run["without"][part] for run in runs], topic)) for topic in TOPICS}
             for part in runs[0]["without"]
         }
     far = np.mean([distance(run) for run in runs], axis=0)
@@ -86,10 +85,14 @@ def summary(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _share(answers: Sequence[dict[str, Any]], topic: str) -> float | None:
-    """Of the questions of a topic that are answered with yes; None if there are none."""
+def _summed(answers: Sequence[dict[str, Any]], topic: str) -> np.ndarray | None:
+    """Answers of yes and questions of a topic, of each caption over runs (prompts, 2); None if nothing was asked."""
     rows = np.sum([each[topic] for each in answers if topic in each], axis=0)
-    return float(rows[:, 0].sum() / rows[:, 1].sum()) if np.ndim(rows) == 2 and rows[:, 1].any() else None
+    return rows if np.ndim(rows) == 2 and rows[:, 1].any() else None
+
+
+def _share(rows: np.ndarray | None) -> float | None:
+    return None if rows is None else float(rows[:, 0].sum() / rows[:, 1].sum())
 
 
 def difference(

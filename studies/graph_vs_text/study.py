@@ -150,13 +150,13 @@ class Study(BoundedStudy):
         from mov_ai.hardware import machine
         from studies.graph_vs_text.evaluate import embedded_codec, sampled
 
-        judges, folder = self.judges(), self.folder(arm, seed)
-        videos, seconds = sampled(folder / "export", embedded_codec(), judges.told)
+        judges, codec, folder = self.judges(), embedded_codec(), self.folder(arm, seed)
+        videos, seconds = sampled(folder / "export", codec, judges.told)
         facts = {name: trained[name] for name in ("steps", "samples", "seconds", "parameters")}
         measured = {"arm": arm, "seed": seed, **facts, "seconds_per_video": seconds, "machine": machine()}
         figures = judges.figures(videos)
         if off:
-            less = {part: sampled(folder / "export", embedded_codec(), judges.told, [part])[0] for part in off}
+            less = {part: sampled(folder / "export", codec, judges.told, [part])[0] for part in off}
             figures["without"] = {part: judges.figures(made)["answers"] for part, made in less.items()}
         self.keep(arm, seed, trained["steps"], {**measured, **figures})
 

@@ -148,8 +148,8 @@ def _loss(sweep: list[dict[str, Any]], ceiling: dict[str, Any] | None) -> list[s
             own = f"{100 * p['score']['value']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
             still = f"{p['warping']['value']:.5f} [{p['warping']['ci95'][0]:.5f}, {p['warping']['ci95'][1]:.5f}]"
             changes = p.get("change", {})
-            points_, warp = (_change(changes.get(key), times, digits) for key, times, digits in _SHOWN)
-            lines.append(f"| {name} | {p[name]:g} | {own} | {points_} | {still} | {warp} |")
+            more, steadier = (_change(changes.get(key), times, digits) for key, times, digits in _SHOWN)
+            lines.append(f"| {name} | {p[name]:g} | {own} | {more} | {still} | {steadier} |")
         if any("change" in p for p in points):
             verdicts.append(_verdict(name, points))
     if ceiling is not None:

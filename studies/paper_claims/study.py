@@ -101,20 +101,18 @@ class Study(BoundedStudy):
         return found
 
     def _measure_sweep(self, prompts: int) -> None:
-        from studies.graph_vs_text.evaluate import Judges, embedded_codec, sampled
-        from studies.stages.measure import through_codec
+        from studies.graph_vs_text.evaluate import embedded_codec, sampled
+        from studies.graph_vs_text.study import Study as GraphStudy
 
-        judges = None
-        ceiling = self.runs / "ceiling.json"
-        if not ceiling.is_file() or read_json(ceiling)["prompts"] != prompts:
-            judges, codec = Judges(prompts), embedded_codec()
-            write_json(ceiling, judges.figures([through_codec(codec, video) for video in judges.truth]))
+        # Its captions, its judges, and what the true clips have.
+        graphs = GraphStudy(self.runs, prompts)
+        graphs.ceiling()
         for point in self.trained():
             path = point["folder"] / "figures.json"
             if path.is_file() and read_json(path)["prompts"] == prompts:
                 continue
             self.check_time()
-            judges = judges or Judges(prompts)
+            judges = graphs.judges()
             videos, _ = sampled(point["folder"] / "export", embedded_codec(), judges.told)
             weights = {name: point[name] for name in PAPER_WEIGHTS}
             write_json(path, {**weights, **judges.figures(videos)})

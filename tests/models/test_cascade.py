@@ -215,6 +215,8 @@ def test_one_network_for_all_stages_or_one_each() -> None:
         ({"stages": ()}, "expected ascending sizes"),
         ({"networks": "two"}, "networks: expected one of shared, refined, separate, got 'two'"),
         ({"low_noise": 1.5}, "low_noise: expected a number from 0 to 1, got 1.5"),
+        ({"shared_noise": -1}, "shared_noise: expected a number from 0 to 1, got -1"),
+        ({"shift": -2}, "shift: expected a number above 0, up to 100, got -2"),
         ({"stages": (0, 256, 512)}, "expected ascending sizes"),
         ({"stages": (128, 256)}, "expected 2 steps and starts"),
         ({"first": 64}, "first <= last, both of"),

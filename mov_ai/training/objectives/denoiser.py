@@ -119,9 +119,11 @@ class DenoiserObjective(Objective):
         prompts: Sequence[str] = (),
         experiment: str = "tiny/denoiser",
     ) -> None:
-        shares = {"drop_text": drop_text, "drop_graph": drop_graph, "drop_layout": drop_layout, "drop_all": drop_all}
-        noise = {"late_start": late_start, "low_noise": low_noise, "shared_noise": shared_noise}
-        for name, value in {**shares, "blur": blur, **noise}.items():
+        shares = {
+            **{"drop_text": drop_text, "drop_graph": drop_graph, "drop_layout": drop_layout, "drop_all": drop_all},
+            **{"blur": blur, "late_start": late_start, "low_noise": low_noise, "shared_noise": shared_noise},
+        }
+        for name, value in shares.items():
             if not 0 <= value <= 1:
                 raise UsageError(f"objective.{name}: expected a number from 0 to 1; found {value}")
         self.seed, self.batch_size = seed, batch_size

@@ -84,6 +84,7 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "Judges", Judges)
     monkeypatch.setattr(evaluate, "sampled", lambda *_: ([], 0.0))
     monkeypatch.setattr(evaluate, "embedded_codec", lambda: None)
+    monkeypatch.setattr(evaluate, "parsed_alike", lambda _: 1.0)
 
 
 def _run(tmp_path: Path, runner: Runner, *given: str) -> None:

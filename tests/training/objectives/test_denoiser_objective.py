@@ -265,6 +265,9 @@ def test_a_codec_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_trained_is_said_before_anything_is_made(cache: Path) -> None:
+    for name, value in (("drop_all", -1.0), ("drop_text", 1.5), ("low_noise", -3.0), ("shared_noise", 2.0)):
+        with pytest.raises(UsageError, match=rf"objective\.{name}: expected a number from 0 to 1; found {value}"):
+            _objective(cache, **{name: value})
     with pytest.raises(UsageError, match=r"expected the codec's 8 .*, got 4"):
         _objective(cache, model=replace(SMALL, latent_channels=4))
     with pytest.raises(UsageError, match=r"stage_shares: expected one for each of \(128, 256\), got \(0.6, 0.2, 0.2\)"):

@@ -89,8 +89,8 @@ def temporal_loss(predicted: Tensor, clean: Tensor, weight: Tensor) -> Tensor:
     return (weight[:, 1:] * (predicted.diff(dim=1) - clean.diff(dim=1)).square()).mean()
 
 
-def semantic_loss(predicted: Tensor, clean: Tensor, condition: Conditioning, window: Tensor) -> Tensor:
-    """Mean over visible entities of |mean_box x - mean_box y|^2: each entity's box holds what the graph says of it.
+def box_loss(predicted: Tensor, clean: Tensor, condition: Conditioning, window: Tensor) -> Tensor:
+    """Mean over visible entities of |mean_box x - mean_box y|^2: what is in each entity's box, on the whole.
 
     Args:
         predicted, clean: (batch, frames, channels, h, w).
@@ -106,14 +106,19 @@ def semantic_loss(predicted: Tensor, clean: Tensor, condition: Conditioning, win
 
 
 def perceptual_loss(predicted: Tensor, clean: Tensor, codec: VideoCodec, frames: Tensor) -> Tensor:
-    """Distance in the first features of the frozen codec's decoder, a few frames of each clip.
+    """LPIPS's formula on the first features of the frozen codec's decoder: each cell's features scaled to length 1, and
+    the squared distance between them, in [0, 4], averaged over the cells of a few frames.
 
-    An in-house stand-in for LPIPS, whose pretrained backbone cannot be embedded; it is not LPIPS.
+    Zhang et al. 2018 (arXiv 1801.03924), equation 1 with one layer and weights of 1. It is not LPIPS, whose pretrained
+    backbone cannot be embedded.
 
     Args:
         predicted, clean: (batch, frames, channels, h, w).
         codec: frozen.
         frames: indices of the frames compared.
     """
-    features = [codec.features(rearrange(x[:, frames], "b f c h w -> (b f) c h w")) for x in (predicted, clean)]
-    return functional.smooth_l1_loss(features[0], features[1].detach())
+    shown, true = (
+        functional.normalize(codec.features(rearrange(x[:, frames], "b f c h w -> (b f) c h w")), dim=1)
+        for x in (predicted, clean)
+    )
+    return (shown - true.detach()).square().sum(1).mean()

@@ -14,10 +14,10 @@ from mov_ai.errors import UsageError
 from mov_ai.models.conditioning import Conditioning, collate, condition
 from mov_ai.training.losses import (
     LossWeights,
+    box_loss,
     denoise_loss,
     object_weight,
     perceptual_loss,
-    semantic_loss,
     temporal_loss,
 )
 from tests.models.builders import ENCODER, ball_and_cube, given, still_layout
@@ -31,7 +31,7 @@ WEIGHT = object_weight(CONDITION.boxes, 8, 8, FULL, 4.0)
 TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "denoise": lambda x, y: denoise_loss(x, y, torch.tensor([0.5]), WEIGHT),
     "temporal": lambda x, y: temporal_loss(x, y, WEIGHT),
-    "semantic": lambda x, y: semantic_loss(x, y, CONDITION, FULL),
+    "boxes": lambda x, y: box_loss(x, y, CONDITION, FULL),
     "perceptual": lambda x, y: perceptual_loss(x, y, CODEC, torch.tensor([0, 3])),
 }
 
@@ -77,14 +77,14 @@ def test_a_constant_offset_is_no_flicker() -> None:
     assert_close(temporal_loss(clean + flicker, clean, ones), torch.tensor(4.0))
 
 
-def test_the_semantic_term_looks_at_means_of_visible_boxes_only() -> None:
+def test_the_box_term_looks_at_means_of_visible_boxes_only() -> None:
     graph = ball_and_cube()
     boxes = [(0.25, 0.25, 0.5, 0.5, 3.0, 1.0), (0.75, 0.75, 0.5, 0.5, 3.0, 0.0)]
     c = condition(graph, still_layout(graph, boxes, 6), ENCODER, 6)
     clean = _latents()
 
     def term(change: Tensor) -> float:
-        return semantic_loss(clean + change, clean, c, FULL).item()
+        return box_loss(clean + change, clean, c, FULL).item()
 
     inside, hidden = torch.zeros(1, 6, 4, 8, 8), torch.zeros(1, 6, 4, 8, 8)
     inside[..., :4, :4] = 1
@@ -97,9 +97,9 @@ def test_the_semantic_term_looks_at_means_of_visible_boxes_only() -> None:
     assert term(stripes) == pytest.approx(0, abs=1e-6)
 
 
-def test_without_visible_entities_the_semantic_term_is_zero() -> None:
+def test_without_visible_entities_the_box_term_is_zero() -> None:
     c = replace(CONDITION, boxes=CONDITION.boxes * 0)
-    assert semantic_loss(_latents(), _latents(1), c, FULL) == 0
+    assert box_loss(_latents(), _latents(1), c, FULL) == 0
 
 
 def _batch() -> Conditioning:

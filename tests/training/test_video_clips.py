@@ -67,6 +67,7 @@ def codec(tmp_path: Path) -> Path:
 
 def make_objective(codec: Path, shards: Path, **changes: object) -> DenoiserObjective:
     values = {"batch_size": 4, "codec": str(codec), "model": MODEL, "stage_shares": (0.5, 0.5), "drop_text": 0.0}
+    values["recognizer_clips"] = 8
     objective = DenoiserObjective(data=VideoClips(str(shards)), **{**values, **changes})  # type: ignore[arg-type]
     objective.prepare(torch.device("cpu"), lambda done, total, what: None)
     return objective

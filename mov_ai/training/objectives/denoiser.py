@@ -40,13 +40,21 @@ from mov_ai.models.registry import (
 from mov_ai.training.card import model_card
 from mov_ai.training.clip_source import ClipSource, LatentSample
 from mov_ai.training.label_noise import blur_labels
+from mov_ai.training.label_recognition import (
+    LabelRecognizer,
+    asked_labels,
+    in_boxes,
+    label_error,
+    recognised,
+    taught_recognizer,
+)
 from mov_ai.training.latents import TabletopClips
 from mov_ai.training.losses import (
     LossWeights,
+    box_loss,
     denoise_loss,
     object_weight,
     perceptual_loss,
-    semantic_loss,
     temporal_loss,
 )
 from mov_ai.training.objective import Objective, Progress, check_start
@@ -59,6 +67,10 @@ _SCALE_FLOOR = 0.15
 _LEAST_UNCONDITIONAL = 0.1
 #: Of the size that a refiner's errors have, so that the loss's other terms weigh as they do in a denoiser's.
 _REFINER_SCALE = 0.5
+#: Clips that a stage is validated by.
+_VALIDATED = 12
+#: Number of the first step whose batch a recognizer of labels is taught with: past all that are trained.
+_RECOGNIZER_STEPS = 1 << 40
 _ABOUT = """
 Makes latents of the stages {stages} from {sources}. {data} Figures below end in the stage, from 0.
 """
@@ -81,6 +93,8 @@ class DenoiserObjective(Objective):
         drop_text, drop_graph, drop_layout: how often each is left out, independently.
         drop_all: how often everything is left out together, which guidance needs.
         blur: how often a label's vector is blurred, see `mov_ai.training.label_noise`.
+        recognizer_clips: that a recognizer of labels is taught with at the start, see
+            `mov_ai.training.label_recognition`; none is where the loss's semantic term is off.
         model: of the denoiser, of whatever design.
         cascade: how the network is to be sampled. Its first stage is trained to begin with noise and sees no earlier
             video; `shared_noise` is the cascade's if that is given. It is exported beside the network.
@@ -112,6 +126,7 @@ class DenoiserObjective(Objective):
         chunk: int | None = None,
         cells: int | None = None,
         blur: float = 0.5,
+        recognizer_clips: int = 384,
         loss: LossWeights | None = None,
         model: AnyConfig | None = None,
         cascade: CascadeConfig | None = None,
@@ -152,7 +167,8 @@ class DenoiserObjective(Objective):
         self.drop_text, self.drop_graph, self.drop_layout = drop_text, drop_graph, drop_layout
         self.drop_all, self.chunk, self.cells = drop_all, chunk, cells
         self.blur, self.noise_mean, self.noise_deviation = blur, noise_mean, noise_deviation
-        self.weights = loss or LossWeights()
+        self.weights, self.recognizer_clips = loss or LossWeights(), recognizer_clips
+        self._recognizer: LabelRecognizer | None = None
         self._labels = load_label_encoder(model.labels)
         # Read when it is first needed: a test of configurations has no encoder's files.
         self._text_name = text_encoder_of(model)
@@ -185,12 +201,47 @@ class DenoiserObjective(Objective):
         self.data.prepare(progress)
         if not self.data.has_boxes and (self.weights.semantic or self.weights.objects):
             log.warning("the clips have no boxes: the loss's semantic term and its weight of objects are off")
+        elif self.weights.semantic:
+            self._recognizer = self._teach_recognizer().to(device)
         self._codec.to(device)
+
+    def _teach_recognizer(self) -> LabelRecognizer:
+        """What the semantic term asks; the same at every start."""
+        samples = []
+        for number in range(-(-self.recognizer_clips // self.batch_size)):
+            drawn, _, rng = self._drawn(_RECOGNIZER_STEPS + number)
+            conditioning = self._condition(drawn, text=False)
+            if self._module.refines:
+                drawn, conditioning = self._cut(drawn, conditioning, rng)
+            asked = asked_labels(conditioning, drawn.window)
+            samples.append((in_boxes(drawn.latents, conditioning.boxes, drawn.window), asked))
+        recognizer = taught_recognizer(samples, self.seed)
+        for stage, share in enumerate(self.stage_shares):
+            held_out = self.data.validation(stage, _VALIDATED) if share else None
+            if held_out is not None:
+                conditioning = self._condition(held_out, text=False)
+                asked = asked_labels(conditioning, held_out.window)
+                shown = in_boxes(held_out.latents, conditioning.boxes, held_out.window)
+                holding, others = recognised(recognizer(shown, asked.label), asked)
+                message = "stage %d: of labels in true boxes %.1f %% are recognised, of others %.1f %% denied"
+                log.info(message, self._stages[stage], 100 * holding, 100 * others)
+        return recognizer
 
     def module(self) -> AnyDenoiser:
         return self._module
 
     def batch(self, step: int) -> dict[str, Any]:
+        drawn, drops, rng = self._drawn(step)
+        # The last batch of an epoch may be smaller.
+        conditioning = self._condition(drawn).drop(*drops[:, : len(drawn.latents)])
+        named = {"named_entity": conditioning.entity, "named_attribute": conditioning.attribute}
+        conditioning = blurred(conditioning, self.blur, int(rng.integers(1 << 62)))
+        if self._module.refines:
+            drawn, conditioning = self._cut(drawn, conditioning, rng)
+        return self._pack(drawn, conditioning) | named
+
+    def _drawn(self, step: int) -> tuple[LatentSample, Tensor, np.random.Generator]:
+        """The samples of a step; whether text, graph and layout of each are left out; what draws all the rest."""
         rng = np.random.default_rng([self.seed, step])
         # One stage a batch: their noise ranges differ.
         stage = int(rng.choice(len(self._stages), p=self.stage_shares))
@@ -200,12 +251,7 @@ class DenoiserObjective(Objective):
             (rng.random((3, self.batch_size)) < chances) | (rng.random(self.batch_size) < self.drop_all)
         )
         drawn.graphs = self.data.varied(drawn.graphs, rng)
-        conditioning = blurred(self._condition(drawn), self.blur, int(rng.integers(1 << 62)))
-        # The last batch of an epoch may be smaller.
-        conditioning = conditioning.drop(*drops[:, : len(conditioning)])
-        if self._module.refines:
-            drawn, conditioning = self._cut(drawn, conditioning, rng)
-        return self._pack(drawn, conditioning)
+        return drawn, drops, rng
 
     def _cut(
         self, drawn: LatentSample, conditioning: Conditioning, rng: np.random.Generator
@@ -231,12 +277,16 @@ class DenoiserObjective(Objective):
         cut_out = replace(drawn, latents=cut(drawn.latents), low=cut(drawn.low), window=window)
         return cut_out, conditioning.cut(first, count)
 
-    def _condition(self, drawn: LatentSample) -> Conditioning:
+    def _condition(self, drawn: LatentSample, text: bool = True) -> Conditioning:
+        """What samples are conditioned on; without `text` the captions are not read."""
+        unread = torch.zeros(1, 1, self._labels.width)
         # A codec may join several frames in a latent frame.
         frames = self._codec.whole_frames(drawn.latents.shape[1])
         items = []
         for graph, layout, features in zip(drawn.graphs, drawn.layouts, drawn.text, strict=True):
-            if features is None or self._text_name is None:
+            if not text:
+                features = unread
+            elif features is None or self._text_name is None:
                 features = self._features(graph.caption)
             shown = frames if layout is None else layout.frames
             items.append(condition(graph, layout, self._labels, shown, features, self._codec.latent_times(shown)))
@@ -260,6 +310,8 @@ class DenoiserObjective(Objective):
             "window": drawn.window,
             "stage": drawn.stage,
             "condition": conditioning.tensors(),
+            "named_entity": conditioning.entity,
+            "named_attribute": conditioning.attribute,
         }
 
     def _held_out(self, stage: int, most: int, device: torch.device) -> dict[str, Any] | None:
@@ -288,7 +340,13 @@ class DenoiserObjective(Objective):
             terms["temporal"] = temporal_loss(predicted, clean, weight)
             total = total + self.weights.temporal * terms["temporal"]
         if self.weights.semantic:
-            terms["semantic"] = semantic_loss(predicted, clean, condition, window)
+            terms["semantic"] = box_loss(predicted, clean, condition, window)
+            if self._recognizer is not None:
+                # By the labels as they are: those that the network sees may be blurred.
+                named = replace(condition, entity=batch["named_entity"], attribute=batch["named_attribute"])
+                asked = asked_labels(named, window)
+                logits = self._recognizer(in_boxes(predicted, condition.boxes, window), asked.label)
+                terms["semantic"] = terms["semantic"] + label_error(logits, asked)
             total = total + self.weights.semantic * terms["semantic"]
         if self._perceptual:
             frames = torch.randperm(clean.shape[1], generator=generator)[:2]
@@ -324,7 +382,7 @@ class DenoiserObjective(Objective):
         figures: dict[str, float] = {}
         device = next(module.parameters()).device
         for stage in range(len(self._stages)):
-            batch = self._held_out(stage, 12, device) if self.stage_shares[stage] else None
+            batch = self._held_out(stage, _VALIDATED, device) if self.stage_shares[stage] else None
             if batch is None:
                 continue
             generator = torch.Generator().manual_seed(1)

@@ -30,6 +30,7 @@ from tools.metrics.behaviour import (
     Behaviour,
     Expectation,
     Move,
+    Row,
     arguments,
     behaviour,
     exchange,
@@ -188,6 +189,31 @@ def test_exceptions_have_reasons_and_those_without_a_promise_are_these() -> None
         assert {expected(metric, distortion).move for distortion in DISTORTIONS} == {"worse"}
 
 
+def test_promises_that_were_taken_back_still_count() -> None:
+    """As first written: whoever weakens a promise after measuring does not get it kept."""
+    entries = {(metric, name): entry for metric, found in EXCEPTIONS.items() for name, entry in found.items()}
+    weakened = {cell: entry.first for cell, entry in entries.items() if entry.first is not None}
+    assert weakened == {
+        ("subject_consistency", "blur"): "better",
+        ("dynamic_degree", "noise"): "better",
+        ("lpips", "drop"): "down",
+        ("embedded_is", "blur"): "worse",
+        ("embedded_is", "drop"): "worse",
+        ("embedded_clipsim", "blur"): "worse",
+        ("embedded_clipsim", "noise"): "worse",
+        ("embedded_clipsim", "drop"): "worse",
+    }
+    late = Expectation("worse late", "why", first="worse")
+    rows = [
+        Row("psnr", "blur", (3, 2, 1), Expectation("worse"), True, True),
+        Row("embedded_is", "blur", (1.0, 1.01, 0.8), late, True, False),
+        Row("lpips", "colour shift", (1, 2, 1), Expectation("free", "why"), None, None),
+        Row("lpips", "drop", (1, 2, 1), Expectation("free", "why", first="down"), None, False),
+    ]
+    assert Behaviour((0, 0.5, 1), tuple(rows), {}).first_promises == (1, 3)
+    assert Behaviour((0, 0.5, 1), tuple(rows), {}).failures == []
+
+
 def test_an_embedded_metric_is_expected_to_do_what_the_published_one_does() -> None:
     assert expected("embedded_lpips", "blur") == expected("lpips", "blur")
     assert expected("embedded_fvd", "noise").move == "worse"
@@ -247,6 +273,8 @@ def test_command_prints_the_table_writes_it_and_fails_where_a_metric_does(
     written = json.loads((tmp_path / "table.json").read_text())
     assert written["command"].endswith("--videos 3 --size 64")
     assert {row["distortion"] for row in written["rows"]} == {"blur", PROMPTS}
+    held, made = written["first_promises"]["hold"], written["first_promises"]["made"]
+    assert 0 < held <= made
     assert "temporal_flickering, blur: better" in capsys.readouterr().out
     monkeypatch.setitem(EXCEPTIONS, "psnr", {"blur": Expectation("better", "it is not")})
     assert main(options) == 1

@@ -77,7 +77,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def _objective(cache: Path, **changes: Any) -> DenoiserObjective:
     clips = {"cache": str(cache), "clips": 6, "late": 0.5, "validation_clips": 6}
     clips |= {name: changes.pop(name) for name in ("late", "validation_clips", "drop_assumed") if name in changes}
-    values = {"batch_size": 4, "codec": str(CODEC), "data": TabletopClips(**clips)}
+    values = {"batch_size": 4, "codec": str(CODEC), "data": TabletopClips(**clips), "recognizer_clips": 8}
     objective = DenoiserObjective(**{**values, "model": SMALL, **changes})
     objective.prepare(torch.device("cpu"), lambda done, total, what: None)
     return objective
@@ -392,7 +392,10 @@ def test_blurred_labels_stay_of_unit_length_and_nothing_stays_nothing(cache: Pat
 
 
 def test_a_stage_without_samples_is_named(cache: Path) -> None:
-    objective = _objective(cache, late=0.0, stage_shares=(0.0, 1.0, 0.0))
+    """Before training begins: what the semantic term asks is taught with such samples."""
+    with pytest.raises(UsageError, match=r"none of 6 clips gives a sample at the stage of 256; raise data\.late"):
+        _objective(cache, late=0.0, stage_shares=(0.0, 1.0, 0.0))
+    objective = _objective(cache, late=0.0, stage_shares=(0.0, 1.0, 0.0), loss=LossWeights(semantic=0))
     with pytest.raises(UsageError, match=r"none of 6 clips gives a sample at the stage of 256; raise data\.late"):
         objective.batch(0)
 

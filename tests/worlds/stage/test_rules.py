@@ -376,3 +376,59 @@ def test_what_has_come_in_is_to_be_seen() -> None:
     way = np.linspace(-0.1, 0.6, FRAMES)
     for seen, is_shown in ((1.0, True), (TIME > 0.6, False)):
         assert verdict(judge(scene, layout(dog=boxes(x=way, seen=seen))), "enter").satisfied is is_shown
+
+
+def test_two_that_meet_both_come_and_are_close_at_last() -> None:
+    asked = graph(replace(DOG, count=2), *going(verb="meet"))
+    come = [boxes(x=0.2 + 0.25 * TIME), boxes(x=0.8 - 0.25 * TIME)]
+    stay_far = [boxes(x=0.2 + 0.1 * TIME), boxes(x=0.8 - 0.1 * TIME)]
+    assert verdict(judge(asked, layout(dog=come)), "meet").satisfied
+    assert verdict(judge(asked, layout(dog=stay_far)), "meet").satisfied is False
+
+
+def test_one_that_runs_away_from_the_other_does_not_come_toward_it() -> None:
+    toward = (Node("go", "event", "walk"), Edge("go", "dog", "agent"), Edge("go", "dog", "location", "to"))
+    asked = graph(replace(DOG, count=2), *toward)
+    both = [boxes(x=0.2 + 0.2 * TIME), boxes(x=0.8 - 0.2 * TIME)]
+    chased = [boxes(x=0.5 - 0.2 * TIME), boxes(x=0.9 - 0.4 * TIME)]
+    assert verdict(judge(asked, layout(dog=both)), "gather").satisfied
+    assert verdict(judge(asked, layout(dog=chased)), "gather").satisfied is False
+
+
+def test_a_group_that_goes_together_goes_alike() -> None:
+    march = (Node("go", "event", "march", direction="right", manner="together"), Edge("go", "dog", "agent"))
+    asked = graph(replace(DOG, count=3), *march)
+    alike = [boxes(x=0.1 + 0.12 * k + 0.4 * TIME) for k in range(3)]
+    unlike = [boxes(x=0.1 + 0.12 * k + (0.15 + 0.25 * k) * TIME) for k in range(3)]
+    assert verdict(judge(asked, layout(dog=alike)), "together").satisfied
+    assert verdict(judge(asked, layout(dog=unlike)), "together").satisfied is False
+
+
+def test_each_of_several_that_pull_is_before_the_thing() -> None:
+    pull = (Node("go", "event", "pull", direction="right"), Edge("go", "dog", "agent"), Edge("go", "car", "patient"))
+    asked = graph(replace(DOG, count=2), CAR, *pull)
+    car = boxes(x=0.3 + 0.3 * TIME, w=0.16)
+    before = [boxes(x=0.45 + 0.3 * TIME), boxes(x=0.57 + 0.3 * TIME)]
+    one_behind = [boxes(x=0.45 + 0.3 * TIME), boxes(x=0.15 + 0.3 * TIME)]
+    assert verdict(judge(asked, layout(dog=before, car=car)), "pull").satisfied
+    assert verdict(judge(asked, layout(dog=one_behind, car=car)), "pull").satisfied is False
+
+
+def test_what_is_told_to_be_large_looks_larger_than_what_is_told_to_be_small() -> None:
+    def told(first: str, large: str, second: str, small: str) -> SceneGraph:
+        return graph(
+            Node("a", "entity", first),
+            Node("b", "entity", second),
+            Node("large", "attribute", large, kind="size"),
+            Node("small", "attribute", small, kind="size"),
+            Edge("a", "large", "has_attribute"),
+            Edge("b", "small", "has_attribute"),
+        )
+
+    large, small = boxes(x=0.3, w=0.2, h=0.3), boxes(x=0.7, w=0.1, h=0.2)
+    robot = told("robot", "giant", "tree", "small")
+    assert verdict(judge(robot, layout(a=large, b=small)), "larger as told").satisfied
+    assert verdict(judge(robot, layout(a=small, b=large)), "larger as told").satisfied is False
+    # A large hedgehog is no match for a small church.
+    hedgehog = told("hedgehog", "large", "church", "small")
+    assert "larger as told" not in {v.kind for v in judge(hedgehog, layout(a=small, b=large)).verdicts}

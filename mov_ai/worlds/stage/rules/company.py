@@ -7,14 +7,16 @@ from itertools import combinations
 import numpy as np
 
 from mov_ai.graph import Interval
+from mov_ai.worlds.stage.meanings import stage_meanings
+from mov_ai.worlds.stage.rules import pursuit
 from mov_ai.worlds.stage.rules.boxes import Shot
 from mov_ai.worlds.stage.rules.fact import Fact, Rule
 from mov_ai.worlds.stage.rules.reading import Reading
 from mov_ai.worlds.stage.screenplay import Deed
 
-#: By how much the mean distance from their middle changes at least, and how far apart those are at both ends that pass
-#: each other, in parts of the frame; how far apart two are that meet, at most, in their mean width.
-_SPREAD, _PASSED, _MET = 0.035, 0.05, 2.0
+#: In parts of the frame: by how much the mean distance from their middle changes at least, how far apart those are at
+#: both ends that pass each other, and how far each of two goes that come together.
+_SPREAD, _PASSED, _TOWARD = 0.035, 0.05, 0.02
 
 
 def facts(reading: Reading, deed: Deed) -> list[Fact]:
@@ -26,6 +28,8 @@ def facts(reading: Reading, deed: Deed) -> list[Fact]:
     # Those who chase or circle each other may do so in a ring or one behind the other.
     rule = rules.get(deed.action, _swap(members, deed.interval) if deed.action == "swap" else None)
     kind = "pass" if deed.action == "swap" else deed.action
+    if stage_meanings().verbs.get(deed.verb) == "meet" and sum(reading.drawn[key] for key in members) == 2:
+        rule, kind = pursuit.met(members[0], members[-1], deed.interval), "meet"
     return [Fact("events", deed.id, members[0], reading.doing(deed, members[0]), kind, rule)]
 
 
@@ -44,14 +48,20 @@ def _spread(members: list[str], when: Interval, sign: float) -> Rule:
         spread = np.hypot(x - x.mean(0), y - y.mean(0)).mean(0)
         margin = sign * (spread[last] - spread[first]) * times / _SPREAD - 1
         if sign < 0 and len(x) == 2:
-            # Two who have come up to each other before, and meet now, need not come nearer.
-            margin = max(margin, 1 - abs(x[0, last] - x[1, last]) / widths(shot, last) / _MET)
+            # One that runs away from the other, which comes after it, does not come toward it.
+            margin = min(margin, *(_nearer(x, y, one, first, last) * times / _TOWARD - 1 for one in range(2)))
         return float(margin)
 
-    def widths(shot: Shot, frame: int) -> float:
-        return float(np.mean([shot.steady[key].w[:, frame].mean() for key in members]))
-
     return rule
+
+
+def _nearer(x: np.ndarray, y: np.ndarray, one: int, first: int, last: int) -> float:
+    """How much nearer one of two comes to where the other was at first."""
+    other = 1 - one
+    before, after = (
+        float(np.hypot(x[one, frame] - x[other, first], y[one, frame] - y[other, first])) for frame in (first, last)
+    )
+    return before - after
 
 
 def _swap(members: list[str], when: Interval) -> Rule:

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from mov_ai.graph import Interval
+from mov_ai.worlds.stage.meanings import stage_meanings
 from mov_ai.worlds.stage.rules import passages, standing, ways
 from mov_ai.worlds.stage.rules.boxes import Boxes, Shot, gap
 from mov_ai.worlds.stage.rules.fact import Fact, Rule
@@ -17,6 +18,8 @@ from mov_ai.worlds.stage.screenplay import Deed
 _FOLLOWING, _TOUCHING = 0.45, 0.06
 #: How much of the other's way one who goes along with it goes.
 _SHARE = 0.4
+#: How far off the mean way of a group one of it may go, as a part of it.
+_ALIKE = 0.35
 
 
 def ahead(leader: Boxes, other: Boxes, shot: Shot, when: Interval) -> np.ndarray:
@@ -56,7 +59,9 @@ def follows(leader: str, other: str, when: Interval, touching: bool, sign: float
         if shot.frames < 2:
             return None
         a, b = shot.steady[leader], shot.steady[other]
-        place = standing.mostly(sign * ahead(a, b, shot, when) / 0.3 - 1)
+        # Of several that pull a thing each is before it, of several that push it each behind.
+        leaders = [a.one(i) for i in range(len(a.x))] if touching else [a]
+        place = min(standing.mostly(sign * ahead(one, b, shot, when) / 0.3 - 1) for one in leaders)
         room = gap(b, a.hull, shot.at(when))
         close = standing.mostly(1 - room / (_TOUCHING if touching else _FOLLOWING))
         return min(place, close, along_with(a, b, shot, when))
@@ -85,6 +90,15 @@ def _met(a: Boxes, b: Boxes, shot: Shot, when: Interval) -> float:
     if shot.frames < 2 or bool((room[:, 0] < passages.CLOSE).all()):
         return float((1 - room[:, -1] / passages.CLOSE).min())
     return passages.nearing(a, b, shot, when)
+
+
+def met(first: str, last: str, when: Interval) -> Rule:
+    """The first instance of one and the last of another, which may be the same entity, have met."""
+
+    def rule(shot: Shot) -> float | None:
+        return None if shot.frames < 2 else _met(shot.boxes[first].one(0), shot.boxes[last].one(-1), shot, when)
+
+    return rule
 
 
 def _meets(first: str, second: str, when: Interval) -> Rule:
@@ -117,8 +131,8 @@ def facts(reading: Reading, deed: Deed) -> list[Fact]:
     alone = not reading.graph.edges_from(deed.id, "patient") and not deed.ways
     if deed.action in ("meet", "pass") and not deed.patients and alone:
         found += _each_other(reading, deed)
-    elif deed.action not in ("meet", "chase", "follow", "ride") and not deed.place and len(deed.agents) > 1:
-        found += _together(reading, deed)
+    elif deed.action not in ("meet", "chase", "follow", "ride") and not deed.place:
+        found += [*_together(reading, deed), *_as_one(reading, deed)]
     return found
 
 
@@ -130,12 +144,12 @@ def _each_other(reading: Reading, deed: Deed) -> list[Fact]:
         return []
     when = reading.part(pair[0], reading.part(pair[1], deed.interval))
 
-    def rule(shot: Shot) -> float | None:
+    def passed(shot: Shot) -> float | None:
         if shot.frames < 2:
             return None
-        a, b = shot.boxes[pair[0]].one(0), shot.boxes[pair[1]].one(-1)
-        return passages.passing(a, b, shot, when) if deed.action == "pass" else _met(a, b, shot, when)
+        return passages.passing(shot.boxes[pair[0]].one(0), shot.boxes[pair[1]].one(-1), shot, when)
 
+    rule = passed if deed.action == "pass" else met(*pair, when)
     return [Fact("events", deed.id, pair[0], f"{reading.doing(deed, pair[0])}, each other", deed.action, rule)]
 
 
@@ -157,3 +171,32 @@ def _together(reading: Reading, deed: Deed) -> list[Fact]:
         hopeful = reading.filmed_moving(when) and not reading.anchors
         found.append(Fact("events", deed.id, second, text, "together", rule, hopeful))
     return found
+
+
+def _as_one(reading: Reading, deed: Deed) -> list[Fact]:
+    """Ten ants that march together go as far as each other, and the same way."""
+    node = reading.nodes.get(deed.id)
+    manner = stage_meanings().directions.get((node.manner if node else None) or "")
+    if deed.action not in ways.GOING or manner != "together":
+        return []
+    found = []
+    for agent in deed.agents:
+        if reading.shown(agent) and reading.drawn[agent] > 1:
+            when = reading.part(agent, deed.interval)
+            hopeful = reading.filmed_moving(when) and not reading.anchors
+            text = f"{reading.doing(deed, agent)}, all alike"
+            found.append(Fact("events", deed.id, agent, text, "together", _alike(agent, when), hopeful))
+    return found
+
+
+def _alike(agent: str, when: Interval) -> Rule:
+    def rule(shot: Shot) -> float | None:
+        if shot.frames < 2:
+            return None
+        x, y, near, _ = ways.travelled(shot.steady[agent], shot, when)
+        gone = np.stack([x, y, near * ways.MOVED / ways.NEARED])
+        mean = gone.mean(1, keepdims=True)
+        off = np.linalg.norm(gone - mean, axis=0).max()
+        return float(1 - off / max(ways.MOVED, _ALIKE * float(np.linalg.norm(mean))))
+
+    return rule

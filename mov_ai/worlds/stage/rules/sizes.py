@@ -14,13 +14,20 @@ from mov_ai.worlds.stage.rules.reading import Reading
 _GROWN = np.log(1.18)
 #: How far off a given ratio may be, in log size: that of "twice as big", that of "as big".
 _ABOUT, _EQUAL = np.log(1.35), np.log(1.18)
+#: How much larger what is told to be large looks beside what is told to be small, in log size.
+_TOLD = np.log(1.15)
 #: Things whose sizes differ so many times in life, at least, differ in the same direction in the frame.
 _UNLIKE = 2.0
+#: How many times as large the one may be in life that is told to be the smaller.
+_PLAUSIBLE = 4.0
 
 
 def facts(reading: Reading) -> list[Fact]:
-    """Changes of size, comparisons, and which of two that belong together is the larger in life."""
+    """Changes of size, comparisons, and which of two that belong together is the larger, as told or in life."""
     found = [*_changes(reading), *_comparisons(reading)]
+    told = [*_told(reading)]
+    compared = {frozenset((fact.source, fact.target)) for fact in found}
+    found += [fact for fact in told if frozenset((fact.source, fact.target)) not in compared]
     compared = {frozenset((fact.source, fact.target)) for fact in found}
     return found + [fact for fact in _in_life(reading) if frozenset((fact.source, fact.target)) not in compared]
 
@@ -86,6 +93,21 @@ def _compared(source: str, target: str, comparison: Comparison) -> Rule:
     return rule
 
 
+def _told(reading: Reading) -> list[Fact]:
+    """A giant robot and a small tree: whoever says so means the robot to be the larger, whichever is in life.
+
+    Not of what is much smaller all the same: a large hedgehog beside a small church.
+    """
+    found = []
+    for pair in _together(reading):
+        first, second = sorted(pair, key=lambda key: reading.play.performers[key].scale, reverse=True)
+        is_told = reading.play.performers[first].scale > 1 > reading.play.performers[second].scale
+        if is_told and _metres(reading, first) * _PLAUSIBLE > _metres(reading, second):
+            text = f"{reading.names[first]} larger than {reading.names[second]}, as told"
+            found.append(Fact("sizes", first, second, text, "larger as told", _looks_larger(first, second)))
+    return found
+
+
 def _in_life(reading: Reading) -> list[Fact]:
     found = []
     for pair in _together(reading):
@@ -125,5 +147,16 @@ def _larger(first: str, second: str) -> Rule:
         a, b = shot.boxes[first], shot.boxes[second]
         ratio = (a.size - a.near).mean() - (b.size - b.near).mean()
         return float(ratio / np.log(1.08) - 1)
+
+    return rule
+
+
+def _looks_larger(first: str, second: str) -> Rule:
+    """As it looks, and at the same distance too."""
+
+    def rule(shot: Shot) -> float:
+        a, b = shot.boxes[first], shot.boxes[second]
+        looks = a.size.mean() - b.size.mean()
+        return float(min(looks, looks - a.near.mean() + b.near.mean()) / _TOLD - 1)
 
     return rule

@@ -24,6 +24,8 @@ _LEAST_SEEN = 0.5
 _KIN = 0.6
 #: How it is taught: rate, decay of weights, and the most noise on latents, whose own deviation is about 1.
 _RATE, _DECAY, _NOISE = 2e-3, 0.5, 1.0
+#: Steps that it is taught for, a batch each, and the most passes over the batches.
+_STEPS, _PASSES = 1000, 25
 
 
 @dataclass(frozen=True)
@@ -145,15 +147,15 @@ def recognised(logits: Tensor, asked: AskedLabels) -> tuple[float, float]:
     return right, wrong
 
 
-def taught_recognizer(samples: Sequence[tuple[Tensor, AskedLabels]], seed: int, steps: int = 1000) -> LabelRecognizer:
+def taught_recognizer(samples: Sequence[tuple[Tensor, AskedLabels]], seed: int) -> LabelRecognizer:
     """A recognizer that has learnt from true latents, frozen; the same for the same samples and seed.
 
     Args:
         samples: of each batch what its boxes show, from `in_boxes`, and its labels.
         seed: of weights and noise.
-        steps: of training, a batch each.
     """
     shown, asked = samples[0]
+    steps = min(_STEPS, _PASSES * len(samples))
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)
         network = LabelRecognizer(shown.shape[-1] // _GRID**2, asked.label.shape[-1] - 1)

@@ -129,7 +129,13 @@ def test_a_denoiser_is_trained_on_the_device(
     data = TabletopClips(str(tmp_path / "cache"), clips=2, late=1.0, validation_clips=1)
     monkeypatch.setattr("mov_ai.parser.parser.SceneGraphParser.from_pretrained", lambda: _ReadsOneGraph())
     objective = DenoiserObjective(
-        batch_size=2, codec=str(tmp_path / "codec"), data=data, stage_shares=shares, model=model, prompts=[CAPTION]
+        batch_size=2,
+        codec=str(tmp_path / "codec"),
+        data=data,
+        stage_shares=shares,
+        model=model,
+        prompts=[CAPTION],
+        recognizer_clips=4,
     )
     result = _trained(objective, tmp_path / "run")
     assert {"denoise_1", "temporal_1", "semantic_1", "perceptual_1"} <= set(result["validation"])

@@ -104,6 +104,7 @@ def chain(
             data=clips_of_the_world(),
             stage_shares=shares,
             model=denoiser,
+            recognizer_clips=2 * clips,
         )
 
     yield trained("denoiser", denoising, folder / "denoiser", config, device, steps)

@@ -141,6 +141,10 @@ class DenoiserObjective(Objective):
         for name, value in shares.items():
             if not 0 <= value <= 1:
                 raise UsageError(f"objective.{name}: expected a number from 0 to 1; found {value}")
+        if recognizer_clips < 1:
+            raise UsageError(
+                f"objective.recognizer_clips: expected 1 or more; found {recognizer_clips}; loss.semantic=0 needs none"
+            )
         self.seed, self.batch_size = seed, batch_size
         self.stage_shares, self.late_start, self.low_noise = tuple(stage_shares), late_start, low_noise
         self.cascade, self.experiment, self.prompts = cascade, experiment, list(prompts)

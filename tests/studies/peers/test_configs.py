@@ -134,6 +134,7 @@ def _objective(folder: Path, name: str, **changes: Any) -> DenoiserObjective:
     shares = tuple(composed(name).objective.stage_shares)
     values: dict[str, Any] = {"batch_size": 4, "codec": str(test_denoiser_objective.CODEC)}
     values |= {"data": TabletopClips(str(folder), 6, 0.5, 6), "experiment": f"peers/{name}", "stage_shares": shares}
+    values["recognizer_clips"] = 8
     objective = DenoiserObjective(**{**values, "model": _small(name), "cascade": _cascade(name), **changes})
     objective.prepare(torch.device("cpu"), lambda done, total, what: None)
     return objective

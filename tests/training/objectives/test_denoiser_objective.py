@@ -198,6 +198,33 @@ def test_terms_that_are_switched_off_are_not_computed(cache: Path) -> None:
     assert total.item() == pytest.approx(float(expected), rel=1e-5)
 
 
+def test_the_semantic_term_asks_for_labels_as_they_are_whatever_the_network_sees(cache: Path) -> None:
+    """What is said of each thing is part of the term; that label vectors are blurred for the network is not."""
+    objective = _objective(cache, recognizer_clips=24, blur=1.0)
+
+    def semantic(batch: dict[str, Any]) -> float:
+        return float(objective.loss(_Truthful(), batch, torch.Generator().manual_seed(0))[1]["semantic"])
+
+    class _Truthful(torch.nn.Module):
+        refines = False
+
+        def forward(self, *_: Any) -> Tensor:
+            return clean
+
+    batch = objective.batch(0)
+    clean = batch["latents"]
+    true = semantic(batch)
+    exchanged = {
+        **batch,
+        "named_entity": batch["named_entity"].flip(0),
+        "named_attribute": batch["named_attribute"].flip(0),
+    }
+    assert semantic(exchanged) > true + 0.01
+    assert not torch.equal(batch["named_entity"], batch["condition"]["entity"])
+    blurred = {**batch["condition"], "entity": torch.zeros_like(batch["condition"]["entity"])}
+    assert semantic({**batch, "condition": blurred}) == true
+
+
 def test_the_noise_of_a_loss_comes_from_its_generator(cache: Path) -> None:
     objective = _objective(cache)
     batch = objective.batch(0)
@@ -268,6 +295,10 @@ def test_what_cannot_be_trained_is_said_before_anything_is_made(cache: Path) -> 
     for name, value in (("drop_all", -1.0), ("drop_text", 1.5), ("low_noise", -3.0), ("shared_noise", 2.0)):
         with pytest.raises(UsageError, match=rf"objective\.{name}: expected a number from 0 to 1; found {value}"):
             _objective(cache, **{name: value})
+    with pytest.raises(
+        UsageError, match=r"objective\.recognizer_clips: expected 1 or more; found 0; loss\.semantic=0 needs none"
+    ):
+        _objective(cache, recognizer_clips=0)
     with pytest.raises(UsageError, match=r"expected the codec's 8 .*, got 4"):
         _objective(cache, model=replace(SMALL, latent_channels=4))
     with pytest.raises(UsageError, match=r"stage_shares: expected one for each of \(128, 256\), got \(0.6, 0.2, 0.2\)"):

@@ -132,3 +132,54 @@ def test_words_of_the_scene_reach_its_node() -> None:
         change = (tokens - _tokens(encoder, graph.with_node("s", **{name: "other"}))).abs().amax(1)
         assert change[0] > 1e-4, name
         assert not change[1:].any(), name
+
+
+# -- numbers -----------------------------------------------------------------------------------------------------------
+
+
+def _numbered(numbers: int = 4) -> GraphEncoder:
+    torch.manual_seed(0)
+    return awake(GraphEncoder(GraphEncoderConfig(16, 2, 2, numbers), LABELS.width))
+
+
+def _numbers(encoder: GraphEncoder, graph: SceneGraph) -> dict[str, list[int]]:
+    """Node -> which numbers it carries, by the encoder's own table."""
+    assert encoder.number is not None
+    table = encoder.number.weight.detach()
+    carried = encoder._numbers(given(graph), encoder.number)[0]
+    sums = {(): torch.zeros(table.shape[1])} | {(i,): row for i, row in enumerate(table)}
+    return {
+        node.id: next(list(which) for which, total in sums.items() if torch.allclose(carried[k], total))
+        for k, node in enumerate(graph.nodes)
+    }
+
+
+def test_entities_have_numbers_that_their_attributes_and_events_carry() -> None:
+    found = _numbers(_numbered(), ball_and_cube())
+    assert found == {"s": [], "roll": [0], "ball": [0], "cube": [1], "red": [0], "blue": [0]}
+    assert set(_numbers(_numbered(1), ball_and_cube())["cube"]) == {0}
+
+
+def test_who_is_alike_but_for_the_number_is_told_apart() -> None:
+    """Two things of which the same is said have one token without numbers, and two with them."""
+    nodes = [Node("s", "scene", "scene"), Node("a", "entity", "ball"), Node("b", "entity", "ball")]
+    twins = SceneGraph("balls", nodes, [Edge("s", "a", "contains"), Edge("s", "b", "contains")])
+    plain, numbered = _tokens(_encoder(), twins), _tokens(_numbered(), twins)
+    assert_close(plain[1], plain[2])
+    assert (numbered[1] - numbered[2]).abs().max() > 0.1
+
+
+def test_a_further_type_of_edge_gives_the_number_too() -> None:
+    """Who throws itself is agent and patient of one event: the table of links holds the last of the two."""
+    nodes = [Node("s", "scene", "scene"), Node("dog", "entity", "dog"), Node("go", "event", "throw")]
+    edges = [Edge("s", "dog", "contains"), Edge("s", "go", "contains")]
+    both = [Edge("go", "dog", "agent"), Edge("go", "dog", "patient")]
+    for order in (both, both[::-1]):
+        assert _numbers(_numbered(), SceneGraph("", nodes, [*edges, *order]))["go"] == [0]
+
+
+def test_padding_changes_no_number() -> None:
+    encoder, graph = _numbered(), ball_and_cube()
+    with torch.no_grad():
+        alone, padded = encoder(given(graph)), encoder(collate([given(graph), given(dogs_and_frisbees())]))
+    assert_close(padded[:1, : alone.shape[1]], alone)

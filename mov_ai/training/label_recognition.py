@@ -97,6 +97,11 @@ def in_boxes(latents: Tensor, boxes: Tensor, window: Tensor) -> Tensor:
     return found.permute(0, 3, 1, 2, 4).flatten(3)
 
 
+def shown_and_asked(latents: Tensor, condition: Conditioning, window: Tensor) -> tuple[Tensor, AskedLabels]:
+    """What latents show in a batch's boxes, and its labels. Args: as of `in_boxes` and `asked_labels`."""
+    return in_boxes(latents, condition.boxes, window), asked_labels(condition, window)
+
+
 class LabelRecognizer(nn.Module):
     """Which labels things have, from what their boxes show.
 
@@ -151,7 +156,7 @@ def taught_recognizer(samples: Sequence[tuple[Tensor, AskedLabels]], seed: int) 
     """A recognizer that has learnt from true latents, frozen; the same for the same samples and seed.
 
     Args:
-        samples: of each batch what its boxes show, from `in_boxes`, and its labels.
+        samples: of each batch `shown_and_asked`.
         seed: of weights and noise.
     """
     shown, asked = samples[0]

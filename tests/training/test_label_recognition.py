@@ -24,6 +24,7 @@ from mov_ai.training.label_recognition import (
     label_error,
     recognised,
     share_in_view,
+    shown_and_asked,
     taught_recognizer,
 )
 from tests.models.builders import ENCODER, given, still_layout
@@ -64,8 +65,7 @@ def _shown(looks: Sequence[tuple[str, str]], change: tuple[int, str] | None = No
 
 
 def _sample(looks: Sequence[tuple[str, str]]) -> tuple[Tensor, AskedLabels]:
-    scene = _scene(looks)
-    return in_boxes(_shown(looks), scene.boxes, FULL), asked_labels(scene, FULL)
+    return shown_and_asked(_shown(looks), _scene(looks), FULL)
 
 
 @pytest.fixture(scope="module")

@@ -42,10 +42,9 @@ from mov_ai.training.clip_source import ClipSource, LatentSample
 from mov_ai.training.label_noise import blur_labels
 from mov_ai.training.label_recognition import (
     LabelRecognizer,
-    asked_labels,
-    in_boxes,
     label_error,
     recognised,
+    shown_and_asked,
     taught_recognizer,
 )
 from mov_ai.training.latents import TabletopClips
@@ -217,15 +216,13 @@ class DenoiserObjective(Objective):
             conditioning = self._condition(drawn, text=False)
             if self._module.refines:
                 drawn, conditioning = self._cut(drawn, conditioning, rng)
-            asked = asked_labels(conditioning, drawn.window)
-            samples.append((in_boxes(drawn.latents, conditioning.boxes, drawn.window), asked))
+            samples.append(shown_and_asked(drawn.latents, conditioning, drawn.window))
         recognizer = taught_recognizer(samples, self.seed)
         for stage, share in enumerate(self.stage_shares):
             held_out = self.data.validation(stage, _VALIDATED) if share else None
             if held_out is not None:
                 conditioning = self._condition(held_out, text=False)
-                asked = asked_labels(conditioning, held_out.window)
-                shown = in_boxes(held_out.latents, conditioning.boxes, held_out.window)
+                shown, asked = shown_and_asked(held_out.latents, conditioning, held_out.window)
                 holding, others = recognised(recognizer(shown, asked.label), asked)
                 message = "stage %d: of labels in true boxes %.1f %% are recognised, of others %.1f %% denied"
                 log.info(message, self._stages[stage], 100 * holding, 100 * others)
@@ -237,12 +234,11 @@ class DenoiserObjective(Objective):
     def batch(self, step: int) -> dict[str, Any]:
         drawn, drops, rng = self._drawn(step)
         # The last batch of an epoch may be smaller.
-        conditioning = self._condition(drawn).drop(*drops[:, : len(drawn.latents)])
-        named = {"named_entity": conditioning.entity, "named_attribute": conditioning.attribute}
-        conditioning = blurred(conditioning, self.blur, int(rng.integers(1 << 62)))
+        named = self._condition(drawn).drop(*drops[:, : len(drawn.latents)])
+        conditioning = blurred(named, self.blur, int(rng.integers(1 << 62)))
         if self._module.refines:
             drawn, conditioning = self._cut(drawn, conditioning, rng)
-        return self._pack(drawn, conditioning) | named
+        return self._pack(drawn, conditioning, named)
 
     def _drawn(self, step: int) -> tuple[LatentSample, Tensor, np.random.Generator]:
         """The samples of a step; whether text, graph and layout of each are left out; what draws all the rest."""
@@ -306,7 +302,8 @@ class DenoiserObjective(Objective):
             self._text_features[caption] = self._text([caption]).half()
         return self._text_features[caption].float()
 
-    def _pack(self, drawn: LatentSample, conditioning: Conditioning) -> dict[str, Any]:
+    def _pack(self, drawn: LatentSample, conditioning: Conditioning, named: Conditioning) -> dict[str, Any]:
+        """A batch; `named` has the label vectors as they are, `conditioning` perhaps blurred ones."""
         later = (drawn.stage > self._first).view(-1, 1, 1, 1, 1)
         return {
             "latents": drawn.latents,
@@ -314,14 +311,17 @@ class DenoiserObjective(Objective):
             "window": drawn.window,
             "stage": drawn.stage,
             "condition": conditioning.tensors(),
-            "named_entity": conditioning.entity,
-            "named_attribute": conditioning.attribute,
+            "named_entity": named.entity,
+            "named_attribute": named.attribute,
         }
 
     def _held_out(self, stage: int, most: int, device: torch.device) -> dict[str, Any] | None:
         """Validation samples with all that they are conditioned on."""
         drawn = self.data.validation(stage, most)
-        return None if drawn is None else _moved(self._pack(drawn, self._condition(drawn)), device)
+        if drawn is None:
+            return None
+        conditioning = self._condition(drawn)
+        return _moved(self._pack(drawn, conditioning, conditioning), device)
 
     def loss(
         self, module: torch.nn.Module, batch: dict[str, Any], generator: torch.Generator
@@ -348,9 +348,8 @@ class DenoiserObjective(Objective):
             if self._recognizer is not None:
                 # By the labels as they are: those that the network sees may be blurred.
                 named = replace(condition, entity=batch["named_entity"], attribute=batch["named_attribute"])
-                asked = asked_labels(named, window)
-                logits = self._recognizer(in_boxes(predicted, condition.boxes, window), asked.label)
-                terms["semantic"] = terms["semantic"] + label_error(logits, asked)
+                shown, asked = shown_and_asked(predicted, named, window)
+                terms["semantic"] = terms["semantic"] + label_error(self._recognizer(shown, asked.label), asked)
             total = total + self.weights.semantic * terms["semantic"]
         if self._perceptual:
             frames = torch.randperm(clean.shape[1], generator=generator)[:2]

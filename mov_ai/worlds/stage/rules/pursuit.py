@@ -118,7 +118,7 @@ def facts(reading: Reading, deed: Deed) -> list[Fact]:
             if agent == patient or not (reading.shown(agent) and reading.shown(patient)):
                 continue
             when = reading.part(agent, reading.part(patient, deed.interval))
-            hopeful = reading.filmed_moving(when) and not reading.anchors
+            hopeful = reading.lost_in_motion(when)
             if deed.action in ("chase", "follow"):
                 add(agent, patient, follows(patient, agent, when, False, 1.0), hopeful)
             elif deed.action in ("push", "pull"):
@@ -168,7 +168,7 @@ def _together(reading: Reading, deed: Deed) -> list[Fact]:
             return along_with(shot.steady[first], shot.steady[second], shot, when)
 
         text = f"{reading.doing(deed, second)}, together with {reading.names[first]}"
-        hopeful = reading.filmed_moving(when) and not reading.anchors
+        hopeful = reading.lost_in_motion(when)
         found.append(Fact("events", deed.id, second, text, "together", rule, hopeful))
     return found
 
@@ -183,7 +183,7 @@ def _as_one(reading: Reading, deed: Deed) -> list[Fact]:
     for agent in deed.agents:
         if reading.shown(agent) and reading.drawn[agent] > 1:
             when = reading.part(agent, deed.interval)
-            hopeful = reading.filmed_moving(when) and not reading.anchors
+            hopeful = reading.lost_in_motion(when)
             text = f"{reading.doing(deed, agent)}, all alike"
             found.append(Fact("events", deed.id, agent, text, "together", _alike(agent, when), hopeful))
     return found

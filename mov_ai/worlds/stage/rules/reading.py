@@ -79,6 +79,10 @@ class Reading:
         moves = (when for _, when in self.play.camera)
         return any(start < interval[1] - 1e-3 and end > interval[0] + 1e-3 for start, end in moves)
 
+    def lost_in_motion(self, interval: Interval) -> bool:
+        """Whether ways cannot be told from the camera's in an interval: it moves, and nothing stands still by it."""
+        return self.filmed_moving(interval) and not self.anchors
+
     def way_known(self, event: str, target: str, relation: str) -> bool:
         """Whether a way by something is one of `meanings.yaml`: the play takes all others as "beside"."""
         labels = {e.label for e in self.known.edges_from(event, "location") if e.target == target}

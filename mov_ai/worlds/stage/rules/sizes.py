@@ -14,8 +14,8 @@ from mov_ai.worlds.stage.rules.reading import Reading
 _GROWN = np.log(1.18)
 #: How far off a given ratio may be, in log size: that of "twice as big", that of "as big".
 _ABOUT, _EQUAL = np.log(1.35), np.log(1.18)
-#: How much larger what is told to be large looks beside what is told to be small, in log size.
-_TOLD = np.log(1.15)
+#: How much larger the larger of two is at least, in log size: as told, and in life.
+_TOLD, _IN_LIFE = np.log(1.15), np.log(1.08)
 #: Things whose sizes differ so many times in life, at least, differ in the same direction in the frame.
 _UNLIKE = 2.0
 #: How many times as large the one may be in life that is told to be the smaller.
@@ -25,11 +25,11 @@ _PLAUSIBLE = 4.0
 def facts(reading: Reading) -> list[Fact]:
     """Changes of size, comparisons, and which of two that belong together is the larger, as told or in life."""
     found = [*_changes(reading), *_comparisons(reading)]
-    told = [*_told(reading)]
-    compared = {frozenset((fact.source, fact.target)) for fact in found}
-    found += [fact for fact in told if frozenset((fact.source, fact.target)) not in compared]
-    compared = {frozenset((fact.source, fact.target)) for fact in found}
-    return found + [fact for fact in _in_life(reading) if frozenset((fact.source, fact.target)) not in compared]
+    # What is said of a pair counts before what is usual.
+    for further in (_told(reading), _in_life(reading)):
+        compared = {frozenset((fact.source, fact.target)) for fact in found}
+        found += [fact for fact in further if frozenset((fact.source, fact.target)) not in compared]
+    return found
 
 
 def _changes(reading: Reading) -> list[Fact]:
@@ -104,7 +104,9 @@ def _told(reading: Reading) -> list[Fact]:
         is_told = reading.play.performers[first].scale > 1 > reading.play.performers[second].scale
         if is_told and _metres(reading, first) * _PLAUSIBLE > _metres(reading, second):
             text = f"{reading.names[first]} larger than {reading.names[second]}, as told"
-            found.append(Fact("sizes", first, second, text, "larger as told", _looks_larger(first, second)))
+            found.append(
+                Fact("sizes", first, second, text, "larger as told", _larger(first, second, _TOLD, as_seen=True))
+            )
     return found
 
 
@@ -118,7 +120,7 @@ def _in_life(reading: Reading) -> list[Fact]:
         doubtful = own.scale < other.scale or reading.borne.get(first) == second
         if not doubtful and (times > _UNLIKE or (own.thing.noun == other.thing.noun and times > 1.2)):
             text = f"{reading.names[first]} larger than {reading.names[second]}"
-            found.append(Fact("sizes", first, second, text, "larger in life", _larger(first, second)))
+            found.append(Fact("sizes", first, second, text, "larger in life", _larger(first, second, _IN_LIFE)))
     return found
 
 
@@ -140,23 +142,14 @@ def _metres(reading: Reading, key: str) -> float:
     return float(performer.scale * ((low + high) / 2 * up * (narrow + wide) / 2 * across) ** 0.5)
 
 
-def _larger(first: str, second: str) -> Rule:
-    """At the same distance."""
+def _larger(first: str, second: str, least: float, as_seen: bool = False) -> Rule:
+    """At the same distance, by `least` in log size; `as_seen`: as it is in the frame too."""
 
     def rule(shot: Shot) -> float:
         a, b = shot.boxes[first], shot.boxes[second]
         ratio = (a.size - a.near).mean() - (b.size - b.near).mean()
-        return float(ratio / np.log(1.08) - 1)
-
-    return rule
-
-
-def _looks_larger(first: str, second: str) -> Rule:
-    """As it looks, and at the same distance too."""
-
-    def rule(shot: Shot) -> float:
-        a, b = shot.boxes[first], shot.boxes[second]
-        looks = a.size.mean() - b.size.mean()
-        return float(min(looks, looks - a.near.mean() + b.near.mean()) / _TOLD - 1)
+        if as_seen:
+            ratio = min(ratio, a.size.mean() - b.size.mean())
+        return float(ratio / least - 1)
 
     return rule

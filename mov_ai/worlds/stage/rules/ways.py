@@ -216,7 +216,7 @@ def facts(reading: Reading, deed: Deed) -> list[Fact]:
         if not reading.shown(key):
             continue
         when = reading.part(key, deed.interval)
-        hopeful = reading.filmed_moving(when) and not reading.anchors
+        hopeful = reading.lost_in_motion(when)
         grounded = reading.play.performers[key].thing.gait in ("walk", "drive", "roll", "sail")
         for way in ways:
             rule = way_rule(way, key, when)

@@ -1,4 +1,4 @@
-"""The block that every graph network of the generator is made of: attention along links."""
+"""Attention among the nodes of a graph, to which what links them is told: the planner's block."""
 
 from __future__ import annotations
 

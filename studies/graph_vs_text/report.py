@@ -18,6 +18,7 @@ SCHEMA = 1
 #: Pairs of arms that answer a question: the first against the second.
 QUESTIONS: dict[tuple[str, str], str] = {
     ("graph", "text"): "Is a graph better read than the sentence that it was made of?",
+    ("graph", "graph_by_attention"): "Is it worth that nodes hear their neighbours along the edges?",
     ("graph", "graph_ungated"): "Do intervals that gate attention help where no box says when?",
     ("boxes", "graph"): "What do boxes add, if looks still have to be attended to?",
     ("painting", "boxes"): "Does it help to paint looks into the boxes instead of attending to them?",

@@ -29,6 +29,7 @@ STUDY = "graph_vs_text"
 ARMS: dict[str, str] = {
     "text": "the caption alone, through attention",
     "graph": "the graph alone, through attention",
+    "graph_by_attention": "as graph, its nodes hearing all others by attention instead of neighbours along edges",
     "graph_ungated": "the graph, its intervals not gating attention",
     "boxes": "boxes without looks, and the graph through attention",
     "painting": "looks painted into boxes, no attention to anything",

@@ -14,14 +14,20 @@ from torch.testing import assert_close
 
 from mov_ai.graph import Edge, Node, SceneGraph
 from mov_ai.models.conditioning import collate, condition
-from mov_ai.models.graph_encoder import GraphEncoder, GraphEncoderConfig
+from mov_ai.models.graph_encoder import MESSAGES, GraphEncoder, GraphEncoderConfig
 from tests.models.builders import ENCODER, LABELS, awake, ball_and_cube, dogs_and_frisbees, given, relabelled
 from tests.strategies import scene_graphs
 
 
-def _encoder(layers: int = 2) -> GraphEncoder:
+@pytest.fixture(params=MESSAGES)
+def messages(request: pytest.FixtureRequest) -> str:
+    """How the nodes hear one another."""
+    return str(request.param)
+
+
+def _encoder(messages: str, layers: int = 2) -> GraphEncoder:
     torch.manual_seed(0)
-    return awake(GraphEncoder(GraphEncoderConfig(16, layers, 2), LABELS.width))
+    return awake(GraphEncoder(GraphEncoderConfig(16, layers, 2, messages), LABELS.width))
 
 
 def _tokens(encoder: GraphEncoder, graph: SceneGraph) -> Tensor:
@@ -34,11 +40,12 @@ def _tokens(encoder: GraphEncoder, graph: SceneGraph) -> Tensor:
 @supposing(scene_graphs(max_nodes=6))
 def test_any_valid_graph_is_taken(graph: SceneGraph) -> None:
     with torch.no_grad():
-        assert _encoder()(condition(graph, None, ENCODER, 3)).isfinite().all()
+        for messages in MESSAGES:
+            assert _encoder(messages)(condition(graph, None, ENCODER, 3)).isfinite().all()
 
 
-def test_padding_does_not_change_the_nodes() -> None:
-    encoder = _encoder()
+def test_padding_does_not_change_the_nodes(messages: str) -> None:
+    encoder = _encoder(messages)
     small = given(SceneGraph("", [Node("s", "scene", "scene"), Node("b", "entity", "ball")]))
     large = given(dogs_and_frisbees())
     with torch.no_grad():
@@ -48,8 +55,8 @@ def test_padding_does_not_change_the_nodes() -> None:
             assert_close(both[row, :nodes], encoder(alone)[0], atol=1e-5, rtol=1e-4)
 
 
-def test_nodes_look_along_their_edges() -> None:
-    encoder = _encoder()
+def test_nodes_look_along_their_edges(messages: str) -> None:
+    encoder = _encoder(messages)
     graph = ball_and_cube()
     cut = SceneGraph(graph.caption, graph.nodes, [e for e in graph.edges if e.type != "has_attribute"])
     whole, without = given(graph), given(cut)
@@ -58,17 +65,28 @@ def test_nodes_look_along_their_edges() -> None:
         assert (encoder(whole) - encoder(without)).abs().max() > 1e-4
 
 
-def test_a_fresh_encoder_is_what_its_nodes_say() -> None:
+def test_a_fresh_encoder_by_attention_is_what_its_nodes_say() -> None:
     torch.manual_seed(0)
-    encoder = GraphEncoder(GraphEncoderConfig(16, 2, 2), LABELS.width).eval()
+    encoder = GraphEncoder(GraphEncoderConfig(16, 2, 2, "attention"), LABELS.width).eval()
     graph = ball_and_cube()
     cut = SceneGraph(graph.caption, graph.nodes, [e for e in graph.edges if e.type == "has_attribute"])
     with torch.no_grad():
         assert torch.equal(encoder(given(graph)), encoder(given(cut)))
 
 
-def test_every_type_of_edge_between_two_nodes_is_heard() -> None:
-    encoder = _encoder()
+def test_a_fresh_encoder_along_edges_knows_what_belongs_to_whom() -> None:
+    torch.manual_seed(0)
+    encoder = GraphEncoder(GraphEncoderConfig(64, 1, 1, "relations"), LABELS.width).eval()
+    nodes = [Node("s", "scene", "scene"), Node("a", "entity", "ball"), Node("b", "entity", "cube")]
+    nodes += [Node("x", "attribute", "red"), Node("y", "attribute", "blue")]
+    graph = SceneGraph("", nodes, [Edge("a", "x", "has_attribute"), Edge("b", "y", "has_attribute")])
+    moved = (_tokens(encoder, graph) - _tokens(encoder, graph.with_node("x", label="green"))).norm(dim=-1)
+    assert not moved[[0, 2, 4]].any()
+    assert moved[1] > 0.2 * moved[3]
+
+
+def test_every_type_of_edge_between_two_nodes_is_heard(messages: str) -> None:
+    encoder = _encoder(messages)
     nodes = [Node("s", "scene", "scene"), Node("a", "entity", "dog"), Node("b", "entity", "cat")]
     near, sees, same = Edge("a", "b", "spatial", "by"), Edge("b", "a", "relation", "see"), Edge("a", "b", "coref")
     tokens = [_tokens(encoder, SceneGraph("", nodes, edges)) for edges in ([near], [sees, near], [same, sees, near])]
@@ -77,8 +95,8 @@ def test_every_type_of_edge_between_two_nodes_is_heard() -> None:
     assert (unlabelled[0] - unlabelled[1]).abs().max() > 1e-4
 
 
-def test_one_type_of_edge_a_pair_is_a_plain_look_up() -> None:
-    encoder, alone, many = _encoder(), given(ball_and_cube()), given(dogs_and_frisbees())
+def test_one_type_of_edge_a_pair_is_a_plain_look_up(messages: str) -> None:
+    encoder, alone, many = _encoder(messages), given(ball_and_cube()), given(dogs_and_frisbees())
     assert alone.more_edges.shape == (1, 0, 3)
     several = condition(
         SceneGraph(
@@ -98,8 +116,8 @@ def test_one_type_of_edge_a_pair_is_a_plain_look_up() -> None:
         assert_close(encoder(padded)[0, :nodes], encoder(alone)[0], atol=1e-5, rtol=1e-4)
 
 
-def test_a_relation_says_which_end_is_which() -> None:
-    encoder, graph = _encoder(), ball_and_cube()
+def test_a_relation_says_which_end_is_which(messages: str) -> None:
+    encoder, graph = _encoder(messages), ball_and_cube()
     turned = SceneGraph(
         graph.caption,
         graph.nodes,
@@ -109,24 +127,24 @@ def test_a_relation_says_which_end_is_which() -> None:
 
 
 @pytest.mark.parametrize("label", ["above", "chasing"])
-def test_both_ends_hear_what_relates_them(label: str) -> None:
+def test_both_ends_hear_what_relates_them(label: str, messages: str) -> None:
     # One layer: what a node hears comes along its own edges.
-    encoder, graph = _encoder(1), dogs_and_frisbees()
+    encoder, graph = _encoder(messages, 1), dogs_and_frisbees()
     change = (_tokens(encoder, graph) - _tokens(encoder, relabelled(graph, label, "beneath"))).abs().amax(1)
     ends = {"dog", "frisbee"}
     for node, moved in zip(graph.nodes, change.tolist(), strict=True):
         assert (moved > 1e-4) == (node.id in ends), node.id
 
 
-def test_the_order_of_nodes_does_not_matter() -> None:
+def test_the_order_of_nodes_does_not_matter(messages: str) -> None:
     # Two edges join dog and frisbee; of those the last one's type is seen, so the edges keep their order.
-    encoder, graph = _encoder(), dogs_and_frisbees()
+    encoder, graph = _encoder(messages), dogs_and_frisbees()
     turned = SceneGraph(graph.caption, graph.nodes[::-1], graph.edges)
     assert_close(_tokens(encoder, graph), _tokens(encoder, turned).flip(0), atol=1e-5, rtol=1e-4)
 
 
-def test_words_of_the_scene_reach_its_node() -> None:
-    encoder, graph = _encoder(0), dogs_and_frisbees()
+def test_words_of_the_scene_reach_its_node(messages: str) -> None:
+    encoder, graph = _encoder(messages, 0), dogs_and_frisbees()
     tokens = _tokens(encoder, graph)
     for name in ("setting", "light", "camera", "style"):
         change = (tokens - _tokens(encoder, graph.with_node("s", **{name: "other"}))).abs().amax(1)

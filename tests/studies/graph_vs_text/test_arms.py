@@ -71,6 +71,8 @@ def test_arms_differ_in_what_they_are_told_or_lack_only(arm: str) -> None:
         for name in ("text", "text_layers", "graph", "layout", "looks", "interval_gating", "attentions"):
             config["model"]["denoiser"].pop(name, None)
             config["objective"]["model"].pop(name, None)
+        for model in (config["model"]["denoiser"], config["objective"]["model"]):
+            model["graph_encoder"].pop("messages")
         config["objective"].pop("experiment")
     for part in parts:
         assert own[part] == full[part]

@@ -11,7 +11,7 @@ from mov_ai.graph.files import read_json, staged_folder, write_json
 from mov_ai.graph.schema import is_word
 from mov_ai.graph.video_shape import VideoShape
 from mov_ai.labels.coverage import LabelCoverage
-from mov_ai.models.cascade import Cascade, CascadeConfig
+from mov_ai.models.cascade import CASCADE_FILE, Cascade, CascadeConfig
 from mov_ai.models.codec import AnyCodec
 from mov_ai.models.codec_registry import NAMES, load_codec, save_codec
 from mov_ai.models.component import config_from_dict, load_component, save_component
@@ -74,7 +74,8 @@ def load_parts(folder: Path) -> dict[str, Any]:
     """What a folder holds, as arguments of `MovAIPipeline`.
 
     Raises:
-        UsageError: if a part is a pickle, of another schema or of another kind, or its world is not installed.
+        UsageError: if a part is a pickle, of another schema or of another kind, or was trained on other noise than
+            pipeline.json says; if its world is not installed.
         MovAIError: if weights are truncated or of another size.
     """
     about = read_pipeline_file(folder)
@@ -89,6 +90,8 @@ def load_parts(folder: Path) -> dict[str, Any]:
     if not is_word(name) or not name.isprintable():
         raise UsageError(f"{source}: name: expected a word that can be printed; found {shown(name)}")
     names = config.names
+    for part in names:
+        _check_as_trained(config, folder / part, source)
     cascade = Cascade(
         config, _load_codec(folder, about.get("codec"), source), [load_denoiser(folder / part) for part in names]
     )
@@ -108,6 +111,28 @@ def load_parts(folder: Path) -> dict[str, Any]:
         "shape": shape,
         "name": name,
     }
+
+
+def _check_as_trained(config: CascadeConfig, part: Path, source: str) -> None:
+    """Raises UsageError if a cascade is to be sampled with other noise than a part's network was trained on, or with
+    more guidance; a part that does not say goes unasked."""
+    path = part / CASCADE_FILE
+    if not path.is_file():
+        return
+    own = config_from_dict(CascadeConfig, read_json(path), str(path))
+    # Of a refined cascade only the refiner begins with an earlier video's latents.
+    told = ("shared_noise", "first") if part.name == "denoiser" else ("shared_noise", "first", "low_noise")
+    for name in told:
+        expected, found = getattr(own, name), getattr(config, name)
+        if found != expected:
+            raise UsageError(
+                f"{source}: cascade: {name}: expected {expected}, as the {part.name} was trained with; found {found}"
+            )
+    if config.guidance > own.guidance and part.name != "refiner":
+        raise UsageError(
+            f"{source}: cascade: guidance: expected at most {own.guidance:g}, as the {part.name} was trained for; "
+            f"found {config.guidance:g}"
+        )
 
 
 def load_interpolation(folder: Path) -> InterpolationNetwork:
@@ -168,6 +193,8 @@ def save_parts(
             save_codec(cascade.codec, folder / "codec")
         for part, denoiser in zip(config.names, cascade.denoisers, strict=True):
             save_denoiser(denoiser, folder / part)
+            # What is loaded was trained so, or was refused.
+            write_json(folder / part / CASCADE_FILE, asdict(config))
             if coverage is not None:
                 coverage.save(folder / part)
         if planner is not None:

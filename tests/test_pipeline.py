@@ -230,6 +230,33 @@ def test_the_embedded_pipeline_is_guided_as_its_parts_say() -> None:
     assert told == [[2.0, 2.0]] * 3
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "expected"),
+    [("shared_noise", 0.25, "0.5, as the denoiser was trained with"), ("guidance", 50.0, "at most 10")],
+)
+def test_a_pipeline_sampled_otherwise_than_it_was_trained_is_refused(
+    pipe: MovAIPipeline, tmp_path: Path, setting: str, value: float, expected: str
+) -> None:
+    folder = tmp_path / "saved"
+    pipe.save_pretrained(folder)
+    MovAIPipeline.from_pretrained(folder)
+    about = json.loads((folder / PIPELINE_FILE).read_text())
+    about["cascade"][setting] = value
+    (folder / PIPELINE_FILE).write_text(json.dumps(about))
+    with pytest.raises(UsageError, match=f"{PIPELINE_FILE}: cascade: {setting}: expected {expected}"):
+        MovAIPipeline.from_pretrained(folder)
+
+
+def test_a_refiner_that_begins_with_other_noise_than_in_training_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(pipeline_folder("tiny"), folder)
+    about = json.loads((folder / PIPELINE_FILE).read_text())
+    about["cascade"]["low_noise"] = 0.3
+    (folder / PIPELINE_FILE).write_text(json.dumps(about))
+    with pytest.raises(UsageError, match=r"low_noise: expected 0\.0, as the refiner was trained with; found 0\.3"):
+        MovAIPipeline.from_pretrained(folder)
+
+
 def test_truncated_latents_are_refused(pipe: MovAIPipeline, tmp_path: Path) -> None:
     save_latents(tmp_path / "l.safetensors", pipe(GRAPH, stages=128))
     whole = (tmp_path / "l.safetensors").read_bytes()

@@ -139,7 +139,7 @@ def document(measured: Sequence[dict[str, Any]], ceiling: dict[str, Any]) -> dic
     comparisons = []
     for first, second in QUESTIONS:
         shared = [steps for steps in cells.get(first, {}) if _shared(cells, first, second, steps)]
-        for steps in shared[-1:]:
+        for steps in shared:
             runs, others = cells[first][steps], cells[second][steps]
             pairs = {n: difference(runs, others, values) for n, values in (*MEASURES.items(), ("distance", distance))}
             told = {name: pair for name, pair in pairs.items() if pair is not None}

@@ -214,18 +214,29 @@ def test_the_readme_says_what_the_figures_say(tmp_path: Path) -> None:
     shown = 100 * results["arms"]["graph"]["10"]["score"]["value"]
     assert f"{shown:.1f} [" in text
     assert "graph less text, 10 steps: graph passes more." in text
-    assert "both above 40 %: **yes**" in text
+    assert "both above 40 %: 10 steps **yes** (" in text
     assert "fall by 15 points or more: **yes**" in text
     assert "FVD falls by 12.7 %. Here the FVD of full is 400 and of text alone 500: it falls by 20.0 %." in text
     assert "the same graph of 97.5 % of them" in text
     assert "Not every arm has three seeds" not in text
 
 
+def test_every_budget_is_held_to_the_target(tmp_path: Path) -> None:
+    levels = {("text", 10): 0.5, ("graph", 10): 0.9, ("text", 20): 0.9, ("graph", 20): 0.9}
+    runs = [made_up(arm, seed, steps, level) for (arm, steps), level in levels.items() for seed in SEEDS]
+    text = write_report(tmp_path, runs, CEILING)
+    assert [one["steps"] for one in read_json(tmp_path / "results.json")["comparisons"]] == [10, 20]
+    assert "10 steps **yes** (" in text
+    assert "; 20 steps **no** (" in text
+    assert "graph less text, 20 steps: they cannot be told apart." in text
+    assert "Score after 10 steps +" in text
+
+
 def test_what_does_not_help_is_told_too(tmp_path: Path) -> None:
     runs = [run for arm in ("text", "graph", "graph_ungated") for run in _runs(arm, 0.5)]
     text = write_report(tmp_path, runs, CEILING)
     assert "graph less text, 10 steps: they cannot be told apart." in text
-    assert "both above 40 %: **no**" in text
+    assert "both above 40 %: 10 steps **no** (" in text
     assert "**no** (change by" in text
     assert "Full and text are not both measured yet." in text
 

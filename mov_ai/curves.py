@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 #: Okabe and Ito's colours, which most people with other colour vision tell apart.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5d5d5d", "#a08000")
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _FLOOR = 330, 230, 46, 316, 30, 190
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _FLOOR = 330, 230, 46, 308, 30, 190
 _STYLE = (
     "text{font:11px sans-serif;fill:#333}.title{font-weight:bold}.tick{fill:#666}"
     ".grid{stroke:#ddd}.curve{fill:none;stroke-width:2}.whisker{stroke-width:1;opacity:.6}"

@@ -120,15 +120,14 @@ def _check_as_trained(config: CascadeConfig, part: Path, source: str) -> None:
     if not path.is_file():
         return
     own = config_from_dict(CascadeConfig, read_json(path), str(path))
-    # Of a refined cascade only the refiner begins with an earlier video's latents.
-    told = ("shared_noise", "first") if part.name == "denoiser" else ("shared_noise", "first", "low_noise")
-    for name in told:
+    refines = part.name == "refiner"
+    for name in ("shared_noise", "first", "low_noise") if refines else ("shared_noise", "first"):
         expected, found = getattr(own, name), getattr(config, name)
         if found != expected:
             raise UsageError(
                 f"{source}: cascade: {name}: expected {expected}, as the {part.name} was trained with; found {found}"
             )
-    if config.guidance > own.guidance and part.name != "refiner":
+    if config.guidance > own.guidance and not refines:
         raise UsageError(
             f"{source}: cascade: guidance: expected at most {own.guidance:g}, as the {part.name} was trained for; "
             f"found {config.guidance:g}"

@@ -22,8 +22,6 @@ from mov_ai.models.text_encoder import ABSENT
 _TYPE, _LABEL = 8, 12
 #: Dimensions that directions and the scene's words are read in.
 _RANK = 32
-
-
 #: How nodes hear one another: "relations" along their edges (`RelationalLayer`), "attention" all of them.
 MESSAGES = ("relations", "attention")
 

@@ -9,7 +9,7 @@ from mov_ai.errors import UsageError
 from mov_ai.graph.files import read_json
 from mov_ai.graph.video_shape import VideoShape
 from mov_ai.labels.coverage import LabelCoverage
-from mov_ai.models.cascade import CASCADE_FILE, Cascade, CascadeConfig, plan_stages
+from mov_ai.models.cascade import CASCADE_FILE, Cascade, CascadeConfig, check_as_trained, plan_stages
 from mov_ai.models.codec_registry import load_codec
 from mov_ai.models.component import config_from_dict, load_component
 from mov_ai.models.planner import LayoutPlanner, PlannerConfig
@@ -112,10 +112,7 @@ def _joined(config: CascadeConfig, denoiser: Path) -> CascadeConfig:
     if not path.is_file():
         return config
     own = config_from_dict(CascadeConfig, read_json(path), str(path))
-    for name in ("shared_noise", "first"):
-        found, expected = getattr(own, name), getattr(config, name)
-        if found != expected:
-            raise UsageError(f"{path}: {name}: expected {expected}, as the refiner was trained with; found {found}")
+    check_as_trained(config, own, ("shared_noise", "first"), str(path), "refiner")
     # Only the first stage's network is guided.
     guidance = min(config.guidance, own.guidance)
     return replace(config, guidance=guidance, default_guidance=own.default_guidance)

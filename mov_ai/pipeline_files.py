@@ -11,7 +11,7 @@ from mov_ai.graph.files import read_json, staged_folder, write_json
 from mov_ai.graph.schema import is_word
 from mov_ai.graph.video_shape import VideoShape
 from mov_ai.labels.coverage import LabelCoverage
-from mov_ai.models.cascade import CASCADE_FILE, Cascade, CascadeConfig
+from mov_ai.models.cascade import CASCADE_FILE, Cascade, CascadeConfig, check_as_trained
 from mov_ai.models.codec import AnyCodec
 from mov_ai.models.codec_registry import NAMES, load_codec, save_codec
 from mov_ai.models.component import config_from_dict, load_component, save_component
@@ -121,12 +121,8 @@ def _check_as_trained(config: CascadeConfig, part: Path, source: str) -> None:
         return
     own = config_from_dict(CascadeConfig, read_json(path), str(path))
     refines = part.name == "refiner"
-    for name in ("shared_noise", "first", "low_noise") if refines else ("shared_noise", "first"):
-        expected, found = getattr(own, name), getattr(config, name)
-        if found != expected:
-            raise UsageError(
-                f"{source}: cascade: {name}: expected {expected}, as the {part.name} was trained with; found {found}"
-            )
+    names = ("shared_noise", "first", "low_noise") if refines else ("shared_noise", "first")
+    check_as_trained(own, config, names, f"{source}: cascade", part.name)
     if config.guidance > own.guidance and not refines:
         raise UsageError(
             f"{source}: cascade: guidance: expected at most {own.guidance:g}, as the {part.name} was trained for; "

@@ -118,6 +118,16 @@ class CascadeConfig:
         return self.stages[self.first_stage : self.stages.index(self.last) + 1]
 
 
+def check_as_trained(
+    trained: CascadeConfig, found: CascadeConfig, names: Sequence[str], source: str, network: str
+) -> None:
+    """Raises UsageError, which begins with `source`, if a named setting is not that of a network's training."""
+    for name in names:
+        expected, value = getattr(trained, name), getattr(found, name)
+        if value != expected:
+            raise UsageError(f"{source}: {name}: expected {expected}, as the {network} was trained with; found {value}")
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stage of a run: which trained stage makes it, and the size of its video.

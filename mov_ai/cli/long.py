@@ -189,13 +189,25 @@ def scene_text(text: str | None) -> str:
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text, each a scene. Raises UsageError if one is no prompt, or there are none."""
-    found = [sentence.strip() for sentence in _SENTENCES.split(text) if sentence.strip()]
+    found = []
+    for piece in filter(None, map(str.strip, _SENTENCES.split(text))):
+        if found and _is_abbreviation(found[-1].split()[-1]):
+            found[-1] = f"{found[-1]} {piece}"
+        else:
+            found.append(piece)
     if not found:
         raise UsageError("--scenes: the text holds no sentences; say what each scene shows")
     for sentence in found:
         check_prompt(sentence)
         require_english(sentence)
     return found
+
+
+def _is_abbreviation(word: str) -> bool:
+    """Whether a word is a name's that spaCy knows with its dot ("Mr.", "Dr."): no sentence ends there."""
+    from spacy.lang.en import TOKENIZER_EXCEPTIONS
+
+    return word[0].isupper() and word.endswith(".") and word in TOKENIZER_EXCEPTIONS
 
 
 def plan_scenes(

@@ -201,6 +201,7 @@ def test_sentences_and_their_share_of_the_frames() -> None:
     assert sentences('A ball (red). "It rolls!" It stops\nThe end') == [
         "A ball (red).", '"It rolls!"', "It stops", "The end"
     ]  # fmt: skip
+    assert sentences("Mr. Smith waves at Dr. Jones. A dog barks.") == ["Mr. Smith waves at Dr. Jones.", "A dog barks."]
     options = LongOptions(seconds=1.0, scenes=Scenes.cuts)
     assert [scene.frames for scene in plan_scenes("A ball. A cube. A cone.", 8, None, options)] == [3, 2, 3]
     open_length = LongOptions(scenes=Scenes.cuts)

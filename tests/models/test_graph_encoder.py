@@ -137,7 +137,6 @@ def test_both_ends_hear_what_relates_them(label: str, messages: str) -> None:
 
 
 def test_the_order_of_nodes_does_not_matter(messages: str) -> None:
-    # Two edges join dog and frisbee; of those the last one's type is seen, so the edges keep their order.
     encoder, graph = _encoder(messages), dogs_and_frisbees()
     turned = SceneGraph(graph.caption, graph.nodes[::-1], graph.edges)
     assert_close(_tokens(encoder, graph), _tokens(encoder, turned).flip(0), atol=1e-5, rtol=1e-4)

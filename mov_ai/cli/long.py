@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
@@ -231,6 +232,21 @@ def plan_scenes(
     return [Scene(sentence, end - start) for sentence, start, end in zip(listed, [0, *ends], ends, strict=False)]
 
 
+def _spelled_out(scenes: Sequence[Scene], pipe: MovAIPipeline) -> list[Scene]:
+    """Scenes whose sentences stand by themselves, and says so where one was changed for that."""
+    from mov_ai.parser.references import spell_out
+
+    listed = [scene.prompt for scene in scenes if isinstance(scene.prompt, str)]
+    with warnings.catch_warnings():
+        # Each sentence's own warnings come when its scene is made.
+        warnings.simplefilter("ignore", UserWarning)
+        spelled = spell_out(listed, pipe.parser.explain)
+    for number, (said, read) in enumerate(zip(listed, spelled, strict=True), start=1):
+        if read != said:
+            say(f"scene {number}: read as {read!r}")
+    return [replace(scene, prompt=read) for scene, read in zip(scenes, spelled, strict=True)]
+
+
 @dataclass(frozen=True)
 class LongWork:
     """A checked request for a long video, but for its seed and folder.
@@ -437,6 +453,8 @@ def plan_work(
             say(f"warning: {line}")
     pictures = read_pictures(options.images, frames, made)
     scenes = plan_scenes(prompt, frames, layout, options, hints)
+    if options.scenes is not None:
+        scenes = _spelled_out(scenes, pipe)
     if options.smooth:
         before = 0 if beginning is None else beginning.count
         _check_smooth(options, [scene.frames for scene in scenes], before, made.fps)

@@ -17,6 +17,7 @@ from mov_ai.graph.video_shape import VideoShape
 from mov_ai.long_video import finishing
 from mov_ai.long_video.saving import UNFINISHED, load_carried
 from mov_ai.models.codec import to_unit
+from mov_ai.parser import references
 from mov_ai.pipeline import MovAIPipeline
 from tests.cli.conftest import Command, small_pipeline
 
@@ -81,6 +82,15 @@ def test_sentences_become_scenes_and_a_run_is_extended(generate: Command) -> Non
     assert longer.code == 0, longer.err
     assert longer.out.startswith("longer/video.mp4: 9 frames of 32x32")
     assert len(read_video("longer/video.mp4")[0]) == 9
+
+
+def test_what_a_scene_calls_it_is_named_and_said(generate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The parser of these tests understands no pronoun.
+    monkeypatch.setattr(references, "spell_out", lambda listed, _: [listed[0], "The ball jumps."])
+    result = generate("A ball rolls. It jumps.", "--scenes", "cuts", "--frames", "4", "--out", "o")
+    assert "scene 2: read as 'The ball jumps.'\n" in result.err
+    run = json.loads(Path("o/run.json").read_text())
+    assert [scene["prompt"] for scene in run["scenes"]] == ["A ball rolls.", "The ball jumps."]
 
 
 def test_a_result_takes_the_place_of_one_of_several_scenes(generate: Command) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,7 +85,13 @@ class VideoResult:
             sheet.paste(picture, (f % 8 * wide, f // 8 * high))
         return sheet
 
-    def save(self, directory: str | Path, boxes: bool = False, latents: bool = False) -> Path:
+    def save(
+        self,
+        directory: str | Path,
+        boxes: bool = False,
+        latents: bool = False,
+        also: Callable[[Path], None] | None = None,
+    ) -> Path:
         """Write video.mp4, the earlier stages, graph.json, layout.json, sheet.png and run.json, and sketch.png where a
         thing has an outline.
 
@@ -96,6 +103,7 @@ class VideoResult:
             directory: made if absent.
             boxes: draw the layout's boxes on the sheet.
             latents: write latents.safetensors too, to resume from.
+            also: called with the folder that becomes the result's, to write more into it.
 
         Raises:
             MovAIError: if it cannot be written.
@@ -114,6 +122,8 @@ class VideoResult:
             self.sheet(boxes=boxes).save(folder / "sheet.png")
             if latents:
                 save_latents(folder / "latents.safetensors", self)
+            if also is not None:
+                also(folder)
             write_json(folder / "run.json", self.run)
         return directory
 

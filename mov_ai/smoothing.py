@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -35,6 +36,17 @@ def check_smooth(times: int, frames: int, fps: float) -> None:
 def smooth_fps(fps: float, times: int) -> float:
     """Frames a second once a video was made smoother so many times: it lasts as long as before."""
     return fps * (BETWEEN + 1) ** times
+
+
+def times_for(fps: float, known: float) -> int:
+    """How often a video is made smoother to have a rate at the end, so that its own frames are made at the rate that is
+    nearest to the one that networks know, by their ratio; the fewest times where two are as near."""
+    return min(range(MAX_TIMES + 1), key=lambda times: round(abs(math.log(fps / smooth_fps(known, times))), 6))
+
+
+def frames_before(frames: int, times: int, stretches: int = 1) -> int:
+    """How few frames become so many or more, in so many stretches that follow one another by cuts."""
+    return -(-max(frames - stretches, 0) // (BETWEEN + 1) ** times) + stretches
 
 
 def smooth_frames(

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,11 +151,12 @@ def generate(
     threshold: float = typer.Option(
         0.0, min=0, max=1, help="Leave out of a text's graph what the parser is less sure of, 0 to 1."
     ),
-    smooth: int = typer.Option(
-        0,
+    smooth: int | None = typer.Option(
+        None,
         min=0,
         max=2,
         help="Put three frames between each two, once or twice: 61 at 32 fps of 16 at 8, or 241 at 128.",
+        show_default="0; of a long video, what --fps needs",
     ),
     device: str = typer.Option("auto", help="auto, cpu, cuda or cuda:N."),
     dtype: Precision = typer.Option(
@@ -197,6 +199,7 @@ def generate(
 
     with loading():
         from mov_ai.long_video.running import LongSettings
+        from mov_ai.long_video.saving import save_last_frames
         from mov_ai.pipeline import MovAIPipeline
 
         pipe = MovAIPipeline.from_pretrained(checkpoint, device, dtype.value)
@@ -264,11 +267,11 @@ def generate(
                     resume=request.resume,
                     video=request.video,
                     threshold=threshold,
-                    smooth=smooth,
+                    smooth=smooth or 0,
                     hints=hints,
                     callback=progress.report,
                 )
-            result.save(folder, boxes=boxes, latents=save_latents)
+            result.save(folder, boxes, save_latents, partial(save_last_frames, result))
             # What holds for the prompt is said once, however many videos there are.
             _tell(result, folder, first=index == 0, onsets=onsets)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +48,7 @@ def interpolate(
 
     from mov_ai.data.video import encode_frames, open_video
     from mov_ai.graph.files import check_writable, write_bytes
+    from mov_ai.long_video.details import with_own_frames
     from mov_ai.smoothing import check_smooth, encoded, smooth_fps, smooth_frames
 
     check_writable(out.parent)
@@ -60,14 +63,20 @@ def interpolate(
             codec, network = load_codec_and_interpolation(pipeline_folder(checkpoint))
             codec, network = codec.to(place), network.to(place)
         height, width = _kept_sides(reader, codec.factor)
-        latents = encoded(codec, (frame.to(place) for frame in _frames(reader, height, width)))
+        own: deque[np.ndarray] = deque()
+        latents = encoded(codec, (frame.to(place) for frame in _frames(reader, height, width, own)))
         made = 0
+
+        def coded() -> Iterator[np.ndarray]:
+            for piece in smooth_frames(latents, codec, network, fps, _TIMES[times], seed):
+                yield from piece.numpy()
 
         def pictures() -> Iterator[np.ndarray]:
             nonlocal made
-            for piece in smooth_frames(latents, codec, network, fps, _TIMES[times], seed):
-                made += len(piece)
-                yield from piece.numpy()
+            # They are read before frames are made of them.
+            for picture in with_own_frames(coded(), map(deque.popleft, repeat(own)), times):
+                made += 1
+                yield picture
 
         content = encode_frames(pictures(), height, width, smooth_fps(fps, _TIMES[times]))
         for notice in reader.notices:
@@ -89,8 +98,8 @@ def _kept_sides(reader: VideoReader, factor: int) -> tuple[int, int]:
     return height, width
 
 
-def _frames(reader: VideoReader, height: int, width: int) -> Iterator[Tensor]:
-    """Middles of the frames, (3, height, width) in [-1, 1]."""
+def _frames(reader: VideoReader, height: int, width: int, own: deque[np.ndarray]) -> Iterator[Tensor]:
+    """Middles of the frames, (3, height, width) in [-1, 1]; they are added to `own` as they are."""
     import torch
 
     from mov_ai.data.video import at_constant_rate
@@ -98,4 +107,6 @@ def _frames(reader: VideoReader, height: int, width: int) -> Iterator[Tensor]:
 
     for _, frame in at_constant_rate(reader):
         top, left = (frame.shape[0] - height) // 2, (frame.shape[1] - width) // 2
-        yield to_unit(torch.from_numpy(frame[top : top + height, left : left + width]))
+        middle = frame[top : top + height, left : left + width]
+        own.append(middle)
+        yield to_unit(torch.from_numpy(middle))

@@ -49,7 +49,7 @@ class LongOptions:
         extend: a video or a run's folder to go on from.
         scenes: how sentences become scenes; None for one scene.
         overlap, window: frames of windows; None for the default.
-        smooth: how often three frames are put between each two.
+        smooth: how often three frames are put between each two; None for as often as --fps needs.
         has_frames, has_rate: whether --frames and --fps are given.
         is_as_long_as_audio: whether the seconds are those of --audio.
     """
@@ -60,7 +60,7 @@ class LongOptions:
     scenes: Scenes | None = None
     overlap: int | None = None
     window: int | None = None
-    smooth: int = 0
+    smooth: int | None = None
     has_frames: bool = False
     has_rate: bool = False
     is_as_long_as_audio: bool = False
@@ -114,7 +114,7 @@ class LongOptions:
             if self.is_as_long_as_audio:
                 option, way = "--audio", "give --frames or a smaller --fps"
             raise UsageError(
-                f"{option}: {self.seconds:g} s at {shape.fps:g} frames a second are {frames:.15g} frames; at most "
+                f"{option}: {self.seconds:.15g} s at {shape.fps:g} frames a second are {frames:.15g} frames; at most "
                 f"{MAX_FRAMES} are made at a time ({MAX_FRAMES / shape.fps:.0f} s): {way}"
             )
         return frames
@@ -255,6 +255,8 @@ class LongWork:
         pipe: makes it.
         scenes, settings, pictures, beginning: as `mov_ai.long_video.running.LongRun` has them.
         extend: what the beginning was read from.
+        smooth: how often three frames are put between each two.
+        most: frames that are written of the video; None for all.
         boxes: whether boxes are drawn on the sheet.
     """
 
@@ -265,6 +267,7 @@ class LongWork:
     beginning: Beginning | None = None
     extend: Path | None = None
     smooth: int = 0
+    most: int | None = None
     boxes: bool = False
 
     def request(self, seed: int) -> dict[str, Any]:
@@ -297,6 +300,7 @@ class LongWork:
             },
             "hints": [{} if scene.hints is None else scene.hints.to_dict() for scene in self.scenes],
             "smooth": self.smooth,
+            "most": self.most,
             "extend": None if source is None else [str(source), source.stat().st_size, source.stat().st_mtime_ns],
         }
         # As it comes back from its file.
@@ -351,7 +355,7 @@ class LongWork:
             from mov_ai.smoothing import Smoother
 
             between = Smoother(self.pipe.cascade.codec, self.pipe.interpolation_network(), self.smooth, seed)
-        run = LongRun(self.pipe, self.scenes, settings, store, self.beginning, self.pictures, between)
+        run = LongRun(self.pipe, self.scenes, settings, store, self.beginning, self.pictures, between, self.most)
         try:
             made = run.make(lambda *_: None, progress.report_frames)
             return save_run(run, made, folder, self.boxes)
@@ -373,6 +377,25 @@ def refuse_unfinished(folders: Sequence[Path]) -> None:
             )
 
 
+def _smooth_for_rate(pipe: MovAIPipeline, options: LongOptions, fps: float) -> int:
+    """How often a video is made smoother to have the rate that is asked for: far above the one that the networks know,
+    their frames would hardly move. Says so where there is no network for it.
+    """
+    from mov_ai.smoothing import times_for
+
+    # What goes on from a video has its frames.
+    if not options.has_rate or options.extend is not None:
+        return 0
+    times = times_for(fps, pipe.shape.fps)
+    if times:
+        try:
+            pipe.interpolation_network()
+        except UsageError as error:
+            say(f"warning: --fps: the networks know {pipe.shape.fps:g} frames a second, and make {fps:g}; {error}")
+            return 0
+    return times
+
+
 def _check_smooth(options: LongOptions, scenes: Sequence[int], before: int, fps: float) -> None:
     """Raises UsageError where frames have no others without a cut between them, or would follow too fast.
 
@@ -389,7 +412,7 @@ def _check_smooth(options: LongOptions, scenes: Sequence[int], before: int, fps:
             f"--smooth: scene {number} has one frame, and frames are put between two of a scene: give more --seconds "
             "or --frames, fewer sentences, or --scenes continuous"
         )
-    check_smooth(options.smooth, min(joined), fps)
+    check_smooth(options.smooth or 0, min(joined), fps)
 
 
 def plan_work(
@@ -413,11 +436,12 @@ def plan_work(
     """
     from mov_ai.long_video.beginning import open_beginning, rate_of
     from mov_ai.long_video.windows import OVERLAP, plan_windows
+    from mov_ai.smoothing import frames_before, smooth_fps
 
-    most = pipe.shape.frames
-    window = most if options.window is None else options.window
-    if not 2 <= window <= most:
-        raise UsageError(f"--window: expected 2 to {most} frames, as the networks were trained for; found {window}")
+    longest = pipe.shape.frames
+    window = longest if options.window is None else options.window
+    if not 2 <= window <= longest:
+        raise UsageError(f"--window: expected 2 to {longest} frames, as the networks were trained for; found {window}")
     overlap = min(OVERLAP, window - 1) if options.overlap is None else options.overlap
     if options.extend is not None and not options.has_rate:
         rate = rate_of(options.extend)
@@ -428,7 +452,14 @@ def plan_work(
             )
         shape = replace(shape, fps=rate)
     frames = options.frames(shape)
-    if options.smooth:
+    smooth, most = options.smooth, None
+    if smooth is None:
+        smooth = _smooth_for_rate(pipe, options, shape.fps)
+        if smooth:
+            stretches = len(sentences(prompt)) if options.scenes is Scenes.cuts and isinstance(prompt, str) else 1
+            frames, most = frames_before(frames, smooth, stretches), frames
+            shape = replace(shape, fps=shape.fps / smooth_fps(1, smooth))
+    elif smooth:
         pipe.interpolation_network()
     plan_windows(frames, window, overlap)
     guidance = pipe.guidance(settings.guidance_text, settings.guidance_graph, settings.guidance_interval)
@@ -436,7 +467,7 @@ def plan_work(
     request = pipe.check(
         settings.seed,
         None,
-        replace(shape, frames=min(frames, most)),
+        replace(shape, frames=min(frames, longest)),
         settings.steps,
         guidance,
         settings.stages,
@@ -452,12 +483,15 @@ def plan_work(
         for line in said:
             say(f"warning: {line}")
     pictures = read_pictures(options.images, frames, made)
+    if frames - 1 in pictures:
+        # The last of the frames that others are put between, and so the video's.
+        most = None
     scenes = plan_scenes(prompt, frames, layout, options, hints)
     if options.scenes is not None:
         scenes = _spelled_out(scenes, pipe)
-    if options.smooth:
+    if smooth:
         before = 0 if beginning is None else beginning.count
-        _check_smooth(options, [scene.frames for scene in scenes], before, made.fps)
+        _check_smooth(replace(options, smooth=smooth), [scene.frames for scene in scenes], before, made.fps)
     settings = replace(
         settings,
         shape=shape,
@@ -465,4 +499,4 @@ def plan_work(
         window=window,
         continuous=options.scenes is Scenes.continuous,
     )
-    return LongWork(pipe, scenes, settings, pictures, beginning, options.extend, options.smooth, boxes)
+    return LongWork(pipe, scenes, settings, pictures, beginning, options.extend, smooth, most, boxes)

@@ -172,10 +172,10 @@ def _at_rate(layout: Layout, fps: float, count: int) -> Layout:
     """A run's boxes as those of all frames of its video of `count`, where frames were put between theirs."""
     times = 1.0 if layout.shape is None else fps / layout.shape.fps
     frames = round(times) * (layout.frames - 1) + 1 if 1.5 <= times <= count else 0
-    # Whatever a file may claim, a layout is of no more frames than its video.
-    if not 0 < frames <= count:
+    # Whatever a file may claim, a layout is of no more frames than its video, but for some after the last one shown.
+    if not 0 < frames < count + round(times):
         return layout
-    numbers = np.arange(frames) / round(times)
+    numbers = np.arange(min(frames, count)) / round(times)
     return layout.sampled((numbers + 0.5) / layout.frames)
 
 

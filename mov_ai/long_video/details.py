@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -103,3 +103,29 @@ def with_details(frames: Iterable[np.ndarray], pictures: Sequence[KnownPicture])
             both = ((before, 1 - share), (after, share))
             details = sum(weight * known.details(frame) for known, weight in both if known is not None)
             yield (frame + details).round().clip(0, 255).astype(np.uint8)
+
+
+def with_own_frames(frames: Iterable[np.ndarray], own: Iterable[np.ndarray], distance: int) -> Iterator[np.ndarray]:
+    """An interpolated video in which the frames that were there are themselves, and those between have their details.
+
+    A few frames are held at a time, whatever the length.
+
+    Args:
+        frames: of the interpolated video, uint8 (height, width, 3), as its codec makes them; the first is one of those
+            that were there.
+        own: those that were there, of the same size.
+        distance: from one of them to the next, in frames of the interpolated video.
+    """
+    last: KnownPicture | None = None
+    between: list[np.ndarray] = []
+    pictures = iter(own)
+    for number, frame in enumerate(frames):
+        if number % distance:
+            between.append(frame)
+            continue
+        here = KnownPicture(distance, next(pictures), frame)
+        if last is not None:
+            yield from with_details([last.coded, *between], [replace(last, number=0), here])
+        last, between = here, []
+    if last is not None:
+        yield last.pixels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -95,10 +96,12 @@ def _count(run: LongRun, made: Sequence[MadeScene]) -> int:
     """Frames of the finished video."""
     before = 0 if run.beginning is None else run.beginning.count
     if run.between is None:
-        return before + run.frames
-    counts = [sum(run.scenes[number].frames for number in stretch) for stretch in stretches(run, made)]
-    counts[0] += before
-    return sum(run.between.frames_after(count) for count in counts)
+        total = before + run.frames
+    else:
+        counts = [sum(run.scenes[number].frames for number in stretch) for stretch in stretches(run, made)]
+        counts[0] += before
+        total = sum(run.between.frames_after(count) for count in counts)
+    return total if run.most is None else min(total, before + run.most)
 
 
 def save_run(run: LongRun, made: Sequence[MadeScene], folder: Path, boxes: bool = False) -> VideoResult:
@@ -122,7 +125,7 @@ def save_run(run: LongRun, made: Sequence[MadeScene], folder: Path, boxes: bool 
     with staged_folder(folder, "run.json", REPLACED) as staged:
         height, width = request.shape.height, request.shape.width
         with VideoWriter(staged / "video.mp4", height, width, fps) as writer:
-            for number, frame in enumerate(all_frames(run, made)):
+            for number, frame in enumerate(islice(all_frames(run, made), total)):
                 writer.add(frame[None])
                 if number in shown:
                     picked.append(frame)

@@ -108,6 +108,7 @@ class LongRun:
         beginning: a video that the first scene goes on from.
         pictures: frames that are given, uint8 (h, w, 3) of any size, by their numbers in the new video.
         between: interpolation, for which the latents of all frames are kept; None for none.
+        most: frames that are written, after those of the beginning; None for all.
         clock: seconds of each part.
     """
 
@@ -118,6 +119,7 @@ class LongRun:
     beginning: Beginning | None = None
     pictures: Mapping[int, np.ndarray] = field(default_factory=dict)
     between: Between | None = None
+    most: int | None = None
     clock: Clock = field(default_factory=Clock)
 
     @property

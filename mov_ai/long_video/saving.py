@@ -20,6 +20,8 @@ from mov_ai.data.video_writing import VideoWriter
 from mov_ai.errors import MovAIError, UsageError
 from mov_ai.graph.files import check_writable, is_stale, read_json, sha256_of, write_bytes, write_json
 from mov_ai.long_video.making import Carried
+from mov_ai.long_video.windows import OVERLAP
+from mov_ai.result import VideoResult
 from mov_ai.weight_files import load_weights, require_finite, tensor_bytes
 
 #: Of the carried latents' file; changes when they can no longer be read.
@@ -50,6 +52,16 @@ def save_carried(path: Path, carried: Carried, **about: str) -> None:
     tensors: dict[str, Tensor] = {f"stage_{size}": made.contiguous() for size, made in carried.latents.items()}
     notes = {"schema": str(SCHEMA), "frames": json.dumps(list(carried.frames)), **about}
     write_bytes(path, tensor_bytes(tensors, {**notes, "checksum": _checksum(tensors, notes)}))
+
+
+def save_last_frames(result: VideoResult, folder: Path) -> None:
+    """Write the latents of a result's last frames, which another video can go on from, where each frame has its own."""
+    count = result.layout.frames
+    whole = all(made.shape[1] == count for made in result.latents.values())
+    # Of an interpolated video these are other frames, and further apart, than its last ones.
+    if result.latents and whole and result.keyframe_fps is None:
+        last = range(-min(OVERLAP, count), 0)
+        save_carried(folder / CARRIED, Carried(tuple(last), {k: v[:, last[0] :] for k, v in result.latents.items()}))
 
 
 def _checksum(tensors: dict[str, Tensor], notes: dict[str, str]) -> str:

@@ -272,15 +272,19 @@ def run(
     return result
 
 
-def _targets(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """What the network has more than blending, and than the best flow, beside the true frames, by region."""
-    gains = {row["method"]: row["gain_of_network"] for row in rows if row["beside"] == TRUTH}
-    flows = {name: gain for name, gain in gains.items() if name.startswith("flow") and OBJECTS in gain}
-    chosen = [BLEND, *([min(flows, key=lambda name: flows[name][OBJECTS]["value"])] if flows else [])]
+def _targets(rows: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
+    """What the network has more than blending and than each flow, by region, beside either truth."""
     return {
-        method: {name: gains[method][name]["value"] for name in (OBJECTS, LARGE, OCCLUSION) if name in gains[method]}
-        for method in chosen
-        if method in gains
+        beside: {
+            row["method"]: {
+                name: row["gain_of_network"][name]["value"]
+                for name in (OBJECTS, LARGE, OCCLUSION)
+                if name in row["gain_of_network"]
+            }
+            for row in rows
+            if row["beside"] == beside and (row["method"] == BLEND or row["method"].startswith("flow"))
+        }
+        for beside in (TRUTH, CODED)
     }
 
 

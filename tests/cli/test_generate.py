@@ -18,7 +18,7 @@ from mov_ai.pipeline import MovAIPipeline
 from mov_ai.worlds.tabletop.world import caption_and_layout
 from tests.cli.conftest import Command
 
-FILES = ["graph.json", "layout.json", "run.json", "sheet.png", "stages", "video.mp4"]
+FILES = ["carried.safetensors", "graph.json", "layout.json", "run.json", "sheet.png", "stages", "video.mp4"]
 
 
 @pytest.fixture(scope="session")

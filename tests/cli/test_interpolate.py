@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 
@@ -12,9 +13,11 @@ from mov_ai.data.video import VideoReader, read_video, write_video
 from mov_ai.graph import Layout
 from mov_ai.long_video.beginning import open_beginning
 from mov_ai.models.component import save_component
+from mov_ai.models.in_between import frames_after
 from mov_ai.models.interpolation import InterpolationConfig, InterpolationNetwork
 from mov_ai.pipeline import MovAIPipeline
 from mov_ai.pipeline_files import PIPELINE_FILE
+from mov_ai.smoothing import frames_before, times_for
 from tests.cli.conftest import Command
 
 NETWORK = InterpolationConfig(widths=(8, 12), blocks=(1, 1), dim=8, steps=1, guidance=0)
@@ -54,6 +57,9 @@ def test_a_video_becomes_smoother_and_lasts_as_long(
     assert result.out == f"new.mp4: {frames} frames of 16x24 at {fps} fps\n"
     found, rate = read_video("new.mp4")
     assert found.shape == (frames, 16, 24, 3)
+    # The frames that were there are there, but for the compression of the file, and the codec is untrained.
+    for after, before in zip(found[::times], read_video(short_video)[0], strict=True):
+        assert np.abs(after.astype(int) - before).mean() < 20
     # From the first keyframe to the last as before.
     assert (frames - 1) / rate == pytest.approx(2 / 8)
 
@@ -156,6 +162,63 @@ def test_scenes_of_one_frame_have_none_between_them(
     assert command(*given, "--scenes", "continuous").code == 0
     again = ("generate", "A cone.", "--frames", "1", "--smooth", "1", "--stages", "128", "--size", "96", "--out", "p")
     assert command(*again, "--extend", "o").code == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "frames", "keyframes"),
+    [
+        (("--seconds", "1"), 24, [7]),
+        (("--frames", "29"), 29, [8]),
+        # Cut between the scenes, no frame is put there.
+        (("--seconds", "1", "--scenes", "cuts"), 24, [4, 4]),
+        # What is given for the last frame is shown.
+        (("--seconds", "1", "--image", "p.png@last"), 25, [7]),
+        (("--seconds", "1", "--smooth", "0"), 24, [24]),
+    ],
+)
+def test_a_high_rate_is_reached_by_frames_between(
+    command: Command,
+    smooth_pipeline: MovAIPipeline,
+    monkeypatch: pytest.MonkeyPatch,
+    more: tuple[str, ...],
+    frames: int,
+    keyframes: list[int],
+) -> None:
+    monkeypatch.setattr(MovAIPipeline, "from_pretrained", lambda *_: smooth_pipeline)
+    PIL.Image.new("RGB", (96, 96), (0, 90, 200)).save("p.png")
+    given = ("generate", "A ball. A cube.", "--fps", "24", *more, "--stages", "128", "--out", "o")
+    result = command(*given)
+    assert result.code == 0, result.err
+    assert f"o/video.mp4: {frames} frames of" in result.out
+    with VideoReader("o/video.mp4") as reader:
+        assert (reader.info.frames, reader.info.fps) == (frames, 24)
+    run = json.loads(Path("o/run.json").read_text())
+    assert [scene["frames"] for scene in run["scenes"]] == keyframes
+    if len(keyframes) == 1:
+        kept = open_beginning(Path("o"), replace(smooth_pipeline.shape, fps=24.0), 4, {})[0].layout
+        assert kept is not None
+        assert kept.frames == frames
+
+
+def test_a_high_rate_without_a_network_for_it_is_said(
+    command: Command, tiny_pipeline_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = MovAIPipeline.from_pretrained(tiny_pipeline_dir, "cpu")
+    monkeypatch.setattr(MovAIPipeline, "from_pretrained", lambda *_: small)
+    given = ("--frames", "17", "--fps", "24", "--stages", "128", "--size", "96", "--out", "o")
+    result = command("generate", "a ball", *given)
+    assert result.code == 0, result.err
+    assert "warning: --fps: the networks know 8 frames a second, and make 24; " in result.err
+    with VideoReader("o/video.mp4") as reader:
+        assert (reader.info.frames, reader.info.fps) == (17, 24)
+
+
+@pytest.mark.parametrize(
+    ("fps", "times"), [(8, 0), (12, 0), (16, 0), (24, 1), (30, 1), (32, 1), (60, 1), (100, 2), (128, 2), (2, 0)]
+)
+def test_how_often_frames_are_put_between_for_a_rate(fps: float, times: int) -> None:
+    assert times_for(fps, 8) == times
+    assert frames_after(frames_before(121, times), times) >= 121 > frames_after(frames_before(121, times) - 1, times)
 
 
 @pytest.mark.parametrize("frames", ["3", "20"])

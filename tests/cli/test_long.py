@@ -101,8 +101,21 @@ def test_a_result_takes_the_place_of_one_of_several_scenes(generate: Command) ->
         result = generate(*again)
         assert result.code == 0, result.err
         assert not Path("o/scenes").exists()
-        assert Path("o/carried.safetensors").exists() == ("--frames" in again), "or --extend would go on from it"
+        kept = {size: made.clone() for size, made in load_carried(Path("o/carried.safetensors"))[0].latents.items()}
+        # Not the story's, which --extend would go on from; the layout is the new one's.
+        assert generate(*again[:-1], "p").code == 0
+        for size, made in load_carried(Path("p/carried.safetensors"))[0].latents.items():
+            assert torch.equal(made, kept[size])
         assert Path("o/notes.txt").exists()
+
+
+def test_a_run_of_one_piece_is_extended_from_its_latents(generate: Command) -> None:
+    assert generate("a ball", "--out", "o").code == 0
+    carried, _ = load_carried(Path("o/carried.safetensors"))
+    assert carried.frames == (-3, -2, -1)
+    longer = generate("a ball", "--extend", "o", "--frames", "2", "--out", "p")
+    assert longer.code == 0
+    assert "goes on from pixels" not in longer.err
 
 
 def test_a_run_that_was_not_finished_is_not_extended(generate: Command) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mov_ai.long_video.details import KnownPicture, with_details
+from mov_ai.long_video.details import KnownPicture, with_details, with_own_frames
 
 RNG = np.random.default_rng(0)
 #: A flat picture with a texture that the "codec" loses.
@@ -67,3 +69,27 @@ def test_frames_stay_frames(number: int, grey: int, other: int) -> None:
     assert [(frame.shape, frame.dtype) for frame in after] == [((8, 8, 3), np.dtype(np.uint8))] * 4
     if number < 4:
         assert np.array_equal(after[number], pixels)
+
+
+def test_the_frames_of_a_video_stay_in_its_interpolation_and_lend_their_details() -> None:
+    own = [PIXELS, PIXELS, CODED]
+    frames = np.stack(list(with_own_frames([CODED] * 9, own, 4)))
+    assert np.array_equal(frames[::4], np.stack(own))
+    assert np.array_equal(frames[1:4], np.stack([PIXELS] * 3)), "where nothing moves"
+    texture = [(frame.astype(float) - CODED).std() for frame in frames[4:]]
+    assert texture == sorted(texture, reverse=True)
+    assert not list(with_own_frames([], own, 4))
+
+
+def test_an_interpolation_of_any_length_holds_a_few_frames() -> None:
+    asked = []
+
+    def own() -> Iterator[np.ndarray]:
+        for number in range(100):
+            asked.append(number)
+            yield PIXELS
+
+    made_frames = with_own_frames((CODED for _ in range(397)), own(), 4)
+    for _ in range(9):
+        next(made_frames)
+    assert max(asked) <= 3

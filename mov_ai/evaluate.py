@@ -20,15 +20,16 @@ COMMAND = "mov_ai.evaluate"
 
 def evaluate(config: DictConfig) -> None:
     """Run the suite of a configuration; its files go to `output`. Expected errors are one line and end the process."""
+    remedy = "close other programs, or use a larger machine"
     try:
         suite = build(config.suite, "suite")
+        remedy = getattr(suite, "less_memory", remedy)
         suite.run(Path(HydraConfig.get().runtime.output_dir), Console())
     except MovAIError as error:
         stop(COMMAND, error)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        remedy = "use eval.batch=1 for fewer videos at a time, or eval.stage=128 for smaller ones"
         stop(COMMAND, MovAIError(f"not enough memory; {remedy}"))
 
 

@@ -45,9 +45,14 @@ def choose_precision(dtype: str, device: torch.device, cascade: Cascade, quality
     Args:
         dtype: "auto", or what all denoisers and refiners compute in. bfloat16 then holds for our codec, too.
         quality: "best" is float32 where nothing else is asked for.
+
+    Raises:
+        UsageError: for another type, and for float16 on a CPU, which computes in it hardly faster and with errors.
     """
     if dtype not in ("auto", *DTYPES):
         raise UsageError(f"dtype: expected one of auto, {', '.join(DTYPES)}; found {dtype!r}")
+    if dtype == "float16" and device.type == "cpu":
+        raise UsageError("dtype: float16 needs a GPU; use bfloat16, float32 or auto on a CPU")
     ours = isinstance(cascade.codec, VideoCodec)
     if dtype != "auto":
         return Precision(dtype, dtype, "bfloat16" if dtype == "bfloat16" and ours else "float32")

@@ -34,7 +34,9 @@ def test_what_is_asked_for_goes_before_what_is_chosen(monkeypatch: pytest.Monkey
     assert choose_precision("float32", CPU, cascade) == Precision()
     assert choose_precision("bfloat16", CPU, cascade) == Precision("bfloat16", "bfloat16", "bfloat16")
     # Of codecs in float16 many overflow.
-    assert choose_precision("float16", CPU, cascade) == Precision("float16", "float16", "float32")
+    assert choose_precision("float16", torch.device("cuda"), cascade) == Precision("float16", "float16", "float32")
+    with pytest.raises(UsageError, match="dtype: float16 needs a GPU; use bfloat16, float32 or auto"):
+        choose_precision("float16", CPU, cascade)
     with pytest.raises(UsageError, match="dtype: expected one of auto, float32, bfloat16, float16; found 'int8'"):
         choose_precision("int8", CPU, cascade)
 

@@ -190,7 +190,7 @@ def scene_text(text: str | None) -> str:
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text, each a scene. Raises UsageError if one is no prompt, or there are none."""
-    found = []
+    found: list[str] = []
     for piece in filter(None, map(str.strip, _SENTENCES.split(text))):
         if found and _is_abbreviation(found[-1].split()[-1]):
             found[-1] = f"{found[-1]} {piece}"

@@ -99,6 +99,15 @@ class LongSuite:
             if choice not in choices:
                 raise UsageError(f"{name}: expected some of {', '.join(map(str, choices))}; found {choice!r}")
 
+    @property
+    def less_memory(self) -> str:
+        """Two settings that need less, where memory has run out."""
+        # In one piece a video needs the more, the longer it is.
+        choices = ["eval.ways=[windows] for a window at a time"] if "whole" in self.ways else []
+        choices += [f"eval.stage={stage} for smaller videos" for stage in STAGES if stage < self.stage][:1]
+        choices += ["eval.lengths=[16] for short videos", "eval.memory=false for one process at a time"]
+        return f"use {' or '.join(choices[:2])}"
+
     def run(self, output: Path, console: Console) -> dict[str, Any]:
         """Make, measure, write `results.json` into `output`, print a table.
 

@@ -93,6 +93,14 @@ class VideoSuite:
                     f"{name}: expected one of {', '.join(map(str, choices))}; found {getattr(self, name)!r}"
                 )
 
+    @property
+    def less_memory(self) -> str:
+        """Two settings that need less, where memory has run out."""
+        choices = ["eval.batch=1 for fewer videos at a time"] if self.batch > 1 else []
+        choices += [f"eval.stage={stage} for smaller ones" for stage in STAGES if stage < self.stage][:1]
+        choices += ["eval.rows=[] eval.guidances=[] for one pipeline at a time", "eval.num_videos=16 for fewer videos"]
+        return f"use {' or '.join(choices[:2])}"
+
     def run(self, output: Path, console: Console) -> Results:
         """Generate, measure, write the report into `output`, print the tables.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from functools import cache
 
 import torch
@@ -13,6 +14,8 @@ from torch.nn import functional
 from mov_ai.errors import UsageError
 
 BACKENDS = ("auto", "xformers", "sdpa", "math")
+#: Where xformers has turned out to have no kernel: kinds of device, and types.
+_WITHOUT_KERNEL: set[tuple[str, torch.dtype]] = set()
 
 
 @cache
@@ -53,13 +56,27 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, backe
     query, key = query.to(value.dtype), key.to(value.dtype)
     if bias is not None:
         bias = bias.to(value.dtype)
-    if chosen == "xformers":
-        return _xformers_attention(query, key, value, bias)
-    if chosen == "sdpa":
+    if chosen == "xformers" and (backend != "auto" or (query.device.type, query.dtype) not in _WITHOUT_KERNEL):
+        try:
+            return _xformers_attention(query, key, value, bias)
+        except (NotImplementedError, ImportError) as error:
+            # Built for another PyTorch or another GPU, it is there and can do nothing.
+            _tell_missing_kernel(backend, query, error)
+    if chosen in ("sdpa", "xformers"):
         return functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
     # The queries are scaled, not the logits, which are many more numbers.
     logits = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
     return (logits if bias is None else logits + bias).softmax(-1) @ value
+
+
+def _tell_missing_kernel(backend: str, query: Tensor, error: Exception) -> None:
+    """Raises UsageError where xformers was asked for; where it was chosen, warns once that another takes its place."""
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
+    said = f"attention.backend: xformers has no kernel for {query.dtype} on {query.device.type} ({reason})"
+    if backend != "auto":
+        raise UsageError(f"{said}; use auto, sdpa or math, or install the [gpu] extra for this PyTorch") from None
+    _WITHOUT_KERNEL.add((query.device.type, query.dtype))
+    warnings.warn(f"{said}; sdpa is used instead", stacklevel=2)
 
 
 def _xformers_attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:

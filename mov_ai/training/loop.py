@@ -32,7 +32,7 @@ from mov_ai.training.resuming import check_objective, checkpoint_to_resume, warn
 from mov_ai.training.run_folder import RunFolder
 from mov_ai.training.settings import TrainerConfig, batches_of_a_step, learning_rate_factor, run_progress
 from mov_ai.training.stopping import StopSignals, TrainingInterrupted
-from mov_ai.training.trained_network import TrainedNetwork
+from mov_ai.training.trained_network import TrainedNetwork, recomputable_blocks
 
 log = logging.getLogger(__name__)
 
@@ -184,13 +184,15 @@ class Trainer:
         """Say before the first step what the network takes, whatever the batch."""
         trained = sum(parameter.numel() for parameter in self._network.parameters)
         frozen = sum(parameter.numel() for parameter in self._network.module.parameters()) - trained
-        needed = training_memory(trained, frozen, self.config.optimizer, self.config.ema_decay > 0)
+        own = self._network.own_parameters
+        needed = training_memory(own, frozen, self.config.optimizer, self.config.ema_decay > 0)
         free = free_memory(self.device)
         there = "" if free is None else f"; {free / GIB:.1f} GiB are free"
         log.info(
-            "%.1f M parameters: weights, gradients, optimiser and average need %.1f GiB, and a batch of %d what its "
+            "%.1f M parameters%s: weights, gradients, optimiser and average need %.1f GiB, and a batch of %d what its "
             "activations take%s",
             trained / 1e6,
+            "" if own == trained else f", {own / 1e6:.1f} M in this process",
             needed / GIB,
             self.objective.batch_size,
             there,
@@ -202,8 +204,10 @@ class Trainer:
         # A global batch already says how many samples a step takes.
         again = f" trainer.accumulate={2 * self.accumulate}" if self.config.global_batch is None else ""
         remedies = [f"objective.batch_size={batch // 2}{again}"] if batch > 1 else []
-        remedies += [] if self.config.recompute else ["trainer.recompute=true"]
-        remedies += ["trainer.precision=bf16"] if self.config.precision == "no" else ["a smaller model"]
+        if not self.config.recompute and recomputable_blocks(self.objective.module()):
+            remedies.append("trainer.recompute=true")
+        remedies += ["trainer.precision=bf16"] if self.config.precision == "no" else []
+        remedies += ["a smaller model", "trainer=fsdp2 on several GPUs"]
         return MovAIError(
             f"not enough memory for a batch of {batch} at step {self.step}; use {' or '.join(remedies[:2])}, and run "
             "the same command again to go on from the last checkpoint"

@@ -52,13 +52,30 @@ def repeated_blocks(module: torch.nn.Module) -> list[torch.nn.Module]:
     return list(blocks) if isinstance(blocks, torch.nn.ModuleList) else []
 
 
+def recomputable_blocks(module: torch.nn.Module) -> list[torch.nn.Module]:
+    """`repeated_blocks`; of a network of another form, what stands in its lists of modules and has layers in it."""
+    found = repeated_blocks(module)
+    if found:
+        return found
+    inside: set[torch.nn.Module] = set()
+    # Outer modules come before what is inside them.
+    for part in module.modules():
+        if part in inside or not isinstance(part, torch.nn.ModuleList):
+            continue
+        for block in part:
+            if not isinstance(block, torch.nn.ModuleList) and next(block.children(), None) is not None:
+                found.append(block)
+                inside.update(block.modules())
+    return found
+
+
 def recompute_blocks(module: torch.nn.Module) -> None:
     """Have each block forget what it computed and compute it again on the way back, in place; gradients are the same.
 
     Raises:
         UsageError: if the network has no blocks.
     """
-    blocks = repeated_blocks(module)
+    blocks = recomputable_blocks(module)
     if not blocks:
         raise UsageError(f"trainer.recompute: {type(module).__name__} has no blocks to compute again; set it to false")
     for block in blocks:
@@ -121,7 +138,7 @@ class TrainedNetwork:
         self.parameters = [parameter for _, parameter in trained]
         if self.is_shared_out:
             whole = sum(parameter.numel() for parameter in self.parameters)
-            shares = everywhere(lambda: sum(_share(parameter).numel() for parameter in self.parameters))
+            shares = everywhere(lambda: self.own_parameters)
             log.info(
                 "FSDP2: %s parameters are shared out among %d processes, %s to %s in each",
                 *(f"{whole:,}", len(shares), f"{min(shares):,}", f"{max(shares):,}"),
@@ -160,6 +177,11 @@ class TrainedNetwork:
             from diffusers.training_utils import EMAModel
 
             self._average = EMAModel(self.parameters, decay=config.ema_decay)
+
+    @property
+    def own_parameters(self) -> int:
+        """Numbers that this process trains: all, or its share of them."""
+        return sum(_share(parameter).numel() for parameter in self.parameters)
 
     @property
     def averaging(self) -> bool:

@@ -88,6 +88,11 @@ class LayoutSuite:
         if self.layouts not in _SETS:
             raise UsageError(f"layouts: expected {' or '.join(_SETS)}; found {self.layouts!r}")
 
+    @property
+    def less_memory(self) -> str:
+        """Two settings that need less, where memory has run out."""
+        return "use suite.batch_size=8 for fewer texts at a time, or suite.candidates=[1] for one layout of each"
+
     def run(self, output: Path, console: Console) -> dict[str, Any]:
         """Measure, print the table, write results.json, report.md and misses.md; returns what is in results.json.
 

@@ -58,6 +58,11 @@ class PromptSuite:
         if self.prompts not in _SETS:
             raise UsageError(f"prompts: expected one of {', '.join(_SETS)}; found {self.prompts!r}")
 
+    @property
+    def less_memory(self) -> str:
+        """Two settings that need less, where memory has run out."""
+        return "use suite.batch_size=8 for fewer prompts at a time, or suite.batch_size=1 for one"
+
     def gold(self, split: str | None = None) -> list[GoldPrompt]:
         """The prompts with what they mean, of one split or of both."""
         return _SETS[self.prompts](split)

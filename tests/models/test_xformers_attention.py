@@ -16,6 +16,7 @@ from torch import Tensor
 from torch._subclasses import FakeTensorMode
 from torch.testing import assert_close
 
+from mov_ai.errors import UsageError
 from mov_ai.models import attention
 from mov_ai.models.attention import attend, padded_rows
 from mov_ai.models.denoiser import DenoiserConfig, TSAMBlock, TSAMDenoiser
@@ -166,3 +167,26 @@ def test_a_denoiser_is_the_same_with_xformers(monkeypatch: pytest.MonkeyPatch) -
             outputs.append(network(noisy, torch.ones(1) * 0.7, torch.ones(1).long(), noisy, torch.ones(1, 4), given()))
     assert len(stand_in.calls) == 6
     assert_close(outputs[0], outputs[1], atol=2e-5, rtol=2e-5)
+
+
+def test_where_xformers_has_no_kernel_another_takes_its_place_or_it_is_said(
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def refuse(*given: Tensor, **_: object) -> Tensor:
+        calls.append(given)
+        raise NotImplementedError("No operator found for `memory_efficient_attention_forward` with inputs:\n  query")
+
+    monkeypatch.setattr("xformers.ops.memory_efficient_attention", refuse)
+    monkeypatch.setattr(attention, "_WITHOUT_KERNEL", set())
+    query, key, value = (torch.randn(1, 2, n, 8) for n in (3, 5, 5))
+    monkeypatch.setattr(attention, "choose_backend", lambda wanted, device: "xformers" if wanted == "auto" else wanted)
+    with pytest.warns(UserWarning, match=r"no kernel for torch\.float32 on cpu \(No operator.*sdpa is used instead"):
+        found = attend(query, key, value, None, "auto")
+    assert_close(found, attend(query, key, value, None, "math"))
+    # It is asked once.
+    attend(query, key, value, None, "auto")
+    assert len(calls) == 1
+    with pytest.raises(UsageError, match=r"attention\.backend: xformers has no kernel .*use auto, sdpa or math"):
+        attend(query, key, value, None, "xformers")

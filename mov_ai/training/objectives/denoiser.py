@@ -198,9 +198,12 @@ class DenoiserObjective(Objective):
         self.data.bind(codec, self._codec, self._stages, frames, seed)
 
     def prepare_share(self, device: torch.device, progress: Progress, process: int, processes: int) -> None:
+        self._read_text_encoder()
         self.data.prepare_share(progress, process, processes)
 
     def prepare(self, device: torch.device, progress: Progress) -> None:
+        # Before hours of encoding clips: it may not be on this machine.
+        self._read_text_encoder()
         self.data.prepare(progress)
         if not self.data.has_boxes and (self.weights.semantic or self.weights.objects):
             log.warning("the clips have no boxes: the loss's semantic term and its weight of objects are off")
@@ -294,13 +297,18 @@ class DenoiserObjective(Objective):
 
     def _features(self, caption: str) -> Tensor | None:
         """The pretrained encoder's features of a caption, each encoded once; None if the network uses none."""
-        if self._text_name is None:
+        text = self._read_text_encoder()
+        if text is None:
             return None
-        if self._text is None:
-            self._text = PretrainedText(self._text_name)
         if caption not in self._text_features:
-            self._text_features[caption] = self._text([caption]).half()
+            self._text_features[caption] = text([caption]).half()
         return self._text_features[caption].float()
+
+    def _read_text_encoder(self) -> PretrainedText | None:
+        """The pretrained encoder, read once. Raises UsageError if it cannot be; None if the network uses none."""
+        if self._text is None and self._text_name is not None:
+            self._text = PretrainedText(self._text_name)
+        return self._text
 
     def _pack(self, drawn: LatentSample, conditioning: Conditioning, named: Conditioning) -> dict[str, Any]:
         """A batch; `named` has the label vectors as they are, `conditioning` perhaps blurred ones."""

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from mov_ai.errors import run_script
+from mov_ai.errors import UsageError, run_script
 from mov_ai.graph import Edge, Node, SceneGraph
 from mov_ai.graph.files import write_json
 from mov_ai.labels.encoder import load_label_encoder
@@ -38,6 +38,8 @@ GIB = 2**30
 TEXT_ENCODER = 32128 * 1024 + 24 * (4 * 1024**2 + 3 * 1024 * 2816 + 2 * 1024) + 32 * 16 + 1024
 #: Words of a caption and nodes of its graph, as counted on: the most that a caption of a video data set mostly has.
 WORDS, NODES = 64, 20
+#: Along a side of a sample's latents: the first stage's 128 pixels, and the windows of that size of the later ones.
+CELLS = 128 // FACTOR
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,6 @@ class Machine:
     peak: float = 312e12
     utilisation: float = 0.35
     price: float = 2.0
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What one sample of a stage is. cells: along a side of what is trained on. share: of the samples."""
-
-    name: str
-    cells: int
-    share: float
 
 
 def networks(preset: str) -> dict[str, nn.Module]:
@@ -124,7 +117,7 @@ def activations(network: nn.Module, given: list[Any]) -> int:
     return sum(kept.values())
 
 
-def plan(preset: str, machine: Machine, days: float, batch: int) -> dict[str, Any]:
+def plan(preset: str, machine: Machine, days: float, batch: int, cells: int = CELLS) -> dict[str, Any]:
     """The figures of the plan.
 
     Args:
@@ -132,19 +125,23 @@ def plan(preset: str, machine: Machine, days: float, batch: int) -> dict[str, An
         machine: that trains.
         days: that it may take.
         batch: samples on each GPU at a time.
+        cells: of latents along a side of what is trained on.
+
+    Raises:
+        UsageError: if the cells are not whole patches of the denoiser.
     """
     made = networks(preset)
     denoiser: Any = made["denoiser"]
+    if cells < 1 or cells % denoiser.config.patch:
+        raise UsageError(f"--cells: expected a multiple of {denoiser.config.patch}, a patch's side; found {cells}")
     # What is computed without a fused kernel is counted, and is the same work.
     config = replace(denoiser.config, backend="math")
     with torch.device("meta"):
         network = TSAMDenoiser(config)
         blocks = [TSAMDenoiser(replace(config, depth=depth)) for depth in (1, 2)]
-    stages = [Stage("128", 128 // FACTOR, 0.6), Stage("256, windows of 128", 128 // FACTOR, 0.2)]
-    stages.append(Stage("512, windows of 128", 128 // FACTOR, 0.2))
-    given = inputs(config, stages[0].cells)
+    given = inputs(config, cells)
     flops = step_flops(network, given)
-    tokens = config.frames * (stages[0].cells // config.patch) ** 2
+    tokens = config.frames * (cells // config.patch) ** 2
     one, two = (activations(block, given) for block in blocks)
     a_block = two - one
     whole = one + (config.depth - 1) * a_block
@@ -159,6 +156,7 @@ def plan(preset: str, machine: Machine, days: float, batch: int) -> dict[str, An
         "preset": preset,
         "machine": asdict(machine),
         "parameters": {name: parameters(module) for name, module in made.items()} | {"text encoder": TEXT_ENCODER},
+        "cells": cells,
         "tokens_a_sample": tokens,
         "context_tokens": 1 + WORDS + NODES,
         "flops_a_sample": flops,
@@ -204,10 +202,11 @@ def lines(result: dict[str, Any]) -> list[str]:
     """The tables in Markdown."""
     said = ["| network | parameters, M |", "|---|---|"]
     said += [f"| {name} | {value / 1e6:,.1f} |" for name, value in result["parameters"].items()]
-    said += ["", f"A sample: {result['tokens_a_sample']:,} tokens of video, {result['context_tokens']} of context, "]
+    said += ["", f"A sample of {result['cells']}x{result['cells']} latents: {result['tokens_a_sample']:,} tokens of "]
+    said[-1] += f"video, {result['context_tokens']} of context, "
     said[-1] += f"{result['flops_a_sample'] / 1e12:.1f} TFLOP forwards and backwards, "
     said[-1] += f"{result['flops_a_sample_recomputed'] / 1e12:.1f} with blocks computed again."
-    said += ["", f"| GiB on each GPU, {result['batch_a_gpu']} samples at a time | "]
+    said += ["", f"| GiB on each GPU, in batches of {result['batch_a_gpu']} | "]
     rows = result["memory_gib"]
     parts = list(next(iter(rows.values())))
     said[-1] += " | ".join(parts) + " |"
@@ -234,12 +233,13 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("--price", type=float, default=2.0, help="dollars for an hour of one")
     parser.add_argument("--days", type=float, default=3.0)
     parser.add_argument("--batch", type=int, default=4, help="samples on each GPU at a time")
+    parser.add_argument("--cells", type=int, default=CELLS, help="of latents along a side of what is trained on")
     parser.add_argument("--out", type=Path, help="JSON file")
     options = parser.parse_args(given)
     machine = Machine(options.gpus, options.memory, options.peak, options.utilisation, options.price)
 
     def work() -> None:
-        result = plan(options.preset, machine, options.days, options.batch)
+        result = plan(options.preset, machine, options.days, options.batch, options.cells)
         if options.out is not None:
             write_json(options.out, result)
         for line in lines(result):

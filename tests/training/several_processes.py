@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ from torch.distributed.tensor import DTensor
 from mov_ai.errors import MovAIError
 from mov_ai.models.conditioning import Conditioning
 from mov_ai.models.denoiser import TSAMDenoiser
-from mov_ai.training import loop
+from mov_ai.training import loop, muon
 from mov_ai.training.loop import Trainer
 from mov_ai.training.objective import Objective, Progress
 from mov_ai.training.objectives.debug import DebugObjective
@@ -34,6 +35,14 @@ CURVE = 200
 SETTINGS: dict[str, Any] = {
     **{"learning_rate": 1e-2, "warmup_steps": 0, "schedule": "constant", "ema_decay": 0.5, "gradient_clip": 0.5},
     **{"device": "cpu", "threads": 1, "log_every": 1, "global_batch": TOGETHER},
+}
+#: What `trainer=fsdp2` and the shipped experiments set beside `shard`. "gpu" is all of it, with Muon's steps as a GPU
+#: has them: in bf16.
+AS_SHIPPED: dict[str, dict[str, Any]] = {
+    "recompute": {"recompute": True},
+    "recompute_half": {"recompute": True, "precision": "bf16"},
+    "muon": {"optimizer": "muon"},
+    "gpu": {"optimizer": "muon", "recompute": True, "precision": "bf16"},
 }
 ONE = """
 import pathlib, sys
@@ -71,11 +80,16 @@ class SmallDenoising(Objective):
 
     Args:
         folder: where `prepare` keeps files, and notes who made them; batches that are learnt from are noted there too.
+
+    Attributes:
+        calls: one entry for each call of a part of the first block.
     """
 
     def __init__(self, folder: Path) -> None:
         self.seed, self.batch_size, self.folder = 0, 2, folder
+        self.calls: list[int] = []
         self._module = small_denoiser(backend="math")
+        self._module.blocks[0].cross.register_forward_hook(lambda *_: self.calls.append(1))
         self._condition = given(frames=2)
 
     def prepare_share(self, device: torch.device, progress: Progress, process: int, processes: int) -> None:
@@ -172,6 +186,21 @@ def take_part(folder: Path) -> None:
     for name, shard in (("2_copies", False), ("2_shares", True)):
         curve(folder / name, shard=shard)
         note(folder / "order" / name, 3, shard=shard)
+    torch.distributed.destroy_process_group()
+
+
+def as_shipped(folder: Path, name: str, **changes: Any) -> SmallDenoising:
+    """Train in the folder of this name with these settings of `AS_SHIPPED`, and the changes."""
+    # The same steps of Muon whatever the processor has.
+    with mock.patch.object(muon, "multiplies_bfloat16", return_value=name == "gpu"):
+        return train(folder / name, 3, **{**AS_SHIPPED[name], **changes})
+
+
+def take_part_as_shipped(folder: Path) -> None:
+    """Train with shares in each way of `AS_SHIPPED`; note how often a block was called."""
+    for name in AS_SHIPPED:
+        calls = as_shipped(folder, name, shard=True).calls
+        (folder / name / f"calls_{os.environ['RANK']}").write_text(str(len(calls)))
     torch.distributed.destroy_process_group()
 
 

@@ -15,7 +15,8 @@ from torch.testing import assert_close
 
 from mov_ai.graph import SceneGraph
 from mov_ai.graph.video_shape import VideoShape
-from mov_ai.models.codec import CodecConfig
+from mov_ai.models.codec import AnyCodec, CodecConfig
+from mov_ai.models.codec_registry import save_codec
 from mov_ai.models.component import save_component
 from mov_ai.models.denoiser import DenoiserConfig
 from mov_ai.models.graph_encoder import GraphEncoderConfig
@@ -24,6 +25,8 @@ from mov_ai.models.metric_networks.recognition import RecognitionConfig
 from mov_ai.models.metric_networks.text_video import TextVideoConfig
 from mov_ai.models.planner import PlannerConfig
 from mov_ai.models.refiner import RefinerConfig
+from mov_ai.models.temporal_decoder import TemporalDecoderConfig, TemporalParts
+from mov_ai.models.text_to_image import TextToImage
 from mov_ai.pipeline import MovAIPipeline
 from mov_ai.result import SavedLatents
 from mov_ai.training import latents, planner_scenes
@@ -35,8 +38,11 @@ from mov_ai.training.objectives import codec as codec_training
 from mov_ai.training.objectives.codec import CodecObjective
 from mov_ai.training.objectives.debug import DebugObjective
 from mov_ai.training.objectives.denoiser import DenoiserObjective
+from mov_ai.training.objectives.image_model import ImageModelObjective
+from mov_ai.training.objectives.interpolation import InterpolationObjective
 from mov_ai.training.objectives.parser import ParserObjective
 from mov_ai.training.objectives.planner import PlannerObjective
+from mov_ai.training.objectives.temporal_decoder import TemporalDecoderObjective
 from mov_ai.training.settings import TrainerConfig
 from mov_ai.worlds.tabletop import render as renderer
 from tests.models.builders import CAPTION, LABELS, ball_and_cube
@@ -44,7 +50,10 @@ from tests.models.metric_networks.small import BACKBONE
 from tests.models.test_codec import small_codec
 from tests.pretended_device import pretended_device
 from tests.training.objectives.here_pool import HerePool
+from tests.training.objectives.test_image_model_objective import TINY, Two
+from tests.training.objectives.test_interpolation_objective import SMALL, MovingBar
 from tests.training.objectives.test_parser import CAPTIONS
+from tests.training.objectives.test_temporal_decoder_objective import SIZES, Numbered
 from tools.metrics.training import checker as checker_training
 from tools.metrics.training import text_video as text_training
 from tools.metrics.training.checker import CheckerObjective
@@ -139,6 +148,48 @@ def test_a_denoiser_is_trained_on_the_device(
     )
     result = _trained(objective, tmp_path / "run")
     assert {"denoise_1", "temporal_1", "semantic_1", "perceptual_1"} <= set(result["validation"])
+
+
+@pytest.mark.parametrize("drop", [0.0, 1.0], ids=["keyframes", "alone"])
+def test_an_interpolation_network_is_trained_on_the_device(drop: float, device: torch.device, tmp_path: Path) -> None:
+    save_component(small_codec(), tmp_path / "codec")
+    source = str(tmp_path / "codec")
+    # Errors of decoded frames are of samples at time 1 whose keyframes are as they are.
+    shares: dict[str, Any] = {"drop": drop, "clean": 1 - drop, "noise_only": 1.0, "augment": 0.5, "pixels": 1.0}
+    objective = InterpolationObjective(source, MovingBar(), batch_size=2, model=SMALL, keyframes=3, **shares)
+    result = _trained(objective, tmp_path / "run")
+    assert set(result["validation"]) == {"one_8", "four_8"}
+
+
+@pytest.mark.parametrize("tuned", ["decoder", "temporal"])
+def test_a_temporal_decoder_is_trained_on_the_device(tuned: str, device: torch.device, tmp_path: Path) -> None:
+    save_codec(small_codec(), tmp_path / "codec")
+    clips = Numbered(32, 4, str(tmp_path / "cache"))
+    parts = TemporalParts("none" if tuned == "decoder" else "convolution")
+    model = TemporalDecoderConfig(**SIZES, parts=parts)
+    source = str(tmp_path / "codec")
+    objective = TemporalDecoderObjective(clips, source, batch_size=2, model=model, tuned=tuned, frames=2, window=16)
+    assert set(_trained(objective, tmp_path / "run")["validation"]) == {"psnr"}
+    assert (tmp_path / "run" / "sheets" / "step_00000002.png").exists()
+
+
+def test_an_image_model_is_trained_on_the_device(
+    device: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = TextToImage.save
+
+    def save_from_the_cpu(model: TextToImage, directory: Path, codec: AnyCodec) -> None:
+        # transformers asks where in memory tensors are, which those of the pretended device do not know.
+        copy = TextToImage(TINY, model.tokenizer, codec.config.latent_channels, 4)
+        copy.load_state_dict({name: tensor.cpu() for name, tensor in model.state_dict().items()})
+        save(copy, directory, codec)
+
+    monkeypatch.setattr(TextToImage, "save", save_from_the_cpu)
+    save_codec(small_codec(), tmp_path / "codec")
+    sizes: dict[str, Any] = {"size": 32, "frames": 3, "model": TINY}
+    objective = ImageModelObjective(batch_size=2, codec=str(tmp_path / "codec"), data=Two(), **sizes)
+    assert set(_trained(objective, tmp_path / "run")["validation"]) == {"denoise"}
+    assert (tmp_path / "run" / "sheets" / "step_00000002.png").exists()
 
 
 def test_a_planner_is_trained_on_the_device(

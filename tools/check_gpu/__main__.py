@@ -1,4 +1,4 @@
-"""Everything once on the device that is here: `python -m tools.check_gpu [--device cuda] [--minutes 8] [--out FILE]`.
+"""Everything once on the device that is here: `python -m tools.check_gpu [--device cuda] [--minutes 6] [--out FILE]`.
 
 Attention of every backend against float64, training steps and videos of `tiny` and `base` in bf16 with and without
 `torch.compile`, and codec, denoiser and planner trained one after another, resumed half-way. One JSON file, one table;
@@ -34,7 +34,7 @@ from mov_ai.models.graph_encoder import GraphEncoderConfig
 from mov_ai.pipeline import MovAIPipeline
 from mov_ai.shipped_files import shipped
 from tools.check_gpu import attention, runs, steps
-from tools.check_gpu.device import TYPES, matrix_peak
+from tools.check_gpu.device import TYPES, current, matrix_peak
 
 log = logging.getLogger("check_gpu")
 Rows = list[dict[str, Any]]
@@ -115,6 +115,9 @@ def run(device: torch.device, minutes: float, is_quick: bool, out: Path | None, 
         config = parts["denoiser"]
         sizes = (1, 4, 4) if is_quick else (work.videos, 32, 16)
         check.part("attention", name, partial(attention.checks, config, device, *sizes, times))
+    has_xformers = find_spec("xformers") is not None
+    if not has_xformers:
+        check.rows["attention"].append({"name": "xformers", "skipped": "not installed"})
     with tempfile.TemporaryDirectory() as folder:
         for compiled in (False, True) if work.compiles else (False,):
             for name, parts in presets.items():
@@ -127,10 +130,12 @@ def run(device: torch.device, minutes: float, is_quick: bool, out: Path | None, 
                 check.part("training", "codec to pipeline", chain)
                 if not is_quick:
                     check.part("video", "embedded tiny against the CPU", partial(_against_cpu, device))
+    with current(device):
+        where = machine()
     result = {
-        "machine": machine(),
+        "machine": where,
         "device": str(device),
-        "versions": {"torch": torch.__version__, "xformers": find_spec("xformers") is not None},
+        "versions": {"torch": torch.__version__, "xformers": has_xformers},
         "quick": is_quick,
         "peak_flops": peak,
         **check.rows,
@@ -202,7 +207,8 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """The command's options."""
     parser = argparse.ArgumentParser(prog="python -m tools.check_gpu", description=__doc__)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--minutes", type=float, default=8.0, help="after which no other part is begun")
+    minutes = "after which no other part is begun; one that has begun goes on to its end, which may take two more"
+    parser.add_argument("--minutes", type=float, default=6.0, help=minutes)
     parser.add_argument("--quick", action="store_true", help="small networks, few repetitions: for a CPU and seconds")
     parser.add_argument("--out", type=Path, help="JSON file for the result")
     return parser.parse_args(given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -9,6 +10,11 @@ import numpy as np
 import torch
 
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def current(device: torch.device) -> contextlib.AbstractContextManager[None]:
+    """Makes it the GPU that is meant where none is numbered, as long as the context lasts; nothing for a CPU."""
+    return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
 
 
 def finish(device: torch.device) -> None:

@@ -25,7 +25,7 @@ from mov_ai.training.objectives.denoiser import DenoiserObjective
 from mov_ai.training.objectives.planner import PlannerObjective
 from mov_ai.training.settings import TrainerConfig
 from mov_ai.worlds.tabletop.world import caption_and_layout
-from tools.check_gpu.device import forget_memory, most_memory
+from tools.check_gpu.device import current, forget_memory, most_memory
 
 
 def trained(
@@ -35,13 +35,14 @@ def trained(
 
     Args:
         make: makes the objective, anew for each half.
+        config: its device is of the kind of `device`, which says what number it has.
     """
     forget_memory(device)
     start = time.perf_counter()
     half = max(1, steps // 2)
-    _run(make(), replace(config, max_steps=half), folder)
+    _run(make(), replace(config, max_steps=half), folder, device)
     before = _checkpoint_step(folder)
-    result = _run(make(), replace(config, max_steps=steps), folder)
+    result = _run(make(), replace(config, max_steps=steps), folder, device)
     return {
         "network": name,
         "steps": result["steps"],
@@ -56,8 +57,10 @@ def trained(
     }
 
 
-def _run(objective: Objective, config: TrainerConfig, folder: Path) -> dict[str, Any]:
-    return Trainer(objective, config, folder).run()
+def _run(objective: Objective, config: TrainerConfig, folder: Path, device: torch.device) -> dict[str, Any]:
+    # A trainer knows kinds of devices only: one process trains on the GPU that is the current one.
+    with current(device):
+        return Trainer(objective, config, folder).run()
 
 
 def _checkpoint_step(folder: Path) -> int:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
+from mov_ai.errors import UsageError
 from mov_ai.models.denoiser import TSAMDenoiser
 from studies.large_run.plan import GIB, Machine, activations, inputs, lines, memory, networks, plan
 
@@ -43,6 +46,21 @@ def test_the_sums_follow_from_the_counts(result: dict[str, float]) -> None:
 def test_activations_computed_again_are_fewer(result: dict[str, dict[str, int]]) -> None:
     numbers = result["activation_numbers"]
     assert 0 < numbers["blocks computed again"] < numbers["all kept"]
+
+
+def test_larger_latents_leave_more_for_the_way_back_and_no_more_weights(result: dict[str, Any]) -> None:
+    larger = plan("tiny", Machine(gpus=2, utilisation=0.5), days=1.0, batch=4, cells=2 * result["cells"])
+    assert larger["tokens_a_sample"] == 4 * result["tokens_a_sample"]
+    for name, parts in result["memory_gib"].items():
+        assert larger["memory_gib"][name]["weights"] == parts["weights"]
+        assert 3 < larger["memory_gib"][name]["activations"] / parts["activations"] < 4.5
+    assert "A sample of 32x32 latents: 4,096 tokens" in "\n".join(lines(larger))
+
+
+@pytest.mark.parametrize("cells", [0, 15])
+def test_cells_are_whole_patches(cells: int) -> None:
+    with pytest.raises(UsageError, match=f"--cells: expected a multiple of 2, a patch's side; found {cells}"):
+        plan("tiny", Machine(), days=1.0, batch=4, cells=cells)
 
 
 def test_the_tables_name_every_network(result: dict[str, object]) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from itertools import repeat
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ from mov_ai.hardware import loading
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor
 
     from mov_ai.data.video import VideoReader
 
@@ -56,15 +54,19 @@ def interpolate(
         fps = reader.info.fps
         check_smooth(_TIMES[times], 2, fps)
         with loading():
+            import torch
+
             from mov_ai.hardware import choose_device
+            from mov_ai.models.codec import to_unit
             from mov_ai.pipeline_files import load_codec_and_interpolation, pipeline_folder
 
             place = choose_device(device)
             codec, network = load_codec_and_interpolation(pipeline_folder(checkpoint))
             codec, network = codec.to(place), network.to(place)
         height, width = _kept_sides(reader, codec.factor)
-        own: deque[np.ndarray] = deque()
-        latents = encoded(codec, (frame.to(place) for frame in _frames(reader, height, width, own)))
+        # What is read for the latents is kept until the frames made of them come.
+        given, own = tee(_frames(reader, height, width))
+        latents = encoded(codec, (to_unit(torch.from_numpy(frame)).to(place) for frame in given))
         made = 0
 
         def coded() -> Iterator[np.ndarray]:
@@ -73,8 +75,7 @@ def interpolate(
 
         def pictures() -> Iterator[np.ndarray]:
             nonlocal made
-            # They are read before frames are made of them.
-            for picture in with_own_frames(coded(), map(deque.popleft, repeat(own)), times):
+            for picture in with_own_frames(coded(), own, times):
                 made += 1
                 yield picture
 
@@ -98,15 +99,10 @@ def _kept_sides(reader: VideoReader, factor: int) -> tuple[int, int]:
     return height, width
 
 
-def _frames(reader: VideoReader, height: int, width: int, own: deque[np.ndarray]) -> Iterator[Tensor]:
-    """Middles of the frames, (3, height, width) in [-1, 1]; they are added to `own` as they are."""
-    import torch
-
+def _frames(reader: VideoReader, height: int, width: int) -> Iterator[np.ndarray]:
+    """Middles of the frames, uint8 (height, width, 3)."""
     from mov_ai.data.video import at_constant_rate
-    from mov_ai.models.codec import to_unit
 
     for _, frame in at_constant_rate(reader):
         top, left = (frame.shape[0] - height) // 2, (frame.shape[1] - width) // 2
-        middle = frame[top : top + height, left : left + width]
-        own.append(middle)
-        yield to_unit(torch.from_numpy(middle))
+        yield frame[top : top + height, left : left + width]

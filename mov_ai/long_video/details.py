@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -79,17 +79,19 @@ def known_picture(pipeline: MovAIPipeline, request: Request, number: int, pictur
     return KnownPicture(number, fitted(picture[None], height, width)[0], fitted(coded, height, width)[0])
 
 
-def with_details(frames: Iterable[np.ndarray], pictures: Sequence[KnownPicture]) -> Iterator[np.ndarray]:
+def with_details(
+    frames: Iterable[np.ndarray], pictures: Sequence[KnownPicture], first: int = 0
+) -> Iterator[np.ndarray]:
     """Frames with the details of the pictures before and after them; those that were given are the pictures themselves.
 
     Between two pictures, each counts the more, the nearer it is. What moved or changed is left as it was made: there
     are no details for it.
 
     Args:
-        frames: uint8 (height, width, 3), numbered from 0; each is yielded before the next one is asked for.
+        frames: uint8 (height, width, 3), numbered from `first`; each is yielded before the next one is asked for.
         pictures: of some of them, ascending; a number below 0 is of a frame before the first.
     """
-    for number, frame in enumerate(frames):
+    for number, frame in enumerate(frames, first):
         before = next((known for known in reversed(pictures) if known.number <= number), None)
         after = next((known for known in pictures if known.number >= number), None)
         if before is not None and before is after:
@@ -123,9 +125,9 @@ def with_own_frames(frames: Iterable[np.ndarray], own: Iterable[np.ndarray], dis
         if number % distance:
             between.append(frame)
             continue
-        here = KnownPicture(distance, next(pictures), frame)
+        here = KnownPicture(number, next(pictures), frame)
         if last is not None:
-            yield from with_details([last.coded, *between], [replace(last, number=0), here])
+            yield from with_details([last.coded, *between], [last, here], last.number)
         last, between = here, []
     if last is not None:
         yield last.pixels
